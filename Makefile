@@ -1,0 +1,54 @@
+# `make help` lists what can be made. Programs that are built land in a cache outside the checkout
+# (tools/README.md); everything of Python's lands in .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+SOURCES := avp_py tests tools examples
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types check tools requirements clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(READY): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or later is wanted: make PYTHON=/path/to/python3.11 ..."; exit 1; }
+	@echo "virtual environment: installing into $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(READY) ## render examples/web with secrets from a file, and show what changed
+	@$(BIN)/python tools/build.py kustomize helm >/dev/null
+	@$(BIN)/python examples/demo.py
+
+tools: $(READY) ## build the real programs that the tests run, once
+	@$(BIN)/python tools/build.py
+
+test: tools ## unit, golden and integration tests, on real kustomize, helm and Vault
+	@$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+
+lint: $(READY) ## style, and the directions in which imports may point
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/ruff format --check $(SOURCES)
+	@$(BIN)/lint-imports --no-cache
+
+types: $(READY) ## mypy, strict
+	@$(BIN)/mypy
+
+check: lint types test ## all that .ci/run checks
+
+requirements: $(READY) ## pin the dependencies anew, with hashes (needs uv)
+	cd requirements && for set in runtime dev; do \
+		uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes \
+			--no-emit-index-url --no-header --no-annotate ../pyproject.toml \
+			$$(test $$set = dev && echo dev.in) -o $$set.txt; done
+
+clean: ## remove what was made in the checkout
+	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,118 @@
+"""Secrets from one YAML file: for demonstrations, tests and work without a Vault.
+
+    kv/data/demo/web:          # a path, as manifests write it
+      DATABASE_URL: postgres://…
+      replicas: 3              # numbers, booleans, lists and mappings keep their type
+    kv/data/demo/web#1:        # version 1 of it; without such an entry there is one version
+      DATABASE_URL: postgres://…
+
+The entry without a version is the newest; where there is none, the highest version is.
+"""
+
+import difflib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from avp_py.backends.interface import Backend, Location, Secret
+from avp_py.errors import DocumentError, NotFoundError, SettingsError
+from avp_py.nodes import Entry, MappingNode, Node, ScalarNode, parse, position, resolve
+from avp_py.settings import Settings
+from avp_py.values import Number, Value
+
+_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
+_BOOLEANS = {"true": True, "false": False}
+
+
+def open_backend(settings: Settings) -> Backend:
+    """The backend on the file that AVP_FILE names.
+
+    Raises:
+        SettingsError: AVP_FILE is not set, or the file cannot be read.
+        DocumentError: the file is not laid out as this module says.
+    """
+    if settings.backend.file is None:
+        raise SettingsError("AVP_FILE is not set", hint="name the YAML file that holds the secrets")
+    return FileBackend.load(Path(settings.backend.file))
+
+
+class FileBackend(Backend):
+    """Secrets that were read from a file."""
+
+    def __init__(self, secrets: Mapping[str, Secret], source: str) -> None:
+        self._secrets = secrets
+        self._source = source
+
+    @classmethod
+    def load(cls, path: Path) -> "FileBackend":
+        """Reads the file whole. Raises as open_backend does."""
+        try:
+            text = path.read_bytes().decode("utf-8-sig")
+        except OSError as error:
+            raise SettingsError(
+                f"AVP_FILE, {path}, cannot be read: {error.strerror}",
+                hint="name the YAML file that holds the secrets",
+            ) from None
+        except UnicodeDecodeError:
+            raise DocumentError(f"{path} is not UTF-8", hint="save it as UTF-8") from None
+        secrets: dict[str, Secret] = {}
+        for document in parse(text, str(path)):
+            root = resolve(document.root) if document.root is not None else None
+            if root is None or (isinstance(root, ScalarNode) and root.is_null):
+                continue
+            for entry in _entries(root, text, path):
+                values = {
+                    each.key.value: _value(each.value) for each in _entries(entry.value, text, path)
+                }
+                secrets[entry.key.value] = Secret(values)
+        return cls(secrets, str(path))
+
+    def read(self, location: Location) -> Secret:
+        """The secret of that path and version."""
+        name = (
+            f"{location.path}#{location.version}"
+            if location.version
+            else self._newest(location.path)
+        )
+        if name in self._secrets:
+            return self._secrets[name]
+        near = difflib.get_close_matches(name, self._secrets, n=1)
+        raise NotFoundError(
+            f"{self._source} has no {name}",
+            hint=f"did you mean {near[0]}?" if near else f"add {name} to the file",
+        )
+
+    def _newest(self, path: str) -> str:
+        if path in self._secrets:
+            return path
+        prefix = f"{path}#"
+        versions = [name[len(prefix) :] for name in self._secrets if name.startswith(prefix)]
+        numbers = [int(version) for version in versions if version.isdecimal()]
+        return f"{prefix}{max(numbers)}" if numbers else path
+
+
+def _entries(node: Node, text: str, path: Path) -> tuple[Entry, ...]:
+    mapping = resolve(node)
+    if not isinstance(mapping, MappingNode):
+        raise DocumentError(
+            f"{path}, {position(text, mapping.start)}: a mapping is wanted here",
+            hint="the file maps paths to keys, and keys to values",
+        )
+    return mapping.entries
+
+
+def _value(node: Node) -> Value:
+    """A node as JSON would have it (the core schema of YAML 1.2): no yes, no, octal or date."""
+    node = resolve(node)
+    if isinstance(node, MappingNode):
+        return {entry.key.value: _value(entry.value) for entry in node.entries}
+    if not isinstance(node, ScalarNode):
+        return [_value(item) for item in node.items]
+    if node.is_null:
+        return None
+    if node.style is None and node.tag is None:
+        if node.value in _BOOLEANS:
+            return _BOOLEANS[node.value]
+        if _NUMBER.fullmatch(node.value):
+            return Number(node.value)
+    return node.value

@@ -1,0 +1,40 @@
+"""Which backends there are."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Final
+
+from avp_py.backends.interface import Backend
+from avp_py.errors import SettingsError
+from avp_py.settings import Settings
+
+BACKENDS: Final[Mapping[str, str]] = {
+    "vault": "avp_py.backends.vault",
+    "file": "avp_py.backends.file",
+}
+"""The name in AVP_TYPE, and the module whose `open_backend(settings)` makes it. Modules are loaded
+when they are wanted, as the libraries under them are slow to load."""
+
+
+def open_backend(settings: Settings) -> Backend:
+    """The backend that the settings name. Nothing is contacted yet.
+
+    Raises:
+        SettingsError: there is no such backend, or a setting that it needs is missing.
+    """
+    backend: Backend = import_module(_module(settings.backend.type)).open_backend(settings)
+    return backend
+
+
+def preload(name: str) -> None:
+    """Loads the libraries of a backend, so that a later open_backend need not wait for them."""
+    if name in BACKENDS:
+        import_module(BACKENDS[name])
+
+
+def _module(name: str) -> str:
+    if name not in BACKENDS:
+        raise SettingsError(
+            f"there is no backend {name!r}", hint=f"set AVP_TYPE to one of {', '.join(BACKENDS)}"
+        )
+    return BACKENDS[name]

@@ -1,0 +1,24 @@
+"""Auth by a token that somebody else got: VAULT_TOKEN. Vault is not asked."""
+
+import hvac
+
+from avp_py.backends.vault.auth.interface import AuthMethod
+from avp_py.settings import Sensitive, VaultSettings
+
+
+class Token(AuthMethod):
+    """A token as it is."""
+
+    name = "token"
+
+    def __init__(self, token: Sensitive) -> None:
+        self._token = token
+
+    @classmethod
+    def from_settings(cls, settings: VaultSettings) -> "Token | None":
+        """The method, or None where VAULT_TOKEN is not set."""
+        return cls(settings.token) if settings.token else None
+
+    def login(self, client: hvac.Client) -> None:
+        """Hands the token to the client."""
+        client.token = self._token.reveal()

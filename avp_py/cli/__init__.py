@@ -1,0 +1,8 @@
+"""The command line: argv, environment, exit codes, and what a person reads.
+
+The only place that touches the process: `sys.argv`, `os.environ`, the standard streams.
+"""
+
+from avp_py.cli.main import entrypoint, main
+
+__all__ = ["entrypoint", "main"]

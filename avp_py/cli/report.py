@@ -1,0 +1,64 @@
+"""What a person reads of an error: one screen to act on. Never a value."""
+
+import traceback
+from collections.abc import Iterator, Sequence
+
+from avp_py.errors import AvpError, Failure
+
+PLACES_SHOWN = 10
+"""How many places one failure lists; `-v` lists them all."""
+
+
+def describe(error: AvpError, *, verbose: bool) -> str:
+    """The error as text: equal failures together, with every place that has them.
+
+    Args:
+        error: the error.
+        verbose: whether all places are listed.
+    """
+    groups: dict[tuple[str, str, str], list[Failure]] = {}
+    for failure in error.failures:
+        key = (failure.reason, failure.hint, failure.detail)
+        groups.setdefault(key, []).append(failure)
+    count = len(groups)
+    head = "1 failure" if count == 1 else f"{count} failures"
+    lines = [f"avp-py: {head}, nothing was printed"]
+    for number, ((reason, hint, detail), failures) in enumerate(groups.items(), 1):
+        lines += ["", f"{number}. {reason}"]
+        lines += _places(failures, len(failures) if verbose else PLACES_SHOWN)
+        if hint:
+            lines.append(f"   next: {hint}")
+        lines += [f"   | {line}" for line in detail.splitlines()]
+    return "".join(f"{_printable(line)}\n" for line in lines)
+
+
+def _places(failures: Sequence[Failure], limit: int) -> Iterator[str]:
+    places = [each for each in failures if each.document]
+    document = ""
+    for each in places[:limit]:
+        if each.document != document:
+            document = each.document
+            yield f"   in {document}"
+        if each.field:
+            yield f"      {each.field}: {each.reference}"
+    if len(places) > limit:
+        yield f"   and in {len(places) - limit} more places (-v lists them)"
+
+
+def frames(error: BaseException) -> str:
+    """Where an error came from: its frames and those of its causes, without any message.
+
+    Messages of other libraries can hold a header or a document, and with them a secret.
+    """
+    lines: list[str] = []
+    current: BaseException | None = error
+    while current is not None:
+        lines.append(f"{type(current).__name__}, raised at:\n")
+        lines += traceback.format_list(traceback.extract_tb(current.__traceback__))
+        current = current.__cause__
+    return "".join(lines)
+
+
+def _printable(line: str) -> str:
+    """The line without characters that could steer a terminal."""
+    return "".join(char if char.isprintable() or char == "\t" else "?" for char in line)

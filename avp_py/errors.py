@@ -1,0 +1,126 @@
+"""Every error that avp-py raises on purpose; what a message says must be fit for Argo CD's UI.
+
+    AvpError
+    ├── UsageError          the command line is wrong
+    ├── SettingsError       a setting is missing, malformed, or not the tenant's to set
+    ├── RenderError         the folder cannot be turned into manifests
+    │   ├── ToolMissingError    kustomize or helm is not there
+    │   └── ChildError          kustomize or helm failed, or ran out of time
+    ├── DocumentError       manifests (or another YAML text) cannot be read
+    ├── PathError           a path that may not be asked for
+    ├── PlaceholderError    a value does not fit the place that wants it
+    ├── BackendError        a backend gave no secret
+    │   ├── UnreachableError    no usable answer from its address
+    │   ├── LoginError          it does not take our credentials
+    │   ├── ForbiddenError      it knows us and refuses the path
+    │   └── NotFoundError       it has nothing at the path, or not that version
+    └── GenerateError       all failures of one run together
+
+No message, hint or detail ever holds a value of a secret, a credential, or manifest text beyond
+the placeholder that is at fault.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One thing that went wrong, in the words that a person reads.
+
+    Attributes:
+        reason: what is wrong, and why.
+        hint: what to do next; empty where there is no advice.
+        document: the document at fault: kind, namespace/name, where it was read.
+        field: the path of the field in the document, as `spec.template.spec.containers[0].image`.
+        reference: what the placeholder asked for: path, key, version.
+        detail: lines of another program (kustomize, helm) that are shown as they are.
+    """
+
+    reason: str
+    hint: str = ""
+    document: str = ""
+    field: str = ""
+    reference: str = ""
+    detail: str = ""
+
+
+class AvpError(Exception):
+    """The root: an error with a reason, and where possible a hint and the text of a child."""
+
+    def __init__(self, reason: str, *, hint: str = "", detail: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.hint = hint
+        self.detail = detail
+
+    @property
+    def failures(self) -> Sequence[Failure]:
+        """What to show for this error: one failure, or those that it gathers."""
+        return (Failure(self.reason, hint=self.hint, detail=self.detail),)
+
+
+class UsageError(AvpError):
+    """The command line is wrong."""
+
+
+class SettingsError(AvpError):
+    """A setting is missing, malformed, or not the tenant's to set."""
+
+
+class RenderError(AvpError):
+    """The folder cannot be turned into manifests."""
+
+
+class ToolMissingError(RenderError):
+    """A program that the render needs is not there."""
+
+
+class ChildError(RenderError):
+    """A program that the render needs failed, or ran out of time."""
+
+
+class DocumentError(AvpError):
+    """A YAML text cannot be read, or is not what was expected at that place."""
+
+
+class PathError(AvpError):
+    """A path in the backend that may not be asked for."""
+
+
+class PlaceholderError(AvpError):
+    """A placeholder is malformed, or its value does not fit the place that wants it."""
+
+
+class BackendError(AvpError):
+    """A backend gave no secret."""
+
+
+class UnreachableError(BackendError):
+    """No usable answer came from the backend's address."""
+
+
+class LoginError(BackendError):
+    """The backend does not take our credentials."""
+
+
+class ForbiddenError(BackendError):
+    """The backend knows us and refuses the path."""
+
+
+class NotFoundError(BackendError):
+    """The backend has nothing at the path, or not in that version."""
+
+
+class GenerateError(AvpError):
+    """All failures of one run."""
+
+    def __init__(self, failures: Sequence[Failure]) -> None:
+        count = len(failures)
+        super().__init__(f"{count} failure{'' if count == 1 else 's'}")
+        self._failures = tuple(failures)
+
+    @property
+    def failures(self) -> Sequence[Failure]:
+        """The failures that were gathered, in the order of the documents."""
+        return self._failures

@@ -1,0 +1,29 @@
+"""From manifest text to placeholders, and from values back to manifest text.
+
+Pure: nothing in here reads a file, a setting or a backend, and nothing here imports its
+neighbours.
+"""
+
+from avp_py.manifests.manifest import PREFIX, Annotations, Manifest, Slot, read_manifest
+from avp_py.manifests.placeholders import Placeholder, Template, read_template
+from avp_py.manifests.rewrite import REMOVED, Fill, fill, rewrite
+from avp_py.manifests.stream import Stream, assemble, join, read_stream
+
+__all__ = [
+    "PREFIX",
+    "REMOVED",
+    "Annotations",
+    "Fill",
+    "Manifest",
+    "Placeholder",
+    "Slot",
+    "Stream",
+    "Template",
+    "assemble",
+    "fill",
+    "join",
+    "read_manifest",
+    "read_stream",
+    "read_template",
+    "rewrite",
+]

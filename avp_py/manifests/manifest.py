@@ -1,0 +1,238 @@
+"""A document as Kubernetes sees it: kind, name, our annotations, and where placeholders stand."""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import yaml
+from yaml.resolver import Resolver
+
+from avp_py.errors import DocumentError
+from avp_py.manifests.placeholders import Template, has_generic_match, read_template
+from avp_py.nodes import Document, MappingNode, Node, ScalarNode, SequenceNode, position, resolve
+
+_PLAIN_KEY = re.compile(r"[\w-]+")
+
+PREFIX = "avp.kubernetes.io/"
+
+_TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+"""What Go's strconv.ParseBool takes for true; all else, unparsable text included, is false."""
+
+_RESOLVER = Resolver()
+_NOT_STRINGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float"))
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """Our annotations on a document.
+
+    Attributes:
+        path: `avp.kubernetes.io/path`: None where it is absent, `""` where it is empty.
+        kv_version: `/kv-version`, or None.
+        secret_version: `/secret-version`, `""` for the newest; for placeholders without a path.
+        ignore: `/ignore`: the document is passed on as it is.
+        remove_missing: `/remove-missing`: a map key whose value is missing is removed.
+    """
+
+    path: str | None
+    kv_version: str | None
+    secret_version: str
+    ignore: bool
+    remove_missing: bool
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A scalar that holds placeholders.
+
+    Attributes:
+        scalar: the scalar.
+        field: its path in the document, as `data.url` or `spec.args[0]`.
+        template: its text in parts; of the decoded text where `encoded`.
+        encoded: whether the text was found inside base64, in a Secret.
+        parent: the mapping that it is a value of, or None for an item of a list.
+    """
+
+    scalar: ScalarNode
+    field: str
+    template: Template
+    encoded: bool
+    parent: MappingNode | None
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One document of Kubernetes.
+
+    Attributes:
+        root: its node.
+        start: where its text begins in the stream.
+        end: where its text ends.
+        kind: its kind.
+        label: what to call it in errors: kind, namespace/name, where it was read.
+        annotations: ours.
+        slots: the scalars that hold placeholders; none where it is ignored.
+    """
+
+    root: MappingNode
+    start: int
+    end: int
+    kind: str
+    label: str
+    annotations: Annotations
+    slots: tuple[Slot, ...]
+
+
+def read_manifest(document: Document, text: str, where: str) -> Manifest | None:
+    """Reads a document of a stream.
+
+    Args:
+        document: the document.
+        text: the text of the whole stream.
+        where: what to call the document's place, as `document 3 of standard input`.
+
+    Returns:
+        The manifest, or None for a document that holds nothing.
+
+    Raises:
+        DocumentError: it is not a mapping, has no kind, or one of our annotations is not a string
+            or stands on a kind that it does not fit.
+    """
+    root = resolve(document.root) if document.root is not None else None
+    if root is None or (isinstance(root, ScalarNode) and root.is_null):
+        return None
+    if not isinstance(root, MappingNode):
+        what = "a list" if isinstance(root, SequenceNode) else "a single value"
+        raise DocumentError(
+            f"{where}, {position(text, root.start)}: the document is {what}, not a mapping",
+            hint="a manifest begins with apiVersion, kind and metadata",
+        )
+    kind = _string(root.get("kind"))
+    if not kind:
+        raise DocumentError(
+            f"{where}, {position(text, root.start)}: the document has no kind",
+            hint="name its kind, or move files that are no manifests out of the folder",
+        )
+    metadata = root.get("metadata")
+    label = _label(kind, metadata, where)
+    annotations = _annotations(metadata, label)
+    if annotations.remove_missing and kind not in ("Secret", "ConfigMap"):
+        raise DocumentError(
+            f"{label}: {PREFIX}remove-missing works on Secrets and ConfigMaps only",
+            hint="remove the annotation",
+        )
+    slots: tuple[Slot, ...] = ()
+    if not annotations.ignore and _may_hold_placeholders(text, document, kind):
+        finder = _Finder(generic=annotations.path is not None, secret=kind == "Secret")
+        slots = tuple(finder.mapping(root, ""))
+    return Manifest(root, document.start, document.end, kind, label, annotations, slots)
+
+
+def _label(kind: str, metadata: Node | None, where: str) -> str:
+    name = namespace = ""
+    if isinstance(metadata, MappingNode):
+        name = _string(metadata.get("name"))
+        namespace = _string(metadata.get("namespace"))
+    full = f"{namespace}/{name}" if namespace else name
+    return f"{kind} {full or '(no name)'} ({where})"
+
+
+def _string(node: Node | None) -> str:
+    return node.value if isinstance(node, ScalarNode) and not node.is_null else ""
+
+
+def _annotations(metadata: Node | None, label: str) -> Annotations:
+    found: dict[str, str] = {}
+    node = metadata.get("annotations") if isinstance(metadata, MappingNode) else None
+    if isinstance(node, MappingNode):
+        for name in ("path", "kv-version", "secret-version", "ignore", "remove-missing"):
+            value = node.get(PREFIX + name)
+            if value is None:
+                continue
+            if isinstance(value, ScalarNode) and (_is_string(value) or value.is_null):
+                found[name] = "" if value.is_null else value.value
+                continue
+            # AVP then ignores every annotation of the document, without a word.
+            raise DocumentError(
+                f"{label}: the annotation {PREFIX}{name} is not a string",
+                hint=f'put its value in quotes, as {PREFIX}{name}: "…"',
+            )
+    return Annotations(
+        path=found.get("path"),
+        kv_version=found.get("kv-version"),
+        secret_version=found.get("secret-version", ""),
+        ignore=found.get("ignore") in _TRUE,
+        remove_missing=found.get("remove-missing") in _TRUE,
+    )
+
+
+def _is_string(scalar: ScalarNode) -> bool:
+    if scalar.style is not None or scalar.tag is not None:
+        return True
+    tag = _RESOLVER.resolve(yaml.ScalarNode, scalar.value, (True, False))  # type: ignore[no-untyped-call]
+    return tag not in _NOT_STRINGS
+
+
+def _may_hold_placeholders(text: str, document: Document, kind: str) -> bool:
+    """A cheap look that saves the walk: a `<` can also hide behind an escape, or in base64."""
+    span = (document.start, document.end)
+    return kind == "Secret" or text.find("<", *span) >= 0 or text.find("\\", *span) >= 0
+
+
+class _Finder:
+    """Seeks placeholders where AVP does: in map values, and in strings directly in lists.
+
+    Not in keys, and not below a list in a list (replaceInner in AVP's pkg/kube/util.go). What an
+    alias stands for is sought at its anchor.
+    """
+
+    def __init__(self, *, generic: bool, secret: bool) -> None:
+        self._generic = generic
+        self._secret = secret
+
+    def mapping(self, mapping: MappingNode, path: str) -> Iterator[Slot]:
+        for entry in mapping.entries:
+            field = _field(path, entry.key.value)
+            value = entry.value
+            if isinstance(value, MappingNode):
+                yield from self.mapping(value, field)
+            elif isinstance(value, SequenceNode):
+                for index, item in enumerate(value.items):
+                    if isinstance(item, MappingNode):
+                        yield from self.mapping(item, f"{field}[{index}]")
+                    elif isinstance(item, ScalarNode):
+                        yield from self._scalar(item, f"{field}[{index}]", None)
+            elif isinstance(value, ScalarNode):
+                yield from self._scalar(value, field, mapping)
+
+    def _scalar(self, scalar: ScalarNode, field: str, parent: MappingNode | None) -> Iterator[Slot]:
+        decoded = _decode(scalar.value) if self._secret else None
+        encoded = decoded is not None and has_generic_match(decoded)
+        text = decoded if encoded and decoded is not None else scalar.value
+        template = read_template(text, generic=self._generic)
+        if template is not None:
+            yield Slot(scalar, field, template, encoded, parent)
+
+
+def _field(path: str, key: str) -> str:
+    if not _PLAIN_KEY.fullmatch(key):
+        return f"{path}[{json.dumps(key, ensure_ascii=False)}]"
+    return f"{path}.{key}" if path else key
+
+
+def _decode(text: str) -> str | None:
+    """The text inside base64 as Go's base64.StdEncoding reads it, or None where it is none.
+
+    That encoding skips line breaks, wants the padding, and takes no other character. Bytes that
+    are not UTF-8 pass through as surrogate escapes.
+    """
+    compact = text.replace("\n", "").replace("\r", "")
+    if not compact or len(compact) % 4:
+        return None
+    try:
+        return base64.b64decode(compact, validate=True).decode("utf-8", "surrogateescape")
+    except (binascii.Error, ValueError):
+        return None

@@ -1,0 +1,160 @@
+"""The placeholder's grammar: where placeholders stand in a string, and what each asks for.
+
+It is argocd-vault-plugin's (pkg/kube/util.go, v1.18.1), odd corners included:
+
+    genericPlaceholder       (?mU)<(.*)>
+    specificPathPlaceholder  (?mU)<path:([^#]+)#([^#]+)(?:#([^#]+))?>
+    indivPlaceholderSyntax   (?mU)path:([^#]+?)#([^#]+?)(?:#(.+?))??
+
+Those expressions take quadratic time on hostile text in Python's engine (Go's is linear), so the
+same matches are found here by plain searches for the delimiters.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+_INLINE = "<path:"
+_PATH = "path:"
+
+
+@dataclass(frozen=True, slots=True)
+class Placeholder:
+    """What stands between the angle brackets.
+
+    Attributes:
+        text: the placeholder as written, with its brackets.
+        path: the path of an inline placeholder as written; None for `<key>`, whose path is the
+            document's annotation.
+        key: the key that is wanted.
+        version: the version of an inline placeholder, `""` for the newest.
+        modifiers: the statements behind each `|`, as written.
+    """
+
+    text: str
+    path: str | None
+    key: str
+    version: str
+    modifiers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A string that holds placeholders, cut into literal text and placeholders."""
+
+    parts: tuple[str | Placeholder, ...]
+
+    @property
+    def placeholders(self) -> Sequence[Placeholder]:
+        """The placeholders, in their order."""
+        return tuple(part for part in self.parts if isinstance(part, Placeholder))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the string is one placeholder and nothing else."""
+        return len(self.parts) == 1
+
+
+def read_template(text: str, *, generic: bool) -> Template | None:
+    """Finds the placeholders of a string.
+
+    Args:
+        text: the string.
+        generic: whether `<key>` counts, as it does in a document with the path annotation;
+            otherwise only `<path:P#K>` and `<path:P#K#V>` do.
+
+    Returns:
+        The string in parts, or None where it holds no placeholder.
+    """
+    spans = _generic_spans(text) if generic else _inline_spans(text)
+    parts: list[str | Placeholder] = []
+    end = 0
+    for start, stop in spans:
+        if start > end:
+            parts.append(text[end:start])
+        parts.append(_read_placeholder(text[start:stop]))
+        end = stop
+    if not end:
+        return None
+    if end < len(text):
+        parts.append(text[end:])
+    return Template(tuple(parts))
+
+
+def has_generic_match(text: str) -> bool:
+    """Whether the string holds anything in angle brackets on one line."""
+    return next(_generic_spans(text), None) is not None
+
+
+def _generic_spans(text: str) -> Iterator[tuple[int, int]]:
+    """The matches of genericPlaceholder: from a `<` to the next `>` on its line."""
+    start = text.find("<")
+    while start >= 0:
+        stop = text.find(">", start)
+        if stop < 0:
+            return
+        newline = text.find("\n", start, stop)
+        if newline < 0:
+            stop += 1
+            yield start, stop
+        else:
+            stop = newline
+        start = text.find("<", stop)
+
+
+def _inline_spans(text: str) -> Iterator[tuple[int, int]]:
+    """The matches of specificPathPlaceholder.
+
+    The path runs to the first `#`. The key runs to the first `>` behind it (but is never empty,
+    so a `>` in its first place belongs to it); where a second `#` comes first, the version runs
+    from there to the next `>` in the same way, and no third `#` may come before that.
+    """
+    start = text.find(_INLINE)
+    while start >= 0:
+        first = text.find("#", start + len(_INLINE))
+        if first < 0:
+            return
+        stop = -1 if first == start + len(_INLINE) else _inline_end(text, first)
+        if stop >= 0:
+            yield start, stop
+        # The end depends on the first `#` alone: where it failed, each start before it fails too.
+        start = text.find(_INLINE, stop if stop >= 0 else first)
+
+
+def _inline_end(text: str, first: int) -> int:
+    """The end of the match whose path ends at `first`, or -1."""
+    for hash_ in (first, text.find("#", first + 1)):
+        if hash_ < 0:
+            break
+        limit = text.find("#", hash_ + 1)
+        if limit == hash_ + 1:
+            break
+        stop = text.find(">", hash_ + 2, limit if limit >= 0 else len(text))
+        if stop >= 0:
+            return stop + 1
+    return -1
+
+
+def _read_placeholder(match: str) -> Placeholder:
+    head, *modifiers = match.strip("<>").split("|")
+    head = head.strip(" ")
+    path, key, version = _read_inline(head)
+    return Placeholder(match, path, key, version, tuple(modifiers))
+
+
+def _read_inline(head: str) -> tuple[str | None, str, str]:
+    """Path, key and version as indivPlaceholderSyntax finds them; (None, head, "") without match.
+
+    The expression is not anchored: `mypath:a#k` has the path `a`.
+    """
+    start = head.find(_PATH)
+    while start >= 0:
+        first = head.find("#", start + len(_PATH))
+        if first < 0:
+            break
+        second = head.find("#", first + 1)
+        key_end = second if second >= 0 else len(head)
+        if first > start + len(_PATH) and key_end > first + 1:
+            version = head[second + 1 :].split("\n", 1)[0] if second >= 0 else ""
+            return head[start + len(_PATH) : first], head[first + 1 : key_end].strip(), version
+        start = head.find(_PATH, start + 1 if first == start + len(_PATH) else first)
+    return None, head, ""

@@ -1,0 +1,245 @@
+"""Values into their places: which value a scalar gets, and the edit of the text.
+
+A document is edited by the spans of its scalars. The result is parsed again and compared with
+the document as it was, so that an edit that would change anything else is an error, never output.
+"""
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, Literal, TypeAlias
+
+from avp_py.errors import DocumentError, PlaceholderError
+from avp_py.manifests.manifest import Manifest, Slot
+from avp_py.manifests.placeholders import Placeholder
+from avp_py.manifests.scalars import respell
+from avp_py.nodes import (
+    AliasNode,
+    Entry,
+    MappingNode,
+    Node,
+    ScalarNode,
+    SequenceNode,
+    parse,
+    resolve,
+)
+from avp_py.values import Number, Value
+
+
+class _Removed(Enum):
+    REMOVED = "the map key goes, as its value is missing"
+
+
+REMOVED: Final = _Removed.REMOVED
+"""What a slot gets whose map key is to be removed."""
+
+Filling: TypeAlias = "Value | Literal[_Removed.REMOVED]"
+
+
+@dataclass(frozen=True)
+class Fill:
+    """A slot and what it gets."""
+
+    slot: Slot
+    value: Filling
+
+
+def fill(slot: Slot, kind: str, value_of: Callable[[Placeholder], Value]) -> Value:
+    """The value of a field once its placeholders are filled.
+
+    A placeholder that is the whole field gives it the value with its type. Inside a longer string
+    a number or boolean is written out. In a ConfigMap and inside base64 everything is text.
+
+    Args:
+        slot: the field.
+        kind: the kind of its document.
+        value_of: gives each placeholder's value.
+
+    Raises:
+        PlaceholderError: a list or mapping where text is needed.
+    """
+    parts = slot.template.parts
+    if slot.template.is_whole and isinstance(parts[0], Placeholder):
+        value = value_of(parts[0])
+        if kind == "ConfigMap" or slot.encoded:
+            value = _text(value, "a ConfigMap" if not slot.encoded else "base64")
+    else:
+        value = "".join(
+            part if isinstance(part, str) else _text(value_of(part), "a longer string")
+            for part in parts
+        )
+    if slot.encoded and isinstance(value, str):
+        return base64.b64encode(value.encode("utf-8", "surrogateescape")).decode("ascii")
+    return value
+
+
+def _text(value: Value, place: str) -> str:
+    match value:
+        case str():
+            return value
+        case Number():
+            return value.text
+        case bool():
+            return "true" if value else "false"
+    what = "a mapping" if isinstance(value, Mapping) else "a list"
+    raise PlaceholderError(
+        f"the value is {what}, and {place} holds text only",
+        hint="pick one part of it, or store it as text",
+    )
+
+
+def rewrite(text: str, manifest: Manifest, fills: Sequence[Fill]) -> str:
+    """The text of one document with its slots filled.
+
+    Args:
+        text: the text of the stream that holds the document.
+        manifest: the document.
+        fills: what each of its slots gets; a slot that is not named stays as it is.
+
+    Returns:
+        The document's text; every character outside of the edits is the same.
+
+    Raises:
+        DocumentError: the edited text would not say what it should.
+    """
+    edits = [
+        (each.slot.scalar.start, each.slot.scalar.end, respell(each.slot.scalar, text, each.value))
+        for each in fills
+        if each.value is not REMOVED
+    ]
+    removed = {id(each.slot.scalar) for each in fills if each.value is REMOVED}
+    if removed:
+        edits = _outside(edits, _removals(text, manifest.root, removed))
+    pieces: list[str] = []
+    position = manifest.start
+    for start, end, new in sorted(edits):
+        pieces += (text[position:start], new)
+        position = end
+    pieces.append(text[position : manifest.end])
+    result = "".join(pieces)
+    _verify(manifest, result, {id(each.slot.scalar): each.value for each in fills})
+    return result
+
+
+_Edit: TypeAlias = tuple[int, int, str]
+
+
+def _outside(edits: Sequence[_Edit], cuts: Sequence[_Edit]) -> list[_Edit]:
+    """The cuts, and the edits that no cut takes away."""
+    kept = [edit for edit in edits if not any(cut[0] <= edit[0] < cut[1] for cut in cuts)]
+    return [*kept, *cuts]
+
+
+def _removals(text: str, root: MappingNode, removed: set[int]) -> list[_Edit]:
+    """The cuts that take out each entry whose value is one of the removed scalars."""
+    cuts: list[_Edit] = []
+
+    def visit(node: Node) -> None:
+        if isinstance(node, SequenceNode):
+            for item in node.items:
+                visit(item)
+        elif isinstance(node, MappingNode):
+            gone = [id(resolve(entry.value)) in removed for entry in node.entries]
+            if all(gone) and gone:
+                start = node.start if node.flow else node.entries[0].key.start
+                cuts.append((start, node.end, "{}"))
+                return
+            for entry, is_gone in zip(node.entries, gone, strict=True):
+                if not is_gone:
+                    visit(entry.value)
+            cuts.extend(_flow_cuts(node, gone) if node.flow else _block_cuts(text, node, gone))
+
+    visit(root)
+    return cuts
+
+
+def _flow_cuts(node: MappingNode, gone: Sequence[bool]) -> list[_Edit]:
+    """Entries in braces: each goes with its comma, the last ones with the comma before them."""
+    cuts: list[_Edit] = []
+    last_kept = max(index for index, is_gone in enumerate(gone) if not is_gone)
+    for index, is_gone in enumerate(gone):
+        if is_gone and index < last_kept:
+            cuts.append((node.entries[index].key.start, node.entries[index + 1].key.start, ""))
+    if last_kept < len(gone) - 1:
+        cuts.append((node.entries[last_kept].value.end, node.entries[-1].value.end, ""))
+    return cuts
+
+
+def _block_cuts(text: str, node: MappingNode, gone: Sequence[bool]) -> list[_Edit]:
+    """Entries on lines of their own: each goes with its lines.
+
+    The first entry can share its line with what stands before it (`- a: 1`); then it goes up to
+    the next entry, which takes its place on that line.
+    """
+    cuts: list[_Edit] = []
+    for index, (entry, is_gone) in enumerate(zip(node.entries, gone, strict=True)):
+        if not is_gone:
+            continue
+        line = text.rfind("\n", 0, entry.key.start) + 1
+        if text[line : entry.key.start].strip():
+            following = next(i for i in range(index, len(gone)) if not gone[i])
+            cuts.append((entry.key.start, node.entries[following].key.start, ""))
+            continue
+        end = entry.value.end
+        if text[end - 1 : end] != "\n":
+            newline = text.find("\n", end)
+            end = newline + 1 if newline >= 0 else len(text)
+        cuts.append((line, end, ""))
+    return cuts
+
+
+def _verify(manifest: Manifest, result: str, values: Mapping[int, Filling]) -> None:
+    try:
+        (document,) = parse(result, manifest.label)
+    except (DocumentError, ValueError):
+        document = None
+    if document is None or document.root is None or not _same(manifest.root, document.root, values):
+        raise DocumentError(
+            "its text cannot be edited safely",
+            hint="write the fields that hold placeholders in plain block style, without aliases",
+        )
+
+
+def _same(old: Node, new: Node, values: Mapping[int, Filling]) -> bool:
+    """Whether `new` is `old` with the given values in the places of the given scalars."""
+    if isinstance(old, AliasNode) or isinstance(new, AliasNode):
+        # What an alias stands for is compared at its anchor.
+        return isinstance(old, AliasNode) and isinstance(new, AliasNode)
+    if id(old) in values:
+        value = values[id(old)]
+        return value is not REMOVED and _holds(new, value)
+    match old, new:
+        case ScalarNode(), ScalarNode():
+            return (old.value, old.style, old.tag) == (new.value, new.style, new.tag)
+        case SequenceNode(), SequenceNode():
+            return len(old.items) == len(new.items) and all(
+                _same(a, b, values) for a, b in zip(old.items, new.items, strict=True)
+            )
+        case MappingNode(), MappingNode():
+            kept = [entry for entry in old.entries if not _is_removed(entry, values)]
+            return len(kept) == len(new.entries) and all(
+                a.key.value == b.key.value and _same(a.value, b.value, values)
+                for a, b in zip(kept, new.entries, strict=True)
+            )
+    return False
+
+
+def _is_removed(entry: Entry, values: Mapping[int, Filling]) -> bool:
+    return values.get(id(resolve(entry.value))) is REMOVED
+
+
+def _holds(node: Node, value: Value) -> bool:
+    """Whether a node that was written for a value says that value."""
+    match value, node:
+        case str(), ScalarNode():
+            return node.value == value and node.style in ('"', "|")
+        case ((bool() | None | Number()), ScalarNode()):
+            return node.style is None
+        case Mapping(), MappingNode():
+            return [entry.key.value for entry in node.entries] == list(value) and all(
+                _holds(entry.value, value[entry.key.value]) for entry in node.entries
+            )
+        case Sequence(), SequenceNode():
+            return len(node.items) == len(value) and all(map(_holds, node.items, value))
+    return False

@@ -1,0 +1,94 @@
+"""How a value is written into YAML text, so that every reader gets back what was put in."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+
+from avp_py.errors import PlaceholderError
+from avp_py.nodes import ScalarNode
+from avp_py.values import Number, Value
+
+_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
+"""What JSON lets stand in a string and YAML does not, or takes for a line break."""
+
+_NOT_IN_BLOCK = re.compile("[\x00-\x08\x0b-\x1f]|" + _UNSAFE.pattern)
+
+
+def quoted(text: str) -> str:
+    """The text as a double-quoted scalar that is at once JSON, YAML 1.1 and YAML 1.2.
+
+    Raises:
+        PlaceholderError: the text holds half of a surrogate pair, which no encoding can carry.
+    """
+    return _UNSAFE.sub(_escape, json.dumps(text, ensure_ascii=False))
+
+
+def _escape(match: re.Match[str]) -> str:
+    if "\ud800" <= match[0] <= "\udfff":
+        raise PlaceholderError(
+            "the value is not valid Unicode", hint="store binary data as base64 in the backend"
+        )
+    return f"\\u{ord(match[0]):04x}"
+
+
+def flow(value: Value) -> str:
+    """The value as JSON text on one line, numbers in the form that every YAML reader takes."""
+    match value:
+        case str():
+            return quoted(value)
+        case Number():
+            return value.yaml
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case Mapping():
+            return "{" + ", ".join(f"{quoted(k)}: {flow(v)}" for k, v in value.items()) + "}"
+        case Sequence():
+            return "[" + ", ".join(flow(item) for item in value) + "]"
+
+
+def respell(scalar: ScalarNode, source: str, value: Value) -> str:
+    """The text that takes the place of a scalar.
+
+    A literal block stays one where the value allows it, so that a diff shows the changed lines
+    only; any other string is double-quoted, which leaves no reader a choice of type.
+
+    Args:
+        scalar: the scalar that is replaced.
+        source: the text of the stream that it stands in.
+        value: what it shall be.
+    """
+    old = source[scalar.start : scalar.end]
+    if scalar.style not in ("|", ">"):
+        return flow(value)
+    block = _literal(old, scalar.value, value) if isinstance(value, str) else None
+    if block is not None and scalar.style == "|":
+        return block
+    # A block scalar ends with its line breaks; what follows must still begin on its own line.
+    return flow(value) + old[len(old.rstrip()) :]
+
+
+def _literal(old: str, old_value: str, value: str) -> str | None:
+    """The block with another content, or None where a literal block cannot hold it as it is."""
+    header, _, body = old.partition("\n")
+    content = old_value.lstrip("\n")
+    first = body.lstrip("\n").partition("\n")[0]
+    if not content.strip() or not value.strip() or _NOT_IN_BLOCK.search(value):
+        return None
+    if value[0] in " \t\n":
+        # Such a first line would set the indentation of the block, or needs an indicator.
+        return None
+    indent, line, rest = first.partition(content.partition("\n")[0])
+    if not line or rest or indent.strip(" "):
+        return None
+    indicator = header.partition("#")[0]
+    text = value
+    if "+" not in indicator:
+        # Clipped and stripped blocks fix how many line breaks the value ends with.
+        text = value.rstrip("\n")
+        if value != (text if "-" in indicator else f"{text}\n"):
+            return None
+        text += old[len(old.rstrip("\n")) :]
+    lines = (f"{indent}{line}" if line else "" for line in text.split("\n"))
+    return f"{header}\n" + "\n".join(lines)

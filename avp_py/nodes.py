@@ -1,0 +1,317 @@
+"""YAML text to nodes that know where in the text they stand. Pure: no I/O, no Kubernetes.
+
+The parser is libyaml 0.2.5 (through PyYAML), whose grammar is the one that go-yaml, and with it
+Argo CD and Kubernetes, reads. It is driven by events, not by PyYAML's composer: the composer
+overflows the C stack on deep nesting, forgets where an alias stands, and keeps the last of two
+equal keys.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple, TypeAlias
+
+import yaml
+from yaml.cyaml import CParser  # type: ignore[attr-defined]  # missing in its stubs
+from yaml.events import (
+    AliasEvent,
+    DocumentEndEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
+
+from avp_py.errors import DocumentError
+
+MAX_DEPTH = 200
+"""How deep collections may nest. Kubernetes' own CRDs, the deepest manifests in use, reach 60."""
+
+MAX_EXPANDED_NODES = 100_000
+"""How many nodes a document may have once its aliases are written out; counted only where it has
+aliases. A reader that expands them (go-yaml, every JSON converter) pays for each."""
+
+_PROPERTIES = re.compile(r"(?:[&!]\S*|#[^\n]*|\s+)*")
+
+
+class ScalarNode(NamedTuple):
+    """A scalar.
+
+    Attributes:
+        value: the text that it stands for, with quotes, escapes and indentation undone.
+        style: None for a plain scalar, else one of `'`, `"`, `|`, `>`.
+        tag: an explicit tag, or None.
+        start: where its own text begins (behind an anchor or tag), in characters.
+        end: where it ends; for a block scalar the start of the next line.
+    """
+
+    value: str
+    style: str | None
+    tag: str | None
+    start: int
+    end: int
+
+    @property
+    def is_null(self) -> bool:
+        """Whether a YAML reader takes this for null (YAML 1.1 and 1.2 agree on these forms)."""
+        return self.style is None and self.tag is None and self.value in _NULLS
+
+
+class Entry(NamedTuple):
+    """A key of a mapping with its value."""
+
+    key: ScalarNode
+    value: "Node"
+
+
+class MappingNode(NamedTuple):
+    """A mapping; `end` of a block mapping is the end of its last value."""
+
+    entries: tuple[Entry, ...]
+    flow: bool
+    start: int
+    end: int
+
+    def get(self, key: str) -> "Node | None":
+        """The node under `key`, aliases followed and merge keys (`<<`) honoured, or None."""
+        for entry in self.entries:
+            if entry.key.value == key:
+                return resolve(entry.value)
+        for entry in self.entries:
+            if entry.key.value == "<<" and entry.key.style is None:
+                merged = resolve(entry.value)
+                for source in merged.items if isinstance(merged, SequenceNode) else (merged,):
+                    source = resolve(source)
+                    found = source.get(key) if isinstance(source, MappingNode) else None
+                    if found is not None:
+                        return found
+        return None
+
+
+class SequenceNode(NamedTuple):
+    """A sequence; `end` of a block sequence is the end of its last item."""
+
+    items: "tuple[Node, ...]"
+    flow: bool
+    start: int
+    end: int
+
+
+class AliasNode(NamedTuple):
+    """An alias, as `*base`, and the node that it stands for."""
+
+    target: "Node"
+    start: int
+    end: int
+
+
+Node: TypeAlias = ScalarNode | MappingNode | SequenceNode | AliasNode
+
+
+class Document(NamedTuple):
+    """One YAML document of a text.
+
+    Attributes:
+        root: its node, or None where it holds nothing but comments.
+        start: where it begins: at its `---`, or at 0 for the first.
+        end: where the next begins, or the end of the text.
+        marker_end: just behind its `---`; None where it has none.
+    """
+
+    root: Node | None
+    start: int
+    end: int
+    marker_end: int | None
+
+
+_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+
+
+def resolve(node: Node) -> "ScalarNode | MappingNode | SequenceNode":
+    """The node itself, or what an alias stands for."""
+    while isinstance(node, AliasNode):
+        node = node.target
+    return node
+
+
+def position(text: str, index: int) -> str:
+    """Where `index` stands in `text`, as `line 3, column 7` (both count from 1)."""
+    line = text.count("\n", 0, index) + 1
+    return f"line {line}, column {index - text.rfind(chr(10), 0, index)}"
+
+
+class _Frame:
+    """A collection that is being read."""
+
+    __slots__ = ("anchor", "children", "flow", "keys", "pending", "size", "start")
+
+    def __init__(self, event: Any, *, mapping: bool) -> None:
+        self.children: list[Any] = []
+        self.keys: set[str] | None = set() if mapping else None
+        self.pending: ScalarNode | None = None
+        self.anchor: str | None = event.anchor
+        self.flow = bool(event.flow_style)
+        self.start: int = event.start_mark.index
+        self.size = 1
+
+
+def parse(text: str, source: str) -> Sequence[Document]:
+    """Reads a text that holds any number of YAML documents.
+
+    Args:
+        text: the text, without a byte order mark.
+        source: what to call it in errors: a file, or `standard input`.
+
+    Returns:
+        The documents in their order; their spans cover the text without a gap.
+
+    Raises:
+        DocumentError: the text is not YAML, nests deeper than MAX_DEPTH, repeats a key, has a key
+            that is not a scalar, or aliases that expand beyond MAX_EXPANDED_NODES.
+    """
+    try:
+        found = list(_documents(text, source))
+    except yaml.YAMLError as error:
+        raise _translate(error, text, source) from None
+    if not found:
+        return ()
+    bounds = [0, *(start for _, start, _ in found[1:]), len(text)]
+    return tuple(
+        Document(root, start, end, marker_end)
+        for (root, _, marker_end), (start, end) in zip(found, pairwise(bounds), strict=True)
+    )
+
+
+def _documents(text: str, source: str) -> Iterator[tuple[Node | None, int, int | None]]:
+    """Yields root, start and marker's end of each document."""
+    parser: Any = CParser(text)
+    next_event = parser.get_event
+    start, marker_end = 0, None
+    while parser.check_event():
+        event = next_event()
+        kind = type(event)
+        if kind is DocumentStartEvent:
+            start = event.start_mark.index
+            marker_end = event.end_mark.index if event.explicit else None
+            if event.version or event.tags:
+                raise _error(text, source, start, "a %YAML or %TAG directive", _NO_DIRECTIVES)
+            yield _root(next_event, text, source), start, marker_end
+        # Stream start and end, and a document's end, say nothing that is needed here.
+
+
+_NO_DIRECTIVES = "remove it: the readers of Kubernetes do not accept directives"
+
+
+def _root(next_event: Any, text: str, source: str) -> Node | None:
+    """Reads the events of one document up to its end and returns its node."""
+    stack: list[_Frame] = []
+    anchors: dict[str, tuple[Node, int]] = {}
+    root: Node | None = None
+    aliased = False
+    while True:
+        event = next_event()
+        kind = type(event)
+        node: Node
+        size = 1
+        anchor: str | None
+        if kind is ScalarEvent:
+            node = _scalar(event, text)
+            anchor = event.anchor
+        elif kind is MappingStartEvent or kind is SequenceStartEvent:
+            if len(stack) >= MAX_DEPTH:
+                reason = f"collections nest deeper than {MAX_DEPTH} levels"
+                raise _error(text, source, event.start_mark.index, reason)
+            stack.append(_Frame(event, mapping=kind is MappingStartEvent))
+            continue
+        elif kind is MappingEndEvent or kind is SequenceEndEvent:
+            frame = stack.pop()
+            node = _close(frame, event)
+            size, anchor = frame.size, frame.anchor
+        elif kind is AliasEvent:
+            aliased, anchor = True, None
+            index = event.start_mark.index
+            if event.anchor not in anchors:
+                reason = f"the alias *{event.anchor} has no anchor before it"
+                raise _error(text, source, index, reason)
+            target, size = anchors[event.anchor]
+            node = AliasNode(target, index, event.end_mark.index)
+        elif kind is DocumentEndEvent:
+            return root
+        else:  # pragma: no cover - the parser ends each document before the stream
+            raise AssertionError(kind)
+
+        if anchor is not None:
+            anchors[anchor] = (node, size)
+        if not stack:
+            root = node
+            continue
+        frame = stack[-1]
+        frame.size += size
+        if aliased and frame.size > MAX_EXPANDED_NODES:
+            reason = f"its aliases expand to more than {MAX_EXPANDED_NODES} nodes"
+            raise _error(text, source, frame.start, reason, "write the document without aliases")
+        if frame.keys is None:
+            frame.children.append(node)
+        elif frame.pending is None:
+            frame.pending = _key(frame.keys, node, text, source)
+        else:
+            frame.children.append(Entry(frame.pending, node))
+            frame.pending = None
+
+
+def _scalar(event: Any, text: str) -> ScalarNode:
+    start = event.start_mark.index
+    if text[start : start + 1] in ("&", "!"):
+        # The event's span begins at an anchor or a tag, and no scalar begins with either.
+        start = _PROPERTIES.match(text, start).end()  # type: ignore[union-attr]
+    return ScalarNode(event.value, event.style or None, event.tag, start, event.end_mark.index)
+
+
+def _close(frame: _Frame, event: Any) -> Node:
+    children = frame.children
+    # libyaml ends a block collection at the next token, which may be many lines on.
+    if frame.flow:
+        end = event.end_mark.index
+    elif children:
+        last = children[-1]
+        end = (last.value if frame.keys is not None else last).end
+    else:
+        end = frame.start
+    if frame.keys is not None:
+        return MappingNode(tuple(children), frame.flow, frame.start, end)
+    return SequenceNode(tuple(children), frame.flow, frame.start, end)
+
+
+def _key(seen: set[str], node: Node, text: str, source: str) -> ScalarNode:
+    key = resolve(node)
+    if not isinstance(key, ScalarNode):
+        raise _error(text, source, node.start, "a key is a mapping or a list", "use a string")
+    if key.value in seen:
+        reason = f"the key {key.value[:80]!r} stands twice in one mapping"
+        raise _error(text, source, node.start, reason, "keep one of the two")
+    seen.add(key.value)
+    return ScalarNode(key.value, key.style, key.tag, node.start, node.end)
+
+
+def _error(text: str, source: str, index: int, reason: str, hint: str = "") -> DocumentError:
+    return DocumentError(f"{source}, {position(text, index)}: {reason}", hint=hint)
+
+
+def _translate(error: yaml.YAMLError, text: str, source: str) -> DocumentError:
+    """PyYAML's error as ours. libyaml's own messages are fixed texts: no input is in them."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        index = error.problem_mark.index
+        if text[index : index + 1] == "\t":
+            return _error(
+                text, source, index, "a tab where YAML wants spaces", "indent with spaces"
+            )
+        context = f" ({error.context})" if error.context else ""
+        return _error(text, source, index, f"not valid YAML: {error.problem}{context}")
+    if isinstance(error, yaml.reader.ReaderError):
+        # The position counts bytes of UTF-8.
+        index = len(text.encode()[: error.position].decode(errors="ignore"))
+        reason = f"the character U+{ord(text[index]):04X} is not allowed in YAML"
+        return _error(text, source, index, reason, "write it as an escape in double quotes")
+    return DocumentError(f"{source}: not valid YAML")

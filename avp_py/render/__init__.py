@@ -1,0 +1,10 @@
+"""From a folder to manifest text: kustomize, Helm charts, plain files.
+
+Child processes and files are touched here and nowhere else; secrets never come here.
+"""
+
+from avp_py.render.choose import MODES, Mode, open_renderer
+from avp_py.render.interface import Rendered, Renderer
+from avp_py.render.tools import version_of
+
+__all__ = ["MODES", "Mode", "Rendered", "Renderer", "open_renderer", "version_of"]

@@ -1,0 +1,53 @@
+"""Which renderer a folder wants."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, Literal, TypeAlias
+
+from avp_py.errors import RenderError
+from avp_py.render.helm import HelmRenderer
+from avp_py.render.interface import Renderer
+from avp_py.render.kustomization import FILE_NAMES
+from avp_py.render.kustomize import KustomizeRenderer
+from avp_py.render.plain import PlainRenderer
+from avp_py.settings import Identity, RenderSettings
+
+Mode: TypeAlias = Literal["auto", "kustomize", "helm", "plain"]
+
+MODES: Final[tuple[Mode, ...]] = ("auto", "kustomize", "helm", "plain")
+
+
+def open_renderer(
+    path: Path, mode: Mode, settings: RenderSettings, identity: Identity, environ: Mapping[str, str]
+) -> Renderer:
+    """The renderer for a folder.
+
+    Args:
+        path: the folder, or one plain file.
+        mode: `auto` looks for a kustomization, then for a Chart.yaml, then takes plain files.
+        settings: how to render.
+        identity: who asks; a chart takes its release's name and namespace from it.
+        environ: the environment, of which children see a part.
+
+    Raises:
+        RenderError: the Application sets an image or a repository, which needs a kustomization.
+    """
+    if mode == "auto":
+        mode = _detect(path)
+    if mode == "kustomize":
+        return KustomizeRenderer(path, settings, environ)
+    if settings.image_name or settings.image_tag or settings.app_repo:
+        raise RenderError(
+            "the Application sets IMAGE_NAME, IMAGE_TAG or APP_REPO, and there is no kustomization "
+            f"in {path} to set them in",
+            hint="add a kustomization.yaml, or remove them from plugin.env",
+        )
+    if mode == "helm":
+        return HelmRenderer(path, settings, identity, environ)
+    return PlainRenderer(path)
+
+
+def _detect(path: Path) -> Mode:
+    if any((path / name).is_file() for name in FILE_NAMES):
+        return "kustomize"
+    return "helm" if (path / "Chart.yaml").is_file() else "plain"

@@ -1,0 +1,50 @@
+"""A folder that is a Helm chart."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from avp_py.errors import RenderError
+from avp_py.render.interface import Rendered, Renderer
+from avp_py.render.process import environment, run
+from avp_py.render.tools import require_tool
+from avp_py.settings import Identity, RenderSettings
+
+DEFAULT_RELEASE = "release-name"
+"""What `helm template` itself takes without a name."""
+
+
+class HelmRenderer(Renderer):
+    """`helm template` on a chart, as Argo CD runs it: with the CRDs of the chart."""
+
+    def __init__(
+        self, path: Path, settings: RenderSettings, identity: Identity, environ: Mapping[str, str]
+    ) -> None:
+        self._path = path
+        self._settings = settings
+        self._identity = identity
+        self._environ = environ
+
+    def render(self) -> Sequence[Rendered]:
+        """Runs helm in the chart's folder; what helm writes goes to a folder of its own."""
+        settings = self._settings
+        helm = require_tool("helm", settings.helm, self._environ)
+        # Argo CD prefixes the name with the namespace for an Application outside its own.
+        release = (self._identity.app or DEFAULT_RELEASE).rpartition("_")[2]
+        argv = [helm, "template", "--include-crds"]
+        argv += [f"--namespace={self._identity.namespace or 'default'}"]
+        if settings.kube_version:
+            argv += [f"--kube-version={settings.kube_version}"]
+        argv += [f"--api-versions={version}" for version in settings.kube_api_versions]
+        argv += ["--", release, "."]
+        with tempfile.TemporaryDirectory(prefix="avp-") as temporary:
+            env = environment(
+                self._environ, settings.environment, {"HOME": temporary, "TMPDIR": temporary}
+            )
+            output = run(argv, cwd=self._path, env=env, timeout=settings.timeout)
+        if not output.strip():
+            raise RenderError(
+                "helm template printed nothing: the chart renders no manifest",
+                hint="check the values that switch its templates on",
+            )
+        return (Rendered("the rendered chart", output),)

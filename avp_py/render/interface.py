@@ -1,0 +1,30 @@
+"""What a renderer gives."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A text that holds manifests.
+
+    Attributes:
+        source: what to call it in errors: a file's name, or `the rendered manifests`.
+        data: the text in UTF-8.
+    """
+
+    source: str
+    data: bytes
+
+
+class Renderer(ABC):
+    """A way to turn one folder into manifests."""
+
+    @abstractmethod
+    def render(self) -> Sequence[Rendered]:
+        """Renders the folder and leaves it as it was.
+
+        Raises:
+            RenderError: the folder cannot be rendered, or gave nothing.
+        """

@@ -1,0 +1,108 @@
+"""A folder with a kustomization."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from avp_py.errors import RenderError, SettingsError, ToolMissingError
+from avp_py.render.interface import Rendered, Renderer
+from avp_py.render.kustomization import FILE_NAMES, Roots, find_roots
+from avp_py.render.process import environment, run
+from avp_py.render.shadow import make_shadow, shadow_of
+from avp_py.render.tools import find_tool, require_tool
+from avp_py.settings import RenderSettings
+
+
+class KustomizeRenderer(Renderer):
+    """`kustomize edit set annotation`, `kustomize edit set image`, `kustomize build`.
+
+    The edits are kustomize's own, made in a shadow of the folder. A folder that needs no edit and
+    has no chart, which kustomize would pull into the folder, is built where it stands.
+    """
+
+    def __init__(self, path: Path, settings: RenderSettings, environ: Mapping[str, str]) -> None:
+        self._path = path
+        self._settings = settings
+        self._environ = environ
+
+    def render(self) -> Sequence[Rendered]:
+        """Builds the kustomization, with the image and the annotation that the settings give."""
+        folder = self._path.resolve()
+        if not any((folder / name).is_file() for name in FILE_NAMES):
+            raise RenderError(
+                f"{self._path} holds none of {', '.join(FILE_NAMES)}",
+                hint="name the folder of the kustomization, or choose another --render",
+            )
+        edits = self._edits()
+        program = self._program(bool(edits))
+        roots = find_roots(folder)
+        build = [*program, *self._build_flags(roots), "."]
+        with tempfile.TemporaryDirectory(prefix="avp-") as temporary:
+            own = {"HOME": f"{temporary}/home", "TMPDIR": f"{temporary}/scratch"}
+            for each in own.values():
+                Path(each).mkdir()
+            hide = ""
+            if edits or roots.with_charts:
+                tree = Path(temporary).resolve() / "tree"
+                # A chart of a base is pulled into the folder of that base.
+                outside = roots.with_charts - {folder}
+                make_shadow(roots.folders if outside else {folder}, tree)
+                hide = str(tree)
+                folder = shadow_of(folder, tree)
+            env = environment(self._environ, self._settings.environment, own)
+            for argv in (*([program[0], *edit] for edit in edits), build):
+                output = run(argv, cwd=folder, env=env, timeout=self._settings.timeout, hide=hide)
+        if not output.strip():
+            raise RenderError(
+                "kustomize build printed nothing: the kustomization renders no manifest",
+                hint="name manifests under resources in the kustomization",
+            )
+        return (Rendered("the rendered manifests", output),)
+
+    def _edits(self) -> Sequence[Sequence[str]]:
+        """The edits as arguments of kustomize, in the order of the shell pipeline in use."""
+        settings = self._settings
+        edits: list[Sequence[str]] = []
+        if settings.app_repo:
+            annotation = f"{settings.annotation_key}:{settings.app_repo}"
+            edits.append(("edit", "set", "annotation", "--", annotation))
+        if settings.image_name and settings.image_tag:
+            separator = "@" if settings.image_tag.startswith("sha256:") else ":"
+            image = f"{settings.image_name}{separator}{settings.image_tag}"
+            edits.append(("edit", "set", "image", "--", image))
+        elif settings.image_name or settings.image_tag:
+            given, missing = "IMAGE_NAME", "IMAGE_TAG"
+            if settings.image_tag:
+                given, missing = missing, given
+            raise SettingsError(
+                f"{given} is set and {missing} is not",
+                hint=f"set {missing} in plugin.env too (ARGOCD_ENV_{missing}), or neither",
+            )
+        return edits
+
+    def _program(self, needs_edit: bool) -> Sequence[str]:
+        """Kustomize and its build command; kubectl's where kustomize is missing and not needed."""
+        settings = self._settings
+        kustomize = find_tool("kustomize", settings.kustomize, self._environ)
+        if kustomize is not None:
+            return kustomize, "build"
+        if not needs_edit:
+            kubectl = find_tool("kubectl", settings.kubectl, self._environ)
+            if kubectl is not None:
+                return kubectl, "kustomize"
+        raise ToolMissingError(
+            f"kustomize is not there ({settings.kustomize} is not on PATH)"
+            + (", and kubectl cannot set an image or annotation" if needs_edit else ""),
+            hint="install kustomize, or name its path with AVP_KUSTOMIZE",
+        )
+
+    def _build_flags(self, roots: Roots) -> Sequence[str]:
+        settings = self._settings
+        flags = ["--enable-helm"]
+        if roots.with_charts:
+            helm = require_tool("helm", settings.helm, self._environ)
+            flags.append(f"--helm-command={helm}")
+        if settings.kube_version:
+            flags.append(f"--helm-kube-version={settings.kube_version}")
+        flags += [f"--helm-api-versions={version}" for version in settings.kube_api_versions]
+        return flags

@@ -1,0 +1,70 @@
+"""Where kustomize, helm and kubectl are, and which versions they have."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from avp_py.errors import AvpError, ToolMissingError
+from avp_py.render.process import environment, run
+
+_VERSION_ARGUMENTS = {
+    "kustomize": ("version",),
+    "helm": ("version", "--short"),
+    "kubectl": ("version", "--client"),
+}
+
+
+def find_tool(kind: str, name: str, environ: Mapping[str, str]) -> str | None:
+    """The absolute path of a program, or None.
+
+    Only absolute folders of PATH are looked at: the working directory is a tenant's.
+
+    Args:
+        kind: `kustomize`, `helm` or `kubectl`; names the setting AVP_<KIND>.
+        name: its setting: a name that is sought on PATH, or a path.
+        environ: the environment.
+
+    Raises:
+        ToolMissingError: the setting is a path, and nothing that can be run is there.
+    """
+    if "/" in name:
+        found = shutil.which(Path(name).absolute())
+        if found is None:
+            raise ToolMissingError(
+                f"AVP_{kind.upper()}: {name} is no program that can be run",
+                hint=f"name the path of {kind}, or unset it to seek {kind} on PATH",
+            )
+        return found
+    folders = [each for each in environ.get("PATH", "").split(os.pathsep) if each.startswith("/")]
+    return shutil.which(name, path=os.pathsep.join(folders)) if folders else None
+
+
+def require_tool(kind: str, name: str, environ: Mapping[str, str]) -> str:
+    """As find_tool, but a program that is not there is an error.
+
+    Raises:
+        ToolMissingError: it is not there.
+    """
+    found = find_tool(kind, name, environ)
+    if found is None:
+        raise ToolMissingError(
+            f"{kind} is not there ({name} is not on PATH)",
+            hint=f"install {kind}, or name its path with AVP_{kind.upper()}",
+        )
+    return found
+
+
+def version_of(kind: str, name: str, environ: Mapping[str, str]) -> str:
+    """What a program says of its version, with its path; or that it is not there."""
+    try:
+        path = find_tool(kind, name, environ)
+        if path is None:
+            return "not found"
+        with tempfile.TemporaryDirectory(prefix="avp-") as home:
+            env = environment(environ, (), {"HOME": home})
+            output = run([path, *_VERSION_ARGUMENTS[kind]], cwd=Path(home), env=env, timeout=10)
+    except AvpError as error:
+        return error.reason
+    return f"{' '.join(output.decode(errors='replace').split())} ({path})"

@@ -1,0 +1,30 @@
+"""Every setting: its name, default, unit, and who may set it.
+
+No I/O: the environment is handed in by the door that was called.
+"""
+
+from avp_py.settings.groups import (
+    BackendSettings,
+    Identity,
+    PolicySettings,
+    RenderSettings,
+    Settings,
+    VaultSettings,
+)
+from avp_py.settings.load import load
+from avp_py.settings.parse import Sensitive
+from avp_py.settings.table import TABLE, Owner, Setting
+
+__all__ = [
+    "TABLE",
+    "BackendSettings",
+    "Identity",
+    "Owner",
+    "PolicySettings",
+    "RenderSettings",
+    "Sensitive",
+    "Setting",
+    "Settings",
+    "VaultSettings",
+    "load",
+]

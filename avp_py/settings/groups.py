@@ -1,0 +1,81 @@
+"""The settings by who uses them; units and meanings stand in the table."""
+
+from dataclasses import dataclass
+
+from avp_py.settings.parse import Sensitive
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who asks; None for what was not said (a person at a terminal says nothing)."""
+
+    app: str | None
+    namespace: str | None
+    project: str | None
+
+
+@dataclass(frozen=True)
+class RenderSettings:
+    """How a folder becomes manifests."""
+
+    kustomize: str
+    helm: str
+    kubectl: str
+    timeout: float
+    environment: tuple[str, ...]
+    annotation_key: str
+    image_name: str | None
+    image_tag: str | None
+    app_repo: str | None
+    kube_version: str | None
+    kube_api_versions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class BackendSettings:
+    """Which backend, and how it is read."""
+
+    type: str
+    concurrency: int
+    kv_version: str
+    file: str | None
+    secret_name: str | None
+
+
+@dataclass(frozen=True)
+class VaultSettings:
+    """How Vault is reached, and who we are to it."""
+
+    address: str
+    namespace: str | None
+    ca_cert: str | None
+    ca_path: str | None
+    client_cert: str | None
+    client_key: str | None
+    tls_server_name: str | None
+    skip_verify: bool
+    timeout: float
+    max_retries: int
+    auth_type: str | None
+    mount_path: str | None
+    token: Sensitive | None
+    role_id: Sensitive | None
+    secret_id: Sensitive | None
+
+
+@dataclass(frozen=True)
+class PolicySettings:
+    """Which paths are meant."""
+
+    path_template: str
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of one run."""
+
+    identity: Identity
+    render: RenderSettings
+    backend: BackendSettings
+    vault: VaultSettings
+    policy: PolicySettings

@@ -1,0 +1,195 @@
+"""The one table of settings."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+from avp_py.settings import parse
+
+
+class Owner(Enum):
+    """Who may set a setting."""
+
+    OPERATOR = "the operator"
+    """The environment of the process. `AVP_TENANT_SETTINGS` can hand it on to tenants."""
+
+    TENANT = "the Application"
+    """`plugin.env` of the Application, which Argo CD hands over as `ARGOCD_ENV_<name>`; with a
+    name that begins with AVP_ also the environment of the process."""
+
+    ARGOCD = "Argo CD"
+    """Argo CD itself, from the Application's own fields."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting.
+
+    Attributes:
+        name: the variable, without the `ARGOCD_ENV_` that Argo CD puts before a tenant's.
+        group: the field of `Settings` that it belongs to.
+        field: its field in that group.
+        owner: who may set it.
+        summary: what it is, with its unit.
+        parse: from text to value; a ValueError names the form that is wanted.
+        default: the value without it, as text; None where there is none.
+    """
+
+    name: str
+    group: str
+    field: str
+    owner: Owner
+    summary: str
+    parse: Callable[[str], Any]
+    default: str | None = None
+
+
+_OP, _TENANT, _ARGOCD = Owner.OPERATOR, Owner.TENANT, Owner.ARGOCD
+
+TENANT_PREFIX: Final = "ARGOCD_ENV_"
+
+GUARDED_PREFIXES: Final = ("AVP_", "VAULT_", "AWS_", "AZURE_", "GOOGLE_", "SOPS_", "OP_", "K8S_")
+"""Names that speak to this program or to a backend: from a tenant only where the table says so."""
+
+TENANT_SETTINGS: Final = "AVP_TENANT_SETTINGS"
+"""The operator's list of further settings that tenants may set."""
+
+TABLE: Final[tuple[Setting, ...]] = (
+    Setting(
+        "ARGOCD_APP_NAME", "identity", "app", _ARGOCD,
+        "the Application's name (`<namespace>_<name>` outside Argo CD's own namespace)",
+        parse.text,
+    ),
+    Setting(
+        "ARGOCD_APP_NAMESPACE", "identity", "namespace", _ARGOCD,
+        "the namespace that the Application deploys to", parse.text,
+    ),
+    Setting(
+        "ARGOCD_APP_PROJECT_NAME", "identity", "project", _ARGOCD,
+        "the Application's project", parse.text,
+    ),
+    Setting(
+        "KUBE_VERSION", "render", "kube_version", _ARGOCD,
+        "the cluster's version, for Helm's capabilities", parse.text,
+    ),
+    Setting(
+        "KUBE_API_VERSIONS", "render", "kube_api_versions", _ARGOCD,
+        "the cluster's API versions, for Helm's capabilities", parse.words, "",
+    ),
+    Setting(
+        "IMAGE_NAME", "render", "image_name", _TENANT,
+        "the image whose tag is set, as `kustomize edit set image` names it", parse.image_name,
+    ),
+    Setting(
+        "IMAGE_TAG", "render", "image_tag", _TENANT,
+        "its tag, or a digest `sha256:…`", parse.image_tag,
+    ),
+    Setting(
+        "APP_REPO", "render", "app_repo", _TENANT,
+        "the value of the repository annotation on every object", parse.one_line,
+    ),
+    Setting(
+        "AVP_SECRET", "backend", "secret_name", _TENANT,
+        "the Kubernetes Secret with the backend's settings, `[namespace:]name`", parse.one_line,
+    ),
+    Setting(
+        "AVP_REPO_ANNOTATION", "render", "annotation_key", _OP,
+        "the key of the repository annotation", parse.annotation_key, "github.com/url",
+    ),
+    Setting(
+        "AVP_KUSTOMIZE", "render", "kustomize", _OP,
+        "the kustomize program: a name sought on PATH, or a path", parse.text, "kustomize",
+    ),
+    Setting(
+        "AVP_HELM", "render", "helm", _OP,
+        "the helm program: a name sought on PATH, or a path", parse.text, "helm",
+    ),
+    Setting(
+        "AVP_KUBECTL", "render", "kubectl", _OP,
+        "the kubectl program, used where kustomize is missing", parse.text, "kubectl",
+    ),
+    Setting(
+        "AVP_RENDER_TIMEOUT", "render", "timeout", _OP,
+        "the time that each run of kustomize or helm may take, in seconds", parse.seconds, "60",
+    ),
+    Setting(
+        "AVP_RENDER_ENV", "render", "environment", _OP,
+        "further variables that kustomize and helm get to see, by name, separated by commas",
+        parse.words, "",
+    ),
+    Setting(
+        "AVP_TYPE", "backend", "type", _OP,
+        "the backend: `vault` or `file`", parse.text, "vault",
+    ),
+    Setting(
+        "AVP_CONCURRENCY", "backend", "concurrency", _OP,
+        "how many secrets are read at the same time", parse.positive, "8",
+    ),
+    Setting(
+        "AVP_KV_VERSION", "backend", "kv_version", _OP,
+        "the version of Vault's KV engine where no annotation gives it: 1 or 2",
+        parse.choice("1", "2"), "2",
+    ),
+    Setting(
+        "AVP_FILE", "backend", "file", _OP,
+        "the YAML file that the `file` backend reads", parse.verbatim,
+    ),
+    Setting(
+        "AVP_PATH_TEMPLATE", "policy", "path_template", _OP,
+        "the path that an empty path annotation means: a Jinja2 template on `project`, "
+        "`namespace` and `app`",
+        parse.verbatim, "kv/data/{{ namespace }}/{{ app }}",
+    ),
+    Setting(
+        "AVP_AUTH_TYPE", "vault", "auth_type", _OP,
+        "how to log in: `token` or `approle`; without it, by the credentials that are there",
+        parse.text,
+    ),
+    Setting(
+        "AVP_MOUNT_PATH", "vault", "mount_path", _OP,
+        "where the auth method is mounted, with `auth/`; by default `auth/<method>`", parse.text,
+    ),
+    Setting("AVP_ROLE_ID", "vault", "role_id", _OP, "AppRole's role id", parse.sensitive),
+    Setting("AVP_SECRET_ID", "vault", "secret_id", _OP, "AppRole's secret id", parse.sensitive),
+    Setting("VAULT_TOKEN", "vault", "token", _OP, "the token", parse.token),
+    Setting(
+        "VAULT_ADDR", "vault", "address", _OP,
+        "Vault's address", parse.address, "https://127.0.0.1:8200",
+    ),
+    Setting(
+        "VAULT_NAMESPACE", "vault", "namespace", _OP, "Vault's namespace (Enterprise)", parse.text
+    ),
+    Setting(
+        "VAULT_CACERT", "vault", "ca_cert", _OP,
+        "a PEM file with the certificate authorities to trust", parse.verbatim,
+    ),
+    Setting(
+        "VAULT_CAPATH", "vault", "ca_path", _OP,
+        "a folder of such files, prepared by `openssl rehash`; VAULT_CACERT wins", parse.verbatim,
+    ),
+    Setting(
+        "VAULT_CLIENT_CERT", "vault", "client_cert", _OP,
+        "a PEM file with our certificate", parse.verbatim,
+    ),
+    Setting(
+        "VAULT_CLIENT_KEY", "vault", "client_key", _OP,
+        "a PEM file with its key", parse.verbatim,
+    ),
+    Setting(
+        "VAULT_TLS_SERVER_NAME", "vault", "tls_server_name", _OP,
+        "the name that Vault's certificate must carry, where it is not the address'", parse.text,
+    ),
+    Setting(
+        "VAULT_SKIP_VERIFY", "vault", "skip_verify", _OP,
+        "true: do not check Vault's certificate", parse.boolean, "false",
+    ),
+    Setting(
+        "VAULT_CLIENT_TIMEOUT", "vault", "timeout", _OP,
+        "the time that one request may take, in seconds or as `1m30s`", parse.seconds, "20",
+    ),
+    Setting(
+        "VAULT_MAX_RETRIES", "vault", "max_retries", _OP,
+        "how often a request is repeated on a lost connection, 412 or 5xx", parse.count, "2",
+    ),
+)  # fmt: skip

@@ -1,0 +1,36 @@
+"""The values that a backend hands out and a placeholder takes: what JSON can say, and no more."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+_EXPONENT = re.compile(r"[eE]([+-]?)(\d+)\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A JSON number that keeps its text, so that `1.10` and 20-digit integers come back equal.
+
+    Attributes:
+        text: the number as RFC 8259 section 6 writes it.
+    """
+
+    text: str
+
+    @property
+    def yaml(self) -> str:
+        """The same number in the one form that YAML 1.1 and YAML 1.2 both read as a number.
+
+        YAML 1.1 (type `float`) wants a dot in the mantissa and a sign in the exponent.
+        """
+        exponent = _EXPONENT.search(self.text)
+        if exponent is None:
+            return self.text
+        mantissa = self.text[: exponent.start()]
+        if "." not in mantissa:
+            mantissa += ".0"
+        return f"{mantissa}e{exponent[1] or '+'}{exponent[2]}"
+
+
+Value: TypeAlias = "str | Number | bool | Sequence[Value] | Mapping[str, Value] | None"
