@@ -1,0 +1,78 @@
+"""What tests of every kind share: the real programs, and the command run in this process."""
+
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from avp_py.cli import main
+from avp_py.cli.console import Console
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A skipped test is a failed run: what a test needs is built, not hoped for."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and reporter.stats.get("skipped") and session.exitstatus == 0:
+        reporter.write_line("tests were skipped: that fails the run", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Result]
+
+
+def build_tools(*names: str) -> Mapping[str, Path]:
+    """The paths of real programs, built if the cache does not have them yet."""
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools" / "build.py", *names],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return {
+        name: Path(path) for name, path in (line.split(" ", 1) for line in done.stdout.splitlines())
+    }
+
+
+@pytest.fixture(scope="session")
+def tools() -> Mapping[str, Path]:
+    """kustomize, helm and vault by name."""
+    return build_tools("kustomize", "helm", "vault")
+
+
+@pytest.fixture(scope="session")
+def environ(tools: Mapping[str, Path]) -> Mapping[str, str]:
+    """An environment with nothing in it but the programs: what a test adds is all there is."""
+    return {
+        "PATH": os.environ["PATH"],
+        "AVP_KUSTOMIZE": str(tools["kustomize"]),
+        "AVP_HELM": str(tools["helm"]),
+    }
+
+
+@pytest.fixture
+def run() -> Run:
+    """Runs the command in this process: `run("generate", folder, env={...}, stdin=b"")`."""
+
+    def run_main(*argv: object, env: Mapping[str, str], stdin: bytes = b"") -> Result:
+        out, err = io.BytesIO(), io.StringIO()
+        console = Console(dict(env), io.BytesIO(stdin), out, err)
+        code = main([str(each) for each in argv], console)
+        return Result(code, out.getvalue().decode(), err.getvalue())
+
+    return run_main
