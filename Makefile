@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 SOURCES := avp_py tests tools examples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types check tools requirements clean
+.PHONY: help demo test lint types check tools docs requirements clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ types: $(READY) ## mypy, strict
 	@$(BIN)/mypy
 
 check: lint types test ## all that .ci/run checks
+
+docs: $(READY) ## write the pages of docs/ that are made from the code
+	@$(BIN)/python tools/docs.py
 
 requirements: $(READY) ## pin the dependencies anew, with hashes (needs uv)
 	cd requirements && for set in runtime dev; do \

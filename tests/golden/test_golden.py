@@ -1,6 +1,5 @@
 """Golden cases: a folder each, input and secrets to expected output or expected error."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ NAMES = sorted(path.name for path in CASES.iterdir() if path.is_dir())
 IDENTITY = {"ARGOCD_APP_NAME": "web", "ARGOCD_APP_NAMESPACE": "demo"}
 
 
-def _settings(case: Path) -> Mapping[str, str]:
+def _settings(case: Path) -> dict[str, str]:
     file = case / "settings.env"
     lines = file.read_text().splitlines() if file.exists() else []
     own = dict(line.split("=", 1) for line in lines)
@@ -44,7 +43,7 @@ def test_golden(
     if result.code == 0:
         assert result.out == expected.read_bytes().decode()
         assert result.err == ""
-        assert list(yaml.load_all(result.out, yaml.CSafeLoader))  # noqa: S506 - it is a safe loader
+        assert list(yaml.load_all(result.out, yaml.CSafeLoader))
     else:
         assert result.code == 1
         assert result.err == expected.read_text()

@@ -1,0 +1,150 @@
+"""The command line: help, exit codes, and what is said of an error."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+import avp_py
+from avp_py import errors
+from avp_py.cli.main import build_parser
+from avp_py.cli.report import describe, frames
+from avp_py.errors import AvpError, Failure, GenerateError
+from tests.conftest import ROOT, Run
+
+MANIFEST = b"kind: Secret\nmetadata: {name: a}\nstringData: {a: <path:p#k>}\n"
+
+
+def program(
+    *argv: str, stdin: bytes = b"", env: Mapping[str, str]
+) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-I", "-m", "avp_py", *argv]
+    return subprocess.run(
+        command, input=stdin, env=env, capture_output=True, check=False, timeout=60
+    )
+
+
+@pytest.mark.parametrize(
+    ("argv", "code"),
+    [
+        (["--help"], 0),
+        (["generate", "--help"], 0),
+        ([], 2),
+        (["generate"], 2),
+        (["nonsense"], 2),
+        (["generate", "--render", "x", "."], 2),
+        (["generate", "no-such-folder"], 2),
+        (["generate", "-"], 1),
+        (["version"], 0),
+    ],
+)
+def test_exit_codes(argv: list[str], code: int) -> None:
+    done = program(*argv, env={})
+    assert done.returncode == code, done.stderr
+    assert bool(done.stderr) == (code != 0)
+    assert b"Traceback" not in done.stderr
+
+
+def test_the_readme_shows_the_help_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    readme = (ROOT / "README.md").read_text()
+    assert f"```\n$ avp-py --help\n{build_parser().format_help()}```" in readme
+
+
+def test_version_names_the_programs_that_would_run(run: Run, environ: Mapping[str, str]) -> None:
+    result = run("version", env=environ)
+    lines = dict(line.split(maxsplit=1) for line in result.out.splitlines())
+    assert lines["avp-py"] == avp_py.__version__
+    assert lines["kustomize"] == f"v5.8.1 ({environ['AVP_KUSTOMIZE']})"
+    assert lines["helm"].startswith("v3.19.4")
+
+
+def test_version_says_what_is_missing(run: Run, tmp_path: Path) -> None:
+    result = run("version", env={"PATH": str(tmp_path), "AVP_HELM": str(tmp_path / "helm")})
+    assert re.search(r"kustomize +not found", result.out)
+    assert re.search(r"helm +AVP_HELM: .* is no program that can be run", result.out)
+    assert result.code == 0
+
+
+def test_a_reader_that_goes_away_is_no_traceback() -> None:
+    env = {"AVP_TYPE": "file"}
+    with subprocess.Popen(
+        [sys.executable, "-I", "-m", "avp_py", "generate", "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=env,
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        assert child.stderr is not None
+        child.stdout.close()
+        child.stdin.write(b"kind: ConfigMap\n" + b"# padding\n" * 20_000)
+        child.stdin.close()
+        assert child.wait(timeout=30) == 1
+        assert child.stderr.read() == b""
+
+
+def test_nothing_is_printed_when_anything_fails(run: Run, tmp_path: Path) -> None:
+    secrets = tmp_path / "secrets.yaml"
+    secrets.write_text("p: {k: canary-value}\n")
+    good = MANIFEST.replace(b"<path:p#k>", b"<path:p#k>")
+    result = run(
+        "generate", "-", "-v",
+        env={"AVP_TYPE": "file", "AVP_FILE": str(secrets)},
+        stdin=good + b"---\n" + MANIFEST.replace(b"#k", b"#nope"),
+    )  # fmt: skip
+    assert (result.code, result.out) == (1, "")
+    assert "canary-value" not in result.err
+
+
+def test_an_unforeseen_error_shows_frames_and_no_message(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def explode(*_: object) -> None:
+        raise RuntimeError("canary-message")
+
+    monkeypatch.setattr("avp_py.cli.generate.generate", explode)
+    result = run("generate", "-", env={}, stdin=MANIFEST)
+    assert result.code == 1
+    assert result.err.startswith("avp-py: internal error, RuntimeError; please report it\n")
+    assert "in explode" in result.err
+    assert "canary-message" not in result.err.replace('raise RuntimeError("canary-message")', "")
+
+
+def test_equal_failures_are_told_once_with_their_places() -> None:
+    places = [
+        Failure("r", hint="h", document=f"doc {n // 2}", field=f"f{n}", reference="<x>")
+        for n in range(30)
+    ]
+    error = GenerateError([*places, Failure("other", detail="line 1\nline \x1b[31m2")])
+    text = describe(error, verbose=False)
+    assert text.startswith(
+        "avp-py: 2 failures, nothing was printed\n\n1. r\n   in doc 0\n      f0: <x>\n"
+    )
+    assert "   and in 20 more places (-v lists them)\n   next: h\n" in text
+    assert text.endswith("2. other\n   | line 1\n   | line ?[31m2\n")
+    assert describe(error, verbose=True).count("<x>") == 30
+
+
+def test_frames_hold_no_message_of_any_cause() -> None:
+    try:
+        try:
+            environ: dict[str, str] = {}
+            _ = environ["canary"]
+        except KeyError as cause:
+            raise AvpError("reason") from cause
+    except AvpError as error:
+        text = frames(error)
+    assert "AvpError, raised at:" in text
+    assert "KeyError, raised at:" in text
+    assert "reason" not in text.replace('raise AvpError("reason")', "")
+
+
+def test_the_docstring_draws_every_error() -> None:
+    drawn = set(re.findall(r"\w+Error\b", errors.__doc__ or ""))
+    defined = {name for name in vars(errors) if name.endswith("Error")}
+    assert drawn == defined

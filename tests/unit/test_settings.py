@@ -1,0 +1,197 @@
+"""Settings: the table, its defaults, precedence, and who may set what."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from avp_py.errors import GenerateError
+from avp_py.settings import TABLE, Owner, Sensitive, Settings, load
+from avp_py.settings import parse as parsers
+
+
+def reasons(environ: dict[str, str]) -> list[str]:
+    with pytest.raises(GenerateError) as caught:
+        load(environ)
+    return [failure.reason for failure in caught.value.failures]
+
+
+def test_the_table_names_every_field_of_the_groups_once() -> None:
+    fields = sorted(
+        (group.name, field.name)
+        for group in dataclasses.fields(Settings)
+        for field in dataclasses.fields(group.type)  # type: ignore[arg-type]
+    )
+    assert sorted((setting.group, setting.field) for setting in TABLE) == fields
+    assert len({setting.name for setting in TABLE}) == len(TABLE)
+
+
+def test_the_defaults() -> None:
+    settings = load({})
+    assert dataclasses.asdict(settings) == {
+        "identity": {"app": None, "namespace": None, "project": None},
+        "render": {
+            "kustomize": "kustomize",
+            "helm": "helm",
+            "kubectl": "kubectl",
+            "timeout": 60.0,
+            "environment": (),
+            "annotation_key": "github.com/url",
+            "image_name": None,
+            "image_tag": None,
+            "app_repo": None,
+            "kube_version": None,
+            "kube_api_versions": (),
+        },
+        "backend": {
+            "type": "vault",
+            "concurrency": 8,
+            "kv_version": "2",
+            "file": None,
+            "secret_name": None,
+        },
+        "vault": {
+            "address": "https://127.0.0.1:8200",
+            "namespace": None,
+            "ca_cert": None,
+            "ca_path": None,
+            "client_cert": None,
+            "client_key": None,
+            "tls_server_name": None,
+            "skip_verify": False,
+            "timeout": 20.0,
+            "max_retries": 2,
+            "auth_type": None,
+            "mount_path": None,
+            "token": None,
+            "role_id": None,
+            "secret_id": None,
+        },
+        "policy": {"path_template": "kv/data/{{ namespace }}/{{ app }}"},
+    }
+
+
+def test_what_a_tenant_may_set_comes_with_the_prefix_only() -> None:
+    settings = load(
+        {"ARGOCD_ENV_IMAGE_TAG": "1", "IMAGE_NAME": "not/ours", "ARGOCD_ENV_OTHER": "x"}
+    )
+    assert settings.render.image_tag == "1"
+    assert settings.render.image_name is None
+
+
+def test_a_tenants_word_beats_the_process_where_it_counts() -> None:
+    environ = {"ARGOCD_ENV_AVP_SECRET": "a:b", "AVP_SECRET": "c:d"}
+    assert load(environ).backend.secret_name == "a:b"
+    assert load({"AVP_SECRET": "c:d"}).backend.secret_name == "c:d"
+
+
+def test_an_empty_variable_counts_as_unset() -> None:
+    settings = load({"ARGOCD_ENV_IMAGE_TAG": "", "AVP_CONCURRENCY": "", "VAULT_ADDR": ""})
+    assert settings.render.image_tag is None
+    assert settings.backend.concurrency == 8
+
+
+OPERATORS = [setting.name for setting in TABLE if setting.owner is Owner.OPERATOR]
+
+
+@pytest.mark.parametrize("name", [*OPERATORS, "AVP_NO_SUCH", "VAULT_AGENT_ADDR", "AWS_REGION"])
+def test_a_tenant_may_not_set_what_is_the_operators(name: str) -> None:
+    (reason,) = reasons({f"ARGOCD_ENV_{name}": "x"})
+    assert reason == f"the Application sets {name}, which is the operator's to set"
+
+
+def test_the_operator_can_hand_a_setting_on() -> None:
+    environ = {"AVP_TENANT_SETTINGS": "AVP_KV_VERSION, AVP_CONCURRENCY"}
+    environ |= {"ARGOCD_ENV_AVP_KV_VERSION": "1", "AVP_KV_VERSION": "2", "AVP_CONCURRENCY": "3"}
+    settings = load(environ)
+    assert settings.backend.kv_version == "1"
+    assert settings.backend.concurrency == 3
+
+
+def test_a_tenant_cannot_hand_itself_settings() -> None:
+    environ = {"ARGOCD_ENV_AVP_TENANT_SETTINGS": "VAULT_ADDR", "ARGOCD_ENV_VAULT_ADDR": "http://x"}
+    assert len(reasons(environ)) == 2
+
+
+def test_the_identity_is_argo_cds_to_say() -> None:
+    settings = load({"ARGOCD_APP_NAME": "web", "ARGOCD_ENV_ARGOCD_APP_NAME": "other"})
+    assert settings.identity.app == "web"
+
+
+@pytest.mark.parametrize(
+    ("parser", "raw", "value"),
+    [
+        (parsers.seconds, "30", 30.0),
+        (parsers.seconds, " 1.5 ", 1.5),
+        (parsers.seconds, "1m30s", 90.0),
+        (parsers.seconds, "1h", 3600.0),
+        (parsers.seconds, "250ms", 0.25),
+        (parsers.boolean, "T", True),
+        (parsers.boolean, "false", False),
+        (parsers.words, "a, b\nc,,", ("a", "b", "c")),
+        (parsers.count, "0", 0),
+        (parsers.positive, "7", 7),
+        (parsers.address, "http://127.0.0.1:8200/", "http://127.0.0.1:8200"),
+        (parsers.address, "https://vault.example/prefix", "https://vault.example/prefix"),
+        (parsers.address, "http://[::1]:8200", "http://[::1]:8200"),
+        (parsers.image_name, "ghcr.io:443/team/web", "ghcr.io:443/team/web"),
+        (parsers.image_name, "web=ghcr.io/team/web", "web=ghcr.io/team/web"),
+        (parsers.image_tag, "v1.2_3-x", "v1.2_3-x"),
+        (parsers.image_tag, f"sha256:{'a' * 64}", f"sha256:{'a' * 64}"),
+        (parsers.image_tag, f"1@sha256:{'a' * 64}", f"1@sha256:{'a' * 64}"),
+        (parsers.annotation_key, "github.com/url", "github.com/url"),
+        (parsers.annotation_key, "url", "url"),
+        (parsers.token, " hvs.abc\n", Sensitive("hvs.abc")),
+    ],
+)
+def test_a_setting_is_read(parser: Any, raw: str, value: object) -> None:
+    assert parser(raw) == value
+
+
+@pytest.mark.parametrize(
+    ("parser", "raw"),
+    [
+        (parsers.seconds, "0"),
+        (parsers.seconds, "-1"),
+        (parsers.seconds, "s"),
+        (parsers.seconds, "30 minutes"),
+        (parsers.boolean, "yes"),
+        (parsers.positive, "0"),
+        (parsers.positive, "²"),
+        (parsers.count, "-1"),
+        (parsers.address, "vault:8200"),
+        (parsers.address, "http://user:password@vault"),
+        (parsers.address, "unix:///run/vault.sock"),
+        (parsers.image_name, "-n"),
+        (parsers.image_name, "a b"),
+        (parsers.image_name, "a\nb"),
+        (parsers.image_tag, "a b"),
+        (parsers.image_tag, "--help"),
+        (parsers.image_tag, "sha256:abc"),
+        (parsers.annotation_key, "a:b"),
+        (parsers.annotation_key, "/x"),
+        (parsers.one_line, "a\nb"),
+        (parsers.token, "a b"),
+        (parsers.token, "a\u2028b"),
+        (parsers.choice("1", "2"), "3"),
+    ],
+)
+def test_a_malformed_setting_is_refused_without_its_text(parser: Any, raw: str) -> None:
+    with pytest.raises(ValueError, match=r".") as caught:
+        parser(raw)
+    assert len(raw) < 4 or raw not in str(caught.value)
+
+
+def test_all_malformed_settings_are_told_at_once() -> None:
+    assert len(reasons({"AVP_CONCURRENCY": "x", "VAULT_ADDR": "y", "AVP_KV_VERSION": "z"})) == 3
+
+
+def test_a_credential_prints_as_stars() -> None:
+    environ = {"VAULT_TOKEN": "canary-1", "AVP_ROLE_ID": "canary-2", "AVP_SECRET_ID": "canary-3"}
+    settings = load(environ)
+    for shown in (repr(settings), str(settings), f"{settings.vault.token}"):
+        assert "canary" not in shown
+    assert settings.vault.token is not None
+    assert settings.vault.token.reveal() == "canary-1"
+    assert settings.vault.token == Sensitive("canary-1")
+    assert len({Sensitive("a"), Sensitive("a"), Sensitive("b")}) == 2

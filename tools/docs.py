@@ -1,0 +1,75 @@
+"""Writes the pages of docs/ that are made from the code.
+
+    python tools/docs.py            write them
+    python tools/docs.py --check    exit 1 where one is not current
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from avp_py.settings import TABLE, Owner
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+
+
+def settings_page() -> str:
+    """The page of all settings."""
+    return "".join(f"{line}\n" for line in _settings_lines())
+
+
+def _settings_lines() -> Iterator[str]:
+    yield "# Settings"
+    yield ""
+    yield "<!-- made by `make docs` from avp_py/settings/table.py -->"
+    yield ""
+    yield "Every setting is an environment variable. An empty variable counts as unset. A malformed"
+    yield "one is an error that names it; all of them are told at once."
+    for owner, explanation in _OWNERS.items():
+        yield ""
+        yield f"## Set by {owner.value}"
+        yield ""
+        yield explanation
+        yield ""
+        yield "| name | default | what it is |"
+        yield "|---|---|---|"
+        for setting in TABLE:
+            if setting.owner is owner:
+                default = f"`{setting.default}`" if setting.default else "–"
+                yield f"| `{setting.name}` | {default} | {setting.summary} |"
+
+
+_OWNERS = {
+    Owner.TENANT: "In `plugin.env` of the Application (or with `--plugin-env`); Argo CD hands them "
+    "over as `ARGOCD_ENV_<name>`.\nSo does whoever can commit to the repository, through "
+    "`.argocd-source.yaml`. Any other name that begins with\n`AVP_`, `VAULT_` or the like is an "
+    "error, unless the operator permits it by name in `AVP_TENANT_SETTINGS`\n(names separated by "
+    "commas). A name that begins with `AVP_` may also stand in the process environment.",
+    Owner.OPERATOR: "In the environment of the sidecar, or of the shell of a person who debugs.",
+    Owner.ARGOCD: "Argo CD sets these from the Application's own fields; a person who debugs sets "
+    "them by hand.",
+}
+
+PAGES: dict[str, Callable[[], str]] = {"settings.md": settings_page}
+
+
+def main() -> int:
+    """Writes or checks the pages; gives the exit code."""
+    parser = argparse.ArgumentParser(description="Writes the pages that are made from the code.")
+    parser.add_argument("--check", action="store_true", help="only look whether they are current")
+    check = parser.parse_args().check
+    stale = []
+    for name, make in PAGES.items():
+        page = DOCS / name
+        if check and (not page.exists() or page.read_text() != make()):
+            stale.append(name)
+        elif not check:
+            page.write_text(make())
+    if stale:
+        print(f"not current: {', '.join(stale)}; run `make docs`", file=sys.stderr)
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
