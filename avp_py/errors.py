@@ -14,6 +14,7 @@
     │   ├── LoginError          it does not take our credentials
     │   ├── ForbiddenError      it knows us and refuses the path
     │   └── NotFoundError       it has nothing at the path, or not that version
+    ├── ClusterError        the Kubernetes API gave no Secret with settings
     └── GenerateError       all failures of one run together
 
 No message, hint or detail ever holds a value of a secret, a credential, or manifest text beyond
@@ -110,6 +111,10 @@ class ForbiddenError(BackendError):
 
 class NotFoundError(BackendError):
     """The backend has nothing at the path, or not in that version."""
+
+
+class ClusterError(AvpError):
+    """The Kubernetes API cannot be reached, or did not give the Secret with the settings."""
 
 
 class GenerateError(AvpError):

@@ -33,6 +33,10 @@ MAX_EXPANDED_NODES = 100_000
 """How many nodes a document may have once its aliases are written out; counted only where it has
 aliases. A reader that expands them (go-yaml, every JSON converter) pays for each."""
 
+NESTING_PROBLEM = "exceeded maximum nesting depth"
+"""libyaml's own words where its scanner, which looks ahead, meets 1000 levels before we see 200
+(PyYAML from 6.0.4 on)."""
+
 _PROPERTIES = re.compile(r"(?:[&!]\S*|#[^\n]*|\s+)*")
 
 
@@ -201,6 +205,8 @@ def _documents(text: str, source: str) -> Iterator[tuple[Node | None, int, int |
         # Stream start and end, and a document's end, say nothing that is needed here.
 
 
+_TOO_DEEP = f"collections nest deeper than {MAX_DEPTH} levels"
+
 _NO_DIRECTIVES = "remove it: the readers of Kubernetes do not accept directives"
 
 
@@ -221,8 +227,7 @@ def _root(next_event: Any, text: str, source: str) -> Node | None:
             anchor = event.anchor
         elif kind is MappingStartEvent or kind is SequenceStartEvent:
             if len(stack) >= MAX_DEPTH:
-                reason = f"collections nest deeper than {MAX_DEPTH} levels"
-                raise _error(text, source, event.start_mark.index, reason)
+                raise _error(text, source, event.start_mark.index, _TOO_DEEP)
             stack.append(_Frame(event, mapping=kind is MappingStartEvent))
             continue
         elif kind is MappingEndEvent or kind is SequenceEndEvent:
@@ -307,6 +312,8 @@ def _translate(error: yaml.YAMLError, text: str, source: str) -> DocumentError:
             return _error(
                 text, source, index, "a tab where YAML wants spaces", "indent with spaces"
             )
+        if error.problem == NESTING_PROBLEM:
+            return _error(text, source, index, _TOO_DEEP)
         context = f" ({error.context})" if error.context else ""
         return _error(text, source, index, f"not valid YAML: {error.problem}{context}")
     if isinstance(error, yaml.reader.ReaderError):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Build the real programs that the tests run against: kustomize, helm, Vault and others.
 
-    python tools/build.py              the programs that most tests use
+    python tools/build.py              the programs that `make test` needs
     python tools/build.py vault etcd   these
     python tools/build.py --all        every one
     python tools/build.py --list       names and versions
@@ -174,7 +174,7 @@ PROGRAMS = {
         ),
     )
 }
-DEFAULT_NAMES = ("kustomize", "helm", "vault")
+DEFAULT_NAMES = ("kustomize", "helm", "vault", "kube-apiserver", "kubectl", "etcd")
 
 
 @dataclass(frozen=True)

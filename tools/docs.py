@@ -2,6 +2,8 @@
 
     python tools/docs.py            write them
     python tools/docs.py --check    exit 1 where one is not current
+
+The code knows its settings and modifiers best; a test holds the pages to be current.
 """
 
 import argparse
@@ -9,6 +11,8 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from avp_py.manifests.modifiers import MODIFIERS
+from avp_py.manifests.scalars import flow
 from avp_py.settings import TABLE, Owner
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -36,7 +40,7 @@ def _settings_lines() -> Iterator[str]:
         yield "|---|---|---|"
         for setting in TABLE:
             if setting.owner is owner:
-                default = f"`{setting.default}`" if setting.default else "–"
+                default = f"`{setting.default}`" if setting.default else ""
                 yield f"| `{setting.name}` | {default} | {setting.summary} |"
 
 
@@ -51,7 +55,47 @@ _OWNERS = {
     "them by hand.",
 }
 
-PAGES: dict[str, Callable[[], str]] = {"settings.md": settings_page}
+
+def modifiers_page() -> str:
+    """The page of all modifiers."""
+    return "".join(f"{line}\n" for line in _modifiers_lines())
+
+
+def _modifiers_lines() -> Iterator[str]:
+    yield "# Modifiers"
+    yield ""
+    yield "<!-- made by `make docs` from avp_py/manifests/modifiers/table.py -->"
+    yield ""
+    yield "A modifier stands behind a `|` in a placeholder, and several behind each other:"
+    yield "`<password | urlencode>`, `<path:kv/data/demo/web#json | jsonPath {.user} | upper>`."
+    yield "Each takes the value of the one before. What does not fit is an error that names it."
+    yield ""
+    yield "A key that is missing stays missing through all modifiers but `default`."
+    for modifier in MODIFIERS.values():
+        before, after = (
+            "(missing)" if value is None else str(value) if isinstance(value, str) else flow(value)
+            for value in (modifier.example.before, modifier.example.after)
+        )
+        yield ""
+        yield f"## {modifier.name}"
+        yield ""
+        yield f"`{modifier.signature}`"
+        yield ""
+        yield modifier.summary
+        yield ""
+        yield "```"
+        yield f"{_shown(before)}  | {modifier.example.call}  →  {_shown(after)}"
+        yield "```"
+
+
+def _shown(text: str) -> str:
+    return text.replace("\n", "⏎")
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "modifiers.md": modifiers_page,
+    "settings.md": settings_page,
+}
 
 
 def main() -> int:

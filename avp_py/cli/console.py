@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import BinaryIO, TextIO
 
 
@@ -20,3 +21,12 @@ class Console:
     stdin: BinaryIO
     stdout: BinaryIO
     stderr: TextIO
+
+
+class Door(Enum):
+    """The name that the program was called by."""
+
+    AVP_PY = "avp-py"
+    ARGOCD_VAULT_PLUGIN = "argocd-vault-plugin"
+    """Behaves as that program does: folders are read as plain files, and only `-s` names a
+    settings Secret."""

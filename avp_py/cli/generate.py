@@ -1,18 +1,19 @@
 """`avp-py generate`: renders a folder and puts the values in."""
 
 import argparse
+import dataclasses
 from pathlib import Path
 
-from avp_py.cli.console import Console
+from avp_py.cli.console import Console, Door
 from avp_py.errors import UsageError
 from avp_py.generate import Request, generate
 from avp_py.render import MODES
-from avp_py.settings import load
+from avp_py.settings import Settings, load, read_config
 
 STANDARD_INPUT = "-"
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", door: Door) -> None:
     """Adds the command."""
     parser = commands.add_parser(
         "generate",
@@ -26,13 +27,35 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument(
         "--render",
         choices=MODES,
-        default="auto",
-        help="how to render the folder (default: by the files in it)",
+        default="auto" if door is Door.AVP_PY else "plain",
+        help="how to render the folder (default: %(default)s; auto goes by the files in it)",
     )
     parser.add_argument(
-        "-v", "--verbose", action="store_true", help="tell all places of a failure, and its origin"
+        "-c",
+        "--config-path",
+        metavar="FILE",
+        type=Path,
+        help="a file with settings (.yaml, .json, .env)",
     )
-    parser.set_defaults(run=run)
+    parser.add_argument(
+        "-s",
+        "--secret-name",
+        metavar="[NAMESPACE:]NAME",
+        help="the Kubernetes Secret with settings (namespace: argocd); not read with -c",
+    )
+    parser.add_argument(
+        "-v",
+        "--verbose",
+        "--verbose-sensitive-output",
+        action="store_true",
+        help="tell what is done, all places of a failure, and its origin; never a value",
+    )
+    parser.add_argument(
+        "--disable-token-cache",
+        action="store_true",
+        help="accepted for argocd-vault-plugin's sake: no token is kept between runs",
+    )
+    parser.set_defaults(run=run, door=door)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> None:
@@ -44,7 +67,29 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
         source = Path(arguments.path)
         if not source.exists():
             raise UsageError(f"there is no {source}", hint="name a folder with manifests")
-    settings = load(console.environ)
-    output = generate(Request(source, arguments.render, settings, console.environ))
+    config = read_config(arguments.config_path) if arguments.config_path else {}
+    settings = load(console.environ, config)
+    secret_name = arguments.secret_name
+    if arguments.door is Door.ARGOCD_VAULT_PLUGIN:
+        settings = _as_avp(settings)
+    else:
+        secret_name = secret_name or settings.backend.secret_name
+
+    def complete(known: Settings) -> Settings:
+        # A settings file overrides the Secret as a whole; the file backend needs no credentials.
+        if secret_name is None or config or known.backend.type == "file":
+            return known
+        from avp_py.kubernetes import read_settings_secret
+
+        return load(console.environ, read_settings_secret(secret_name, console.environ))
+
+    request = Request(source, arguments.render, settings, console.environ, complete)
+    output = generate(request)
     console.stdout.write(output.encode())
     console.stdout.flush()
+
+
+def _as_avp(settings: Settings) -> Settings:
+    """What argocd-vault-plugin knows nothing of: it sets no image and no annotation."""
+    render = dataclasses.replace(settings.render, image_name=None, image_tag=None, app_repo=None)
+    return dataclasses.replace(settings, render=render)

@@ -1,13 +1,15 @@
 """From argv to an exit code; the one place where an error becomes an exit."""
 
 import argparse
+import gc
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Final, NoReturn
 
 from avp_py.cli import generate, version
-from avp_py.cli.console import Console
+from avp_py.cli.console import Console, Door
 from avp_py.cli.report import describe, frames
 from avp_py.errors import AvpError, UsageError
 
@@ -22,10 +24,10 @@ settings: environment variables, listed in docs/settings.md
 """
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser(door: Door = Door.AVP_PY) -> argparse.ArgumentParser:
     """The parser of the command line, one sub-command a file."""
     parser = argparse.ArgumentParser(
-        prog="avp-py",
+        prog=door.value,
         description="Puts the secrets of a backend into the manifests that Argo CD applies.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -33,21 +35,23 @@ def build_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in (generate, version):
-        command.add_parser(commands)
+        command.add_parser(commands, door)
     return parser
 
 
-def main(argv: Sequence[str], console: Console) -> int:
+def main(argv: Sequence[str], console: Console, door: Door = Door.AVP_PY) -> int:
     """Runs a command.
 
     Args:
         argv: the arguments, without the program's name.
         console: the environment and the streams.
+        door: the name that the program was called by.
 
     Returns:
         The exit code.
     """
-    arguments = build_parser().parse_args(argv)
+    arguments = build_parser(door).parse_args(argv)
+    _tell_notes(console, verbose=arguments.verbose)
     run: Callable[[argparse.Namespace, Console], None] = arguments.run
     try:
         run(arguments, console)
@@ -66,11 +70,32 @@ def main(argv: Sequence[str], console: Console) -> int:
     return EXIT_OK
 
 
+def _tell_notes(console: Console, *, verbose: bool) -> None:
+    """Sends the notes of what is done to standard error, or nowhere."""
+    logger = logging.getLogger("avp_py")
+    handler = logging.StreamHandler(console.stderr) if verbose else logging.NullHandler()
+    handler.setFormatter(logging.Formatter("avp-py: %(message)s"))
+    logger.handlers = [handler]
+    logger.propagate = False
+    logger.setLevel(logging.INFO if verbose else logging.CRITICAL)
+
+
 def entrypoint() -> NoReturn:
-    """The console script."""
+    """The console script `avp-py`."""
+    _exit(Door.AVP_PY)
+
+
+def entrypoint_as_avp() -> NoReturn:
+    """The console script `argocd-vault-plugin`."""
+    _exit(Door.ARGOCD_VAULT_PLUGIN)
+
+
+def _exit(door: Door) -> NoReturn:
+    # A run is short, and its many nodes hold no cycles: to look for some takes a third of the time.
+    gc.disable()
     console = Console(dict(os.environ), sys.stdin.buffer, sys.stdout.buffer, sys.stderr)
     try:
-        code = main(sys.argv[1:], console)
+        code = main(sys.argv[1:], console, door)
     except KeyboardInterrupt:
         code = EXIT_INTERRUPTED
     sys.stderr.flush()

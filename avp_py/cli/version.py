@@ -4,12 +4,14 @@ import argparse
 import platform
 
 from avp_py import __version__
-from avp_py.cli.console import Console
+from avp_py.cli.console import Console, Door
 from avp_py.render import version_of
 from avp_py.settings import load
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_parser(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", _door: Door
+) -> None:
     """Adds the command."""
     parser = commands.add_parser(
         "version",

@@ -4,21 +4,29 @@ Pure: nothing in here reads a file, a setting or a backend, and nothing here imp
 neighbours.
 """
 
+from avp_py.manifests.additions import Addition, addition
 from avp_py.manifests.manifest import PREFIX, Annotations, Manifest, Slot, read_manifest
+from avp_py.manifests.modifiers import MISSING, Missing, ModifierError, apply
 from avp_py.manifests.placeholders import Placeholder, Template, read_template
 from avp_py.manifests.rewrite import REMOVED, Fill, fill, rewrite
 from avp_py.manifests.stream import Stream, assemble, join, read_stream
 
 __all__ = [
+    "MISSING",
     "PREFIX",
     "REMOVED",
+    "Addition",
     "Annotations",
     "Fill",
     "Manifest",
+    "Missing",
+    "ModifierError",
     "Placeholder",
     "Slot",
     "Stream",
     "Template",
+    "addition",
+    "apply",
     "assemble",
     "fill",
     "join",

@@ -31,6 +31,7 @@ class Annotations:
 
     Attributes:
         path: `avp.kubernetes.io/path`: None where it is absent, `""` where it is empty.
+        imported: `/import`: a path whose keys are all added; `""` means the path above.
         kv_version: `/kv-version`, or None.
         secret_version: `/secret-version`, `""` for the newest; for placeholders without a path.
         ignore: `/ignore`: the document is passed on as it is.
@@ -38,6 +39,7 @@ class Annotations:
     """
 
     path: str | None
+    imported: str | None
     kv_version: str | None
     secret_version: str
     ignore: bool
@@ -75,6 +77,7 @@ class Manifest:
         label: what to call it in errors: kind, namespace/name, where it was read.
         annotations: ours.
         slots: the scalars that hold placeholders; none where it is ignored.
+        imports: whether all keys of a secret are to be added to it.
     """
 
     root: MappingNode
@@ -84,6 +87,7 @@ class Manifest:
     label: str
     annotations: Annotations
     slots: tuple[Slot, ...]
+    imports: bool
 
 
 def read_manifest(document: Document, text: str, where: str) -> Manifest | None:
@@ -124,11 +128,25 @@ def read_manifest(document: Document, text: str, where: str) -> Manifest | None:
             f"{label}: {PREFIX}remove-missing works on Secrets and ConfigMaps only",
             hint="remove the annotation",
         )
+    if annotations.imported is not None and kind not in ("Secret", "ConfigMap"):
+        raise DocumentError(
+            f"{label}: {PREFIX}import works on Secrets and ConfigMaps only",
+            hint="remove the annotation",
+        )
     slots: tuple[Slot, ...] = ()
     if not annotations.ignore and _may_hold_placeholders(text, document, kind):
         finder = _Finder(generic=annotations.path is not None, secret=kind == "Secret")
         slots = tuple(finder.mapping(root, ""))
-    return Manifest(root, document.start, document.end, kind, label, annotations, slots)
+    return Manifest(
+        root,
+        document.start,
+        document.end,
+        kind,
+        label,
+        annotations,
+        slots,
+        imports=annotations.imported is not None and not annotations.ignore,
+    )
 
 
 def _label(kind: str, metadata: Node | None, where: str) -> str:
@@ -148,7 +166,7 @@ def _annotations(metadata: Node | None, label: str) -> Annotations:
     found: dict[str, str] = {}
     node = metadata.get("annotations") if isinstance(metadata, MappingNode) else None
     if isinstance(node, MappingNode):
-        for name in ("path", "kv-version", "secret-version", "ignore", "remove-missing"):
+        for name in ("path", "import", "kv-version", "secret-version", "ignore", "remove-missing"):
             value = node.get(PREFIX + name)
             if value is None:
                 continue
@@ -162,6 +180,7 @@ def _annotations(metadata: Node | None, label: str) -> Annotations:
             )
     return Annotations(
         path=found.get("path"),
+        imported=found.get("import"),
         kv_version=found.get("kv-version"),
         secret_version=found.get("secret-version", ""),
         ignore=found.get("ignore") in _TRUE,

@@ -5,12 +5,14 @@ the document as it was, so that an edit that would change anything else is an er
 """
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Literal, TypeAlias
 
 from avp_py.errors import DocumentError, PlaceholderError
+from avp_py.manifests import additions
+from avp_py.manifests.additions import Addition
 from avp_py.manifests.manifest import Manifest, Slot
 from avp_py.manifests.placeholders import Placeholder
 from avp_py.manifests.scalars import respell
@@ -89,19 +91,23 @@ def _text(value: Value, place: str) -> str:
     )
 
 
-def rewrite(text: str, manifest: Manifest, fills: Sequence[Fill]) -> str:
-    """The text of one document with its slots filled.
+def rewrite(
+    text: str, manifest: Manifest, fills: Sequence[Fill], new: Addition | None = None
+) -> str:
+    """The text of one document with its slots filled, and new keys added.
 
     Args:
         text: the text of the stream that holds the document.
         manifest: the document.
         fills: what each of its slots gets; a slot that is not named stays as it is.
+        new: keys to add.
 
     Returns:
         The document's text; every character outside of the edits is the same.
 
     Raises:
         DocumentError: the edited text would not say what it should.
+        PlaceholderError: a value is not valid Unicode.
     """
     edits = [
         (each.slot.scalar.start, each.slot.scalar.end, respell(each.slot.scalar, text, each.value))
@@ -109,17 +115,31 @@ def rewrite(text: str, manifest: Manifest, fills: Sequence[Fill]) -> str:
         if each.value is not REMOVED
     ]
     removed = {id(each.slot.scalar) for each in fills if each.value is REMOVED}
+    added: list[_Edit] = []
+    if new is not None:
+        gone = [entry for entry in _entries(manifest.root) if id(resolve(entry.value)) in removed]
+        added = additions.edits(text, manifest, new, gone)
     if removed:
-        edits = _outside(edits, _removals(text, manifest.root, removed))
+        cuts = _removals(text, manifest.root, removed)
+        # Where new keys take the place of a mapping that would be left empty, theirs is the edit.
+        cuts = [cut for cut in cuts if all(cut[:2] != edit[:2] for edit in added)]
+        edits = _outside(edits, cuts)
     pieces: list[str] = []
     position = manifest.start
-    for start, end, new in sorted(edits):
-        pieces += (text[position:start], new)
+    for start, end, replacement in sorted([*edits, *added]):
+        pieces += (text[position:start], replacement)
         position = end
     pieces.append(text[position : manifest.end])
     result = "".join(pieces)
-    _verify(manifest, result, {id(each.slot.scalar): each.value for each in fills})
+    _verify(manifest, result, {id(each.slot.scalar): each.value for each in fills}, new)
     return result
+
+
+def _entries(node: Node) -> Iterator[Entry]:
+    if isinstance(node, MappingNode):
+        for entry in node.entries:
+            yield entry
+            yield from _entries(entry.value)
 
 
 _Edit: TypeAlias = tuple[int, int, str]
@@ -173,14 +193,15 @@ def _block_cuts(text: str, node: MappingNode, gone: Sequence[bool]) -> list[_Edi
     the next entry, which takes its place on that line.
     """
     cuts: list[_Edit] = []
+    first_kept = gone.index(False)
+    start = node.entries[0].key.start
+    shares_line = bool(text[text.rfind("\n", 0, start) + 1 : start].strip())
+    if shares_line and first_kept > 0:
+        cuts.append((start, node.entries[first_kept].key.start, ""))
     for index, (entry, is_gone) in enumerate(zip(node.entries, gone, strict=True)):
-        if not is_gone:
+        if not is_gone or (shares_line and index < first_kept):
             continue
         line = text.rfind("\n", 0, entry.key.start) + 1
-        if text[line : entry.key.start].strip():
-            following = next(i for i in range(index, len(gone)) if not gone[i])
-            cuts.append((entry.key.start, node.entries[following].key.start, ""))
-            continue
         end = entry.value.end
         if text[end - 1 : end] != "\n":
             newline = text.find("\n", end)
@@ -189,16 +210,36 @@ def _block_cuts(text: str, node: MappingNode, gone: Sequence[bool]) -> list[_Edi
     return cuts
 
 
-def _verify(manifest: Manifest, result: str, values: Mapping[int, Filling]) -> None:
+def _verify(
+    manifest: Manifest, result: str, values: Mapping[int, Filling], new: Addition | None
+) -> None:
     try:
         (document,) = parse(result, manifest.label)
     except (DocumentError, ValueError):
         document = None
-    if document is None or document.root is None or not _same(manifest.root, document.root, values):
+    root = resolve(document.root) if document is not None and document.root is not None else None
+    if isinstance(root, MappingNode) and new is not None and new.values:
+        root = _without_additions(manifest, root, new)
+    if root is None or not _same(manifest.root, root, values):
         raise DocumentError(
             "its text cannot be edited safely",
             hint="write the fields that hold placeholders in plain block style, without aliases",
         )
+
+
+def _without_additions(manifest: Manifest, root: MappingNode, new: Addition) -> MappingNode | None:
+    """The edited document without its new keys; None where it does not hold them all."""
+    rest, found = additions.without(root, new)
+    if found != new.values:
+        return None
+    before = next((each for each in manifest.root.entries if each.key.value == new.field), None)
+    if before is not None and isinstance(before.value, MappingNode):
+        return rest
+    # The field was not there, or was null: take it as it was.
+    entries = [each for each in rest.entries if each.key.value != new.field]
+    if before is not None:
+        entries.insert(manifest.root.entries.index(before), before)
+    return rest._replace(entries=tuple(entries))
 
 
 def _same(old: Node, new: Node, values: Mapping[int, Filling]) -> bool:

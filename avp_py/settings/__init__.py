@@ -3,6 +3,7 @@
 No I/O: the environment is handed in by the door that was called.
 """
 
+from avp_py.settings.files import read_config
 from avp_py.settings.groups import (
     BackendSettings,
     Identity,
@@ -27,4 +28,5 @@ __all__ = [
     "Settings",
     "VaultSettings",
     "load",
+    "read_config",
 ]

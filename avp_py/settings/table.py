@@ -49,8 +49,12 @@ _OP, _TENANT, _ARGOCD = Owner.OPERATOR, Owner.TENANT, Owner.ARGOCD
 
 TENANT_PREFIX: Final = "ARGOCD_ENV_"
 
-GUARDED_PREFIXES: Final = ("AVP_", "VAULT_", "AWS_", "AZURE_", "GOOGLE_", "SOPS_", "OP_", "K8S_")
-"""Names that speak to this program or to a backend: from a tenant only where the table says so."""
+BACKEND_PREFIXES: Final = (
+    "VAULT", "AWS", "AZURE", "GOOGLE", "SOPS", "OP_CONNECT", "K8S_SECRET",
+)  # fmt: skip
+"""How names begin that argocd-vault-plugin hands to a backend's library (backendPrefixes in
+pkg/config/config.go, v1.18.1). From a tenant they, and names with AVP_, count only where this table
+says so."""
 
 TENANT_SETTINGS: Final = "AVP_TENANT_SETTINGS"
 """The operator's list of further settings that tenants may set."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from avp_py.errors import DocumentError, PlaceholderError
@@ -143,6 +143,7 @@ def test_half_a_surrogate_pair_is_an_error() -> None:
 KEYS = st.lists(st.sampled_from(["keep", "gone"]), min_size=1, max_size=5)
 
 
+@example(["gone", "gone", "keep"], "list")
 @given(KEYS, st.sampled_from(["block", "flow", "list", "nested"]))
 def test_removal_takes_the_missing_keys_and_nothing_else(fates: list[str], style: str) -> None:
     entries = {f"k{n}": "<k>" if fate == "gone" else f"v{n}" for n, fate in enumerate(fates)}

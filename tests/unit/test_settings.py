@@ -1,12 +1,13 @@
 """Settings: the table, its defaults, precedence, and who may set what."""
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from avp_py.errors import GenerateError
-from avp_py.settings import TABLE, Owner, Sensitive, Settings, load
+from avp_py.errors import AvpError, GenerateError
+from avp_py.settings import TABLE, Owner, Sensitive, Settings, load, read_config
 from avp_py.settings import parse as parsers
 
 
@@ -98,6 +99,68 @@ OPERATORS = [setting.name for setting in TABLE if setting.owner is Owner.OPERATO
 def test_a_tenant_may_not_set_what_is_the_operators(name: str) -> None:
     (reason,) = reasons({f"ARGOCD_ENV_{name}": "x"})
     assert reason == f"the Application sets {name}, which is the operator's to set"
+
+
+def test_a_file_or_secret_gives_way_to_the_environment_but_for_a_backends_names() -> None:
+    config = {"AVP_KV_VERSION": "1", "AVP_CONCURRENCY": "3", "VAULT_ADDR": "http://config"}
+    environ = {"AVP_KV_VERSION": "2", "VAULT_ADDR": "http://environment"}
+    settings = load(environ, config)
+    assert settings.backend.kv_version == "2"
+    assert settings.backend.concurrency == 3
+    assert settings.vault.address == "http://config"
+
+
+def test_a_file_or_secret_sets_neither_the_identity_nor_what_is_the_tenants() -> None:
+    config = {"ARGOCD_APP_NAME": "x", "IMAGE_TAG": "1", "ARGOCD_ENV_IMAGE_TAG": "1"}
+    settings = load({}, config)
+    assert settings.identity.app is None
+    assert settings.render.image_tag is None
+
+
+def test_the_tenants_word_beats_file_and_environment_where_it_is_permitted() -> None:
+    environ = {"AVP_TENANT_SETTINGS": "VAULT_NAMESPACE", "VAULT_NAMESPACE": "a"}
+    environ["ARGOCD_ENV_VAULT_NAMESPACE"] = "b"
+    assert load(environ, {"VAULT_NAMESPACE": "c"}).vault.namespace == "b"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("c.yaml", 'avp_type: file\nVAULT_ADDR: "http://x"\nAVP_ROLE_ID: 0123\nnothing:\n'),
+        ("c.json", '{"AVP_TYPE": "file", "VAULT_ADDR": "http://x", "AVP_ROLE_ID": "0123"}'),
+        ("c.env", "# c\nAVP_TYPE=file\nexport VAULT_ADDR='http://x'\nAVP_ROLE_ID=\"0123\" # c\n"),
+        (".env", "AVP_TYPE=file\nVAULT_ADDR=http://x\nAVP_ROLE_ID=0123\n"),
+    ],
+)
+def test_a_settings_file_is_yaml_json_or_env(tmp_path: Path, name: str, text: str) -> None:
+    file = tmp_path / name
+    file.write_text(text)
+    config = {"AVP_TYPE": "file", "VAULT_ADDR": "http://x", "AVP_ROLE_ID": "0123"}
+    assert read_config(file) == config
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("c.toml", "", "the format of the settings file is not known"),
+        ("c.yaml", "- a\n", "line 1, column 1: a setting has a name and one value"),
+        ("c.yaml", "A:\n  b: canary\n", "line 2, column 3: a setting has a name and one value"),
+        ("c.yaml", "A: [\n", "not valid YAML"),
+        ("c.env", "A=1\ncanary\n", "line 2: not NAME=value"),
+        ("c.env", "A='canary\n", "line 1: not NAME=value"),
+        ("none.yaml", None, "cannot be read: No such file or directory"),
+    ],
+)
+def test_a_settings_file_that_is_none(
+    tmp_path: Path, name: str, text: str | None, message: str
+) -> None:
+    file = tmp_path / name
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(AvpError) as caught:
+        read_config(file)
+    assert message in caught.value.reason
+    assert "canary" not in caught.value.reason
 
 
 def test_the_operator_can_hand_a_setting_on() -> None:

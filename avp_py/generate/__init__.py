@@ -1,0 +1,8 @@
+"""The core: one request, from a folder to manifests with their values in place.
+
+It knows no argv and no HTTP; render, backends and settings are handed in or named by the request.
+"""
+
+from avp_py.generate.core import Request, generate
+
+__all__ = ["Request", "generate"]

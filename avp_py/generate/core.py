@@ -1,0 +1,118 @@
+"""The way of one request: render, documents, plan, fetch, rewrite.
+
+Nothing is given back until everything is resolved; all failures of the run are raised together.
+"""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from avp_py import backends, manifests
+from avp_py.backends import Backend, Location, Secret
+from avp_py.errors import BackendError, Failure, GenerateError
+from avp_py.generate.fill import Filler
+from avp_py.generate.plan import Plan
+from avp_py.manifests import Stream
+from avp_py.render import Mode, Rendered, open_renderer
+from avp_py.settings import Settings
+
+
+@dataclass(frozen=True)
+class Request:
+    """One call of generate.
+
+    Attributes:
+        source: a folder (or one plain file) to render, or manifests as they came on standard input.
+        mode: how to render the folder.
+        settings: the settings that the environment and the settings file give.
+        environ: the environment, of which kustomize and helm see a part.
+        complete: gives the settings with those that must first be fetched, from the Secret that
+            `-s` names; called once, and only where a placeholder needs a backend.
+    """
+
+    source: Path | bytes
+    mode: Mode
+    settings: Settings
+    environ: Mapping[str, str]
+    complete: Callable[[Settings], Settings] = lambda settings: settings
+
+
+def generate(
+    request: Request, open_backend: Callable[[Settings], Backend] = backends.open_backend
+) -> str:
+    """Renders, reads the secrets that the placeholders name, and puts the values in.
+
+    Args:
+        request: what to render, for whom, and how.
+        open_backend: makes the backend; called only where a placeholder needs one.
+
+    Returns:
+        The manifests as YAML. A document without placeholders is as it was rendered.
+
+    Raises:
+        GenerateError: holds every failure of the run.
+        AvpError: the render itself, or the settings, failed.
+    """
+    rendered = _render(request)
+    streams: list[Stream] = []
+    failures: list[Failure] = []
+    for each in rendered:
+        stream, unreadable = manifests.read_stream(each.data, each.source)
+        streams.append(stream)
+        failures.extend(unreadable)
+    if not failures and not any(stream.manifests for stream in streams):
+        raise GenerateError([_nothing(request)])
+
+    plan = _plan(request, streams)
+    filler = Filler(plan, _fetch(plan, open_backend))
+    texts = [filler.fill(stream) for stream in streams]
+    failures.extend(filler.failures)
+    if failures:
+        raise GenerateError(failures)
+    return texts[0] if len(texts) == 1 else manifests.join(texts)
+
+
+def _render(request: Request) -> Sequence[Rendered]:
+    if isinstance(request.source, bytes):
+        return (Rendered("standard input", request.source),)
+    settings = request.settings
+    renderer = open_renderer(
+        request.source, request.mode, settings.render, settings.identity, request.environ
+    )
+    # Loading the libraries of a backend takes longer than a small render: both at once.
+    threading.Thread(target=backends.preload, args=(settings.backend.type,), daemon=True).start()
+    return renderer.render()
+
+
+def _nothing(request: Request) -> Failure:
+    if isinstance(request.source, bytes):
+        hint = "the program before the pipe may have failed: look at its messages"
+        return Failure("standard input holds no manifest", hint=hint)
+    return Failure(f"{request.source} holds no manifest", hint="name the folder of the manifests")
+
+
+def _plan(request: Request, streams: Sequence[Stream]) -> Plan:
+    wanting = [
+        manifest
+        for stream in streams
+        for manifest in stream.manifests
+        if manifest.slots or manifest.imports
+    ]
+    plan = Plan(request.complete(request.settings) if wanting else request.settings)
+    for manifest in wanting:
+        plan.add(manifest)
+    return plan
+
+
+def _fetch(
+    plan: Plan, open_backend: Callable[[Settings], Backend]
+) -> Mapping[Location, Secret | BackendError]:
+    """Reads every secret of the plan once; without any, no backend is even opened."""
+    if not plan.locations:
+        return {}
+    backend = open_backend(plan.settings)
+    try:
+        return backends.read_all(backend, plan.locations, plan.settings.backend.concurrency)
+    finally:
+        backend.close()

@@ -1,0 +1,191 @@
+"""Values into documents, and an account of each placeholder that has none."""
+
+import difflib
+import re
+from collections.abc import Mapping
+
+from avp_py import manifests
+from avp_py.backends import Location, Secret
+from avp_py.errors import AvpError, BackendError, Failure, PlaceholderError
+from avp_py.generate.plan import Plan
+from avp_py.manifests import (
+    MISSING,
+    REMOVED,
+    Addition,
+    Fill,
+    Manifest,
+    Missing,
+    ModifierError,
+    Placeholder,
+    Slot,
+    Stream,
+    apply,
+)
+from avp_py.values import Number, Value
+
+_DATA_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
+"""What Kubernetes takes for a key (IsConfigMapKey in apimachinery's validation.go, v0.34)."""
+
+
+class Filler:
+    """Fills documents from what was read.
+
+    Attributes:
+        failures: what could not be filled, so far.
+    """
+
+    def __init__(self, plan: Plan, secrets: Mapping[Location, Secret | BackendError]) -> None:
+        self._plan = plan
+        self._secrets = secrets
+        self.failures: list[Failure] = []
+
+    def fill(self, stream: Stream) -> str:
+        """The text of a stream with its values in place; a document that fails stays as it is."""
+        changed: dict[int, str] = {}
+        for manifest in stream.manifests:
+            if not manifest.slots and not manifest.imports:
+                continue
+            before = len(self.failures)
+            fills = [
+                fill for slot in manifest.slots if (fill := self._slot(manifest, slot)) is not None
+            ]
+            new = self._import(manifest) if manifest.imports else None
+            if len(self.failures) > before:
+                continue
+            try:
+                changed[manifest.start] = manifests.rewrite(stream.text, manifest, fills, new)
+            except AvpError as error:
+                self.failures.append(
+                    Failure(error.reason, hint=error.hint, document=manifest.label)
+                )
+        return manifests.assemble(stream, changed)
+
+    def _slot(self, manifest: Manifest, slot: Slot) -> Fill | None:
+        values: dict[Placeholder, Value] = {}
+        is_removed = is_failed = False
+        for placeholder in slot.template.placeholders:
+            try:
+                values[placeholder] = self._value(manifest, placeholder)
+            except _MissingKeyError as error:
+                if manifest.annotations.remove_missing and slot.parent is not None:
+                    is_removed = True
+                    continue
+                is_failed = True
+                self._fail(manifest, slot, placeholder, error)
+            except AvpError as error:
+                is_failed = True
+                self._fail(manifest, slot, placeholder, error)
+        if is_failed:
+            return None
+        if is_removed:
+            return Fill(slot, REMOVED)
+        try:
+            return Fill(slot, manifests.fill(slot, manifest.kind, values.__getitem__))
+        except PlaceholderError as error:
+            self._fail(manifest, slot, slot.template.placeholders[0], error)
+            return None
+
+    def _secret(self, manifest: Manifest, placeholder: Placeholder | None) -> Secret:
+        target = self._plan.target(manifest, placeholder)
+        secret = target if isinstance(target, AvpError) else self._secrets[target]
+        if isinstance(secret, AvpError):
+            raise secret
+        return secret
+
+    def _value(self, manifest: Manifest, placeholder: Placeholder) -> Value:
+        secret = self._secret(manifest, placeholder)
+        found = secret.get(placeholder.key)
+        value: Value | Missing = MISSING if found is None else found
+        for statement in placeholder.modifiers:
+            words = statement.split()
+            if words and value is MISSING and words[0] != "default":
+                # Modifiers are passed over until one gives a value, as in AVP.
+                continue
+            if not words:
+                raise PlaceholderError(
+                    "there is no modifier behind a |", hint="name a modifier, or remove the |"
+                )
+            try:
+                value = apply(words[0], words[1:], value)
+            except ModifierError as error:
+                hint = "docs/modifiers.md tells what each modifier takes"
+                raise PlaceholderError(f"modifier {words[0]}: {error}", hint=hint) from None
+            if value is None:
+                raise PlaceholderError(
+                    f"the modifier {words[0]} gives null", hint="a field cannot be filled with null"
+                )
+        if value is MISSING:
+            raise _missing(placeholder.key, secret)
+        return value
+
+    def _import(self, manifest: Manifest) -> Addition | None:
+        try:
+            secret = self._secret(manifest, None)
+        except AvpError as error:
+            self._fail_import(manifest, error)
+            return None
+        texts = {key: _as_text(value) for key, value in secret.items() if value is not None}
+        unfit = sorted(key for key in texts if not _DATA_KEY.fullmatch(key))
+        if unfit:
+            names = ", ".join(repr(key[:80]) for key in unfit)
+            hint = "name other keys one by one, under names that Kubernetes takes"
+            unfitting = PlaceholderError(
+                f"a {manifest.kind} cannot have the key {names}", hint=hint
+            )
+            self._fail_import(manifest, unfitting)
+            return None
+        return manifests.addition(manifest, texts)
+
+    def _fail(
+        self, manifest: Manifest, slot: Slot, placeholder: Placeholder, error: AvpError
+    ) -> None:
+        reference = placeholder.text[:200]
+        target = self._plan.target(manifest, placeholder)
+        if isinstance(target, Location):
+            reference += f" at {target}"
+        self.failures.append(
+            Failure(
+                error.reason,
+                hint=error.hint,
+                document=manifest.label,
+                field=slot.field + (" (inside base64)" if slot.encoded else ""),
+                reference=reference,
+            )
+        )
+
+    def _fail_import(self, manifest: Manifest, error: AvpError) -> None:
+        target = self._plan.target(manifest, None)
+        self.failures.append(
+            Failure(
+                error.reason,
+                hint=error.hint,
+                document=manifest.label,
+                field=f'metadata.annotations["{manifests.PREFIX}import"]',
+                reference=f"all keys of {target}" if isinstance(target, Location) else "all keys",
+            )
+        )
+
+
+class _MissingKeyError(PlaceholderError):
+    """The secret is there and does not hold the key; the annotation remove-missing allows that."""
+
+
+def _missing(key: str, secret: Secret) -> _MissingKeyError:
+    if key in secret:
+        return _MissingKeyError(f"the key {key[:80]!r} is null", hint="give it a value")
+    near = difflib.get_close_matches(key, secret, n=1)
+    return _MissingKeyError(
+        f"the key {key[:80]!r} is not in the secret",
+        hint=f"did you mean {near[0]}?" if near else "check the key, or add it to the secret",
+    )
+
+
+def _as_text(value: Value) -> str:
+    """A value as a Secret or ConfigMap holds it: text; lists and mappings as JSON."""
+    match value:
+        case str():
+            return value
+        case Number():
+            return value.text
+        case _:
+            return str(apply("toJson", (), value))

@@ -1,0 +1,66 @@
+"""What is to be read: the secret that each placeholder and each import wants."""
+
+from collections.abc import Sequence
+
+from avp_py import manifests
+from avp_py.backends import Location
+from avp_py.errors import AvpError, PlaceholderError
+from avp_py.manifests import Annotations, Manifest, Placeholder
+from avp_py.policy import default_path, normalise
+from avp_py.settings import Settings
+
+
+class Plan:
+    """Locations by what wants them; where that cannot be said, the error that says why.
+
+    Attributes:
+        settings: the settings that the plan goes by.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._targets: dict[tuple[Annotations, Placeholder | None], Location | AvpError] = {}
+
+    def add(self, manifest: Manifest) -> None:
+        """Plans the placeholders of a document, and its import."""
+        if manifest.imports:
+            self._want(manifest.annotations, None)
+        for slot in manifest.slots:
+            for placeholder in slot.template.placeholders:
+                self._want(manifest.annotations, placeholder)
+
+    @property
+    def locations(self) -> Sequence[Location]:
+        """What is to be read; each once."""
+        return sorted({each for each in self._targets.values() if isinstance(each, Location)})
+
+    def target(self, manifest: Manifest, placeholder: Placeholder | None) -> Location | AvpError:
+        """What a placeholder of a document wants, or without one, what its import wants."""
+        return self._targets[manifest.annotations, placeholder]
+
+    def _want(self, annotations: Annotations, placeholder: Placeholder | None) -> None:
+        target = (annotations, placeholder)
+        if target in self._targets:
+            return
+        if placeholder is not None and placeholder.path is not None:
+            path, version = placeholder.path, placeholder.version
+        else:
+            path, version = annotations.path or "", annotations.secret_version
+            if placeholder is None and annotations.imported:
+                path = annotations.imported
+        try:
+            self._targets[target] = self._locate(path, version, annotations.kv_version)
+        except AvpError as error:
+            self._targets[target] = error
+
+    def _locate(self, path: str, version: str, kv_version: str | None) -> Location:
+        if kv_version is None:
+            kv_version = self.settings.backend.kv_version
+        if kv_version not in ("1", "2"):
+            raise PlaceholderError(
+                f"there is no version {kv_version!r} of the KV engine",
+                hint=f'write {manifests.PREFIX}kv-version: "1" or "2"',
+            )
+        if not path:
+            path = default_path(self.settings.policy.path_template, self.settings.identity)
+        return Location(normalise(path), version if kv_version == "2" else "", kv_version)

@@ -1,0 +1,111 @@
+"""What a modifier is, and the checks that modifiers share."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, TypeAlias
+
+from avp_py.values import Number, Value
+
+MAX_LENGTH = 8 * 1024 * 1024
+"""How many characters a modifier may give. Kubernetes refuses objects beyond 1.5 MiB, and modifiers
+that make text longer can be chained."""
+
+
+class ModifierError(ValueError):
+    """A modifier is unknown, has wrong arguments or got a value that it cannot take.
+
+    The message follows on the modifier's name. It may hold the arguments, never a part of the
+    value.
+    """
+
+
+class Missing(Enum):
+    """The type of MISSING."""
+
+    MISSING = "the backend has no such key"
+
+
+MISSING: Final = Missing.MISSING
+"""Stands in for a value where the key is missing."""
+
+Function: TypeAlias = Callable[[Sequence[str], Value], Value]
+
+
+@dataclass(frozen=True)
+class Example:
+    """A use of a modifier for the documentation; a test holds it to be true.
+
+    Attributes:
+        before: the value that goes in.
+        call: the modifier with its arguments, as it stands in a placeholder.
+        after: the value that comes out.
+    """
+
+    before: Value
+    call: str
+    after: Value
+
+
+@dataclass(frozen=True)
+class Modifier:
+    """A step between a backend's value and the manifest.
+
+    Attributes:
+        name: what a placeholder calls it.
+        signature: name and arguments; those in brackets can be left out.
+        summary: what it does, in a sentence or two for the documentation.
+        example: a use of it.
+        function: makes the next value from the arguments' words and the value.
+        on_missing: makes the value where there is none, or where it is null, from the arguments'
+            words. None: what is missing stays missing.
+    """
+
+    name: str
+    signature: str
+    summary: str
+    example: Example
+    function: Function
+    on_missing: Callable[[Sequence[str]], Value] | None = None
+
+
+def on_text(function: Callable[[str], str]) -> Function:
+    """A modifier's function that takes text, and no arguments."""
+
+    def checked(arguments: Sequence[str], value: Value) -> Value:
+        no_arguments(arguments)
+        return function(text_of(value))
+
+    return checked
+
+
+def no_arguments(arguments: Sequence[str]) -> None:
+    """Refuses arguments where there are to be none."""
+    if arguments:
+        raise ModifierError("takes no arguments")
+
+
+def text_of(value: Value) -> str:
+    """The value, which has to be text. Numbers are not, as in AVP."""
+    match value:
+        case str():
+            return value
+        case None:
+            raise ModifierError("takes text, and the value is null")
+        case bool():
+            kind = "a boolean"
+        case Number():
+            kind = "a number"
+        case Mapping():
+            kind = "an object"
+        case Sequence():
+            kind = "a list"
+    raise ModifierError(f"takes text, and the value is {kind}; `toJson` makes text of it")
+
+
+def whole_number(word: str, lowest: int, highest: int) -> int:
+    """The number that an argument says, as Go's strconv.ParseInt reads it in base 10."""
+    if not re.fullmatch(r"[+-]?[0-9]{1,18}", word) or not lowest <= int(word) <= highest:
+        raise ModifierError(f"{word[:40]!r} is not a whole number from {lowest} to {highest}")
+    return int(word)

@@ -1,0 +1,162 @@
+"""The modifiers that make text of text.
+
+A text that is not UTF-8, as base64decode makes of binary data, holds each odd byte as a surrogate
+(PEP 383); encodings and sums see the byte. Whoever writes a value must do the same, or refuse it.
+"""
+
+import base64
+import hashlib
+import re
+import urllib.parse
+from collections.abc import Sequence
+
+from avp_py.manifests.gojson import utf8
+from avp_py.manifests.modifiers.interface import (
+    MAX_LENGTH,
+    ModifierError,
+    text_of,
+    whole_number,
+)
+from avp_py.manifests.scalars import quoted
+from avp_py.values import Value
+
+MAX_INDENT = 1000
+"""The widest indentation; no manifest is so deep."""
+
+BCRYPT_COST = 12
+"""The cost that bcrypt uses when none is named: about 0.2 s."""
+
+BCRYPT_COSTS = (4, 15)
+"""The least cost that bcrypt knows, and the highest allowed here: each step doubles the time."""
+
+BCRYPT_BYTES = 72
+"""bcrypt takes so much of a password, and would ignore the rest."""
+
+SPACE = (
+    "\t\n\v\f\r \x85\xa0\u1680"
+    + "".join(map(chr, range(0x2000, 0x200B)))
+    + "\u2028\u2029\u202f\u205f\u3000"
+)
+"""What Go's unicode.IsSpace, and with it strings.TrimSpace, takes for white space."""
+
+_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
+
+
+def base64encode(text: str) -> str:
+    """Source: AVP v1.18.1, pkg/kube/modifiers.go."""
+    return base64.b64encode(utf8(text)).decode("ascii")
+
+
+def base64decode(text: str) -> str:
+    """Source: AVP v1.18.1, pkg/kube/modifiers.go; Go's base64.StdEncoding skips line breaks.
+
+    Raises:
+        ModifierError: the text is not base64, where AVP gives what stands before the fault.
+    """
+    packed = text.replace("\r", "").replace("\n", "")
+    if not _BASE64.fullmatch(packed):
+        raise ModifierError("the value is not base64 in the standard alphabet, with padding")
+    return base64.b64decode(packed).decode("utf-8", "surrogateescape")
+
+
+def base64url(text: str) -> str:
+    """Source: RFC 7515 section 2, Base64url Encoding."""
+    return base64.urlsafe_b64encode(utf8(text)).rstrip(b"=").decode("ascii")
+
+
+def sha256sum(text: str) -> str:
+    """Source: AVP v1.18.1, pkg/kube/modifiers.go."""
+    return hashlib.sha256(utf8(text)).hexdigest()
+
+
+def sha512sum(text: str) -> str:
+    """The SHA-512 sum in hexadecimal."""
+    return hashlib.sha512(utf8(text)).hexdigest()
+
+
+def quote(text: str) -> str:
+    """The text as a string that JSON, YAML 1.1 and YAML 1.2 read alike."""
+    return quoted(text)
+
+
+def urlencode(text: str) -> str:
+    """Source: RFC 3986 sections 2.1 and 2.3; a space is %20."""
+    return urllib.parse.quote(utf8(text), safe="")
+
+
+def trim(text: str) -> str:
+    """The text without white space at its ends."""
+    return text.strip(SPACE)
+
+
+def indent(arguments: Sequence[str], value: Value) -> Value:
+    """Indents all lines but the first.
+
+    Source: AVP v1.18.1, pkg/kube/modifiers.go: it trims every line and drops the empty ones (but
+    not those of white space). `keep` is ours: lines stay as they are.
+    """
+    if not arguments or list(arguments[1:]) not in ([], ["keep"]):
+        raise ModifierError("takes the number of spaces, and `keep` or nothing")
+    first, *lines = _lines(value)
+    padding = _padding(arguments[0], lines)
+    if len(arguments) > 1:
+        return "\n".join([first, *(padding + line if line else "" for line in lines)])
+    kept = [
+        padding + line.strip(SPACE) + ("" if index == len(lines) - 1 else "\n")
+        for index, line in enumerate(lines)
+        if line
+    ]
+    return first.strip(SPACE) + ("\n" if lines else "") + "".join(kept)
+
+
+def nindent(arguments: Sequence[str], value: Value) -> Value:
+    """A line break, then every line indented.
+
+    Source: Sprig v3 (Helm's library), strings.go, nindent: empty lines are indented, too.
+    """
+    if len(arguments) != 1:
+        raise ModifierError("takes the number of spaces")
+    lines = _lines(value)
+    padding = _padding(arguments[0], lines, lowest=0)
+    return "".join(f"\n{padding}{line}" for line in lines)
+
+
+def _lines(value: Value) -> list[str]:
+    return text_of(value).split("\n")
+
+
+def _padding(word: str, lines: Sequence[str], lowest: int = -MAX_INDENT) -> str:
+    # Below 0 AVP indents by nothing.
+    padding = " " * whole_number(word, lowest, MAX_INDENT)
+    if len(padding) * len(lines) > MAX_LENGTH:
+        raise ModifierError(f"would give more than {MAX_LENGTH} characters")
+    return padding
+
+
+def bcrypt(arguments: Sequence[str], value: Value) -> Value:
+    """The bcrypt hash of a password, with a new salt each time."""
+    if len(arguments) > 1:
+        raise ModifierError("takes the cost, or nothing")
+    cost = whole_number(arguments[0], *BCRYPT_COSTS) if arguments else BCRYPT_COST
+    password = utf8(text_of(value))
+    if len(password) > BCRYPT_BYTES:
+        raise ModifierError(f"the value is longer than {BCRYPT_BYTES} bytes")
+    if 0 in password:
+        raise ModifierError("the value holds a NUL character, where bcrypt would end it")
+    import bcrypt as library  # late: hardly any placeholder needs it
+
+    return library.hashpw(password, library.gensalt(cost)).decode("ascii")
+
+
+def default_text(arguments: Sequence[str]) -> str:
+    """The words of `default`, with one space between them."""
+    if not arguments:
+        raise ModifierError('takes the text to use; the empty text is ""')
+    text = " ".join(arguments)
+    return "" if text == '""' else text
+
+
+def present(arguments: Sequence[str], value: Value) -> Value:
+    """The value that is there, where `default` has nothing to do."""
+    default_text(arguments)
+    return value
