@@ -1,5 +1,6 @@
 """Which renderer a folder wants."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
@@ -7,7 +8,7 @@ from typing import Final, Literal, TypeAlias
 from avp_py.errors import RenderError
 from avp_py.render.helm import HelmRenderer
 from avp_py.render.interface import Renderer
-from avp_py.render.kustomization import FILE_NAMES
+from avp_py.render.kustomization import kustomization_files
 from avp_py.render.kustomize import KustomizeRenderer
 from avp_py.render.plain import PlainRenderer
 from avp_py.settings import Identity, RenderSettings
@@ -30,10 +31,19 @@ def open_renderer(
         environ: the environment, of which children see a part.
 
     Raises:
-        RenderError: the Application sets an image or a repository, which needs a kustomization.
+        RenderError: the folder cannot be read, or the Application sets an image or a repository,
+            which needs a kustomization.
     """
-    if mode == "auto":
-        mode = _detect(path)
+    try:
+        if not path.is_file():
+            os.scandir(path).close()
+        if mode == "auto":
+            mode = _detect(path)
+    except OSError as error:
+        raise RenderError(
+            f"{path} cannot be read: {error.strerror}",
+            hint="name a folder or a regular file; - reads standard input",
+        ) from None
     if mode == "kustomize":
         return KustomizeRenderer(path, settings, environ)
     if settings.image_name or settings.image_tag or settings.app_repo:
@@ -48,6 +58,6 @@ def open_renderer(
 
 
 def _detect(path: Path) -> Mode:
-    if any((path / name).is_file() for name in FILE_NAMES):
+    if kustomization_files(path):
         return "kustomize"
     return "helm" if (path / "Chart.yaml").is_file() else "plain"

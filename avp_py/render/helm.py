@@ -1,6 +1,5 @@
 """A folder that is a Helm chart."""
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -8,6 +7,7 @@ from avp_py.errors import RenderError
 from avp_py.render.interface import Rendered, Renderer
 from avp_py.render.process import environment, run
 from avp_py.render.tools import require_tool
+from avp_py.render.workspace import open_workspace
 from avp_py.settings import Identity, RenderSettings
 
 DEFAULT_RELEASE = "release-name"
@@ -28,6 +28,8 @@ class HelmRenderer(Renderer):
     def render(self) -> Sequence[Rendered]:
         """Runs helm in the chart's folder; what helm writes goes to a folder of its own."""
         settings = self._settings
+        if not self._path.is_dir():
+            raise RenderError(f"{self._path} is no folder", hint="name the folder of the chart")
         helm = require_tool("helm", settings.helm, self._environ)
         # Argo CD prefixes the name with the namespace for an Application outside its own.
         release = (self._identity.app or DEFAULT_RELEASE).rpartition("_")[2]
@@ -37,10 +39,8 @@ class HelmRenderer(Renderer):
             argv += [f"--kube-version={settings.kube_version}"]
         argv += [f"--api-versions={version}" for version in settings.kube_api_versions]
         argv += ["--", release, "."]
-        with tempfile.TemporaryDirectory(prefix="avp-") as temporary:
-            env = environment(
-                self._environ, settings.environment, {"HOME": temporary, "TMPDIR": temporary}
-            )
+        with open_workspace() as workspace:
+            env = environment(self._environ, settings.environment, workspace.variables)
             output = run(argv, cwd=self._path, env=env, timeout=settings.timeout)
         if not output.strip():
             raise RenderError(

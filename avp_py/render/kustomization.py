@@ -1,35 +1,53 @@
 """What a kustomization refers to, as far as it matters before kustomize runs.
 
-Only a look: what cannot be read here is left for kustomize to complain about.
+Only a look, and a wide one: every scalar counts, whatever field it stands in. Kustomize takes
+field names in any case and the last of two equal ones (Unmarshal in api/types/kustomization.go,
+v0.21), so a look at the structure would miss what it reads. A folder too many does no harm. What
+is no YAML is left for kustomize to complain about.
 """
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
-from avp_py.errors import DocumentError
-from avp_py.nodes import MappingNode, ScalarNode, SequenceNode, parse, resolve
+import yaml
 
 FILE_NAMES: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 """RecognizedKustomizationFileNames in kustomize's api/konfig/general.go, v0.21."""
 
-_FOLDERS = ("resources", "components", "bases", "generators", "transformers", "validators")
-_HELM = ("helmCharts", "helmChartInflationGenerator", "generators")
-"""Fields through which helm can run; a file under `generators` may be a chart's generator."""
+_HELM = frozenset({"helmcharts", "helmchartinflationgenerator"})
+"""The fields with charts; the second is also the kind of a generator that runs helm."""
+
+_DEFAULT_HOME = "charts"
+"""HelmDefaultHome in kustomize's api/types/helmchartargs.go, v0.21."""
 
 
 @dataclass(frozen=True)
 class Roots:
-    """The local folders that a build reads.
+    """The local folders that a build reads, and those that it may write to.
 
     Attributes:
         folders: the folder itself first, then those that it refers to, with symlinks resolved.
-        with_charts: those of them whose kustomization may run helm.
+        named: all paths that their kustomizations name and that are there; with `..` taken away
+            as kustomize does it, before any symlink is resolved.
+        needs_helm: whether one of them has a chart.
+        homes: where helm may write: a chart that is not there is pulled into the folder of its
+            kustomization, or where that says. Symlinks resolved; a home need not exist.
     """
 
     folders: tuple[Path, ...]
-    with_charts: frozenset[Path]
+    named: frozenset[Path]
+    needs_helm: bool
+    homes: frozenset[Path]
+
+
+def kustomization_files(folder: Path) -> Sequence[Path]:
+    """The kustomization files that a folder has; kustomize wants just one."""
+    # Path.is_file() would fail where the folder may not be entered.
+    return [path for name in FILE_NAMES if os.path.isfile(path := folder / name)]  # noqa: PTH113
 
 
 def find_roots(start: Path) -> Roots:
@@ -38,41 +56,82 @@ def find_roots(start: Path) -> Roots:
     Args:
         start: a folder with a kustomization, symlinks resolved.
     """
-    found: dict[Path, bool] = {}
+    found: dict[Path, Sequence[str]] = {}
+    named: set[Path] = set()
     waiting = [start]
     while waiting:
         folder = waiting.pop()
         if folder in found:
             continue
-        root = _read(folder)
-        found[folder] = root is not None and any(root.get(name) is not None for name in _HELM)
-        if root is not None:
-            waiting.extend(_folders(folder, root))
-    return Roots(tuple(found), frozenset(folder for folder, charts in found.items() if charts))
+        files = kustomization_files(folder)
+        found[folder] = [each for file in files for each in _scalars(_read(file, folder))]
+        for path in _paths(folder, found[folder]):
+            named.add(path)
+            if kustomization_files(path):
+                waiting.append(Path(os.path.realpath(path)))
+    helm = [(folder, scalars) for folder, scalars in found.items() if _has(scalars, _HELM)]
+    if any(_has(scalars, {"generators"}) for scalars in found.values()):
+        helm += [
+            (folder, inner)
+            for folder, scalars in found.items()
+            for inner in _named_texts(folder, scalars)
+            if _has(inner, _HELM)
+        ]
+    homes = {
+        os.path.realpath(home) for folder, texts in helm for home in _homes(folder, texts, start)
+    }
+    return Roots(tuple(found), frozenset(named), bool(helm), frozenset(map(Path, homes)))
 
 
-def _read(folder: Path) -> MappingNode | None:
-    for name in FILE_NAMES:
-        try:
-            documents = parse((folder / name).read_text(), name)
-        except (OSError, UnicodeDecodeError, DocumentError):
-            continue
-        root = documents[0].root if documents else None
-        if root is not None and isinstance(resolved := resolve(root), MappingNode):
-            return resolved
-    return None
+def _has(scalars: Sequence[str], names: frozenset[str] | set[str]) -> bool:
+    return any(each.lower() in names for each in scalars)
 
 
-def _folders(folder: Path, root: MappingNode) -> Iterator[Path]:
-    for name in _FOLDERS:
-        entries = root.get(name)
-        for entry in entries.items if isinstance(entries, SequenceNode) else ():
-            item = resolve(entry)
-            if not isinstance(item, ScalarNode) or "\n" in item.value or "\0" in item.value:
-                continue
-            try:
-                path = (folder / item.value).resolve()
-                if path.is_dir():
-                    yield path
-            except (OSError, RuntimeError):
-                continue
+def _read(path: Path, folder: Path) -> bytes:
+    """A file as kustomize loads it: it must lie in the kustomization's folder."""
+    try:
+        if Path(os.path.realpath(path)).is_relative_to(folder):
+            return path.read_bytes()
+    except OSError:
+        pass
+    return b""
+
+
+def _scalars(text: bytes | str) -> Sequence[str]:
+    """Every scalar of a YAML text, keys among them, up to the first error."""
+    found: list[str] = []
+    try:
+        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+            if isinstance(event, yaml.ScalarEvent):
+                found.append(event.value)
+    except yaml.YAMLError:
+        pass
+    return found
+
+
+def _paths(folder: Path, scalars: Sequence[str]) -> Iterator[Path]:
+    """The scalars that are a path of something that is there, seen from the folder."""
+    for scalar in scalars:
+        path = os.path.normpath(os.path.join(folder, scalar))  # noqa: PTH118 - few are paths
+        if os.path.lexists(path):
+            yield Path("/", path.lstrip("/"))
+
+
+def _named_texts(folder: Path, scalars: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The scalars of each file that a kustomization names, and of each text in it."""
+    for path in _paths(folder, scalars):
+        if os.path.isfile(path):  # noqa: PTH113 - as above
+            yield _scalars(_read(path, folder))
+    for scalar in scalars:
+        yield _scalars(scalar)
+
+
+def _homes(folder: Path, scalars: Sequence[str], start: Path) -> Iterator[Path]:
+    yield folder / _DEFAULT_HOME
+    for key, value in pairwise(scalars):
+        if "\0" not in value:
+            if key.lower() == "charthome":
+                yield folder / value
+            elif key.lower() in ("confighome", "helmhome"):
+                # Handed to helm as it is, which runs where kustomize does.
+                yield start / value

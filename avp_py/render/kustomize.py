@@ -1,15 +1,16 @@
 """A folder with a kustomization."""
 
-import tempfile
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from avp_py.errors import RenderError, SettingsError, ToolMissingError
 from avp_py.render.interface import Rendered, Renderer
-from avp_py.render.kustomization import FILE_NAMES, Roots, find_roots
+from avp_py.render.kustomization import FILE_NAMES, Roots, find_roots, kustomization_files
 from avp_py.render.process import environment, run
 from avp_py.render.shadow import make_shadow, shadow_of
 from avp_py.render.tools import find_tool, require_tool
+from avp_py.render.workspace import open_workspace
 from avp_py.settings import RenderSettings
 
 
@@ -28,7 +29,7 @@ class KustomizeRenderer(Renderer):
     def render(self) -> Sequence[Rendered]:
         """Builds the kustomization, with the image and the annotation that the settings give."""
         folder = self._path.resolve()
-        if not any((folder / name).is_file() for name in FILE_NAMES):
+        if not kustomization_files(folder):
             raise RenderError(
                 f"{self._path} holds none of {', '.join(FILE_NAMES)}",
                 hint="name the folder of the kustomization, or choose another --render",
@@ -37,21 +38,18 @@ class KustomizeRenderer(Renderer):
         program = self._program(bool(edits))
         roots = find_roots(folder)
         build = [*program, *self._build_flags(roots), "."]
-        with tempfile.TemporaryDirectory(prefix="avp-") as temporary:
-            own = {"HOME": f"{temporary}/home", "TMPDIR": f"{temporary}/scratch"}
-            for each in own.values():
-                Path(each).mkdir()
-            hide = ""
-            if edits or roots.with_charts:
-                tree = Path(temporary).resolve() / "tree"
-                # A chart of a base is pulled into the folder of that base.
-                outside = roots.with_charts - {folder}
-                make_shadow(roots.folders if outside else {folder}, tree)
-                hide = str(tree)
-                folder = shadow_of(folder, tree)
-            env = environment(self._environ, self._settings.environment, own)
+        with open_workspace() as workspace:
+            if edits or roots.needs_helm:
+                folder = _lay_shadow(folder, roots, workspace.tree)
+            env = environment(self._environ, self._settings.environment, workspace.variables)
             for argv in (*([program[0], *edit] for edit in edits), build):
-                output = run(argv, cwd=folder, env=env, timeout=self._settings.timeout, hide=hide)
+                output = run(
+                    argv,
+                    cwd=folder,
+                    env=env,
+                    timeout=self._settings.timeout,
+                    hide=str(workspace.tree),
+                )
         if not output.strip():
             raise RenderError(
                 "kustomize build printed nothing: the kustomization renders no manifest",
@@ -99,10 +97,35 @@ class KustomizeRenderer(Renderer):
     def _build_flags(self, roots: Roots) -> Sequence[str]:
         settings = self._settings
         flags = ["--enable-helm"]
-        if roots.with_charts:
-            helm = require_tool("helm", settings.helm, self._environ)
+        # A base that kustomize fetches may have a chart that nobody sees beforehand.
+        seek = require_tool if roots.needs_helm else find_tool
+        helm = seek("helm", settings.helm, self._environ)
+        if helm is not None:
             flags.append(f"--helm-command={helm}")
         if settings.kube_version:
             flags.append(f"--helm-kube-version={settings.kube_version}")
         flags += [f"--helm-api-versions={version}" for version in settings.kube_api_versions]
         return flags
+
+
+def _lay_shadow(folder: Path, roots: Roots, tree: Path) -> Path:
+    """Makes a shadow in which all that is written lies, and gives the folder's place in it.
+
+    Raises:
+        RenderError: a symlink or an absolute path leads out of the shadow to what is written.
+    """
+    # A chart of a base is pulled into the folder of that base.
+    outside = [home for home in roots.homes if not home.is_relative_to(folder)]
+    copied = roots.folders if outside else (folder,)
+    make_shadow(copied, outside, roots.named.union(roots.folders), tree)
+    shadow = shadow_of(folder, tree)
+    homes = find_roots(shadow).homes if roots.needs_helm else frozenset()
+    for written in (*homes, *kustomization_files(shadow)):
+        if not Path(os.path.realpath(written)).is_relative_to(tree):
+            name = os.path.relpath(written, shadow)
+            raise RenderError(
+                f"{name} is reached through a symlink or an absolute path that leads out of the "
+                "folder, and would be written to",
+                hint="put the file or folder itself where the link is, or name it relatively",
+            )
+    return shadow

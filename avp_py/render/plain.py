@@ -1,6 +1,7 @@
 """Plain files: every .yaml, .yml and .json of a folder, as argocd-vault-plugin reads them."""
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from avp_py.errors import RenderError
@@ -21,7 +22,7 @@ class PlainRenderer(Renderer):
         if root.is_file():
             return (Rendered(root.name, _read(root, root.name)),)
         rendered = tuple(
-            Rendered(name, _read(_confined(path, root, name), name)) for path, name in _files(root)
+            Rendered(name, _read(_confined(root, name), name)) for name in _file_names(root)
         )
         if not rendered:
             raise RenderError(
@@ -31,19 +32,31 @@ class PlainRenderer(Renderer):
         return rendered
 
 
-def _files(root: Path) -> Iterator[tuple[Path, str]]:
-    for path in sorted(root.iterdir(), key=lambda each: each.name):
-        if path.is_dir() and not path.is_symlink():
-            for inner, name in _files(path):
-                yield inner, f"{path.name}/{name}"
-        elif path.suffix in _SUFFIXES:
-            yield path, path.name
+def _file_names(root: Path) -> Sequence[str]:
+    """The files' names from the folder on, in the order of Go's filepath.Walk."""
+    found: list[Path] = []
+    waiting = [root]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            entries = list(os.scandir(folder))
+        except OSError as error:
+            raise RenderError(
+                f"the folder {folder.relative_to(root)} cannot be read: {error.strerror}"
+            ) from None
+        for entry in entries:
+            path = Path(entry)
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(path)
+            elif path.suffix in _SUFFIXES:
+                found.append(path.relative_to(root))
+    return [str(each) for each in sorted(found, key=lambda each: each.parts)]
 
 
-def _confined(path: Path, root: Path, name: str) -> Path:
+def _confined(root: Path, name: str) -> Path:
     """The file that a path leads to, which must stay in the folder."""
     try:
-        target = path.resolve(strict=True)
+        target = (root / name).resolve(strict=True)
     except (OSError, RuntimeError):
         raise RenderError(
             f"{name} is a symlink that leads nowhere", hint="mend or remove the symlink"

@@ -1,16 +1,17 @@
 """Child processes: argv lists, a clean environment, a time limit, no standard input."""
 
+import contextlib
 import os
 import re
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from avp_py.errors import ChildError
 
 PASSED_ON = (
-    "PATH", "LANG", "LC_ALL", "TZ",
+    "LANG", "LC_ALL", "TZ",
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
     "SSL_CERT_FILE", "SSL_CERT_DIR",
 )  # fmt: skip
@@ -19,6 +20,7 @@ The operator can add names with AVP_RENDER_ENV."""
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _HELM_ENV = re.compile(r" with env=\[[^\]]*\]")
+_EDIT_USAGE = re.compile(r"\nUsage:\n  kustomize edit .*", re.DOTALL)
 
 
 def environment(
@@ -32,7 +34,16 @@ def environment(
         own: variables of the child's own, such as HOME and TMPDIR; they win.
     """
     names = (*PASSED_ON, *further)
-    return {name: environ[name] for name in names if name in environ} | dict(own)
+    passed = {name: environ[name] for name in names if name in environ}
+    # An empty PATH would mean the working directory.
+    path = search_path(environ)
+    return passed | ({"PATH": path} if path else {}) | dict(own)
+
+
+def search_path(environ: Mapping[str, str]) -> str:
+    """PATH without folders that are relative: the working directory is a tenant's."""
+    folders = environ.get("PATH", "").split(os.pathsep)
+    return os.pathsep.join(each for each in folders if each.startswith("/"))
 
 
 def run(
@@ -48,18 +59,26 @@ def run(
         hide: a path to take out of its messages (that of a shadow tree).
 
     Raises:
-        ChildError: it failed, or took too long. Its standard error is the detail.
+        ChildError: it cannot be started, failed, or took too long. Its standard error is the
+            detail.
     """
     name = Path(argv[0]).name
-    # It stays in our process group: there cmp-server's SIGTERM reaches it too.
-    with subprocess.Popen(  # noqa: S603 - a list, and programs by absolute path
-        argv,
-        cwd=cwd,
-        env=dict(env),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as child:
+    try:
+        # It stays in our process group: there cmp-server's SIGTERM reaches it too.
+        child = subprocess.Popen(  # noqa: S603 - a list, and programs by absolute path
+            argv,
+            cwd=cwd,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+    except OSError as error:
+        raise ChildError(
+            f"{name} {argv[1]} cannot be started: {error.strerror}",
+            hint=f"check that {argv[0]} is a program for this machine",
+        ) from None
+    with child:
         try:
             output, messages = child.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
@@ -80,7 +99,12 @@ def run(
 
 
 def _status(code: int) -> str:
-    return f"exit code {code}" if code > 0 else f"killed by {signal.Signals(-code).name}"
+    if code > 0:
+        return f"exit code {code}"
+    try:
+        return f"killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"killed by signal {-code}"
 
 
 def _legible(messages: bytes, hide: str) -> str:
@@ -88,20 +112,34 @@ def _legible(messages: bytes, hide: str) -> str:
     if hide:
         text = text.replace(hide, "")
     # kustomize quotes the command line of helm with variables that only name temporary folders.
-    return _HELM_ENV.sub("", text).strip()
+    text = _HELM_ENV.sub("", text)
+    # After any error of an edit it explains a command line that nobody here wrote.
+    return _EDIT_USAGE.sub("", text).strip()
 
 
 def _kill(pid: int) -> None:
-    """Kills a child and what it started (helm below kustomize), the youngest last."""
+    """Kills a child and what it started (helm below kustomize).
+
+    Each is stopped before its children are looked up, so that none starts another meanwhile.
+    """
     family = [pid]
     for member in family:
-        for listing in Path(f"/proc/{member}/task").glob("*/children"):
-            try:
-                family.extend(int(each) for each in listing.read_text().split())
-            except OSError:
-                continue
+        _signal(member, signal.SIGSTOP)
+        family.extend(_children(member))
     for member in family:
-        try:
-            os.kill(member, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
+        _signal(member, signal.SIGKILL)
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def _children(pid: int) -> Iterator[int]:
+    """The processes whose parent is `pid`; without a /proc (macOS) none are found."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            # The second field is the program's name in parentheses, which may hold anything.
+            _state, parent, *_ = stat.read_bytes().rpartition(b")")[2].split()
+            if int(parent) == pid:
+                yield int(stat.parent.name)

@@ -1,7 +1,7 @@
 """A copy of a folder in which kustomize may edit, seen from which `../base` is where it was.
 
 Below a temporary folder the path of the original is laid out again: its parents are real folders
-that hold links to what stands beside the way down, and the folder itself is a copy.
+that hold links to what is named beside the way down, and the folder itself is a copy.
 
     <temporary>/repo/base      -> /repo/base
     <temporary>/repo/overlay      a copy of /repo/overlay
@@ -12,73 +12,135 @@ of the folder must be copies, and folders beside it may be links.
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from avp_py.errors import RenderError
 
-def make_shadow(copied: Iterable[Path], below: Path) -> None:
+_ROOT = Path("/")
+
+
+def make_shadow(
+    copied: Iterable[Path], opened: Iterable[Path], named: Iterable[Path], below: Path
+) -> None:
     """Lays out the shadow.
 
     Args:
         copied: the folders to copy: absolute, symlinks resolved.
-        below: an empty folder, symlinks resolved; the copy of `/repo/app` is `below/repo/app`.
+        opened: further folders that are written to: absolute, symlinks resolved, there or not.
+            They and the folders in them become real folders that hold links to their contents.
+        named: what is read beside all these: absolute.
+        below: where to make it, symlinks resolved; the copy of `/repo/app` is `below/repo/app`.
+
+    Raises:
+        RenderError: the root of the file system would have to be copied.
+        OSError: the shadow cannot be written.
     """
-    tops = set(copied)
-    tops = {folder for folder in tops if not tops.intersection(folder.parents)}
-    opened = {parent for folder in tops for parent in folder.parents}
-    for parent in sorted(opened):
-        (below / parent.relative_to("/")).mkdir(exist_ok=True)
-    for parent in opened:
-        _link_entries(parent, tops | opened, below)
+    tops = frozenset(copied)
+    tops = frozenset(folder for folder in tops if not tops.intersection(folder.parents))
+    if _ROOT in tops:
+        raise RenderError(
+            "the kustomization lies in the root of the file system, all of which it would copy",
+            hint="put the kustomization into a folder of its own",
+        )
+    homes = {folder for home in opened for folder in (home, *_subfolders(home))}
+    homes = {home for home in homes if not tops.intersection((home, *home.parents))}
+    ways = {parent for folder in tops | homes for parent in folder.parents} | homes
+    links = {Path(entry) for home in homes for entry in _entries(home)} - ways - tops
+    for path in sorted(named, key=lambda each: len(each.parts)):
+        _find_way(path, tops, ways, links)
+    plan = _Plan(tops, frozenset(ways), below)
+    for way in sorted(ways):
+        shadow_of(way, below).mkdir(exist_ok=True)
+    for path in links:
+        _link(path, plan)
     for folder in tops:
-        _copy(folder, below)
+        _copy(folder, plan)
 
 
 def shadow_of(path: Path, below: Path) -> Path:
     """Where a path stands in the shadow."""
-    return below / path.relative_to("/")
+    return below / path.relative_to(_ROOT)
 
 
-def _link_entries(parent: Path, made: set[Path], below: Path) -> None:
+@dataclass(frozen=True)
+class _Plan:
+    """What of the shadow is real.
+
+    Attributes:
+        tops: the folders that are copied, none within another.
+        ways: the folders that are made, to hold copies and links.
+        below: where the shadow is.
+    """
+
+    tops: frozenset[Path]
+    ways: frozenset[Path]
+    below: Path
+
+    def stand_in(self, path: Path) -> Path:
+        """The shadow of what is real in it, else the path itself."""
+        if path in self.ways or self.tops.intersection((path, *path.parents)):
+            return shadow_of(path, self.below)
+        return path
+
+
+def _entries(folder: Path) -> Sequence["os.DirEntry[str]"]:
+    """What a folder holds; nothing where kustomize could not see it either."""
     try:
-        entries = list(os.scandir(parent))
-    except PermissionError:
-        # A folder that can be passed but not listed hides nothing that a build could name.
-        return
-    for entry in entries:
-        path = Path(entry.path)
-        if path in made or path == below:
-            continue
-        if entry.is_symlink():
-            _copy_link(path, below)
-        else:
-            shadow_of(path, below).symlink_to(path)
+        return list(os.scandir(folder))
+    except (PermissionError, FileNotFoundError, NotADirectoryError):
+        return ()
 
 
-def _copy(folder: Path, below: Path) -> None:
+def _subfolders(folder: Path) -> Sequence[Path]:
+    return [Path(entry) for entry in _entries(folder) if entry.is_dir(follow_symlinks=False)]
+
+
+def _find_way(path: Path, tops: frozenset[Path], ways: set[Path], links: set[Path]) -> None:
+    """Adds what is needed to reach a path: ways, and a link in place of the first symlink or of it.
+
+    A symlink gets a link of its own, as it may lead to what is copied.
+    """
+    for step in (*reversed(path.parents), path):
+        if step in tops or step in links:
+            return
+        if step not in ways:
+            if step == path or step.is_symlink():
+                links.add(step)
+                return
+            ways.add(step)
+
+
+def _link(path: Path, plan: _Plan) -> None:
+    target = Path(os.path.realpath(path))
+    shadow_of(path, plan.below).symlink_to(plan.stand_in(target))
+
+
+def _copy(folder: Path, plan: _Plan) -> None:
     """Copies a folder without `.git`, and without what is neither file, folder nor symlink."""
     waiting = [folder]
     while waiting:
         current = waiting.pop()
-        shadow_of(current, below).mkdir()
-        for entry in os.scandir(current):
-            path = Path(entry.path)
+        shadow_of(current, plan.below).mkdir()
+        for entry in _entries(current):
+            path = Path(entry)
             if entry.is_symlink():
-                _copy_link(path, below)
+                _link(path, plan)
             elif entry.is_dir():
-                if entry.name != ".git":
+                # The temporary folder may lie in the folder that is copied.
+                if entry.name != ".git" and path != plan.below:
                     waiting.append(path)
             elif entry.is_file():
-                try:
-                    shutil.copyfile(path, shadow_of(path, below))
-                except PermissionError:
-                    # Kustomize could not read it either; it fails only if it needs it.
-                    continue
+                _copy_file(path, shadow_of(path, plan.below))
 
 
-def _copy_link(path: Path, below: Path) -> None:
-    target = path.readlink()
-    if target.is_absolute():
-        # It may lead into a copied folder; every other path is there in the shadow too.
-        target = shadow_of(target, below)
-    shadow_of(path, below).symlink_to(target)
+def _copy_file(path: Path, copy: Path) -> None:
+    try:
+        shutil.copyfile(path, copy)
+    except PermissionError:
+        # Kustomize cannot read it either, and says so if it needs it.
+        copy.touch(mode=0)
+    except FileNotFoundError:
+        # Gone since the folder was listed: a temporary file of somebody else.
+        return

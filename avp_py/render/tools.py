@@ -1,13 +1,12 @@
 """Where kustomize, helm and kubectl are, and which versions they have."""
 
-import os
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from avp_py.errors import AvpError, ToolMissingError
-from avp_py.render.process import environment, run
+from avp_py.render.process import environment, run, search_path
+from avp_py.render.workspace import open_workspace
 
 _VERSION_ARGUMENTS = {
     "kustomize": ("version",),
@@ -30,15 +29,14 @@ def find_tool(kind: str, name: str, environ: Mapping[str, str]) -> str | None:
         ToolMissingError: the setting is a path, and nothing that can be run is there.
     """
     if "/" in name:
-        found = shutil.which(Path(name).absolute())
+        found = shutil.which(name) if name.startswith("/") else None
         if found is None:
             raise ToolMissingError(
                 f"AVP_{kind.upper()}: {name} is no program that can be run",
-                hint=f"name the path of {kind}, or unset it to seek {kind} on PATH",
+                hint=f"give the absolute path of {kind}, or unset it to seek {kind} on PATH",
             )
         return found
-    folders = [each for each in environ.get("PATH", "").split(os.pathsep) if each.startswith("/")]
-    return shutil.which(name, path=os.pathsep.join(folders)) if folders else None
+    return shutil.which(name, path=search_path(environ))
 
 
 def require_tool(kind: str, name: str, environ: Mapping[str, str]) -> str:
@@ -62,9 +60,10 @@ def version_of(kind: str, name: str, environ: Mapping[str, str]) -> str:
         path = find_tool(kind, name, environ)
         if path is None:
             return "not found"
-        with tempfile.TemporaryDirectory(prefix="avp-") as home:
-            env = environment(environ, (), {"HOME": home})
-            output = run([path, *_VERSION_ARGUMENTS[kind]], cwd=Path(home), env=env, timeout=10)
+        with open_workspace() as workspace:
+            env = environment(environ, (), workspace.variables)
+            argv = [path, *_VERSION_ARGUMENTS[kind]]
+            output = run(argv, cwd=Path("/"), env=env, timeout=10)
     except AvpError as error:
         return error.reason
     return f"{' '.join(output.decode(errors='replace').split())} ({path})"

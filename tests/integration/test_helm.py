@@ -1,0 +1,165 @@
+"""A folder with a Chart.yaml and no kustomization is rendered by `helm template`."""
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.conftest import Run
+from tests.trees import snapshot, write
+
+CHART: Final[Mapping[str, str]] = {
+    "Chart.yaml": "{apiVersion: v2, name: shop, version: 1.0.0}\n",
+    "values.yaml": "colour: blue\n",
+    "crds/gadgets.yaml": "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\n"
+    "metadata:\n  name: gadgets.example.org\n",
+    "templates/NOTES.txt": "Not a manifest.\n",
+    "templates/facts.yaml": """\
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: facts
+data:
+  release: {{ .Release.Name }}
+  namespace: {{ .Release.Namespace }}
+  colour: {{ .Values.colour }}
+  version: {{ .Capabilities.KubeVersion.Version }}
+  gadgets: {{ .Capabilities.APIVersions.Has "example.org/v1/Gadget" | quote }}
+""",
+}
+
+
+@pytest.fixture
+def chart(tmp_path: Path) -> Path:
+    return write(tmp_path / "chart", CHART)
+
+
+def test_output_is_that_of_helm_template_with_crds(
+    chart: Path, environ: Mapping[str, str], run: Run
+) -> None:
+    before = snapshot(chart)
+    helm = [environ["AVP_HELM"], "template", "--include-crds", "release-name", str(chart)]
+    expected = subprocess.run(helm, check=True, capture_output=True, text=True, env={}).stdout
+
+    result = run("generate", chart, env=environ)
+
+    assert (result.code, result.err) == (0, "")
+    assert result.out == expected
+    assert "name: gadgets.example.org" in result.out
+    assert "Not a manifest" not in result.out
+    assert snapshot(chart) == before
+
+
+@pytest.mark.parametrize("name", ["web", "argocd-apps_web"])
+def test_release_and_namespace_are_those_of_the_application(
+    name: str, chart: Path, environ: Mapping[str, str], run: Run
+) -> None:
+    identity = {"ARGOCD_APP_NAME": name, "ARGOCD_APP_NAMESPACE": "shop-prod"}
+
+    result = run("generate", chart, env={**environ, **identity})
+
+    assert (result.code, result.err) == (0, "")
+    assert "  release: web\n  namespace: shop-prod\n" in result.out
+
+
+def test_without_an_application_they_are_those_of_helm(
+    chart: Path, environ: Mapping[str, str], run: Run
+) -> None:
+    assert "  release: release-name\n  namespace: default\n" in (
+        run("generate", chart, env=environ).out
+    )
+
+
+def test_cluster_facts_reach_the_chart(chart: Path, environ: Mapping[str, str], run: Run) -> None:
+    cluster = {"KUBE_VERSION": "1.29.7", "KUBE_API_VERSIONS": "v1,example.org/v1/Gadget"}
+
+    result = run("generate", chart, env={**environ, **cluster})
+
+    assert '  version: v1.29.7\n  gadgets: "true"\n' in result.out
+
+
+def test_a_kustomization_beside_the_chart_is_what_is_rendered(
+    chart: Path, environ: Mapping[str, str], run: Run
+) -> None:
+    write(chart, {"kustomization.yaml": "configMapGenerator: [{name: map}]\n"})
+
+    assert "name: map-" in run("generate", chart, env=environ).out
+    assert "name: facts\n" in run("generate", "--render", "helm", chart, env=environ).out
+
+
+@pytest.mark.parametrize(
+    ("template", "says"),
+    [
+        ("{{ fail `the shop wants an owner` }}\n", "the shop wants an owner"),
+        ("a: {{ .Values.no.such.value }}\n", "nil pointer evaluating interface {}.such"),
+        ("{{ if }}\n", "missing value for if"),
+        ("a: [\n", "YAML parse error on shop/templates/bad.yaml"),
+    ],
+)
+def test_a_template_that_fails_is_shown_as_helm_says_it(
+    template: str, says: str, chart: Path, environ: Mapping[str, str], run: Run
+) -> None:
+    write(chart, {"templates/bad.yaml": template})
+
+    result = run("generate", chart, env=environ)
+
+    assert (result.code, result.out) == (1, "")
+    assert "1. helm template failed (exit code 1)" in result.err
+    assert says in result.err
+    assert "shop/templates/bad.yaml" in result.err
+
+
+def test_a_chart_that_renders_nothing_is_an_error(
+    tmp_path: Path, environ: Mapping[str, str], run: Run
+) -> None:
+    template = "{{ if .Values.on }}a: b{{ end }}\n"
+    write(tmp_path, {"Chart.yaml": CHART["Chart.yaml"], "templates/off.yaml": template})
+
+    result = run("generate", tmp_path, env=environ)
+
+    assert (result.code, result.out) == (1, "")
+    assert "helm template printed nothing" in result.err
+
+
+def test_a_dependency_that_is_not_there_is_an_error_and_not_fetched(
+    tmp_path: Path, environ: Mapping[str, str], run: Run
+) -> None:
+    dependency = "dependencies: [{name: sub, version: 1.0.0, repository: 'http://127.0.0.1:9'}]\n"
+    write(tmp_path, {"Chart.yaml": "apiVersion: v2\nname: shop\nversion: 1.0.0\n" + dependency})
+    before = snapshot(tmp_path)
+
+    result = run("generate", tmp_path, env=environ)
+
+    assert (result.code, result.out) == (1, "")
+    assert "missing in charts/ directory: sub" in result.err
+    assert snapshot(tmp_path) == before
+
+
+def test_a_release_name_that_helm_refuses_is_an_error(
+    chart: Path, environ: Mapping[str, str], run: Run
+) -> None:
+    result = run("generate", chart, env={**environ, "ARGOCD_APP_NAME": "x" * 54})
+
+    assert (result.code, result.out) == (1, "")
+    assert "invalid release name" in result.err
+
+
+def test_a_folder_without_a_chart_is_an_error_of_helm(
+    tmp_path: Path, environ: Mapping[str, str], run: Run
+) -> None:
+    result = run("generate", "--render", "helm", tmp_path, env=environ)
+
+    assert (result.code, result.out) == (1, "")
+    assert "Chart.yaml file is missing" in result.err
+
+
+@pytest.mark.parametrize("name", ["IMAGE_NAME", "IMAGE_TAG", "APP_REPO"])
+def test_what_only_a_kustomization_can_take_is_an_error(
+    name: str, chart: Path, environ: Mapping[str, str], run: Run
+) -> None:
+    result = run("generate", chart, env={**environ, f"ARGOCD_ENV_{name}": "web"})
+
+    assert (result.code, result.out) == (1, "")
+    assert "there is no kustomization" in result.err

@@ -1,0 +1,221 @@
+"""The output is what kustomize's own edits and build give on a copy, byte for byte.
+
+Each folder under kustomizations/ is a case; what is rendered is the folder `app` in it.
+"""
+
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.conftest import Run, build_tools
+from tests.trees import snapshot, write
+
+CASES: Final = Path(__file__).parent / "kustomizations"
+IMAGE: Final = "ghcr.io/team/web"
+DIGEST: Final = "sha256:" + "d" * 64
+URL: Final = "https://git.example/team/web?a=b:c"
+
+EDITS: Final[Mapping[str, Mapping[str, str]]] = {
+    "no edit": {},
+    "annotation": {"APP_REPO": URL},
+    "tag": {"IMAGE_NAME": IMAGE, "IMAGE_TAG": "2.0"},
+    "digest": {"IMAGE_NAME": IMAGE, "IMAGE_TAG": DIGEST},
+    "both": {"APP_REPO": URL, "IMAGE_NAME": IMAGE, "IMAGE_TAG": f"2.0@{DIGEST}"},
+}
+
+
+def copy_case(name: str, to: Path) -> Path:
+    """Copies a case and gives the folder that is rendered."""
+    shutil.copytree(CASES / name, to, symlinks=True)
+    return app_of(to)
+
+
+def app_of(tree: Path) -> Path:
+    return next(each for each in tree.rglob("app") if each.is_dir())
+
+
+def reference(folder: Path, edits: Mapping[str, str], environ: Mapping[str, str]) -> str:
+    """What kustomize gives; it edits the folder that it gets."""
+    kustomize = environ["AVP_KUSTOMIZE"]
+    commands = []
+    if "APP_REPO" in edits:
+        annotation = f"github.com/url:{edits['APP_REPO']}"
+        commands.append([kustomize, "edit", "set", "annotation", annotation])
+    if "IMAGE_NAME" in edits:
+        separator = "@" if edits["IMAGE_TAG"].startswith("sha256:") else ":"
+        image = f"{edits['IMAGE_NAME']}{separator}{edits['IMAGE_TAG']}"
+        commands.append([kustomize, "edit", "set", "image", image])
+    build = [kustomize, "build", "--enable-helm", "--helm-command", environ["AVP_HELM"], "."]
+    for command in (*commands, build):
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, check=True, timeout=60,
+            env={"PATH": environ["PATH"], "HOME": str(folder.parent)},
+        )  # fmt: skip
+    return done.stdout.decode()
+
+
+def tenant(edits: Mapping[str, str]) -> Mapping[str, str]:
+    """The edits as Argo CD hands them over."""
+    return {f"ARGOCD_ENV_{name}": value for name, value in edits.items()}
+
+
+@pytest.mark.parametrize("edits", EDITS)
+@pytest.mark.parametrize("case", sorted(each.name for each in CASES.iterdir()))
+def test_output_is_that_of_kustomize_on_a_copy(
+    case: str, edits: str, tmp_path: Path, environ: Mapping[str, str], run: Run
+) -> None:
+    expected = reference(copy_case(case, tmp_path / "copy"), EDITS[edits], environ)
+    app = copy_case(case, tmp_path / "tree")
+    before = snapshot(tmp_path / "tree")
+
+    result = run("generate", app, env={**environ, **tenant(EDITS[edits])})
+
+    assert (result.code, result.err) == (0, "")
+    assert result.out == expected
+    assert snapshot(tmp_path / "tree") == before
+    # A case that an edit does not reach would prove nothing of that edit.
+    if "APP_REPO" in EDITS[edits]:
+        assert expected.count(f"github.com/url: {URL}\n") >= expected.count("\n---\n") + 1
+
+
+def test_every_edit_reaches_some_case(tmp_path: Path, environ: Mapping[str, str]) -> None:
+    case = "an-overlay-over-a-base-that-renames-the-image"
+    outputs = {
+        name: reference(copy_case(case, tmp_path / name), edits, environ)
+        for name, edits in EDITS.items()
+    }
+    assert len(set(outputs.values())) == len(EDITS)
+    assert f"{IMAGE}:2.0\n" in outputs["tag"]
+    assert f"{IMAGE}@{DIGEST}\n" in outputs["digest"]
+
+
+def test_image_with_a_new_name_is_what_kustomize_makes_of_it(
+    tmp_path: Path, environ: Mapping[str, str], run: Run
+) -> None:
+    edits = {"IMAGE_NAME": f"{IMAGE}=registry.example:5000/web", "IMAGE_TAG": "2.0"}
+    case = "an-images-entry-for-another-image"
+    expected = reference(copy_case(case, tmp_path / "copy"), edits, environ)
+
+    result = run("generate", copy_case(case, tmp_path / "tree"), env={**environ, **tenant(edits)})
+
+    assert result.out == expected
+    assert "image: registry.example:5000/web:2.0\n" in result.out
+
+
+def test_annotation_key_is_the_operators_choice(
+    tmp_path: Path, environ: Mapping[str, str], run: Run
+) -> None:
+    app = copy_case("a-file-named-kustomization", tmp_path / "tree")
+
+    result = run(
+        "generate", app,
+        env={**environ, "AVP_REPO_ANNOTATION": "example.org/repo", **tenant({"APP_REPO": URL})},
+    )  # fmt: skip
+
+    assert result.out.count(f"example.org/repo: {URL}\n") == 3
+    assert "github.com/url" not in result.out
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"), [("IMAGE_NAME", "IMAGE_TAG"), ("IMAGE_TAG", "IMAGE_NAME")]
+)
+def test_one_of_the_image_pair_without_the_other_is_an_error(
+    given: str, missing: str, tmp_path: Path, environ: Mapping[str, str], run: Run
+) -> None:
+    app = copy_case("a-file-named-kustomization", tmp_path / "tree")
+
+    result = run("generate", app, env={**environ, **tenant({given: "web"})})
+
+    assert (result.code, result.out) == (1, "")
+    assert f"{given} is set and {missing} is not" in result.err
+    assert f"ARGOCD_ENV_{missing}" in result.err
+
+
+CAPABILITIES = """\
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: capabilities
+data:
+  version: {{ .Capabilities.KubeVersion.Version | quote }}
+  gadgets: {{ .Capabilities.APIVersions.Has "example.org/v1/Gadget" | quote }}
+  widgets: {{ .Capabilities.APIVersions.Has "example.org/v1/Widget" | quote }}
+"""
+
+
+@pytest.mark.parametrize("edits", ["no edit", "both"])
+def test_cluster_facts_reach_helm_through_kustomize(
+    edits: str, tmp_path: Path, environ: Mapping[str, str], run: Run
+) -> None:
+    tree = write(
+        tmp_path / "tree",
+        {
+            "kustomization.yaml": "helmCharts: [{name: cap, releaseName: cap}]\n",
+            "charts/cap/Chart.yaml": "{apiVersion: v2, name: cap, version: 1.0.0}\n",
+            "charts/cap/values.yaml": "",
+            "charts/cap/templates/capabilities.yaml": CAPABILITIES,
+        },
+    )
+    cluster = {"KUBE_VERSION": "1.29.7", "KUBE_API_VERSIONS": "v1,example.org/v1/Gadget"}
+
+    result = run("generate", tree, env={**environ, **cluster, **tenant(EDITS[edits])})
+
+    assert (result.code, result.err) == (0, "")
+    assert 'gadgets: "true"\n  version: v1.29.7\n  widgets: "false"\n' in result.out
+
+
+@pytest.fixture(scope="session")
+def only_kubectl(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    """An environment whose PATH has kubectl and nothing else."""
+    folder = tmp_path_factory.mktemp("kubectl")
+    (folder / "kubectl").symlink_to(build_tools("kubectl")["kubectl"])
+    return {"PATH": str(folder)}
+
+
+@pytest.mark.parametrize(
+    "case", ["generators-with-hashes", "components", "nested-bases-two-levels-up"]
+)
+def test_kubectl_alone_renders_what_needs_no_edit(
+    case: str,
+    tmp_path: Path,
+    environ: Mapping[str, str],
+    only_kubectl: Mapping[str, str],
+    run: Run,
+) -> None:
+    expected = reference(copy_case(case, tmp_path / "copy"), {}, environ)
+
+    result = run("generate", copy_case(case, tmp_path / "tree"), env=only_kubectl)
+
+    assert (result.code, result.err) == (0, "")
+    assert result.out == expected
+
+
+def test_kubectl_renders_a_chart_with_helm(
+    tmp_path: Path, environ: Mapping[str, str], only_kubectl: Mapping[str, str], run: Run
+) -> None:
+    case = "a-chart-in-a-base"
+    expected = reference(copy_case(case, tmp_path / "copy"), {}, environ)
+    app = copy_case(case, tmp_path / "tree")
+    before = snapshot(tmp_path / "tree")
+
+    result = run("generate", app, env={**only_kubectl, "AVP_HELM": environ["AVP_HELM"]})
+
+    assert (result.code, result.err) == (0, "")
+    assert result.out == expected
+    assert snapshot(tmp_path / "tree") == before
+
+
+def test_kubectl_alone_cannot_edit_and_the_error_says_so(
+    tmp_path: Path, only_kubectl: Mapping[str, str], run: Run
+) -> None:
+    app = copy_case("components", tmp_path / "tree")
+
+    result = run("generate", app, env={**only_kubectl, **tenant(EDITS["tag"])})
+
+    assert (result.code, result.out) == (1, "")
+    assert "kubectl cannot set an image or annotation" in result.err
+    assert "AVP_KUSTOMIZE" in result.err

@@ -1,0 +1,67 @@
+"""The command as a process of its own, and what it leaves behind."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+AVP = (sys.executable, "-m", "avp_py")
+
+_WITHOUT_OVERRIDE = """
+import ctypes, os, sys
+PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2
+for capability in (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH):
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_CAPBSET_DROP, capability, 0, 0, 0):
+        sys.exit(f"prctl: {os.strerror(ctypes.get_errno())}")
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def as_anybody(argv: Sequence[str | Path]) -> Sequence[str | Path]:
+    """A command line that honours the modes of files, also for root (capabilities(7))."""
+    if os.geteuid() != 0:
+        return argv
+    return [sys.executable, "-c", _WITHOUT_OVERRIDE, *argv]
+
+
+def run_as_anybody(
+    argv: Sequence[str | Path], env: Mapping[str, str]
+) -> "subprocess.CompletedProcess[str]":
+    """Runs a command that honours the modes of files, also for root."""
+    return subprocess.run(
+        as_anybody(argv), env=env, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def session_members(session: int) -> Sequence[int]:
+    """The processes of a session that still run."""
+    return [pid for pid, fields in _processes() if fields[3] == str(session) and fields[0] != "Z"]
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process runs; one that is dead and not yet waited for does not."""
+    return any(found == pid and fields[0] != "Z" for found, fields in _processes())
+
+
+def until(condition: Callable[[], bool], seconds: float) -> bool:
+    """Waits for a condition, no longer than needed; tells whether it came true."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+def _processes() -> Sequence[tuple[int, Sequence[str]]]:
+    """Each process with the fields of its /proc/PID/stat behind the name: state, parent, ..."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        found.append((int(stat.parent.name), fields))
+    return found

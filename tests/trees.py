@@ -1,0 +1,49 @@
+"""A folder as it was: what a test compares before and after."""
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Entry(NamedTuple):
+    """All that is kept of a file, folder, symlink or anything else."""
+
+    mode: int
+    changed: int
+    holds: bytes | str | None
+
+
+def snapshot(root: Path) -> Mapping[str, Entry]:
+    """Names, types, contents, modes, times in ns and targets of links, the folder's own too."""
+    return {os.fsdecode(path.relative_to(root)): _entry(path) for path in (root, *_below(root))}
+
+
+def write(root: Path, files: Mapping[str, str | bytes]) -> Path:
+    """Writes files below a folder, with the folders that they need, and gives the folder."""
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return root
+
+
+def _below(root: Path) -> list[Path]:
+    found = []
+    for entry in os.scandir(root):
+        found.append(Path(entry))
+        if entry.is_dir(follow_symlinks=False):
+            found += _below(Path(entry))
+    return found
+
+
+def _entry(path: Path) -> Entry:
+    status = path.lstat()
+    holds: bytes | str | None = None
+    if stat.S_ISREG(status.st_mode):
+        holds = path.read_bytes()
+    elif stat.S_ISLNK(status.st_mode):
+        holds = str(path.readlink())
+    # Inode, size and owner need no look: a change of those changes what is here.
+    return Entry(status.st_mode, status.st_mtime_ns, holds)

@@ -1,0 +1,265 @@
+"""Child processes: their environment, their time, their end, what is shown of them."""
+
+import errno
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from avp_py.errors import ChildError
+from avp_py.render.process import environment, run
+from tests.conftest import Run
+from tests.processes import AVP, is_running, until
+from tests.trees import write
+
+MAP: Final = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: map\n"
+
+Program = Callable[[str], Path]
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Program:
+    """Makes a program of lines of shell."""
+
+    def make(script: str) -> Path:
+        path = tmp_path / "kustomize"
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+        return path
+
+    return make
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    return write(
+        tmp_path / "app", {"kustomization.yaml": "resources: [map.yaml]\n", "map.yaml": MAP}
+    )
+
+
+@pytest.fixture
+def run_command(run: Run) -> Run:
+    """The fixture `run`, by a name of its own beside the function of the same name."""
+    return run
+
+
+PATH: Final[Mapping[str, str]] = {"PATH": os.environ["PATH"]}
+
+OURS: Final[Mapping[str, str]] = {
+    "VAULT_TOKEN": "hvs.not-for-kustomize",
+    "VAULT_ADDR": "http://127.0.0.1:9",
+    "AVP_SECRET_ID": "not-for-kustomize",
+    "AVP_ROLE_ID": "not-for-kustomize",
+    "ARGOCD_ENV_APP_REPO": "https://git.example",
+    "ARGOCD_APP_NAME": "web",
+    "ARGOCD_APP_PARAMETERS": "[]",
+    "PARAM_X": "x",
+    "LD_PRELOAD": "/none.so",
+    "LD_LIBRARY_PATH": "/none",
+    "PYTHONPATH": "/none",
+    "HELM_PLUGINS": "/none",
+    "KUSTOMIZE_PLUGIN_HOME": "/none",
+    "GIT_SSH_COMMAND": "/none",
+    "GIT_CONFIG_COUNT": "0",
+    "XDG_CONFIG_HOME": "/none",
+    "GODEBUG": "x",
+    "HOME": "/home/somebody",
+    "TMPDIR": "/none",
+    "LANG": "C.UTF-8",
+    "https_proxy": "http://127.0.0.1:9",
+}  # fmt: skip
+
+
+def test_children_see_where_programs_are_and_the_network_is_and_nothing_else(
+    app: Path, program: Program, run_command: Run
+) -> None:
+    kustomize = program(f'env > "$0.$1"; [ "$1" = edit ] || printf "{MAP}"')
+
+    result = run_command("generate", app, env={**PATH, **OURS, "AVP_KUSTOMIZE": str(kustomize)})
+
+    assert (result.code, result.out, result.err) == (0, MAP, "")
+    for command in ("edit", "build"):
+        seen = dict(
+            line.split("=", 1)
+            for line in kustomize.with_name(f"kustomize.{command}").read_text().splitlines()
+        )
+        for set_by_the_shell in ("PWD", "OLDPWD", "SHLVL", "_"):
+            seen.pop(set_by_the_shell, None)
+        home, scratch = Path(seen.pop("HOME")), Path(seen.pop("TMPDIR"))
+        assert home.parent == scratch.parent
+        assert home.parent.name.startswith("avp-")
+        assert not home.exists()
+        assert seen == {
+            **PATH, "LANG": "C.UTF-8", "https_proxy": "http://127.0.0.1:9"
+        }  # fmt: skip
+
+
+def test_the_operator_can_hand_on_further_variables(
+    app: Path, program: Program, run_command: Run
+) -> None:
+    kustomize = program(f'env > "$0.env"; printf "{MAP}"')
+
+    run_command(
+        "generate", app,
+        env={
+            **PATH, **OURS, "AVP_KUSTOMIZE": str(kustomize),
+            "AVP_RENDER_ENV": "GIT_SSH_COMMAND,HELM_PLUGINS HOME,NOT_THERE",
+        },
+    )  # fmt: skip
+
+    seen = kustomize.with_name("kustomize.env").read_text().splitlines()
+    assert {"GIT_SSH_COMMAND=/none", "HELM_PLUGINS=/none"} <= set(seen)
+    # A home of its own is what a child always has.
+    assert "HOME=/home/somebody" not in seen
+    assert not any(line.startswith(("VAULT_", "NOT_THERE")) for line in seen)
+
+
+def test_folders_of_path_that_are_relative_are_not_handed_on() -> None:
+    for path, handed_on in (
+        ("/a:.:/b::bin:/c", {"PATH": "/a:/b:/c"}),
+        (".", {}),
+        ("", {}),
+    ):
+        assert environment({"PATH": path}, (), {}) == handed_on
+    assert environment({}, ("X",), {"HOME": "/h"}) == {"HOME": "/h"}
+
+
+def test_time_out_ends_the_child_and_all_that_it_started(tmp_path: Path, program: Program) -> None:
+    pids = tmp_path / "pids"
+    # The grandchild holds standard output open: nobody may wait for its end.
+    script = program(f"(sleep 60 & echo $! $$ >{pids}; wait) & wait")
+    started = time.monotonic()
+
+    with pytest.raises(ChildError) as raised:
+        run([str(script), "build"], cwd=tmp_path, env=PATH, timeout=0.7)
+
+    assert time.monotonic() - started < 10
+    assert raised.value.reason == "kustomize build was not done after 0.7 s"
+    assert "AVP_RENDER_TIMEOUT" in raised.value.hint
+    family = [int(pid) for pid in pids.read_text().split()]
+    assert len(family) == 2
+    assert until(lambda: not any(is_running(pid) for pid in family), 10)
+
+
+def test_time_out_is_a_setting(app: Path, program: Program, run_command: Run) -> None:
+    kustomize = program("exec sleep 60")
+
+    result = run_command(
+        "generate", app,
+        env={**PATH, "AVP_KUSTOMIZE": str(kustomize), "AVP_RENDER_TIMEOUT": "0.2"},
+    )  # fmt: skip
+
+    assert (result.code, result.out) == (1, "")
+    assert "kustomize build was not done after 0.2 s" in result.err
+
+
+def test_ctrl_c_ends_the_child(app: Path, tmp_path: Path, program: Program) -> None:
+    kustomize = program(
+        f"echo $$ >{tmp_path}/pid.new; mv {tmp_path}/pid.new {tmp_path}/pid; exec sleep 60"
+    )
+    env = {**PATH, "AVP_KUSTOMIZE": str(kustomize)}
+    with subprocess.Popen(
+        [*AVP, "generate", str(app)], env=env, stderr=subprocess.PIPE, start_new_session=True
+    ) as ours:
+        assert until((tmp_path / "pid").exists, 30)
+
+        ours.send_signal(signal.SIGINT)
+        ours.communicate(timeout=30)
+
+    child = int((tmp_path / "pid").read_text())
+    assert until(lambda: not is_running(child), 10)
+    assert ours.returncode != 0
+
+
+def test_standard_input_is_empty(tmp_path: Path, program: Program) -> None:
+    assert run([str(program("cat; echo read")), "x"], cwd=tmp_path, env=PATH, timeout=30) == (
+        b"read\n"
+    )
+
+
+def test_a_child_stays_in_our_process_group_where_cmp_server_signals_it(
+    tmp_path: Path, program: Program
+) -> None:
+    script = program("cut -d' ' -f5 /proc/$$/stat")
+
+    group = run([str(script), "x"], cwd=tmp_path, env=PATH, timeout=30)
+
+    assert int(group) == os.getpgid(0)
+
+
+def test_much_output_and_many_messages_do_not_block(tmp_path: Path, program: Program) -> None:
+    script = program("head -c 3000000 /dev/zero >&2; head -c 3000000 /dev/zero")
+
+    assert len(run([str(script), "x"], cwd=tmp_path, env=PATH, timeout=30)) == 3_000_000
+
+
+def test_a_program_that_cannot_be_started_is_an_error(
+    app: Path, tmp_path: Path, run_command: Run
+) -> None:
+    for text, says in (("\x7fELF", "Exec format error"), ("#!/none/such\n", "No such file")):
+        (tmp_path / "kustomize").write_text(text)
+        (tmp_path / "kustomize").chmod(0o755)
+
+        result = run_command(
+            "generate", app, env={**PATH, "AVP_KUSTOMIZE": str(tmp_path / "kustomize")}
+        )
+
+        assert (result.code, result.out) == (1, "")
+        assert f"kustomize build cannot be started: {says}" in result.err
+
+
+def test_a_failure_shows_what_the_child_said_without_our_temporary_paths(
+    tmp_path: Path, program: Program
+) -> None:
+    message = "Error: /tmp/x/tree/repo/app: no, with env=[HELM_CONFIG_HOME=/h HELM_X=y] (so)"
+    usage = "Usage:\\n  kustomize edit set image [flags]\\n\\nFlags:\\n"
+    script = program(f"printf '{message}\\n{usage}' >&2; exit 4")
+
+    with pytest.raises(ChildError) as raised:
+        run([str(script), "edit"], cwd=tmp_path, env=PATH, timeout=30, hide="/tmp/x/tree")  # noqa: S108
+
+    assert raised.value.reason == "kustomize edit failed (exit code 4)"
+    assert raised.value.detail == "Error: /repo/app: no, (so)"
+
+
+@pytest.mark.parametrize("function", ["tempfile.mkdtemp", "shutil.copyfile"])
+def test_a_temporary_folder_that_cannot_be_made_or_filled_is_an_error(
+    function: str, app: Path, program: Program, run_command: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_arguments: object, **_keywords: object) -> str:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(function, fails)
+
+    result = run_command(
+        "generate", app,
+        env={
+            **PATH, "AVP_KUSTOMIZE": str(program("exit 0")),
+            "ARGOCD_ENV_APP_REPO": "https://git.example",
+        },
+    )  # fmt: skip
+
+    assert (result.code, result.out) == (1, "")
+    assert "the temporary folder cannot be made or filled: No space left on device" in result.err
+    assert "TMPDIR" in result.err
+
+
+def test_threads_render_side_by_side(app: Path, program: Program, run_command: Run) -> None:
+    kustomize = program(f'[ "$1" = edit ] || printf "{MAP}"')
+    env = {**PATH, "AVP_KUSTOMIZE": str(kustomize), "ARGOCD_ENV_APP_REPO": "https://git.example"}
+    results = []
+    threads = [
+        threading.Thread(target=lambda: results.append(run_command("generate", app, env=env)))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [(each.code, each.out) for each in results] == [(0, MAP)] * len(threads)
