@@ -1,0 +1,158 @@
+"""The Secret with the operator's settings."""
+
+import base64
+import json
+import re
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from avp_py.errors import ClusterError, SettingsError
+from avp_py.kubernetes.access import Access, in_cluster
+from avp_py.kubernetes.kubeconfig import read_kubeconfig
+from avp_py.kubernetes.request import Answer, get, not_the_api
+
+DEFAULT_NAMESPACE: Final = "argocd"
+"""argocd-vault-plugin's (ArgoCDNamespace in pkg/types/constants.go, v1.18.1)."""
+
+TIME_LIMIT_SECONDS: Final = 10.0
+"""What reading the Secret may take, all tries together. It takes milliseconds; Argo CD waits 60
+seconds for the whole run, and Vault must be read in that too."""
+
+# RFC 1123 as Kubernetes has it (apimachinery's pkg/util/validation/validation.go, v0.34). None of
+# these names can climb in a URL, or end its path.
+_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_NAMESPACE = re.compile(rf"(?=.{{1,63}}\Z){_LABEL}")
+_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*")
+
+_ACCOUNT = re.compile(
+    rf'User "system:serviceaccount:(?P<namespace>{_LABEL}):(?P<name>{_LABEL}(\.{_LABEL})*)"'
+)
+
+
+def read_settings_secret(name: str, environ: Mapping[str, str]) -> Mapping[str, str]:
+    """Reads the Secret from the API that KUBECONFIG names, else from that of this pod's cluster.
+
+    argocd-vault-plugin does so in pkg/kube/client.go (v1.18.1), in a pod only. There, `a:b:c` means
+    the Secret `a`, and bytes that are not UTF-8 are kept; here both are errors.
+
+    Args:
+        name: the Secret, as `[namespace:]name`.
+        environ: the environment of the process.
+
+    Returns:
+        Its values as text, by their keys in capitals: settings are named in any case there.
+
+    Raises:
+        SettingsError: the name is none, KUBECONFIG leads nowhere, or a value is not text.
+        DocumentError: KUBECONFIG is malformed.
+        ClusterError: there is no API, no such Secret, or no right to read it.
+    """
+    namespace, secret = _split(name)
+    kubeconfig = environ.get("KUBECONFIG", "")
+    access = read_kubeconfig(kubeconfig) if kubeconfig else in_cluster(environ)
+    answer = _ask(access, f"/api/v1/namespaces/{namespace}/secrets/{secret}")
+    body = _body(answer)
+    if answer.status != 200:
+        raise _refusal(access, answer, body, namespace, secret)
+    if body.get("kind") != "Secret":
+        raise not_the_api(access, answer.status)
+    try:
+        values = {
+            key: base64.b64decode(value, validate=True)
+            for key, value in (body.get("data") or {}).items()
+        }
+    except (AttributeError, TypeError, ValueError):
+        raise not_the_api(access, answer.status) from None
+    return _as_settings(values, f"the Secret {secret} in the namespace {namespace}")
+
+
+def _split(name: str) -> tuple[str, str]:
+    namespace, colon, secret = name.rpartition(":")
+    if not colon:
+        namespace = DEFAULT_NAMESPACE
+    if not _NAMESPACE.fullmatch(namespace) or not _NAME.fullmatch(secret):
+        raise SettingsError(
+            f"{name[:320]!r} is not the name of a Secret",
+            hint="write it as [namespace:]name, in lower case letters, digits, '-' and '.'",
+        )
+    return namespace, secret
+
+
+def _ask(access: Access, path: str) -> Answer:
+    """Asks, and again while a server that is busy says when to.
+
+    That rule is client-go's (checkWait in rest/request.go, v0.34): 429 or 5xx, and Retry-After.
+    """
+    deadline = time.monotonic() + TIME_LIMIT_SECONDS
+    while True:
+        answer = get(access, path, max(deadline - time.monotonic(), 0.001))
+        busy = answer.status == 429 or answer.status >= 500
+        wait = answer.retry_after
+        if not busy or wait is None or time.monotonic() + wait >= deadline:
+            return answer
+        time.sleep(wait)
+
+
+def _body(answer: Answer) -> Mapping[str, Any]:
+    """The object of the answer; an empty one where it holds none."""
+    try:
+        body = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _refusal(
+    access: Access, answer: Answer, body: Mapping[str, Any], namespace: str, secret: str
+) -> ClusterError:
+    """Words for a status that is none of success; of the answer's own, the account's name only."""
+    if answer.status == 429 or answer.status >= 500:
+        return ClusterError(
+            f"the Kubernetes API at {access.server} failed (HTTP status {answer.status})",
+            hint="try again; look at the health of the API server",
+        )
+    if body.get("kind") != "Status":
+        return not_the_api(access, answer.status)
+    match answer.status:
+        case 401:
+            return ClusterError(
+                f"the Kubernetes API at {access.server} does not know us",
+                hint=f"renew the credentials in {access.source}: they may have expired, or be for "
+                "another cluster",
+            )
+        case 403:
+            account = _ACCOUNT.search(str(body.get("message")))
+            who = (
+                f"the service account {account['namespace']}/{account['name']}" if account else "we"
+            )
+            return ClusterError(
+                f"{who} may not read the Secret {secret} in the namespace {namespace}",
+                hint=f"allow it with a Role and a RoleBinding in the namespace {namespace}: "
+                f'apiGroups [""], resources ["secrets"], resourceNames ["{secret}"], '
+                'verbs ["get"]',
+            )
+        case 404:
+            return ClusterError(
+                f"there is no Secret {secret} in the namespace {namespace}",
+                hint="create it, or name another one as [namespace:]name",
+            )
+    return ClusterError(
+        f"the Kubernetes API at {access.server} refuses the request (HTTP status {answer.status})",
+        hint="look into the log of the API server",
+    )
+
+
+def _as_settings(values: Mapping[str, bytes], where: str) -> Mapping[str, str]:
+    settings: dict[str, str] = {}
+    for key, value in values.items():
+        name = key.upper()
+        if name in settings:
+            raise SettingsError(f"{where} has {name} twice, in different cases", hint="keep one")
+        try:
+            settings[name] = value.decode()
+        except UnicodeDecodeError:
+            raise SettingsError(
+                f"the value of {key} in {where} is not UTF-8", hint="settings are text"
+            ) from None
+    return settings

@@ -1,0 +1,84 @@
+"""The real Vault, the real Kubernetes API, and runs that must fail without telling a secret."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Result, Run
+from tests.integration import cluster as kubernetes
+from tests.integration import leaks
+from tests.integration.cluster import Cluster
+from tests.integration.vault import Vault, serve
+
+OF_THE_MACHINE = (
+    *(f"{scheme}_proxy" for scheme in ("http", "https", "all", "no")),
+    *(f"{scheme}_PROXY" for scheme in ("HTTP", "HTTPS", "ALL", "NO")),
+    *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "NETRC"),
+)
+"""What libraries read of the environment by themselves."""
+
+CREDENTIALS = ("VAULT_TOKEN", "AVP_ROLE_ID", "AVP_SECRET_ID")
+
+Fails = Callable[..., str]
+
+
+@pytest.fixture
+def any_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The machine's own proxies, trust and home do not decide how a test ends."""
+    for name in OF_THE_MACHINE:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+@pytest.fixture(scope="session")
+def vault(tools: Mapping[str, Path]) -> Iterator[Vault]:
+    """One real Vault for the session."""
+    with serve(tools["vault"]) as facts:
+        yield Vault(facts["address"], facts["root_token"])
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """One real Kubernetes API for the session, started where a test first wants it."""
+    with kubernetes.serve(tmp_path_factory.mktemp("cluster")) as running:
+        yield running
+
+
+@pytest.fixture
+def kv2(vault: Vault) -> str:
+    """A fresh mount of the KV engine, version 2."""
+    return vault.mount(2)
+
+
+@pytest.fixture
+def kv1(vault: Vault) -> str:
+    """A fresh mount of the KV engine, version 1."""
+    return vault.mount(1)
+
+
+@pytest.fixture
+def env(vault: Vault) -> Mapping[str, str]:
+    """What makes a run read from the real Vault as root."""
+    return {"VAULT_ADDR": vault.address, "VAULT_TOKEN": vault.root_token}
+
+
+@pytest.fixture
+def fails(run: Run, vault: Vault) -> Fails:
+    """A run on standard input that must fail; gives what it said, with `-v`.
+
+    Neither a credential of the run nor any value in Vault, encoded or not, may occur in that.
+    """
+
+    def run_to_fail(
+        stdin: bytes, env: Mapping[str, str], *, secrets: tuple[str, ...] = (), code: int = 1
+    ) -> str:
+        result: Result = run("generate", "-v", "-", env=env, stdin=stdin)
+        assert result.code == code, result.err
+        assert result.out == ""
+        assert "please report it" not in result.err
+        credentials = [env[name].strip() for name in CREDENTIALS if name in env]
+        assert leaks.found(result.err, [*credentials, *vault.written, *secrets]) == []
+        return result.err
+
+    return run_to_fail
