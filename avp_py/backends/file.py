@@ -21,6 +21,7 @@ from avp_py.settings import Settings
 from avp_py.values import Number, Value
 
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
+_VERSION = re.compile(r"[0-9]{1,18}")
 _BOOLEANS = {"true": True, "false": False}
 
 
@@ -61,6 +62,12 @@ class FileBackend(Backend):
             if root is None or (isinstance(root, ScalarNode) and root.is_null):
                 continue
             for entry in _entries(root, text, path):
+                if entry.key.value in secrets:
+                    raise DocumentError(
+                        f"{path}, {position(text, entry.key.start)}: {entry.key.value} stands "
+                        "twice in the file",
+                        hint="keep one of the two",
+                    )
                 values = {
                     each.key.value: _value(each.value) for each in _entries(entry.value, text, path)
                 }
@@ -87,8 +94,8 @@ class FileBackend(Backend):
             return path
         prefix = f"{path}#"
         versions = [name[len(prefix) :] for name in self._secrets if name.startswith(prefix)]
-        numbers = [int(version) for version in versions if version.isdecimal()]
-        return f"{prefix}{max(numbers)}" if numbers else path
+        numbers = [version for version in versions if _VERSION.fullmatch(version)]
+        return f"{prefix}{max(numbers, key=int)}" if numbers else path
 
 
 def _entries(node: Node, text: str, path: Path) -> tuple[Entry, ...]:
@@ -102,7 +109,7 @@ def _entries(node: Node, text: str, path: Path) -> tuple[Entry, ...]:
 
 
 def _value(node: Node) -> Value:
-    """A node as JSON would have it (the core schema of YAML 1.2): no yes, no, octal or date."""
+    """A node as JSON would have it (YAML 1.2's JSON schema): no yes, no, octal or date."""
     node = resolve(node)
     if isinstance(node, MappingNode):
         return {entry.key.value: _value(entry.value) for entry in node.entries}

@@ -15,12 +15,12 @@ class Location:
         path: the path in the backend, normalised.
         version: the version that is wanted, `""` for the newest; version 1 of Vault's KV engine
             knows no versions, so there it is always `""`.
-        kv_version: the version of Vault's KV engine, `"1"` or `"2"`.
+        kv_version: the version of Vault's KV engine, `"1"` or `"2"`; `""` where nothing says it.
     """
 
     path: str
     version: str = ""
-    kv_version: str = "2"
+    kv_version: str = ""
 
     def __str__(self) -> str:
         return f"{self.path}, version {self.version}" if self.version else self.path

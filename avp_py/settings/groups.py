@@ -37,7 +37,7 @@ class BackendSettings:
 
     type: str
     concurrency: int
-    kv_version: str
+    kv_version: str | None
     file: str | None
     secret_name: str | None
 
@@ -61,6 +61,16 @@ class VaultSettings:
     token: Sensitive | None
     role_id: Sensitive | None
     secret_id: Sensitive | None
+    username: str | None
+    password: Sensitive | None
+    github_token: Sensitive | None
+    k8s_role: str | None
+    k8s_mount_path: str | None
+    k8s_token_path: str | None
+    jwt_role: str | None
+    jwt: Sensitive | None
+    jwt_path: str | None
+    cert_role: str | None
 
 
 @dataclass(frozen=True)

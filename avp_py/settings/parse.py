@@ -52,7 +52,7 @@ def verbatim(raw: str) -> str:
 
 def sensitive(raw: str) -> Sensitive:
     """A credential, without the line break that a file or Secret often ends with."""
-    return Sensitive(raw.strip())
+    return Sensitive(raw.rstrip("\r\n"))
 
 
 def token(raw: str) -> Sensitive:

@@ -132,8 +132,9 @@ TABLE: Final[tuple[Setting, ...]] = (
     ),
     Setting(
         "AVP_KV_VERSION", "backend", "kv_version", _OP,
-        "the version of Vault's KV engine where no annotation gives it: 1 or 2",
-        parse.choice("1", "2"), "2",
+        "the version of Vault's KV engine where no annotation gives it: 1 or 2; without it, Vault "
+        "is asked for paths that do not show it",
+        parse.choice("1", "2"),
     ),
     Setting(
         "AVP_FILE", "backend", "file", _OP,
@@ -147,16 +148,42 @@ TABLE: Final[tuple[Setting, ...]] = (
     ),
     Setting(
         "AVP_AUTH_TYPE", "vault", "auth_type", _OP,
-        "how to log in: `token` or `approle`; without it, by the credentials that are there",
+        "how to log in: `token`, `approle`, `userpass`, `github`, `jwt`, `k8s` or `cert`; without "
+        "it, by the credentials that are there",
         parse.text,
     ),
     Setting(
         "AVP_MOUNT_PATH", "vault", "mount_path", _OP,
         "where the auth method is mounted, with `auth/`; by default `auth/<method>`", parse.text,
     ),
-    Setting("AVP_ROLE_ID", "vault", "role_id", _OP, "AppRole's role id", parse.sensitive),
-    Setting("AVP_SECRET_ID", "vault", "secret_id", _OP, "AppRole's secret id", parse.sensitive),
-    Setting("VAULT_TOKEN", "vault", "token", _OP, "the token", parse.token),
+    Setting("AVP_ROLE_ID", "vault", "role_id", _OP, "approle: the role id", parse.sensitive),
+    Setting("AVP_SECRET_ID", "vault", "secret_id", _OP, "approle: the secret id", parse.sensitive),
+    Setting("AVP_USERNAME", "vault", "username", _OP, "userpass: the name", parse.text),
+    Setting("AVP_PASSWORD", "vault", "password", _OP, "userpass: the password", parse.sensitive),
+    Setting(
+        "AVP_GITHUB_TOKEN", "vault", "github_token", _OP,
+        "github: the personal access token", parse.sensitive,
+    ),
+    Setting("AVP_K8S_ROLE", "vault", "k8s_role", _OP, "k8s: the role in Vault", parse.text),
+    Setting(
+        "AVP_K8S_MOUNT_PATH", "vault", "k8s_mount_path", _OP,
+        "k8s: where the method is mounted, with `auth/`; wins over AVP_MOUNT_PATH", parse.text,
+    ),
+    Setting(
+        "AVP_K8S_TOKEN_PATH", "vault", "k8s_token_path", _OP,
+        "k8s: the file with the service account's token, where it is not the usual one",
+        parse.verbatim,
+    ),
+    Setting("AVP_JWT_ROLE", "vault", "jwt_role", _OP, "jwt: the role in Vault", parse.text),
+    Setting("AVP_JWT", "vault", "jwt", _OP, "jwt: the token", parse.sensitive),
+    Setting(
+        "AVP_JWT_PATH", "vault", "jwt_path", _OP, "jwt: the file with the token", parse.verbatim
+    ),
+    Setting(
+        "AVP_CERT_ROLE", "vault", "cert_role", _OP,
+        "cert: the role in Vault, where the certificate alone does not say", parse.text,
+    ),
+    Setting("VAULT_TOKEN", "vault", "token", _OP, "token: the token", parse.token),
     Setting(
         "VAULT_ADDR", "vault", "address", _OP,
         "Vault's address", parse.address, "https://127.0.0.1:8200",

@@ -1,7 +1,7 @@
 """The parser: spans, limits, and errors that say where."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from avp_py.errors import DocumentError
@@ -135,6 +135,7 @@ def test_many_nodes_without_aliases_are_no_error() -> None:
     assert document.root is not None
 
 
+@example("!\x85")
 @given(st.text(alphabet="ab:- \n\t'\"{}[],#&*!|>%@`<~0\\\r\x85é", max_size=40))
 def test_any_text_gives_spans_that_fit_or_a_document_error(text: str) -> None:
     try:

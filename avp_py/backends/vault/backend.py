@@ -1,37 +1,57 @@
 """Reads of the KV engines, versions 1 and 2."""
 
-import threading
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from avp_py.backends.interface import Backend, Location, Secret
 from avp_py.backends.vault.auth import AuthMethod
 from avp_py.backends.vault.connection import Connection
-from avp_py.errors import BackendError, ForbiddenError, LoginError, NotFoundError, UnreachableError
+from avp_py.backends.vault.login import Login
+from avp_py.backends.vault.mounts import Mounts
+from avp_py.errors import BackendError, ForbiddenError, LoginError, NotFoundError
+
+_VERSION = re.compile(r"[0-9]{1,18}")
+"""Vault's versions are whole numbers of 64 bits."""
 
 
 class VaultBackend(Backend):
-    """Vault, as one identity. It logs in before the first read, and at most once."""
+    """Vault, as one identity."""
 
     def __init__(self, connection: Connection, auth: AuthMethod) -> None:
         self._connection = connection
-        self._auth = auth
-        self._lock = threading.Lock()
-        self._logged_in = False
-        self._login_error: BackendError | None = None
+        self._login = Login(connection, auth)
+        self._mounts = Mounts(connection)
 
     def read(self, location: Location) -> Secret:
-        """Reads a secret, after the login if that is still to be done."""
-        if location.version and not location.version.isdecimal():
+        """Reads a secret, after the login if that is still to be done.
+
+        Raises:
+            BackendError: as Backend.read does.
+        """
+        if location.version and not _VERSION.fullmatch(location.version):
             raise BackendError(
-                f"the version {location.version!r} is not a whole number",
+                f"the version {location.version[:40]!r} is not the number of a version",
                 hint="write the number of a version, or none for the newest",
             )
-        self._log_in()
+        login = self._login.ensure()
+        location = self._mounts.place(location)
         try:
-            answer = self._connection.read(
-                location.path, {"version": location.version} if location.version else {}
-            )
+            return self._read(location)
+        except (ForbiddenError, LoginError):
+            # The token may have expired or been revoked since; a new one may do.
+            if self._login.ensure(refused=login) == login:
+                raise
+            return self._read(location)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._connection.close()
+
+    def _read(self, location: Location) -> Secret:
+        parameters = {"version": location.version} if location.version else {}
+        try:
+            answer = self._connection.read(location.path, parameters)
         except ForbiddenError:
             raise ForbiddenError(
                 f"Vault refuses to show {location.path}",
@@ -39,29 +59,6 @@ class VaultBackend(Backend):
                 '{ capabilities = ["read"] }; or the token has expired',
             ) from None
         return _unwrap(answer, location)
-
-    def close(self) -> None:
-        """Closes the connections."""
-        self._connection.close()
-
-    def _log_in(self) -> None:
-        with self._lock:
-            if self._login_error is not None:
-                raise self._login_error
-            if self._logged_in:
-                return
-            try:
-                self._connection.log_in(self._auth)
-            except UnreachableError as error:
-                self._login_error = error
-                raise
-            except BackendError as error:
-                self._login_error = LoginError(
-                    f"Vault refuses the login by {self._auth.name}: {error.reason}",
-                    hint="check the credentials, the role, and AVP_MOUNT_PATH",
-                )
-                raise self._login_error from None
-            self._logged_in = True
 
 
 def _unwrap(answer: Mapping[str, Any], location: Location) -> Secret:
@@ -81,6 +78,11 @@ def _unwrap(answer: Mapping[str, Any], location: Location) -> Secret:
     if isinstance(inner, Mapping):
         return Secret(inner)
     if "data" in data and inner is None:
+        metadata = data.get("metadata")
+        if isinstance(metadata, Mapping) and metadata.get("destroyed") is True:
+            raise NotFoundError(
+                f"{location} was destroyed", hint="name another version, or write a new one"
+            )
         raise NotFoundError(
             f"{location} was deleted",
             hint="name another version, or restore it with: vault kv undelete",
@@ -93,13 +95,12 @@ def _unwrap(answer: Mapping[str, Any], location: Location) -> Secret:
 
 
 def _nothing(answer: Mapping[str, Any], location: Location) -> NotFoundError:
-    warnings = " ".join(str(warning) for warning in answer.get("warnings") or ())
-    errors = " ".join(str(error) for error in answer.get("errors") or ())
+    warnings, errors = str(answer.get("warnings")), str(answer.get("errors"))
     mount, _, rest = location.path.partition("/")
     if "versioned K/V" in warnings:
         return NotFoundError(
             f"{location.path} is not a path of the KV engine version 2",
-            hint=f"put /data/ behind the mount: {mount}/data/{rest}",
+            hint=f"put /data/ behind the mount, as {mount}/data/{rest}",
         )
     if "no handler for route" in errors:
         return NotFoundError(
@@ -107,6 +108,8 @@ def _nothing(answer: Mapping[str, Any], location: Location) -> NotFoundError:
             hint="check the mount, the first part of the path",
         )
     hint = "check the path, and write the secret if it is not there yet"
+    if location.version:
+        hint = "check the path and the version"
     if location.kv_version == "2" and not rest.startswith("data/"):
-        hint = f"with KV version 2 the path has /data/ behind the mount: {mount}/data/{rest}"
+        hint = f"with KV version 2 the path has /data/ behind the mount, as {mount}/data/{rest}"
     return NotFoundError(f"Vault has nothing at {location}", hint=hint)

@@ -1,9 +1,11 @@
 """Connections to one Vault: hvac's client behind the two calls that are needed."""
 
+import functools
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 import hvac
@@ -13,9 +15,18 @@ import urllib3.exceptions
 
 from avp_py.backends.vault.auth import AuthMethod
 from avp_py.backends.vault.translate import Translator
-from avp_py.backends.vault.transport import LimitedAdapter, open_session
+from avp_py.backends.vault.transport import Adapter, TriedError, open_session
+from avp_py.errors import BackendError
 from avp_py.settings import VaultSettings
 from avp_py.values import Number
+
+MAX_LEVELS: Final = 310
+"""How deep an answer may nest. Vault takes no secret that nests deeper than 300 levels
+(max_json_depth; http/handler.go, v1.21), and an answer wraps it in a few more."""
+
+_UNREACHABLE = (requests.ConnectionError, requests.Timeout, urllib3.exceptions.TimeoutError)
+
+_TOKEN = re.compile(r"[!-~]+")
 
 
 class Connection:
@@ -24,6 +35,7 @@ class Connection:
     def __init__(self, client: hvac.Client, translator: Translator) -> None:
         self._client = client
         self._translator = translator
+        self._unreachable: BackendError | None = None
 
     @classmethod
     def open(cls, settings: VaultSettings, concurrency: int) -> "Connection":
@@ -34,18 +46,16 @@ class Connection:
             concurrency: how many threads will read at once, and so how many connections are kept.
 
         Raises:
-            SettingsError: a file for TLS is not there, or half of a pair.
+            SettingsError: a file for TLS cannot be used, or the address is none.
         """
-        session = open_session(settings, concurrency)
         client = hvac.Client(
             url=settings.address,
             token="",  # none yet; hvac would look for one in the environment and the home folder
-            verify=session.verify,
-            cert=session.cert,  # type: ignore[arg-type]  # never the single file that requests allows
+            verify=True,  # the session decides; hvac would look for files in the environment
             timeout=settings.timeout,  # type: ignore[arg-type]  # its stubs know whole seconds only
             namespace=settings.namespace,
-            session=session,
-            adapter=LimitedAdapter,
+            session=open_session(settings, concurrency),
+            adapter=functools.partial(Adapter, max_retries=settings.max_retries),  # type: ignore[arg-type]
         )
         return cls(client, Translator(settings))
 
@@ -56,23 +66,37 @@ class Connection:
             BackendError: Vault cannot be reached, or refuses.
         """
         with self._translated():
-            auth.login(self._client)
+            try:
+                auth.login(self._client)
+            except (LookupError, TypeError, ValueError, RecursionError):
+                # hvac takes the answer apart without looking.
+                raise self._translator.not_vault() from None
+        token = self._client.token
+        if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+            raise self._translator.not_vault()
 
     def read(self, path: str, parameters: Mapping[str, str]) -> Mapping[str, Any]:
         """Vault's answer to a read of a path, numbers with their text.
 
+        Once Vault could not be reached, it is not asked again: each time could last as long.
+
         Raises:
             ForbiddenError: the token may not read the path.
+            LoginError: Vault does not take the token.
             BackendError: any other answer that is none, but for 404, which is returned.
         """
+        if self._unreachable is not None:
+            raise self._unreachable
         url = f"/v1/{quote(path, safe='/')}"
         with self._translated():
             try:
                 response = self._client.adapter.get(url, params=dict(parameters))
-            except hvac.exceptions.InvalidPath as error:
-                # Vault says in the body which kind of nothing it found.
-                return self._answer(error.text or "")
-            return self._answer(response.content)
+            except TriedError as tried:
+                if isinstance(tried.error, hvac.exceptions.InvalidPath):
+                    # Vault says in the body which kind of nothing it found.
+                    return self._answer(tried.error.text or "")
+                raise
+        return self._answer(response.content)
 
     def close(self) -> None:
         """Closes the connections."""
@@ -80,10 +104,15 @@ class Connection:
 
     def _answer(self, body: str | bytes) -> Mapping[str, Any]:
         try:
-            answer = json.loads(body, parse_int=Number, parse_float=Number)
-        except (ValueError, RecursionError):
-            answer = None
-        if not isinstance(answer, dict):
+            answer = json.loads(
+                body, parse_int=Number, parse_float=Number, parse_constant=_refuse_constant
+            )
+            is_vaults = _levels(answer) <= MAX_LEVELS and (
+                isinstance(answer["errors"], list) if "errors" in answer else "data" in answer
+            )
+        except (TypeError, ValueError, RecursionError):
+            is_vaults = False
+        if not is_vaults or not isinstance(answer, dict):
             raise self._translator.not_vault()
         return answer
 
@@ -91,10 +120,18 @@ class Connection:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except hvac.exceptions.VaultError as error:
-            raise self._translator.vault_error(error) from None
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise self._translator.transport_error(error) from None
-        except (KeyError, TypeError, ValueError):
-            # hvac takes the answer to a login apart without looking.
-            raise self._translator.not_vault() from None
+        except TriedError as tried:
+            error = self._translator.translate(tried)
+            if isinstance(tried.error, _UNREACHABLE):
+                self._unreachable = error
+            raise error from None
+
+
+def _refuse_constant(name: str) -> None:
+    """NaN and Infinity, which Python's parser takes, are no JSON."""
+    raise ValueError(name)
+
+
+def _levels(value: object) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + max(map(_levels, inner), default=0)

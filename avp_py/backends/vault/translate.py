@@ -1,17 +1,21 @@
 """The one place where errors of hvac, requests and urllib3 become ours.
 
-None of their texts are passed on, but for the error list of Vault's own answer: theirs can hold
-headers, and with them the token.
+None of their texts are passed on: theirs can hold headers, and with them the token. What is passed
+on is the error list of Vault's own answer, and what OpenSSL and the system call a failure.
 """
 
+import http.client
 import os
 import socket
+import ssl
+from collections.abc import Iterator
 
 import hvac.exceptions
 import requests
 import urllib3.exceptions
 
-from avp_py.errors import BackendError, ForbiddenError, NotFoundError, UnreachableError
+from avp_py.backends.vault.transport import MAX_ANSWER_BYTES, TooLargeError, TriedError
+from avp_py.errors import BackendError, ForbiddenError, LoginError, NotFoundError, UnreachableError
 from avp_py.settings import VaultSettings
 
 
@@ -21,95 +25,181 @@ class Translator:
     def __init__(self, settings: VaultSettings) -> None:
         self._address = settings.address
         self._timeout = settings.timeout
-        self._tries = f"{settings.max_retries + 1} tries"
+
+    def translate(self, tried: TriedError) -> BackendError:
+        """Our error for a request that came to nothing."""
+        tries = "1 try" if tried.tries == 1 else f"{tried.tries} tries"
+        if isinstance(tried.error, hvac.exceptions.VaultError):
+            return self._refusal(tried.error, tried.status, tries)
+        return self._loss(tried.error, tries)
 
     def not_vault(self) -> UnreachableError:
         """An answer that Vault would not give."""
         return UnreachableError(
             f"what answers at {self._address} is not Vault",
-            hint="check VAULT_ADDR; a proxy or a login page may stand before Vault",
+            hint="check VAULT_ADDR, https or http included; a proxy or a login page may stand "
+            "before Vault",
         )
 
-    def vault_error(self, error: hvac.exceptions.VaultError) -> BackendError:
+    def _refusal(
+        self, error: hvac.exceptions.VaultError, status: int | None, tries: str
+    ) -> BackendError:
         """A status that is none of success."""
         said = _said(error)
         match error:
+            case hvac.exceptions.VaultDown():
+                return UnreachableError(
+                    f"Vault at {self._address} is sealed or down ({tries})",
+                    hint="unseal it, or wait for its active node",
+                )
+            case hvac.exceptions.VaultNotInitialized():
+                return UnreachableError(
+                    f"Vault at {self._address} is not initialised",
+                    hint="initialise it with: vault operator init",
+                )
+            case hvac.exceptions.RateLimitExceeded():
+                return UnreachableError(
+                    f"the rate limit is reached at {self._address} ({tries})",
+                    hint="lower AVP_CONCURRENCY, or raise the quota",
+                )
+        if error.errors is None and (status or 0) < 500:
+            return self.not_vault()
+        match error:
             case hvac.exceptions.Forbidden() | hvac.exceptions.Unauthorized():
+                if "invalid token" in said:
+                    return LoginError(
+                        "Vault does not take the token",
+                        hint="it has expired, was revoked, or belongs to another Vault",
+                    )
                 return ForbiddenError(said or "permission denied")
             case hvac.exceptions.InvalidPath():
                 return NotFoundError(said or "there is nothing at that path")
-            case hvac.exceptions.InvalidRequest() | hvac.exceptions.ParamValidationError():
-                return BackendError(f"Vault does not take the request: {said or 'bad request'}")
-            case hvac.exceptions.VaultDown():
-                hint = "unseal it, or wait for its active node"
-                return UnreachableError(f"Vault at {self._address} is sealed or down", hint=hint)
-            case hvac.exceptions.VaultNotInitialized():
-                return UnreachableError(f"Vault at {self._address} is not initialised")
-            case hvac.exceptions.RateLimitExceeded():
-                hint = "lower AVP_CONCURRENCY, or raise the quota"
-                return UnreachableError("Vault's rate limit is reached", hint=hint)
+            case hvac.exceptions.InvalidRequest():
+                return BackendError(
+                    f"Vault does not take the request: {said or 'bad request'}",
+                    hint="check the path, and the version if one is named",
+                )
         return UnreachableError(
-            f"Vault at {self._address} failed{f': {said}' if said else ''} ({self._tries})",
-            hint="look into Vault's log",
+            f"Vault at {self._address} failed with status {status}"
+            f"{f': {said}' if said else ''} ({tries})",
+            hint="try again; look into Vault's log",
         )
 
-    def transport_error(self, error: Exception) -> BackendError:
+    def _loss(self, error: Exception, tries: str) -> BackendError:
         """No answer, or half of one: an error of requests or urllib3."""
         match error:
             case requests.exceptions.SSLError() | urllib3.exceptions.SSLError():
                 return UnreachableError(
-                    f"no trusted TLS connection to {self._address}",
-                    hint="check VAULT_CACERT, VAULT_TLS_SERVER_NAME, and the client certificate",
+                    f"no trusted TLS connection to {self._address}{_because(_tls_reason(error))}",
+                    hint="check VAULT_ADDR, VAULT_CACERT, VAULT_TLS_SERVER_NAME, and "
+                    "VAULT_CLIENT_CERT",
                 )
             case requests.exceptions.Timeout() | urllib3.exceptions.TimeoutError():
                 return UnreachableError(
-                    f"{self._address} did not answer within {self._timeout:g} s ({self._tries})",
+                    f"{self._address} did not answer within {self._timeout:g} s",
                     hint="check the network; VAULT_CLIENT_TIMEOUT sets the time",
                 )
-            case requests.exceptions.ProxyError() | urllib3.exceptions.ProxyError():
+            case (
+                requests.exceptions.ProxyError()
+                | requests.exceptions.InvalidProxyURL()
+                | requests.exceptions.InvalidSchema()
+                | urllib3.exceptions.ProxyError()
+                | urllib3.exceptions.ProxySchemeUnknown()
+            ):
                 return UnreachableError(
                     f"the proxy on the way to {self._address} cannot be used",
-                    hint="check HTTPS_PROXY and NO_PROXY",
+                    hint="check HTTPS_PROXY, HTTP_PROXY and NO_PROXY",
                 )
-            case requests.exceptions.InvalidHeader():
+            case (
+                requests.exceptions.InvalidHeader()
+                | urllib3.exceptions.InvalidHeader()
+                | UnicodeError()
+            ):
                 return BackendError(
                     "the token or the namespace holds a character that no header can carry",
                     hint="check VAULT_TOKEN and VAULT_NAMESPACE",
                 )
+            case (
+                requests.exceptions.InvalidURL()
+                | requests.exceptions.MissingSchema()
+                | urllib3.exceptions.LocationValueError()
+            ):
+                return UnreachableError(
+                    f"VAULT_ADDR, {self._address}, is no address",
+                    hint="write it as https://vault.example:8200; HTTPS_PROXY may be wrong, too",
+                )
             case requests.exceptions.TooManyRedirects():
                 return UnreachableError(
-                    f"{self._address} sends us in circles", hint="check VAULT_ADDR"
+                    f"{self._address} sends us on more than once, or away from https",
+                    hint="check VAULT_ADDR",
                 )
+            case TooLargeError():
+                return UnreachableError(
+                    f"the answer of {self._address} is larger than {MAX_ANSWER_BYTES >> 20} MiB",
+                    hint="check VAULT_ADDR, and what is stored there",
+                )
+            case requests.exceptions.InvalidJSONError():
+                return self.not_vault()
             case (
                 requests.exceptions.ChunkedEncodingError()
                 | requests.exceptions.ContentDecodingError()
                 | urllib3.exceptions.ProtocolError()
+                | urllib3.exceptions.IncompleteRead()
+                | urllib3.exceptions.InvalidChunkLength()
                 | urllib3.exceptions.DecodeError()
             ):
                 return UnreachableError(
-                    f"the answer of {self._address} broke off",
-                    hint="try again; look into Vault's log",
+                    f"the answer of {self._address} broke off or cannot be read ({tries})",
+                    hint="try again; look into the log of Vault, or of what stands before it",
                 )
-        why = _system_reason(error)
+        if any(_is_not_http(each) for each in _chain(error)):
+            return self.not_vault()
         return UnreachableError(
-            f"no connection to Vault at {self._address}{f': {why}' if why else ''} ({self._tries})",
+            f"no connection to Vault at {self._address}{_because(_system_reason(error))} ({tries})",
             hint="check VAULT_ADDR, and that Vault can be reached from here",
         )
 
 
+def _because(reason: str) -> str:
+    return f": {reason}" if reason else ""
+
+
 def _said(error: hvac.exceptions.VaultError) -> str:
-    """What Vault's own list of errors says, on one line and cut; nothing of any other text."""
-    errors = error.errors if isinstance(error.errors, list) else []
-    return "; ".join(" ".join(str(each).split()) for each in errors)[:300]
+    """What Vault's own list of errors says, on one line and cut."""
+    return "; ".join(" ".join(each.split()) for each in error.errors or ())[:300]
 
 
-def _system_reason(error: BaseException) -> str:
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and what it came from; urllib3 hides some behind a cause that has none."""
+    yield error
+    for each in (error.__cause__, error.__context__):
+        if each is not None:
+            yield from _chain(each)
+
+
+def _is_not_http(error: BaseException) -> bool:
+    return isinstance(error, http.client.HTTPException) and not isinstance(
+        error, http.client.RemoteDisconnected | http.client.IncompleteRead
+    )
+
+
+def _tls_reason(error: Exception) -> str:
+    """What OpenSSL calls it, as `certificate has expired` or `wrong version number`."""
+    for each in _chain(error):
+        if isinstance(each, ssl.SSLCertVerificationError):
+            return each.verify_message
+        if isinstance(each, ssl.SSLError) and each.reason:
+            return each.reason.replace("_", " ").lower()
+    return ""
+
+
+def _system_reason(error: Exception) -> str:
     """What the operating system said of a connection, as `Connection refused`."""
-    current: BaseException | None = error
-    while current is not None:
-        if isinstance(current, socket.gaierror):
+    for each in _chain(error):
+        if isinstance(each, socket.gaierror):
             return "its name does not resolve"
-        if isinstance(current, OSError) and current.errno:
-            return os.strerror(current.errno)
-        current = current.__cause__ or current.__context__
+        if isinstance(each, http.client.RemoteDisconnected):
+            return "it was closed without an answer"
+        if isinstance(each, OSError) and each.errno:
+            return os.strerror(each.errno)
     return ""

@@ -1,110 +1,164 @@
-"""The transport to Vault: TLS, retries, and limits on the time and size of an answer."""
+"""The transport to Vault: proxies, redirects, tries, and limits on the time and size of an answer.
 
+It follows Vault's own client (api/client.go, v1.22), as far as a read and a login need it.
+"""
+
+import functools
 import io
+import ipaddress
 import json
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import hvac.adapters
-import hvac.utils
+import hvac.exceptions
 import requests
 import requests.adapters
+import requests.utils
 import urllib3
 import urllib3.exceptions
-from urllib3.util import Retry
 
+from avp_py.backends.vault.deadline import POOLS
+from avp_py.backends.vault.tls import open_context
 from avp_py.errors import SettingsError
 from avp_py.settings import VaultSettings
 
 MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
 """Vault's own limit for a request is 32 MiB (max_request_size); no secret can be larger."""
 
-RETRIED_STATUSES: Final = frozenset({412, 500, 502, 503, 504})
-"""Those that Vault's own Go client repeats (DefaultRetryPolicy in api/client.go, v1.21)."""
+BACKOFF_SECONDS: Final = 0.5
+"""How long the first new try waits, if Vault does not say; each further waits twice as long."""
 
-BACKOFF_SECONDS: Final = 0.25
-"""The first new try comes at once, the second after twice this, each further after twice that."""
+
+class TriedError(Exception):
+    """A request that came to nothing.
+
+    Attributes:
+        error: an error of requests or urllib3, or hvac's for a status that is none of success; its
+            `errors` are what Vault said, or None where the answer is not Vault's.
+        tries: how often the request was sent.
+        status: the status of the answer, or None where there was none.
+    """
+
+    def __init__(self, error: Exception, tries: int = 1, status: int | None = None) -> None:
+        super().__init__()
+        self.error = error
+        self.tries = tries
+        self.status = status
+
+
+class TooLargeError(requests.RequestException):
+    """An answer that is larger than any of Vault's."""
 
 
 def open_session(settings: VaultSettings, concurrency: int) -> requests.Session:
     """A session that keeps a connection for each of `concurrency` threads.
 
+    It is safe to share: nothing in it changes from one request to the next, cookies included.
+
     Raises:
-        SettingsError: a file for TLS is not there, or half of a pair.
+        SettingsError: a file for TLS cannot be used, or the address is none.
     """
-    session = requests.Session()
+    try:
+        url = urlsplit(settings.address)
+        host, _ = url.hostname, url.port
+    except ValueError:
+        raise SettingsError(
+            f"VAULT_ADDR, {settings.address}, is no address",
+            hint="write it as https://vault.example:8200",
+        ) from None
+    session = _Session()
     transport = _Transport(settings, concurrency)
+    if url.scheme == "https":
+        transport.context()
     session.mount("https://", transport)
     session.mount("http://", transport)
-    session.verify = _verification(settings)
-    session.cert = _certificate(settings)
+    # Of the environment, the proxies count; passwords in .netrc and REQUESTS_CA_BUNDLE do not.
+    session.trust_env = False
+    if not _is_here(host or ""):
+        session.proxies = dict(requests.utils.get_environ_proxies(settings.address))
+    session.max_redirects = 1
     return session
 
 
-def _verification(settings: VaultSettings) -> bool | str:
-    if settings.skip_verify:
-        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+def _is_here(host: str) -> bool:
+    """Whether the host is this machine, which Go's client never asks a proxy for."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
         return False
-    chosen = (
-        ("VAULT_CACERT", settings.ca_cert)
-        if settings.ca_cert
-        else ("VAULT_CAPATH", settings.ca_path)
-    )
-    return _existing(*chosen) or True
 
 
-def _certificate(settings: VaultSettings) -> tuple[str, str] | None:
-    cert = _existing("VAULT_CLIENT_CERT", settings.client_cert)
-    key = _existing("VAULT_CLIENT_KEY", settings.client_key)
-    if cert and key:
-        return cert, key
-    if cert or key:
-        raise SettingsError(
-            f"{'VAULT_CLIENT_KEY' if cert else 'VAULT_CLIENT_CERT'} is not set",
-            hint="set VAULT_CLIENT_CERT and VAULT_CLIENT_KEY, or neither",
-        )
-    return None
+class _Session(requests.Session):
+    def rebuild_auth(
+        self, prepared_request: requests.PreparedRequest, response: requests.Response
+    ) -> None:
+        """Keeps the token on a redirect, whose target can be another host: the active node.
 
-
-def _existing(name: str, path: str | None) -> str | None:
-    if path is not None and not Path(path).exists():
-        raise SettingsError(f"{name}: there is no {path}", hint="name a file that is there")
-    return path
+        Raises:
+            TooManyRedirects: the redirect leads from https to http, or out of both.
+        """
+        allowed = ("https:",) if response.url.startswith("https:") else ("https:", "http:")
+        if not (prepared_request.url or "").startswith(allowed):
+            raise requests.TooManyRedirects
 
 
 class _Transport(requests.adapters.HTTPAdapter):
-    """Keeps a connection for each thread, repeats what failed, and knows the server's name."""
+    """Keeps a connection for each thread, and reads every answer whole, within limits."""
 
     def __init__(self, settings: VaultSettings, concurrency: int) -> None:
         self._server_name = settings.tls_server_name
-        retries = Retry(
-            total=settings.max_retries,
-            status_forcelist=RETRIED_STATUSES,
-            # Reads and logins alike can be sent again.
-            allowed_methods=None,
-            backoff_factor=BACKOFF_SECONDS,
-            raise_on_status=False,
-            respect_retry_after_header=False,
-        )
-        super().__init__(pool_maxsize=concurrency, max_retries=retries)
+        # Reading the authorities takes 50 ms: only once, and only for https.
+        self.context = functools.cache(lambda: open_context(settings))
+        super().__init__(pool_maxsize=concurrency)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """As requests does it, with the name that the certificate must carry."""
-        if self._server_name:
-            kwargs.update(server_hostname=self._server_name, assert_hostname=self._server_name)
         super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = POOLS
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        manager.pool_classes_by_scheme = POOLS
+        return manager
+
+    def build_connection_pool_key_attributes(
+        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
+    ) -> tuple[Any, Any]:
+        host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
+        if host["scheme"] != "https":
+            return host, {}
+        return host, {"ssl_context": self.context(), "server_hostname": self._server_name}
+
+    def cert_verify(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: the context knows whom to trust, and requests would add certifi's list."""
+
+    def send(
+        self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
+    ) -> requests.Response:
+        response = super().send(request, *args, **kwargs)
+        response.raw = io.BytesIO(_read_body(response.raw))
+        return response
 
 
-class LimitedAdapter(hvac.adapters.RawAdapter):
-    """hvac's adapter with a limit on the time and the size of the whole answer.
+def _read_body(raw: urllib3.HTTPResponse) -> bytes:
+    body = bytearray()
+    for chunk in raw.stream(64 * 1024, decode_content=True):
+        body += chunk
+        if len(body) > MAX_ANSWER_BYTES:
+            raw.close()
+            raise TooLargeError
+    raw.release_conn()
+    return bytes(body)
 
-    The time limit of requests is one between two packets: an answer that drips could last forever.
-    """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+class Adapter(hvac.adapters.RawAdapter):
+    """hvac's adapter, with new tries, and one time limit for all of them."""
+
+    def __init__(self, *args: Any, max_retries: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._max_retries = max_retries
         self._timeout: float = kwargs["timeout"]
 
     def request(
@@ -115,41 +169,70 @@ class LimitedAdapter(hvac.adapters.RawAdapter):
         raise_exception: bool = True,
         **kwargs: Any,
     ) -> requests.Response:
-        """As hvac does it: raises its VaultError for a status that is none of success."""
-        deadline = time.monotonic() + self._timeout
-        with super().request(
-            method, url, headers, raise_exception=False, stream=True, **kwargs
-        ) as response:
-            body = _read_body(response, deadline)
-        if raise_exception and not response.ok:
-            text = body.decode(errors="replace")
-            hvac.utils.raise_for_error(
-                method, url, response.status_code, "", errors=_errors(text), text=text
-            )
-        whole = requests.Response()
-        whole.status_code = response.status_code
-        whole.headers = response.headers
-        whole.raw = io.BytesIO(body)
-        return whole
+        """Sends a request, again if that may help.
+
+        Raises:
+            TriedError: no answer came, or one whose status is none of success.
+        """
+        end = time.monotonic() + self._timeout
+        tries = 0
+        while True:
+            tries += 1
+            pause = BACKOFF_SECONDS * 2 ** (tries - 1)
+            timeout = urllib3.Timeout(total=max(end - time.monotonic(), 0.001))
+            try:
+                response = super().request(
+                    method, url, headers, raise_exception=False, timeout=timeout, **kwargs
+                )
+            except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError) as error:
+                failure, is_passing = TriedError(error, tries), _is_lost(error)
+            else:
+                if response.ok or not raise_exception:
+                    return response
+                status = response.status_code
+                failure = TriedError(self._refusal(response, kwargs), tries, status)
+                is_passing = status in (412, 429) or (status >= 500 and status != 501)
+                pause = max(pause, _retry_after(response))
+            if not is_passing or tries > self._max_retries or time.monotonic() + pause >= end:
+                raise failure
+            time.sleep(pause)
+
+    def _refusal(
+        self, response: requests.Response, sent: Mapping[str, Any]
+    ) -> hvac.exceptions.VaultError:
+        credentials = [
+            each for name, each in sent.get("json", {}).items() if name not in ("role", "name")
+        ]
+        text = response.content.decode(errors="replace")
+        errors = _errors(text, [self.token, *credentials])
+        return hvac.exceptions.VaultError.from_status(
+            response.status_code, "", errors=errors, text=text
+        )
 
 
-def _errors(text: str) -> list[str]:
-    """The list of errors in an answer of Vault's; empty for any other text."""
+def _is_lost(error: Exception) -> bool:
+    """Whether a connection failed, in the middle of an answer included; TLS stays as it is."""
+    return isinstance(
+        error, requests.ConnectionError | urllib3.exceptions.ProtocolError
+    ) and not isinstance(error, requests.exceptions.SSLError)
+
+
+def _retry_after(response: requests.Response) -> float:
+    """The seconds that Vault asks us to wait, as its rate limits do; 0 where it does not."""
+    text = response.headers.get("Retry-After", "")
+    return float(text) if text.isascii() and text.isdigit() else 0
+
+
+def _errors(text: str, sent: list[str | None]) -> list[str] | None:
+    """Vault's list of errors, with nothing in it of what we sent; None for any other text."""
     try:
         answer = json.loads(text)
     except (ValueError, RecursionError):
-        return []
+        return None
     errors = answer.get("errors") if isinstance(answer, dict) else None
-    return [str(error) for error in errors] if isinstance(errors, list) else []
-
-
-def _read_body(response: requests.Response, deadline: float) -> bytes:
-    body = bytearray()
-    # read1 hands over what has come, where read waits until a whole chunk is there.
-    while chunk := response.raw.read1(64 * 1024, decode_content=True):
-        body += chunk
-        if len(body) > MAX_ANSWER_BYTES:
-            raise requests.exceptions.ContentDecodingError
-        if time.monotonic() > deadline:
-            raise requests.exceptions.ReadTimeout
-    return bytes(body)
+    if not isinstance(errors, list):
+        return None
+    said = [str(each) for each in errors]
+    for secret in filter(None, sent):
+        said = [each.replace(secret, "***") for each in said]
+    return said

@@ -1,21 +1,29 @@
 """The auth methods of Vault that can be used."""
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Mapping
 from typing import Final
 
 from avp_py.backends.vault.auth.approle import AppRole
+from avp_py.backends.vault.auth.cert import Cert
+from avp_py.backends.vault.auth.github import GitHub
 from avp_py.backends.vault.auth.interface import AuthMethod
+from avp_py.backends.vault.auth.jwt import Jwt
+from avp_py.backends.vault.auth.kubernetes import Kubernetes
 from avp_py.backends.vault.auth.token import Token
+from avp_py.backends.vault.auth.userpass import UserPass
 from avp_py.errors import SettingsError
 from avp_py.settings import VaultSettings
 
 __all__ = ["AUTH_METHODS", "AuthMethod", "open_auth"]
 
-AUTH_METHODS: Final[Mapping[str, Callable[[VaultSettings], AuthMethod | None]]] = {
-    "token": Token.from_settings,
-    "approle": AppRole.from_settings,
+AUTH_METHODS: Final[Mapping[str, type[AuthMethod]]] = {
+    method.name: method for method in (Token, AppRole, UserPass, GitHub, Jwt, Kubernetes, Cert)
 }
-"""The name in AVP_AUTH_TYPE, and what makes the method; None where its credentials are not set."""
+"""The methods by their name in AVP_AUTH_TYPE; without that, the first whose credentials are set is
+taken. The certificate comes last: it may be there for the connection alone."""
+
+_notes = logging.getLogger(__name__)
 
 
 def open_auth(settings: VaultSettings) -> AuthMethod:
@@ -25,26 +33,24 @@ def open_auth(settings: VaultSettings) -> AuthMethod:
         SettingsError: there is no such method, or its credentials are missing.
     """
     if settings.auth_type is None:
-        for make in AUTH_METHODS.values():
-            method = make(settings)
+        for kind in AUTH_METHODS.values():
+            method = kind.from_settings(settings)
             if method is not None:
+                _notes.info("auth method %s, as %s is set", kind.name, kind.needs)
                 return method
-        raise SettingsError(
-            "there are no credentials for Vault",
-            hint="set VAULT_TOKEN, or AVP_ROLE_ID and AVP_SECRET_ID",
-        )
+        needs = "; ".join(f"{kind.name}: {kind.needs}" for kind in AUTH_METHODS.values())
+        raise SettingsError("there are no credentials for Vault", hint=f"set those of one: {needs}")
     if settings.auth_type not in AUTH_METHODS:
         raise SettingsError(
             f"there is no auth method {settings.auth_type!r}",
             hint=f"set AVP_AUTH_TYPE to one of {', '.join(AUTH_METHODS)}",
         )
-    method = AUTH_METHODS[settings.auth_type](settings)
+    kind = AUTH_METHODS[settings.auth_type]
+    method = kind.from_settings(settings)
     if method is None:
         raise SettingsError(
-            f"the credentials for the auth method {settings.auth_type} are not set",
-            hint={
-                "token": "set VAULT_TOKEN",
-                "approle": "set AVP_ROLE_ID and AVP_SECRET_ID",
-            }[settings.auth_type],
+            f"the credentials for the auth method {kind.name} are not set",
+            hint=f"set {kind.needs}",
         )
+    _notes.info("auth method %s, as AVP_AUTH_TYPE says", kind.name)
     return method

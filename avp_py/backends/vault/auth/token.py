@@ -1,4 +1,4 @@
-"""Auth by a token that somebody else got: VAULT_TOKEN. Vault is not asked."""
+"""Auth by a token that somebody else got. Vault is not asked."""
 
 import hvac
 
@@ -10,6 +10,8 @@ class Token(AuthMethod):
     """A token as it is."""
 
     name = "token"
+    needs = "VAULT_TOKEN"
+    can_repeat = False
 
     def __init__(self, token: Sensitive) -> None:
         self._token = token

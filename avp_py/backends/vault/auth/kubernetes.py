@@ -1,0 +1,60 @@
+"""Auth by the token of the pod's service account, which Vault shows to Kubernetes."""
+
+from pathlib import Path
+from typing import Final
+
+import hvac
+
+from avp_py.backends.vault.auth.interface import AuthMethod, mount_of
+from avp_py.errors import SettingsError
+from avp_py.settings import VaultSettings
+
+SERVICE_ACCOUNT_TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+"""Where Kubernetes mounts the token, and AVP_K8S_TOKEN_PATH names no other file."""
+
+
+class Kubernetes(AuthMethod):
+    """A role of Vault's, and a service account."""
+
+    name = "k8s"
+    needs = "AVP_K8S_ROLE"
+
+    def __init__(self, role: str, token_path: Path, mount: str) -> None:
+        self._role = role
+        self._token_path = token_path
+        self._mount = mount
+
+    @classmethod
+    def from_settings(cls, settings: VaultSettings) -> "Kubernetes | None":
+        """The method, or None where the role is not set."""
+        if not settings.k8s_role:
+            return None
+        path = Path(settings.k8s_token_path) if settings.k8s_token_path else SERVICE_ACCOUNT_TOKEN
+        mount = settings.k8s_mount_path or settings.mount_path
+        return cls(settings.k8s_role, path, mount_of(mount, "kubernetes"))
+
+    def login(self, client: hvac.Client) -> None:
+        """Reads the token, which Kubernetes renews from time to time, and logs in with it."""
+        client.auth.kubernetes.login(
+            role=self._role, jwt=read_token(self._token_path), mount_point=self._mount
+        )
+
+
+def read_token(path: Path) -> str:
+    """The token in a file.
+
+    Raises:
+        SettingsError: the file cannot be read, or is empty.
+    """
+    try:
+        token = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not ASCII text"
+        raise SettingsError(
+            f"the token file {path} cannot be read: {why}",
+            hint="mount the service account's token, or name its file in AVP_K8S_TOKEN_PATH "
+            "or AVP_JWT_PATH",
+        ) from None
+    if not token:
+        raise SettingsError(f"the token file {path} is empty", hint="mount it anew")
+    return token

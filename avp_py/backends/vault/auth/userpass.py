@@ -1,0 +1,31 @@
+"""Auth by a user's name and password."""
+
+import hvac
+
+from avp_py.backends.vault.auth.interface import AuthMethod, mount_of
+from avp_py.settings import Sensitive, VaultSettings
+
+
+class UserPass(AuthMethod):
+    """A name and a password."""
+
+    name = "userpass"
+    needs = "AVP_USERNAME and AVP_PASSWORD"
+
+    def __init__(self, username: str, password: Sensitive, mount: str) -> None:
+        self._username = username
+        self._password = password
+        self._mount = mount
+
+    @classmethod
+    def from_settings(cls, settings: VaultSettings) -> "UserPass | None":
+        """The method, or None where the name or the password is not set."""
+        if not settings.username or not settings.password:
+            return None
+        return cls(settings.username, settings.password, mount_of(settings.mount_path, cls.name))
+
+    def login(self, client: hvac.Client) -> None:
+        """Logs in; the client keeps the token."""
+        client.auth.userpass.login(
+            username=self._username, password=self._password.reveal(), mount_point=self._mount
+        )

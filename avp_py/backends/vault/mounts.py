@@ -1,0 +1,62 @@
+"""Which version of the KV engine a path belongs to, where no setting and no annotation says it."""
+
+import dataclasses
+import threading
+
+from avp_py.backends.interface import Location
+from avp_py.backends.vault.connection import Connection
+from avp_py.errors import ForbiddenError, NotFoundError
+
+
+class Mounts:
+    """What Vault said of its mounts; it is asked once for each."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._lock = threading.Lock()
+        self._versions: dict[str, str] = {}
+
+    def place(self, location: Location) -> Location:
+        """The location with its version of the engine, and with `/data/` where that needs it.
+
+        A path with `/data/` in it is taken for one of version 2, without a question.
+
+        Raises:
+            BackendError: Vault cannot be reached.
+        """
+        if location.kv_version:
+            return location
+        path = f"{location.path}/"
+        if "/data/" in path:
+            return dataclasses.replace(location, kv_version="2")
+        with self._lock:
+            mount = next((each for each in self._versions if path.startswith(each)), None)
+            if mount is None:
+                mount = self._ask(location.path)
+        version = self._versions[mount]
+        if version == "1":
+            return Location(location.path, kv_version="1")
+        if version == "2":
+            rest = location.path[len(mount) :]
+            return Location(f"{mount}data/{rest}", location.version, "2")
+        return dataclasses.replace(location, kv_version="2")
+
+    def _ask(self, path: str) -> str:
+        """Asks for the mount of a path, and notes its version; gives the mount.
+
+        The endpoint is the one that Vault's own `kv` commands ask before each read
+        (command/kv_helpers.go, v1.21). A token that may not ask leaves us with version 2, which
+        argocd-vault-plugin always takes.
+        """
+        mount, version = f"{path.partition('/')[0]}/", ""
+        try:
+            data = self._connection.read(f"sys/internal/ui/mounts/{path}", {}).get("data")
+        except (ForbiddenError, NotFoundError):
+            data = None
+        if isinstance(data, dict) and isinstance(data.get("path"), str):
+            options = data.get("options")
+            said = options.get("version") if isinstance(options, dict) else None
+            mount = data["path"]
+            version = "2" if said == "2" else "1"
+        self._versions[mount] = version
+        return mount

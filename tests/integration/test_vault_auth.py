@@ -1,0 +1,334 @@
+"""Every auth method against the real Vault, each with its negative; and one new login on 403."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Run
+from tests.integration.certificates import Certificate, openssl, self_signed
+from tests.integration.cluster import Cluster
+from tests.integration.conftest import Fails
+from tests.integration.manifests import fields, manifest
+from tests.integration.stand_in import Exchange, StandIn, as_json, forward, in_turn, stand_in
+from tests.integration.vault import Vault, serve
+
+pytestmark = pytest.mark.usefixtures("any_machine")
+
+
+@pytest.fixture
+def document(vault: Vault, kv2: str) -> bytes:
+    """A document that wants a secret."""
+    vault.write(f"{kv2}/data/app", {"password": "hunter22"})
+    return manifest({"password": "<password>"}, f"{kv2}/data/app")
+
+
+@pytest.fixture
+def policy(vault: Vault, kv2: str) -> str:
+    """A policy that may read it."""
+    return vault.policy(f"{kv2}/data/app")
+
+
+def enable(vault: Vault, method: str, mount: str) -> None:
+    if f"{mount}/" not in vault.client.sys.list_auth_methods()["data"]:  # type: ignore[no-untyped-call]
+        vault.client.sys.enable_auth_method(method, path=mount)
+
+
+def reads(run: Run, document: bytes, env: Mapping[str, str]) -> bool:
+    result = run("generate", "-", env=env, stdin=document)
+    return bool(fields(result) == {"password": "hunter22"})
+
+
+@pytest.mark.parametrize("mount", ["userpass", "people"])
+def test_userpass(
+    run: Run, fails: Fails, vault: Vault, document: bytes, policy: str, mount: str
+) -> None:
+    enable(vault, "userpass", mount)
+    user = {"password": "  correct horse ", "token_policies": [policy]}
+    vault.call("post", f"auth/{mount}/users/{policy}", user)
+    env = {"VAULT_ADDR": vault.address, "AVP_AUTH_TYPE": "userpass", "AVP_USERNAME": policy}
+    if mount != "userpass":
+        env["AVP_MOUNT_PATH"] = f"auth/{mount}"
+
+    assert reads(run, document, {**env, "AVP_PASSWORD": "  correct horse \n"})
+    said = fails(document, {**env, "AVP_PASSWORD": "wrong horse"}, secrets=("wrong horse",))
+    assert "Vault refuses the login by userpass" in said
+
+
+def test_github_through_a_stand_in_for_its_api(
+    run: Run, fails: Fails, vault: Vault, document: bytes, policy: str
+) -> None:
+    organisation = {"login": "team", "id": 7}
+    answers = {
+        "/orgs/team": organisation,
+        "/user": {"login": "alice", "id": 1},
+        "/user/orgs": [organisation],
+        "/user/teams": [],
+    }
+
+    def answer(exchange: Exchange) -> None:
+        path = exchange.asked.path.partition("?")[0]
+        token = exchange.asked.headers.get("Authorization", "")
+        known = token == "Bearer github-token" or path == "/orgs/team"
+        as_json(200 if known else 401, answers.get(path, {}))(exchange)
+
+    with stand_in(answer) as github:
+        enable(vault, "github", "github")
+        config = {"organization": "team", "organization_id": 7, "base_url": f"{github.address}/"}
+        vault.call("post", "auth/github/config", config)
+        vault.call("post", "auth/github/map/users/alice", {"value": policy})
+        env = {"VAULT_ADDR": vault.address, "VAULT_MAX_RETRIES": "0"}
+
+        assert reads(run, document, {**env, "AVP_GITHUB_TOKEN": "github-token"})
+        said = fails(document, {**env, "AVP_GITHUB_TOKEN": "other-token"}, secrets=("other-token",))
+    # Vault takes GitHub's 401 for a failure of its own, and answers 500.
+    assert f"Vault at {vault.address} failed" in said
+    assert "401" in said
+
+
+@pytest.fixture(scope="session")
+def accounts(cluster: Cluster) -> Cluster:
+    """The Kubernetes API with a namespace and accounts: the app's, another, and Vault's own."""
+    cluster.apply(
+        """
+apiVersion: v1
+kind: Namespace
+metadata: {name: demo}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: app, namespace: demo}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: other, namespace: demo}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: vault, namespace: demo}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: vault-reviews-tokens}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: system:auth-delegator}
+subjects: [{kind: ServiceAccount, name: vault, namespace: demo}]
+"""
+    )
+    return cluster
+
+
+@pytest.mark.parametrize(("mount", "setting"), [("kubernetes", ""), ("east", "AVP_K8S_MOUNT_PATH")])
+def test_kubernetes_with_a_review_by_the_real_api(
+    run: Run,
+    fails: Fails,
+    vault: Vault,
+    accounts: Cluster,
+    document: bytes,
+    policy: str,
+    tmp_path: Path,
+    mount: str,
+    setting: str,
+) -> None:
+    enable(vault, "kubernetes", mount)
+    config = {
+        "kubernetes_host": accounts.server,
+        "kubernetes_ca_cert": accounts.ca_file.read_text(),
+        "token_reviewer_jwt": accounts.token("demo", "vault"),
+        "disable_local_ca_jwt": True,
+    }
+    vault.call("post", f"auth/{mount}/config", config)
+    role = {
+        "bound_service_account_names": ["app"],
+        "bound_service_account_namespaces": ["demo"],
+        "audience": "https://kubernetes.default.svc",
+        "token_policies": [policy],
+    }
+    vault.call("post", f"auth/{mount}/role/{policy}", role)
+    token = tmp_path / "token"
+    env = {"VAULT_ADDR": vault.address, "AVP_K8S_ROLE": policy, "AVP_K8S_TOKEN_PATH": str(token)}
+    if setting:
+        # It wins over the mount path of all methods, as in AVP.
+        env |= {setting: f"auth/{mount}", "AVP_MOUNT_PATH": "auth/elsewhere"}
+
+    token.write_text(accounts.token("demo", "app") + "\n")
+    assert reads(run, document, env)
+
+    stranger = accounts.token("demo", "other")
+    token.write_text(stranger)
+    said = fails(document, env, secrets=(stranger,))
+    assert "Vault refuses the login by k8s" in said
+
+    token.unlink()
+    said = fails(document, env)
+    assert f"the token file {token} cannot be read: No such file or directory" in said
+
+
+def test_jwt_signed_by_somebody_whom_vault_knows(
+    run: Run,
+    fails: Fails,
+    vault: Vault,
+    accounts: Cluster,
+    document: bytes,
+    policy: str,
+    tmp_path: Path,
+) -> None:
+    enable(vault, "jwt", "jwt")
+    key = tmp_path / "accounts.pub"
+    openssl("rsa", "-in", accounts.folder / "accounts.key", "-pubout", "-out", key)
+    vault.call("post", "auth/jwt/config", {"jwt_validation_pubkeys": [key.read_text()]})
+    role = {
+        "role_type": "jwt",
+        "user_claim": "sub",
+        "bound_audiences": ["vault"],
+        "token_policies": [policy],
+    }
+    vault.call("post", f"auth/jwt/role/{policy}", role)
+    env = {"VAULT_ADDR": vault.address, "AVP_JWT_ROLE": policy}
+    jwt = accounts.token("demo", "app", "--audience=vault")
+    file = tmp_path / "jwt"
+    file.write_text(jwt)
+
+    assert reads(run, document, {**env, "AVP_JWT": jwt})
+    assert reads(run, document, {**env, "AVP_JWT_PATH": str(file)})
+    foreign = accounts.token("demo", "app", "--audience=else")
+    said = fails(document, {**env, "AVP_JWT": foreign}, secrets=(foreign,))
+    assert "Vault refuses the login by jwt" in said
+
+
+def test_cert(run: Run, tools: Mapping[str, Path], tmp_path: Path) -> None:
+    server = self_signed(tmp_path, "server", "IP:127.0.0.1")
+    known, stranger = self_signed(tmp_path, "known"), self_signed(tmp_path, "stranger")
+    with serve(tools["vault"], "-tls-cert", server.certificate, "-tls-key", server.key) as facts:
+        vault = Vault(facts["address"], facts["root_token"], verify=str(server.certificate))
+        mount = vault.mount(2)
+        vault.write(f"{mount}/data/app", {"password": "hunter22"})
+        document = manifest({"password": "<password>"}, f"{mount}/data/app")
+        enable(vault, "cert", "cert")
+        role = {
+            "certificate": known.certificate.read_text(),
+            "token_policies": [vault.policy(f"{mount}/data/app")],
+        }
+        vault.call("post", "auth/cert/certs/app", role)
+        env = {"VAULT_ADDR": vault.address, "VAULT_CACERT": str(server.certificate)}
+
+        def shows(pair: Certificate, **more: str) -> Mapping[str, str]:
+            files = {"VAULT_CLIENT_CERT": str(pair.certificate), "VAULT_CLIENT_KEY": str(pair.key)}
+            return {**env, **files, **more}
+
+        assert reads(run, document, shows(known))
+        assert reads(run, document, shows(known, AVP_AUTH_TYPE="cert", AVP_CERT_ROLE="app"))
+        result = run("generate", "-", env=shows(stranger), stdin=document)
+        assert (result.code, result.out) == (1, "")
+        assert "Vault refuses the login by cert" in result.err
+
+
+@pytest.mark.parametrize(
+    ("settings", "method"),
+    [
+        ({"VAULT_TOKEN": "t"}, "token"),
+        ({"AVP_ROLE_ID": "r", "AVP_SECRET_ID": "s"}, "approle"),
+        ({"AVP_USERNAME": "u", "AVP_PASSWORD": "p"}, "userpass"),
+        ({"AVP_GITHUB_TOKEN": "g"}, "github"),
+        ({"AVP_JWT_ROLE": "r", "AVP_JWT": "j"}, "jwt"),
+        ({"AVP_K8S_ROLE": "r", "AVP_K8S_TOKEN_PATH": "/dev/null"}, "k8s"),
+        ({"VAULT_TOKEN": "t", "AVP_K8S_ROLE": "r"}, "token"),
+    ],
+)
+def test_the_method_goes_by_the_credentials_and_is_told(
+    run: Run, settings: Mapping[str, str], method: str
+) -> None:
+    env = {"VAULT_ADDR": "http://127.0.0.1:1", "VAULT_MAX_RETRIES": "0", **settings}
+    result = run("generate", "-v", "-", env=env, stdin=manifest({"a": "<path:p/data/x#k>"}))
+    assert result.err.startswith(f"avp-py: auth method {method}, as ")
+    told = result.err.splitlines()[0]
+    assert (
+        all(name in told for name in settings if name != "AVP_K8S_TOKEN_PATH") or method == "token"
+    )
+
+
+def test_without_credentials_the_choices_are_told(fails: Fails, vault: Vault) -> None:
+    said = fails(manifest({"a": "<path:p#k>"}), {"VAULT_ADDR": vault.address})
+    assert "there are no credentials for Vault" in said
+    for name in ("VAULT_TOKEN", "AVP_ROLE_ID", "AVP_K8S_ROLE", "AVP_GITHUB_TOKEN", "AVP_JWT"):
+        assert name in said
+    said = fails(manifest({"a": "<path:p#k>"}), {"VAULT_ADDR": vault.address, "AVP_AUTH_TYPE": "x"})
+    assert "there is no auth method 'x'" in said
+
+
+@pytest.fixture
+def proxy(vault: Vault) -> Iterator[StandIn]:
+    """A proxy in front of the real Vault."""
+    with stand_in(forward(vault.address)) as server:
+        yield server
+
+
+def logins(proxy: StandIn) -> int:
+    return proxy.paths.count("/v1/auth/approle/login")
+
+
+def approle(vault: Vault, proxy: StandIn, *paths: str) -> Mapping[str, str]:
+    role_id, secret_id = vault.approle(*paths)
+    return {"VAULT_ADDR": proxy.address, "AVP_ROLE_ID": role_id, "AVP_SECRET_ID": secret_id}
+
+
+def test_a_token_that_expired_in_between_is_replaced_once(
+    run: Run, vault: Vault, proxy: StandIn, kv2: str
+) -> None:
+    names = [f"app{number}" for number in range(12)]
+    for name in names:
+        vault.write(f"{kv2}/data/{name}", {"password": "hunter22"})
+    documents = b"".join(manifest({"a": "<password>"}, f"{kv2}/data/{name}") for name in names)
+    env = approle(vault, proxy, f"{kv2}/data/*")
+    onward = forward(vault.address)
+
+    def answer(exchange: Exchange) -> None:
+        onward(exchange)
+        if exchange.asked.path.endswith("/login") and logins(proxy) == 1:
+            vault.client.adapter.post("/v1/sys/leases/revoke-prefix/auth/approle/login")
+
+    proxy.answer = answer
+    result = run("generate", "-", env=env, stdin=documents)
+    assert result.code == 0, result.err
+    assert result.out.count("hunter22") == 12
+    assert logins(proxy) == 2
+
+
+def test_a_path_that_stays_forbidden_costs_one_new_login_and_is_an_error(
+    fails: Fails, vault: Vault, proxy: StandIn, kv2: str
+) -> None:
+    env = approle(vault, proxy, f"{kv2}/data/other")
+    documents = b"".join(manifest({"a": "<k>"}, f"{kv2}/data/app{n}") for n in range(9))
+    said = fails(documents, env)
+    assert said.count("Vault refuses to show") == 9
+    assert logins(proxy) == 2
+
+
+def test_a_token_of_somebody_else_is_not_renewed(
+    fails: Fails, vault: Vault, proxy: StandIn, kv2: str
+) -> None:
+    env = {"VAULT_ADDR": proxy.address, "VAULT_TOKEN": vault.token("none")}
+    said = fails(manifest({"a": "<k>"}, f"{kv2}/data/app"), env)
+    assert "Vault refuses to show" in said
+    assert proxy.paths == [f"/v1/{kv2}/data/app"]
+
+
+def test_a_wrong_credential_is_not_sent_again(fails: Fails, proxy: StandIn) -> None:
+    env = {"VAULT_ADDR": proxy.address, "AVP_ROLE_ID": "no-such-role", "AVP_SECRET_ID": "no-secret"}
+    documents = b"".join(manifest({"a": "<k>"}, f"kv/data/app{n}") for n in range(9))
+    fails(documents, env)
+    assert logins(proxy) == 1
+
+
+def test_a_login_that_vault_fails_is_tried_again(
+    run: Run,
+    vault: Vault,
+    proxy: StandIn,
+    document: bytes,
+    kv2: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("avp_py.backends.vault.transport.BACKOFF_SECONDS", 0.001)
+    env = approle(vault, proxy, f"{kv2}/data/app")
+    proxy.answer = in_turn(as_json(503, {"errors": []}), forward(vault.address))
+    assert reads(run, document, env)
+    assert logins(proxy) == 2

@@ -1,0 +1,97 @@
+"""The version of the KV engine, where no setting and no annotation says it."""
+
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from tests.conftest import Run
+from tests.integration.conftest import Fails
+from tests.integration.manifests import fields, manifest
+from tests.integration.stand_in import StandIn, forward, stand_in
+from tests.integration.vault import Vault
+
+pytestmark = pytest.mark.usefixtures("any_machine")
+
+MOUNTS = "/v1/sys/internal/ui/mounts/"
+
+
+@pytest.fixture
+def proxy(vault: Vault) -> Iterator[StandIn]:
+    """A proxy in front of the real Vault."""
+    with stand_in(forward(vault.address)) as server:
+        yield server
+
+
+@pytest.fixture
+def env(vault: Vault, proxy: StandIn) -> Mapping[str, str]:
+    """What makes a run read through the proxy."""
+    return {"VAULT_ADDR": proxy.address, "VAULT_TOKEN": vault.root_token}
+
+
+def questions(proxy: StandIn) -> list[str]:
+    return [path for path in proxy.paths if path.startswith(MOUNTS)]
+
+
+def test_a_path_without_data_is_read_with_it(
+    run: Run, vault: Vault, proxy: StandIn, env: Mapping[str, str], kv2: str
+) -> None:
+    vault.write(f"{kv2}/data/ns/app", {"password": "old"})
+    vault.write(f"{kv2}/data/ns/app", {"password": "new"})
+    document = manifest(
+        {"a": "<password>", "b": f"<path:{kv2}/ns/app#password#1>"}, f"{kv2}/ns/app"
+    )
+    assert fields(run("generate", "-", env=env, stdin=document)) == {"a": "new", "b": "old"}
+    assert len(questions(proxy)) == 1
+
+
+def test_a_mount_of_version_1_is_found_and_its_versions_are_ignored(
+    run: Run, vault: Vault, proxy: StandIn, env: Mapping[str, str], kv1: str
+) -> None:
+    vault.write(f"{kv1}/ns/app", {"password": "one"})
+    vault.write(f"{kv1}/ns/other", {"password": "two"})
+    document = manifest(
+        {"a": "<password>", "b": f"<path:{kv1}/ns/other#password#9>"},
+        f"{kv1}/ns/app",
+        secret_version="4",
+    )
+    assert fields(run("generate", "-", env=env, stdin=document)) == {"a": "one", "b": "two"}
+    assert len(questions(proxy)) == 1
+
+
+def test_a_mount_with_slashes_in_its_name_is_one_mount(
+    run: Run, vault: Vault, proxy: StandIn, env: Mapping[str, str], kv2: str
+) -> None:
+    mount = f"team/{kv2}/secrets"
+    vault.client.sys.enable_secrets_engine("kv", path=mount, options={"version": "2"})
+    for name in ("a", "b"):
+        vault.call("post", f"{mount}/data/{name}", {"data": {"k": name}})
+    document = manifest({"a": f"<path:{mount}/a#k>", "b": f"<path:{mount}/b#k>"})
+    assert fields(run("generate", "-", env=env, stdin=document)) == {"a": "a", "b": "b"}
+    assert len(questions(proxy)) == 1
+
+
+def test_with_explicit_paths_nothing_is_asked(
+    run: Run, vault: Vault, proxy: StandIn, env: Mapping[str, str], kv1: str, kv2: str
+) -> None:
+    vault.write(f"{kv2}/data/app", {"password": "two"})
+    vault.write(f"{kv1}/app", {"password": "one"})
+    documents = manifest({"a": "<password>"}, f"{kv2}/data/app")
+    documents += manifest({"a": "<password>"}, f"{kv1}/app", kv_version="1")
+    result = run("generate", "-", env=env, stdin=documents)
+    assert result.code == 0, result.err
+    assert sorted(proxy.paths) == sorted([f"/v1/{kv2}/data/app", f"/v1/{kv1}/app"])
+    proxy.asked.clear()
+    documents = manifest({"a": "<password>"}, f"{kv1}/app")
+    result = run("generate", "-", env={**env, "AVP_KV_VERSION": "1"}, stdin=documents)
+    assert result.code == 0, result.err
+    assert proxy.paths == [f"/v1/{kv1}/app"]
+
+
+def test_a_token_that_may_not_ask_gets_version_2_and_the_advice(
+    fails: Fails, vault: Vault, proxy: StandIn, kv2: str
+) -> None:
+    vault.write(f"{kv2}/data/app", {"password": "hunter22"})
+    env = {"VAULT_ADDR": proxy.address, "VAULT_TOKEN": vault.token("none")}
+    said = fails(manifest({"a": "<password>"}, f"{kv2}/app"), env)
+    assert f"Vault refuses to show {kv2}/app" in said
+    assert proxy.paths == [f"{MOUNTS}{kv2}/app", f"/v1/{kv2}/app"]

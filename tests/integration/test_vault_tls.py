@@ -1,0 +1,427 @@
+"""TLS to a real Vault: whom a run trusts, and who it is; each setting works, and fails without."""
+
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from urllib3.exceptions import InsecureRequestWarning
+
+from tests.conftest import Run
+from tests.integration.certificates import Certificate, openssl, self_signed, signed
+from tests.integration.conftest import Fails
+from tests.integration.manifests import fields, manifest
+from tests.integration.stand_in import StandIn, secret, stand_in, tunnel
+from tests.integration.vault import Vault, serve
+
+pytestmark = pytest.mark.usefixtures("any_machine")
+
+NAME = "vault.test"
+PASSWORD = "hunter22"
+
+
+@dataclass(frozen=True)
+class Place:
+    """The certificates of this module.
+
+    Attributes:
+        folder: where they are.
+        authority: vouches for `here` and `named`.
+        other: an authority that vouches for none of them.
+        here: for 127.0.0.1.
+        named: for vault.test alone.
+        clients: the authority of clients.
+        client: a client's certificate.
+    """
+
+    folder: Path
+    authority: Certificate
+    other: Certificate
+    here: Certificate
+    named: Certificate
+    clients: Certificate
+    client: Certificate
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """Fresh certificates."""
+    folder = tmp_path_factory.mktemp("certificates")
+    authority = self_signed(folder, "authority")
+    clients = self_signed(folder, "clients")
+    return Place(
+        folder,
+        authority,
+        self_signed(folder, "other"),
+        _server(authority, folder, "here", "IP:127.0.0.1"),
+        _server(authority, folder, "named", f"DNS:{NAME}"),
+        clients,
+        signed(clients, folder, "/CN=avp-py"),
+    )
+
+
+def _server(authority: Certificate, folder: Path, name: str, alternative: str) -> Certificate:
+    made = Certificate(folder / f"{name}.crt", folder / f"{name}.key")
+    request, extensions = folder / f"{name}.csr", folder / f"{name}.ext"
+    extensions.write_text(f"subjectAltName={alternative}\n")
+    openssl(
+        "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+        "-keyout", made.key, "-out", request, "-subj", f"/CN={name}",
+    )  # fmt: skip
+    openssl(
+        "x509", "-req", "-in", request, "-out", made.certificate, "-days", "1",
+        "-CA", authority.certificate, "-CAkey", authority.key, "-set_serial", "0x42",
+        "-extfile", extensions,
+    )  # fmt: skip
+    return made
+
+
+@pytest.fixture(scope="module")
+def here(tools: Mapping[str, Path], place: Place) -> Iterator[Vault]:
+    """A Vault whose certificate is for its address."""
+    arguments = ("-tls-cert", place.here.certificate, "-tls-key", place.here.key)
+    with serve(tools["vault"], *arguments) as facts:
+        trust = str(place.authority.certificate)
+        yield _filled(Vault(facts["address"], facts["root_token"], verify=trust))
+
+
+@pytest.fixture(scope="module")
+def strict(tools: Mapping[str, Path], place: Place) -> Iterator[Vault]:
+    """A Vault whose certificate is for another name, and which wants one of its clients."""
+    arguments = (
+        *("-tls-cert", place.named.certificate, "-tls-key", place.named.key),
+        *("-tls-client-ca", place.clients.certificate),
+    )
+    with serve(tools["vault"], *arguments) as facts:
+        ours = (str(place.client.certificate), str(place.client.key))
+        vault = Vault(facts["address"], facts["root_token"], verify=False, cert=ours)
+        with pytest.warns(InsecureRequestWarning):
+            _filled(vault)
+        yield vault
+
+
+def _filled(vault: Vault) -> Vault:
+    vault.client.sys.enable_secrets_engine("kv", path="kv", options={"version": "1"})
+    vault.write("kv/app", {"password": PASSWORD})
+    return vault
+
+
+@pytest.fixture
+def env(here: Vault) -> Mapping[str, str]:
+    """What makes a run read from the one whose certificate is for its address."""
+    return {"VAULT_ADDR": here.address, "VAULT_TOKEN": here.root_token, "AVP_KV_VERSION": "1"}
+
+
+@pytest.fixture
+def strict_env(strict: Vault, place: Place) -> Mapping[str, str]:
+    """All that a run needs to read from the strict one."""
+    return {
+        "VAULT_ADDR": strict.address,
+        "VAULT_TOKEN": strict.root_token,
+        "AVP_KV_VERSION": "1",
+        "VAULT_CACERT": str(place.authority.certificate),
+        "VAULT_TLS_SERVER_NAME": NAME,
+        "VAULT_CLIENT_CERT": str(place.client.certificate),
+        "VAULT_CLIENT_KEY": str(place.client.key),
+    }
+
+
+@pytest.fixture
+def server(place: Place) -> Iterator[StandIn]:
+    """A server in Vault's place, with the certificate for its address."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(place.here.certificate, place.here.key)
+    with stand_in(secret({"password": PASSWORD}), context) as found:
+        yield found
+
+
+WANTED = manifest({"a": "<password>"}, "kv/app")
+GIVEN = {"a": PASSWORD}
+
+
+def _without(env: Mapping[str, str], *names: str) -> Mapping[str, str]:
+    return {name: value for name, value in env.items() if name not in names}
+
+
+def test_cacert_names_whom_to_trust(run: Run, env: Mapping[str, str], place: Place) -> None:
+    own = {**env, "VAULT_CACERT": str(place.authority.certificate)}
+
+    assert fields(run("generate", "-", env=own, stdin=WANTED)) == GIVEN
+
+
+def test_the_servers_own_certificate_may_be_trusted(
+    run: Run, env: Mapping[str, str], place: Place
+) -> None:
+    own = {**env, "VAULT_CACERT": str(place.here.certificate)}
+
+    assert fields(run("generate", "-", env=own, stdin=WANTED)) == GIVEN
+
+
+def test_capath_names_a_folder_of_them_under_any_names(
+    run: Run, env: Mapping[str, str], place: Place, tmp_path: Path
+) -> None:
+    # As Kubernetes mounts a ConfigMap: links to files in a hidden folder.
+    hidden = tmp_path / "trust" / "..2024_01_01"
+    hidden.mkdir(parents=True)
+    (tmp_path / "trust" / "..data").symlink_to(hidden.name)
+    for each in (place.authority, place.other):
+        (hidden / each.certificate.name).write_bytes(each.certificate.read_bytes())
+        link = tmp_path / "trust" / each.certificate.name
+        link.symlink_to(f"..data/{each.certificate.name}")
+    own = {**env, "VAULT_CAPATH": str(tmp_path / "trust")}
+
+    assert fields(run("generate", "-", env=own, stdin=WANTED)) == GIVEN
+
+
+def test_cacert_wins_over_capath(
+    fails: Fails, run: Run, env: Mapping[str, str], place: Place, tmp_path: Path
+) -> None:
+    (tmp_path / "other.pem").write_bytes(place.other.certificate.read_bytes())
+    own = {**env, "VAULT_CACERT": str(place.authority.certificate), "VAULT_CAPATH": str(tmp_path)}
+
+    assert fields(run("generate", "-", env=own, stdin=WANTED)) == GIVEN
+    said = fails(WANTED, _without(own, "VAULT_CACERT"))
+    assert "no trusted TLS connection" in said
+
+
+def test_without_either_the_system_says_whom_to_trust(
+    fails: Fails,
+    run: Run,
+    env: Mapping[str, str],
+    place: Place,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = fails(WANTED, env)
+    assert f"no trusted TLS connection to {env['VAULT_ADDR']}: unable to get local issuer" in said
+    assert "next: check VAULT_ADDR, VAULT_CACERT, " in said
+
+    monkeypatch.setenv("SSL_CERT_FILE", str(place.authority.certificate))
+    assert fields(run("generate", "-", env=env, stdin=WANTED)) == GIVEN
+
+
+@pytest.mark.parametrize("setting", ["VAULT_CACERT", "VAULT_CAPATH", None])
+def test_the_bundle_that_requests_knows_is_not_trusted_besides(
+    fails: Fails,
+    env: Mapping[str, str],
+    place: Place,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    setting: str | None,
+) -> None:
+    (tmp_path / "other.pem").write_bytes(place.other.certificate.read_bytes())
+    chosen = {"VAULT_CACERT": str(tmp_path / "other.pem"), "VAULT_CAPATH": str(tmp_path)}
+    own = {**env, setting: chosen[setting]} if setting else env
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.setenv(name, str(place.authority.certificate))
+
+    assert "no trusted TLS connection" in fails(WANTED, own)
+
+
+def test_the_bundle_that_requests_knows_does_not_beat_cacert(
+    run: Run, env: Mapping[str, str], place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(place.other.certificate))
+    own = {**env, "VAULT_CACERT": str(place.authority.certificate)}
+
+    assert fields(run("generate", "-", env=own, stdin=WANTED)) == GIVEN
+
+
+def test_an_untrusted_certificate_is_not_tried_again(
+    fails: Fails, place: Place, server: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    own = {
+        "VAULT_ADDR": server.address,
+        "VAULT_TOKEN": "hvs.some-token",
+        "VAULT_CACERT": str(place.other.certificate),
+    }
+
+    said = fails(WANTED, own)
+
+    assert "no trusted TLS connection" in said
+    assert server.asked == []
+    assert pauses == []
+
+
+def test_skip_verify_trusts_anyone(run: Run, env: Mapping[str, str]) -> None:
+    own = {**env, "VAULT_SKIP_VERIFY": "true"}
+
+    assert fields(run("generate", "-", env=own, stdin=WANTED)) == GIVEN
+
+
+def test_the_name_must_fit(fails: Fails, env: Mapping[str, str], place: Place) -> None:
+    trusting = {**env, "VAULT_CACERT": str(place.authority.certificate)}
+
+    said = fails(WANTED, {**trusting, "VAULT_TLS_SERVER_NAME": "other.test"})
+
+    assert "certificate is not valid for 'other.test'" in said
+    assert "VAULT_TLS_SERVER_NAME" in said
+
+
+def test_server_name_and_client_certificate_open_a_strict_vault(
+    run: Run, strict_env: Mapping[str, str]
+) -> None:
+    assert fields(run("generate", "-", env=strict_env, stdin=WANTED)) == GIVEN
+
+
+def test_skip_verify_still_shows_who_we_are(run: Run, strict_env: Mapping[str, str]) -> None:
+    own = _without(strict_env, "VAULT_CACERT", "VAULT_TLS_SERVER_NAME")
+
+    result = run("generate", "-", env={**own, "VAULT_SKIP_VERIFY": "1"}, stdin=WANTED)
+
+    assert fields(result) == GIVEN
+
+
+def test_without_the_server_name_the_address_must_fit(
+    fails: Fails, strict_env: Mapping[str, str]
+) -> None:
+    said = fails(WANTED, _without(strict_env, "VAULT_TLS_SERVER_NAME"))
+
+    assert "certificate is not valid for '127.0.0.1'" in said
+
+
+@pytest.mark.parametrize("which", ["none", "of another authority"])
+def test_a_client_certificate_that_vault_does_not_take_is_told(
+    fails: Fails, strict_env: Mapping[str, str], place: Place, which: str
+) -> None:
+    own = dict(_without(strict_env, "VAULT_CLIENT_CERT", "VAULT_CLIENT_KEY"))
+    if which != "none":
+        wrong = signed(place.other, place.folder, "/CN=avp-py")
+        own |= {"VAULT_CLIENT_CERT": str(wrong.certificate), "VAULT_CLIENT_KEY": str(wrong.key)}
+
+    said = fails(WANTED, own)
+
+    assert f"to {own['VAULT_ADDR']}: " in said
+    assert "VAULT_CLIENT_CERT" in said
+
+
+def test_http_to_a_vault_that_speaks_https_is_told(fails: Fails, env: Mapping[str, str]) -> None:
+    address = env["VAULT_ADDR"].replace("https:", "http:")
+
+    said = fails(WANTED, {**env, "VAULT_ADDR": address})
+
+    assert f"what answers at {address} is not Vault" in said
+    assert "next: check VAULT_ADDR, https or http included" in said
+
+
+def test_https_to_a_vault_that_speaks_http_is_told(fails: Fails, vault: Vault) -> None:
+    address = vault.address.replace("http:", "https:")
+
+    said = fails(WANTED, {"VAULT_ADDR": address, "VAULT_TOKEN": vault.root_token})
+
+    assert f"no trusted TLS connection to {address}: " in said
+    assert "next: check VAULT_ADDR" in said
+
+
+def _bad_files(place: Place, folder: Path) -> Mapping[str, tuple[Mapping[str, Path], str]]:
+    """Settings that cannot work, and what is said of them."""
+    garbage = folder / "garbage.pem"
+    garbage.write_text("-----BEGIN CERTIFICATE-----\ncanary\n")
+    mixed = folder / "mixed"
+    mixed.mkdir()
+    (mixed / "a.pem").write_bytes(place.authority.certificate.read_bytes())
+    (mixed / "b.txt").write_text("canary: not PEM")
+    empty = folder / "empty"
+    empty.mkdir()
+    locked = folder / "locked.key"
+    openssl("ec", "-in", place.client.key, "-aes256", "-passout", "pass:canary", "-out", locked)
+    none = folder / "none.pem"
+    cert, key = place.client
+    return {
+        "no cacert": ({"VAULT_CACERT": none}, f"VAULT_CACERT: {none} cannot be read: No such file"),
+        "cacert is a folder": ({"VAULT_CACERT": empty}, f"VAULT_CACERT: {empty} cannot be"),
+        "cacert is garbage": ({"VAULT_CACERT": garbage}, f"VAULT_CACERT: {garbage} cannot be used"),
+        "no capath": ({"VAULT_CAPATH": none}, f"VAULT_CAPATH: there is no file in {none}"),
+        "empty capath": ({"VAULT_CAPATH": empty}, f"VAULT_CAPATH: there is no file in {empty}"),
+        "mixed capath": ({"VAULT_CAPATH": mixed}, f"VAULT_CAPATH: {mixed / 'b.txt'} cannot be"),
+        "no key": ({"VAULT_CLIENT_CERT": cert}, "VAULT_CLIENT_KEY is not set"),
+        "no cert": ({"VAULT_CLIENT_KEY": key}, "VAULT_CLIENT_CERT is not set"),
+        "missing key": (
+            {"VAULT_CLIENT_CERT": cert, "VAULT_CLIENT_KEY": none},
+            f"VAULT_CLIENT_KEY: {none} cannot be read: No such file",
+        ),
+        "missing cert": (
+            {"VAULT_CLIENT_CERT": none, "VAULT_CLIENT_KEY": key},
+            f"VAULT_CLIENT_CERT: {none} cannot be read: No such file",
+        ),
+        "another's key": (
+            {"VAULT_CLIENT_CERT": cert, "VAULT_CLIENT_KEY": place.here.key},
+            f"VAULT_CLIENT_CERT: {cert} cannot be used: key values mismatch",
+        ),
+        "a key with a password": (
+            {"VAULT_CLIENT_CERT": cert, "VAULT_CLIENT_KEY": locked},
+            f"VAULT_CLIENT_CERT: {cert} cannot be used",
+        ),
+    }
+
+
+BAD_FILES = (
+    *("no cacert", "cacert is a folder", "cacert is garbage"),
+    *("no capath", "empty capath", "mixed capath", "no key", "no cert"),
+    *("missing key", "missing cert", "another's key", "a key with a password"),
+)
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_a_file_that_cannot_be_used_is_told_before_any_request(
+    fails: Fails, place: Place, server: StandIn, tmp_path: Path, name: str
+) -> None:
+    settings, expected = _bad_files(place, tmp_path)[name]
+    own = {"VAULT_ADDR": server.address, "VAULT_TOKEN": "hvs.some-token"}
+
+    said = fails(WANTED, {**own, **{k: str(v) for k, v in settings.items()}}, secrets=("canary",))
+
+    assert expected in said
+    assert "next: " in said
+    assert server.connections == 0
+
+
+def test_a_redirect_from_https_to_http_is_not_followed(
+    fails: Fails, place: Place, server: StandIn
+) -> None:
+    with stand_in(secret({"password": PASSWORD})) as plain:
+        server.answer = lambda exchange: exchange.reply(307, b"", Location=f"{plain.address}/x")
+        own = {
+            "VAULT_ADDR": server.address,
+            "VAULT_TOKEN": "hvs.some-token",
+            "VAULT_CACERT": str(place.authority.certificate),
+        }
+
+        said = fails(WANTED, own)
+
+        assert f"{server.address} sends us on more than once, or away from https" in said
+        assert plain.connections == 0
+
+
+def test_a_redirect_from_http_to_https_is_followed_with_the_same_trust(
+    fails: Fails, run: Run, place: Place, server: StandIn
+) -> None:
+    text = manifest({"a": "<password>"}, "kv/data/app")
+    with stand_in(
+        lambda exchange: exchange.reply(307, b"", Location=f"{server.address}{exchange.path}")
+    ) as plain:
+        own = {"VAULT_ADDR": plain.address, "VAULT_TOKEN": "hvs.some-token"}
+        trusting = {**own, "VAULT_CACERT": str(place.authority.certificate)}
+        assert fields(run("generate", "-", env=trusting, stdin=text)) == GIVEN
+        assert "no trusted TLS connection" in fails(text, own)
+
+
+def test_a_tunnel_through_a_proxy_keeps_tls_to_vault(
+    fails: Fails, run: Run, place: Place, env: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with stand_in(tunnel) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.address)
+        own = {
+            **env,
+            "VAULT_ADDR": env["VAULT_ADDR"].replace("127.0.0.1", "vault.example.invalid"),
+            "VAULT_CACERT": str(place.authority.certificate),
+            "VAULT_TLS_SERVER_NAME": "127.0.0.1",
+        }
+        assert fields(run("generate", "-", env=own, stdin=WANTED)) == GIVEN
+        assert [each.method for each in proxy.asked] == ["CONNECT"]
+        assert "X-Vault-Token" not in proxy.asked[0].headers
+        said = fails(WANTED, _without(own, "VAULT_TLS_SERVER_NAME"))
+        assert "certificate is not valid for 'vault.example.invalid'" in said
