@@ -267,11 +267,11 @@ def _root(next_event: Any, text: str, source: str) -> Node | None:
 
 
 def _scalar(event: Any, text: str) -> ScalarNode:
-    start = event.start_mark.index
+    start, end = event.start_mark.index, event.end_mark.index
     if text[start : start + 1] in ("&", "!"):
         # The event's span begins at an anchor or a tag, and no scalar begins with either.
-        start = _PROPERTIES.match(text, start).end()  # type: ignore[union-attr]
-    return ScalarNode(event.value, event.style or None, event.tag, start, event.end_mark.index)
+        start = _PROPERTIES.match(text, start, end).end()  # type: ignore[union-attr]
+    return ScalarNode(event.value, event.style or None, event.tag, start, end)
 
 
 def _close(frame: _Frame, event: Any) -> Node:
