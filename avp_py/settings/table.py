@@ -197,7 +197,7 @@ TABLE: Final[tuple[Setting, ...]] = (
     ),
     Setting(
         "VAULT_CAPATH", "vault", "ca_path", _OP,
-        "a folder of such files, prepared by `openssl rehash`; VAULT_CACERT wins", parse.verbatim,
+        "a folder of such files; VAULT_CACERT wins", parse.verbatim,
     ),
     Setting(
         "VAULT_CLIENT_CERT", "vault", "client_cert", _OP,
@@ -217,10 +217,10 @@ TABLE: Final[tuple[Setting, ...]] = (
     ),
     Setting(
         "VAULT_CLIENT_TIMEOUT", "vault", "timeout", _OP,
-        "the time that one request may take, in seconds or as `1m30s`", parse.seconds, "20",
+        "the time that one request may take with all its tries, in seconds or as `1m30s`", parse.seconds, "20",
     ),
     Setting(
         "VAULT_MAX_RETRIES", "vault", "max_retries", _OP,
-        "how often a request is repeated on a lost connection, 412 or 5xx", parse.count, "2",
+        "how often a request is repeated on a lost connection, 412, 429 or 5xx", parse.count, "2",
     ),
 )  # fmt: skip

@@ -201,7 +201,7 @@ class Adapter(hvac.adapters.RawAdapter):
         self, response: requests.Response, sent: Mapping[str, Any]
     ) -> hvac.exceptions.VaultError:
         credentials = [
-            each for name, each in sent.get("json", {}).items() if name not in ("role", "name")
+            each for name, each in (sent.get("json") or {}).items() if name not in ("role", "name")
         ]
         text = response.content.decode(errors="replace")
         errors = _errors(text, [self.token, *credentials])

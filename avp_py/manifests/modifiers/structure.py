@@ -51,5 +51,5 @@ def _shallow(value: Value) -> Value:
     return value
 
 
-ERRORS = (JsonPathError, gojson.JsonTextError, yaml_reader.YamlTextError)
-"""What the functions raise beside ModifierError; none of them says what the value is."""
+ERRORS = (JsonPathError, yaml_reader.YamlTextError)
+"""What the functions raise beside ModifierError and JsonTextError; none says what the value is."""

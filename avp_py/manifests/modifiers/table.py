@@ -4,17 +4,35 @@ import difflib
 from collections.abc import Mapping, Sequence
 
 from avp_py.errors import PlaceholderError
-from avp_py.manifests.modifiers import structure, text
+from avp_py.manifests.gojson import JsonTextError
+from avp_py.manifests.modifiers import text
 from avp_py.manifests.modifiers.interface import (
     MAX_LENGTH,
     MISSING,
     Example,
+    Function,
     Missing,
     Modifier,
     ModifierError,
     on_text,
 )
 from avp_py.values import Number, Value
+
+
+def _structure(name: str) -> Function:
+    """A function of structure.py, which is loaded with the parsers behind it when it is used."""
+
+    def late(arguments: Sequence[str], value: Value) -> Value:
+        from avp_py.manifests.modifiers import structure
+
+        function: Function = getattr(structure, name)
+        try:
+            return function(arguments, value)
+        except structure.ERRORS as error:
+            raise ModifierError(str(error)) from error
+
+    return late
+
 
 _ALL = (
     Modifier(
@@ -44,14 +62,14 @@ _ALL = (
         "A JSONPath template of kubectl, filled from an object, a list or JSON text. A key that "
         "is missing is an error. The result is text.",
         Example('{"user": "app", "port": 5432}', "jsonPath {.user}:{.port}", "app:5432"),
-        structure.json_path,
+        _structure("json_path"),
     ),
     Modifier(
         "jsonParse",
         "jsonParse",
         "The object, list, number, boolean or text that the JSON text says.",
         Example('{"replicas": 3}', "jsonParse", {"replicas": Number("3")}),
-        structure.json_parse,
+        _structure("json_parse"),
     ),
     Modifier(
         "yamlParse",
@@ -59,21 +77,21 @@ _ALL = (
         "What the first document of the YAML text says, by the rules of YAML 1.1 that Kubernetes "
         "goes by: `yes` and `on` are booleans, 0777 is octal, timestamps are text.",
         Example("debug: yes\nmode: 0777\n", "yamlParse", {"debug": True, "mode": Number("511")}),
-        structure.yaml_parse,
+        _structure("yaml_parse"),
     ),
     Modifier(
         "toJson",
         "toJson",
         "The value as compact JSON text, keys sorted; `<`, `>` and `&` are escaped.",
         Example({"b": Number("1.50"), "a": None}, "toJson", '{"a":null,"b":1.50}'),
-        structure.to_json,
+        _structure("to_json"),
     ),
     Modifier(
         "toYaml",
         "toYaml",
         "The value as YAML text in block style, keys sorted.",
         Example({"b": ["x", "yes"], "a": Number("1")}, "toYaml", 'a: 1\nb:\n- x\n- "yes"'),
-        structure.to_yaml,
+        _structure("to_yaml"),
     ),
     Modifier(
         "indent",
@@ -200,7 +218,7 @@ def apply(name: str, arguments: Sequence[str], value: "Value | Missing") -> "Val
             result = modifier.on_missing(arguments)
         else:
             return MISSING
-    except (PlaceholderError, *structure.ERRORS) as error:
+    except (PlaceholderError, JsonTextError) as error:
         raise ModifierError(str(error)) from error
     if isinstance(result, str) and len(result) > MAX_LENGTH:
         raise ModifierError(f"gives more than {MAX_LENGTH} characters")
