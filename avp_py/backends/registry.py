@@ -1,5 +1,6 @@
 """Which backends there are."""
 
+import contextlib
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Final
@@ -28,8 +29,10 @@ def open_backend(settings: Settings) -> Backend:
 
 def preload(name: str) -> None:
     """Loads the libraries of a backend, so that a later open_backend need not wait for them."""
-    if name in BACKENDS:
-        import_module(BACKENDS[name])
+    # What cannot be loaded is open_backend's to say.
+    with contextlib.suppress(ImportError):
+        if name in BACKENDS:
+            import_module(BACKENDS[name])
 
 
 def _module(name: str) -> str:

@@ -65,8 +65,12 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
         source = console.stdin.read()
     else:
         source = Path(arguments.path)
-        if not source.exists():
-            raise UsageError(f"there is no {source}", hint="name a folder with manifests")
+        try:
+            source.stat()
+        except OSError as error:
+            raise UsageError(
+                f"{source} cannot be used: {error.strerror}", hint="name a folder with manifests"
+            ) from None
     config = read_config(arguments.config_path) if arguments.config_path else {}
     settings = load(console.environ, config)
     secret_name = arguments.secret_name

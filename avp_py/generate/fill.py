@@ -98,7 +98,7 @@ class Filler:
         value: Value | Missing = MISSING if found is None else found
         for statement in placeholder.modifiers:
             words = statement.split()
-            if words and value is MISSING and words[0] != "default":
+            if value is MISSING and words[:1] != ["default"]:
                 # Modifiers are passed over until one gives a value, as in AVP.
                 continue
             if not words:
@@ -110,12 +110,12 @@ class Filler:
             except ModifierError as error:
                 hint = "docs/modifiers.md tells what each modifier takes"
                 raise PlaceholderError(f"modifier {words[0]}: {error}", hint=hint) from None
-            if value is None:
-                raise PlaceholderError(
-                    f"the modifier {words[0]} gives null", hint="a field cannot be filled with null"
-                )
         if value is MISSING:
             raise _missing(placeholder.key, secret)
+        if value is None:
+            raise PlaceholderError(
+                f"the modifier {words[0]} gives null", hint="a field cannot be filled with null"
+            )
         return value
 
     def _import(self, manifest: Manifest) -> Addition | None:

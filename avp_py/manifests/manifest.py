@@ -7,9 +7,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import yaml
-from yaml.resolver import Resolver
-
 from avp_py.errors import DocumentError
 from avp_py.manifests.placeholders import Template, has_generic_match, read_template
 from avp_py.nodes import Document, MappingNode, Node, ScalarNode, SequenceNode, position, resolve
@@ -21,8 +18,14 @@ PREFIX = "avp.kubernetes.io/"
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 """What Go's strconv.ParseBool takes for true; all else, unparsable text included, is false."""
 
-_RESOLVER = Resolver()
-_NOT_STRINGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float"))
+_WORDS = frozenset("y yes true on n no false off null".split())
+"""The words that YAML 1.1 takes for something else than text, in lower case."""
+
+_DOUBTFUL = re.compile(
+    r"(?:^|[\s\[{,])!|<<|\.(?:inf|nan)|(?:~|null|\d{19})\s*:|^[ -]*:|[?{,]\s*:",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""What a document has that Kubernetes may not be able to read, though it is YAML."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,9 @@ def read_manifest(document: Document, text: str, where: str) -> Manifest | None:
             f"{where}, {position(text, root.start)}: the document is {what}, not a mapping",
             hint="a manifest begins with apiVersion, kind and metadata",
         )
-    kind = _string(root.get("kind"))
+    _refuse_unreadable(text[document.start : document.end], where)
+    kind = root.get("kind")
+    kind = _string(kind) if isinstance(kind, ScalarNode) and _is_string(kind) else ""
     if not kind:
         raise DocumentError(
             f"{where}, {position(text, root.start)}: the document has no kind",
@@ -122,13 +127,19 @@ def read_manifest(document: Document, text: str, where: str) -> Manifest | None:
         )
     metadata = root.get("metadata")
     label = _label(kind, metadata, where)
+    if _string(root.get("apiVersion")).count("/") > 1:
+        raise DocumentError(
+            f"{label}: its apiVersion is not a version, nor a group with its version",
+            hint="write it as v1 or apps/v1",
+        )
     annotations = _annotations(metadata, label)
-    if annotations.remove_missing and kind not in ("Secret", "ConfigMap"):
+    is_plain_text = kind in ("Secret", "ConfigMap")
+    if annotations.remove_missing and not annotations.ignore and not is_plain_text:
         raise DocumentError(
             f"{label}: {PREFIX}remove-missing works on Secrets and ConfigMaps only",
             hint="remove the annotation",
         )
-    if annotations.imported is not None and kind not in ("Secret", "ConfigMap"):
+    if annotations.imported is not None and not is_plain_text:
         raise DocumentError(
             f"{label}: {PREFIX}import works on Secrets and ConfigMaps only",
             hint="remove the annotation",
@@ -147,6 +158,26 @@ def read_manifest(document: Document, text: str, where: str) -> Manifest | None:
         slots,
         imports=annotations.imported is not None and not annotations.ignore,
     )
+
+
+def _refuse_unreadable(text: str, where: str) -> None:
+    """Refuses a document that is YAML, and says what JSON, and so Kubernetes, cannot say.
+
+    Raises:
+        DocumentError: a key is null, a number infinite, a tag does not fit, or the like.
+    """
+    if not _DOUBTFUL.search(text):
+        return
+    # Few documents need it, and it takes a while to load.
+    from avp_py.manifests.modifiers import yaml_reader
+
+    try:
+        yaml_reader.read(text)
+    except yaml_reader.YamlTextError as error:
+        raise DocumentError(
+            f"{where}: Kubernetes cannot read the document: {error}",
+            hint="quote the value or key at that place",
+        ) from None
 
 
 def _label(kind: str, metadata: Node | None, where: str) -> str:
@@ -189,10 +220,18 @@ def _annotations(metadata: Node | None, label: str) -> Annotations:
 
 
 def _is_string(scalar: ScalarNode) -> bool:
-    if scalar.style is not None or scalar.tag is not None:
+    """Whether Kubernetes reads a scalar as text."""
+    if scalar.style is not None and scalar.tag is None:
         return True
-    tag = _RESOLVER.resolve(yaml.ScalarNode, scalar.value, (True, False))  # type: ignore[no-untyped-call]
-    return tag not in _NOT_STRINGS
+    if scalar.tag is None and scalar.value[:1].isalpha() and scalar.value.lower() not in _WORDS:
+        return True
+    from avp_py.manifests.modifiers import ModifierError, yaml_scalars
+
+    try:
+        value = yaml_scalars.resolve(scalar.value, scalar.tag, implicit=scalar.tag is None)
+    except ModifierError:
+        return False
+    return isinstance(value, str)
 
 
 def _may_hold_placeholders(text: str, document: Document, kind: str) -> bool:

@@ -73,7 +73,7 @@ def _prepare(data: bytes, source: str) -> str:
     text = _SURROGATE_PAIR.sub(_join_surrogates, text)
     bounds = list(_json_bounds(text))
     if len(bounds) > 1:
-        text = "---\n".join(f"{text[start:end]}\n" for start, end in bounds)
+        text = "".join(f"---\n{text[start:end]}\n" for start, end in bounds)
     return text
 
 
@@ -105,18 +105,25 @@ def assemble(stream: Stream, changed: Mapping[int, str]) -> str:
         stream: the stream.
         changed: the new text of a document, by where the document starts.
     """
-    return "".join(
+    text = "".join(
         _set_off(
             document, changed.get(document.start) or stream.text[document.start : document.end]
         )
         for document in stream.documents
     )
+    if text.lstrip()[:1] == "{" and not list(_json_bounds(text)):
+        # Argo CD's reader takes what begins with a brace for JSON, if no --- stands before it.
+        text = f"---\n{text}"
+    return text
 
 
 def _set_off(document: Document, text: str) -> str:
-    """The text with nothing behind its `---`: Argo CD's splitter drops the rest of that line."""
+    """The text as a reader that splits at lines of `---` wants it, as Argo CD's does.
+
+    It wants nothing behind a `---` on its line, and does not know that `...` ends a document.
+    """
     if document.marker_end is None:
-        return text
+        return f"---\n{text}" if document.start else text
     marker = document.marker_end - document.start
     rest = text[marker:].partition("\n")[0].strip()
     if not rest or rest.startswith("#"):
@@ -133,4 +140,6 @@ def join(texts: Sequence[str]) -> str:
         if parts and not text.startswith("---"):
             parts.append("---\n")
         parts.append(text if text.endswith("\n") else f"{text}\n")
+    if len(parts) > 1 and parts[0].lstrip()[:1] == "{":
+        parts.insert(0, "---\n")
     return "".join(parts)

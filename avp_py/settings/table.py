@@ -103,11 +103,11 @@ TABLE: Final[tuple[Setting, ...]] = (
     ),
     Setting(
         "AVP_KUSTOMIZE", "render", "kustomize", _OP,
-        "the kustomize program: a name sought on PATH, or a path", parse.text, "kustomize",
+        "the kustomize program: a name sought on PATH, or an absolute path", parse.text, "kustomize",
     ),
     Setting(
         "AVP_HELM", "render", "helm", _OP,
-        "the helm program: a name sought on PATH, or a path", parse.text, "helm",
+        "the helm program: a name sought on PATH, or an absolute path", parse.text, "helm",
     ),
     Setting(
         "AVP_KUBECTL", "render", "kubectl", _OP,
