@@ -18,7 +18,7 @@ PREFIX = "avp.kubernetes.io/"
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 """What Go's strconv.ParseBool takes for true; all else, unparsable text included, is false."""
 
-_WORDS = frozenset("y yes true on n no false off null".split())
+_WORDS = frozenset({"y", "yes", "true", "on", "n", "no", "false", "off", "null"})
 """The words that YAML 1.1 takes for something else than text, in lower case."""
 
 _DOUBTFUL = re.compile(

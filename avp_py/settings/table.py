@@ -103,7 +103,8 @@ TABLE: Final[tuple[Setting, ...]] = (
     ),
     Setting(
         "AVP_KUSTOMIZE", "render", "kustomize", _OP,
-        "the kustomize program: a name sought on PATH, or an absolute path", parse.text, "kustomize",
+        "the kustomize program: a name sought on PATH, or an absolute path",
+        parse.text, "kustomize",
     ),
     Setting(
         "AVP_HELM", "render", "helm", _OP,
@@ -217,7 +218,8 @@ TABLE: Final[tuple[Setting, ...]] = (
     ),
     Setting(
         "VAULT_CLIENT_TIMEOUT", "vault", "timeout", _OP,
-        "the time that one request may take with all its tries, in seconds or as `1m30s`", parse.seconds, "20",
+        "the time that one request may take with all its tries, in seconds or as `1m30s`",
+        parse.seconds, "20",
     ),
     Setting(
         "VAULT_MAX_RETRIES", "vault", "max_retries", _OP,
