@@ -2,6 +2,7 @@
 
     AvpError
     ├── UsageError          the command line is wrong
+    ├── OutputError         standard output cannot be written
     ├── SettingsError       a setting is missing, malformed, or not the tenant's to set
     ├── RenderError         the folder cannot be turned into manifests
     │   ├── ToolMissingError    kustomize or helm is not there
@@ -63,6 +64,10 @@ class AvpError(Exception):
 
 class UsageError(AvpError):
     """The command line is wrong."""
+
+
+class OutputError(AvpError):
+    """Standard output cannot be written."""
 
 
 class SettingsError(AvpError):

@@ -83,15 +83,25 @@ class MappingNode(NamedTuple):
         for entry in self.entries:
             if entry.key.value == key:
                 return resolve(entry.value)
+        for source in self._merged():
+            found = source.get(key)
+            if found is not None:
+                return found
+        return None
+
+    def keys(self) -> set[str]:
+        """All keys, those that merge keys bring in included."""
+        found = {entry.key.value for entry in self.entries}
+        return found.union(*(source.keys() for source in self._merged()))
+
+    def _merged(self) -> "Iterator[MappingNode]":
         for entry in self.entries:
             if entry.key.value == "<<" and entry.key.style is None:
                 merged = resolve(entry.value)
                 for source in merged.items if isinstance(merged, SequenceNode) else (merged,):
                     source = resolve(source)
-                    found = source.get(key) if isinstance(source, MappingNode) else None
-                    if found is not None:
-                        return found
-        return None
+                    if isinstance(source, MappingNode):
+                        yield source
 
 
 class SequenceNode(NamedTuple):

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import BinaryIO, TextIO
 
+from avp_py.errors import OutputError
+
 
 @dataclass(frozen=True)
 class Console:
@@ -21,6 +23,24 @@ class Console:
     stdin: BinaryIO
     stdout: BinaryIO
     stderr: TextIO
+
+    def write(self, text: str) -> None:
+        """Writes to standard output, at once.
+
+        Raises:
+            OutputError: it cannot be written.
+            BrokenPipeError: who reads it has gone.
+        """
+        try:
+            self.stdout.write(text.encode())
+            self.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputError(
+                f"standard output cannot be written: {error.strerror}",
+                hint="look where it goes; it may hold a part",
+            ) from None
 
 
 class Door(Enum):

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 
 from avp_py.cli.console import Console, Door
@@ -13,10 +14,15 @@ from avp_py.settings import Settings, load, read_config
 STANDARD_INPUT = "-"
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", door: Door) -> None:
+def add_parser(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    common: argparse.ArgumentParser,
+    door: Door,
+) -> None:
     """Adds the command."""
     parser = commands.add_parser(
         "generate",
+        parents=[common],
         help="render a folder and put secrets into it",
         description="Renders a folder with kustomize or helm, or reads plain manifests, and "
         "prints them with the values of a backend in their placeholders' places. "
@@ -29,31 +35,6 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", 
         choices=MODES,
         default="auto" if door is Door.AVP_PY else "plain",
         help="how to render the folder (default: %(default)s; auto goes by the files in it)",
-    )
-    parser.add_argument(
-        "-c",
-        "--config-path",
-        metavar="FILE",
-        type=Path,
-        help="a file with settings (.yaml, .json, .env)",
-    )
-    parser.add_argument(
-        "-s",
-        "--secret-name",
-        metavar="[NAMESPACE:]NAME",
-        help="the Kubernetes Secret with settings (namespace: argocd); not read with -c",
-    )
-    parser.add_argument(
-        "-v",
-        "--verbose",
-        "--verbose-sensitive-output",
-        action="store_true",
-        help="tell what is done, all places of a failure, and its origin; never a value",
-    )
-    parser.add_argument(
-        "--disable-token-cache",
-        action="store_true",
-        help="accepted for argocd-vault-plugin's sake: no token is kept between runs",
     )
     parser.set_defaults(run=run, door=door)
 
@@ -71,9 +52,11 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
             raise UsageError(
                 f"{source} cannot be used: {error.strerror}", hint="name a folder with manifests"
             ) from None
-    config = read_config(arguments.config_path) if arguments.config_path else {}
+    config: Mapping[str, str] = {}
+    if arguments.config_path:
+        config = read_config(arguments.config_path, console.environ)
     settings = load(console.environ, config)
-    secret_name = arguments.secret_name
+    secret_name = arguments.secret_name or None
     if arguments.door is Door.ARGOCD_VAULT_PLUGIN:
         settings = _as_avp(settings)
     else:
@@ -81,7 +64,7 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
 
     def complete(known: Settings) -> Settings:
         # A settings file overrides the Secret as a whole; the file backend needs no credentials.
-        if secret_name is None or config or known.backend.type == "file":
+        if secret_name is None or arguments.config_path or known.backend.type == "file":
             return known
         from avp_py.kubernetes import read_settings_secret
 
@@ -89,8 +72,7 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
 
     request = Request(source, arguments.render, settings, console.environ, complete)
     output = generate(request)
-    console.stdout.write(output.encode())
-    console.stdout.flush()
+    console.write(output)
 
 
 def _as_avp(settings: Settings) -> Settings:

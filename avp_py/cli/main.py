@@ -6,12 +6,14 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final, NoReturn
 
 from avp_py.cli import generate, version
 from avp_py.cli.console import Console, Door
 from avp_py.cli.report import describe, frames
 from avp_py.errors import AvpError, UsageError
+from avp_py.settings.parse import boolean
 
 EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
@@ -25,9 +27,14 @@ settings: environment variables, listed in docs/settings.md
 
 
 def build_parser(door: Door = Door.AVP_PY) -> argparse.ArgumentParser:
-    """The parser of the command line, one sub-command a file."""
+    """The parser of the command line, one sub-command a file.
+
+    Options may stand before the command too, as argocd-vault-plugin takes them.
+    """
+    common = _common_options()
     parser = argparse.ArgumentParser(
         prog=door.value,
+        parents=[common],
         description="Puts the secrets of a backend into the manifests that Argo CD applies.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -35,8 +42,63 @@ def build_parser(door: Door = Door.AVP_PY) -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in (generate, version):
-        command.add_parser(commands, door)
+        command.add_parser(commands, common, door)
     return parser
+
+
+def _common_options() -> argparse.ArgumentParser:
+    # What is not given stays unset, so that a command does not undo what stands before it.
+    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    common.add_argument(
+        "-c",
+        "--config-path",
+        metavar="FILE",
+        type=Path,
+        help="a file with settings (.yaml, .json, .env)",
+    )
+    common.add_argument(
+        "-s",
+        "--secret-name",
+        metavar="[NAMESPACE:]NAME",
+        help="the Kubernetes Secret with settings (namespace: argocd); not read with -c",
+    )
+    common.add_argument(
+        "-v",
+        "--verbose",
+        "--verbose-sensitive-output",
+        action="store_true",
+        help="tell what is done, all places of a failure, and its origin; never a value",
+    )
+    common.add_argument(
+        "--disable-token-cache",
+        action="store_true",
+        help="accepted for argocd-vault-plugin's sake: no token is kept between runs",
+    )
+    return common
+
+
+def _parse(argv: Sequence[str], door: Door) -> argparse.Namespace:
+    """The command line; a boolean option may have a value, as Go's have: `--verbose=false`."""
+    words = []
+    for word in argv:
+        name, equals, value = word.partition("=")
+        if equals and name in _BOOLEANS:
+            try:
+                words += [name] if boolean(value) else []
+                continue
+            except ValueError:
+                pass
+        words.append(word)
+    parser = build_parser(door)
+    if not words and door is Door.ARGOCD_VAULT_PLUGIN:
+        words = ["--help"]
+    unset = argparse.Namespace(
+        config_path=None, secret_name=None, verbose=False, disable_token_cache=False
+    )
+    return parser.parse_args(words, unset)
+
+
+_BOOLEANS = ("--verbose", "--verbose-sensitive-output", "--disable-token-cache")
 
 
 def main(argv: Sequence[str], console: Console, door: Door = Door.AVP_PY) -> int:
@@ -50,7 +112,7 @@ def main(argv: Sequence[str], console: Console, door: Door = Door.AVP_PY) -> int
     Returns:
         The exit code.
     """
-    arguments = build_parser(door).parse_args(argv)
+    arguments = _parse(argv, door)
     _tell_notes(console, verbose=arguments.verbose)
     run: Callable[[argparse.Namespace, Console], None] = arguments.run
     try:
@@ -93,6 +155,10 @@ def entrypoint_as_avp() -> NoReturn:
 def _exit(door: Door) -> NoReturn:
     # A run is short, and its many nodes hold no cycles: to look for some takes a third of the time.
     gc.disable()
+    # Python has None for a standard stream that is closed.
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - for good
     console = Console(dict(os.environ), sys.stdin.buffer, sys.stdout.buffer, sys.stderr)
     try:
         code = main(sys.argv[1:], console, door)

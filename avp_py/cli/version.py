@@ -10,16 +10,19 @@ from avp_py.settings import load
 
 
 def add_parser(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", _door: Door
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    common: argparse.ArgumentParser,
+    _door: Door,
 ) -> None:
     """Adds the command."""
     parser = commands.add_parser(
         "version",
+        parents=[common],
         help="print the versions of avp-py, kustomize and helm",
         description="Prints the versions of avp-py and of the programs that it would use.",
         allow_abbrev=False,
     )
-    parser.set_defaults(run=run, verbose=False)
+    parser.set_defaults(run=run)
 
 
 def run(_arguments: argparse.Namespace, console: Console) -> None:
@@ -31,5 +34,4 @@ def run(_arguments: argparse.Namespace, console: Console) -> None:
         ("kustomize", version_of("kustomize", settings.kustomize, console.environ)),
         ("helm", version_of("helm", settings.helm, console.environ)),
     )
-    console.stdout.write("".join(f"{name:10}{text}\n" for name, text in lines).encode())
-    console.stdout.flush()
+    console.write("".join(f"{name:10}{text}\n" for name, text in lines))

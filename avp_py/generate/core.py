@@ -10,7 +10,7 @@ from pathlib import Path
 
 from avp_py import backends, manifests
 from avp_py.backends import Backend, Location, Secret
-from avp_py.errors import BackendError, Failure, GenerateError
+from avp_py.errors import AvpError, BackendError, Failure, GenerateError
 from avp_py.generate.fill import Filler
 from avp_py.generate.plan import Plan
 from avp_py.manifests import Stream
@@ -64,8 +64,11 @@ def generate(
     if not failures and not any(stream.manifests for stream in streams):
         raise GenerateError([_nothing(request)])
 
-    plan = _plan(request, streams)
-    filler = Filler(plan, _fetch(plan, open_backend))
+    try:
+        plan = _plan(request, streams)
+        filler = Filler(plan, _fetch(plan, open_backend))
+    except AvpError as error:
+        raise GenerateError([*failures, *error.failures]) from error
     texts = [filler.fill(stream) for stream in streams]
     failures.extend(filler.failures)
     if failures:

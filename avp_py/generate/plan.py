@@ -6,7 +6,7 @@ from avp_py import manifests
 from avp_py.backends import Location
 from avp_py.errors import AvpError, PlaceholderError
 from avp_py.manifests import Annotations, Manifest, Placeholder
-from avp_py.policy import default_path, normalise
+from avp_py.policy import default_path, normalise, validate
 from avp_py.settings import Settings
 
 
@@ -63,4 +63,5 @@ class Plan:
             )
         if not path:
             path = default_path(self.settings.policy.path_template, self.settings.identity)
-        return Location(normalise(path), version if kv_version != "1" else "", kv_version)
+        path = validate(normalise(path), self.settings.policy.path_validation)
+        return Location(path, version if kv_version != "1" else "", kv_version)

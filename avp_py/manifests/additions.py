@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from avp_py.errors import DocumentError
 from avp_py.manifests.manifest import Manifest
 from avp_py.manifests.scalars import flow, quoted
-from avp_py.nodes import AliasNode, Entry, MappingNode, Node, ScalarNode, resolve
+from avp_py.nodes import AliasNode, Entry, MappingNode, ScalarNode, resolve
 
 TARGETS: Mapping[str, str] = {"Secret": "stringData", "ConfigMap": "data"}
 """The field that takes new keys, by kind."""
@@ -38,7 +38,7 @@ def addition(manifest: Manifest, values: Mapping[str, str]) -> Addition:
     for name in _TAKEN:
         node = manifest.root.get(name)
         if isinstance(node, MappingNode):
-            taken.update(entry.key.value for entry in node.entries)
+            taken |= node.keys()
     wanted = {key: values[key] for key in sorted(values) if key not in taken}
     return Addition(TARGETS[manifest.kind], wanted)
 
@@ -63,19 +63,20 @@ def edits(
     entry = next((each for each in root.entries if each.key.value == new.field), None)
     if entry is None:
         if root.flow:
-            return [
-                _into_flow(root, f"{quoted(new.field)}: {flow(new.values)}", bool(root.entries))
-            ]
-        lines = f"{new.field}:\n" + _lines(new.values, "  ")
-        return [_below(text, root, lines)]
+            return [_into(root, f"{quoted(new.field)}: {flow(new.values)}")]
+        lines = f"{new.field}:\n{_lines(new.values, '  ')}"
+        newline = text.find("\n", root.end - 1)
+        if newline < 0:
+            return [_above(text, root, lines)]
+        return [(newline + 1, newline + 1, lines)]
     target = entry.value
     if isinstance(target, MappingNode):
-        kept = [each for each in target.entries if each not in gone]
+        if all(each in gone for each in target.entries):
+            start = target.start if target.flow else target.entries[0].key.start
+            return [(start, target.end, flow(new.values))]
         if target.flow:
-            return [_into_flow(target, flow(new.values)[1:-1], bool(kept))]
-        if kept:
-            return [_below(text, target, _lines(new.values, _indent(text, target)))]
-        return [(target.entries[0].key.start, target.end, flow(new.values))]
+            return [_into(target, flow(new.values)[1:-1])]
+        return [_above(text, target, _lines(new.values, _indent(text, target)))]
     if isinstance(target, ScalarNode) and target.is_null:
         return [(target.start, target.end, f" {flow(new.values)}")]
     what = "an alias" if isinstance(target, AliasNode) else "no mapping"
@@ -113,18 +114,13 @@ def _indent(text: str, mapping: MappingNode) -> str:
     return " " * (start - text.rfind("\n", 0, start) - 1)
 
 
-def _into_flow(mapping: MappingNode, pairs: str, follows: bool) -> tuple[int, int, str]:
-    """Before the closing brace."""
-    at = mapping.end - 1
-    return at, at, f", {pairs}" if follows else pairs
+def _into(mapping: MappingNode, pairs: str) -> tuple[int, int, str]:
+    """Behind the opening brace: the last entry may have a comma behind it, or not."""
+    at = mapping.start + 1
+    return at, at, f"{pairs}, "
 
 
-def _below(text: str, node: Node, lines: str) -> tuple[int, int, str]:
-    """On the lines behind a block mapping."""
-    end = node.end
-    if text[end - 1 : end] != "\n":
-        newline = text.find("\n", end)
-        if newline < 0:
-            return len(text), len(text), f"\n{lines}"
-        end = newline + 1
-    return end, end, lines
+def _above(text: str, mapping: MappingNode, lines: str) -> tuple[int, int, str]:
+    """Above the first line of a block mapping: its last line may lack a line break."""
+    at = text.rfind("\n", 0, mapping.entries[0].key.start) + 1
+    return at, at, lines

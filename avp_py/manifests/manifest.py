@@ -118,8 +118,8 @@ def read_manifest(document: Document, text: str, where: str) -> Manifest | None:
             hint="a manifest begins with apiVersion, kind and metadata",
         )
     _refuse_unreadable(text[document.start : document.end], where)
-    kind = root.get("kind")
-    kind = _string(kind) if isinstance(kind, ScalarNode) and _is_string(kind) else ""
+    said = root.get("kind")
+    kind = said.value if isinstance(said, ScalarNode) and _is_string(said) else ""
     if not kind:
         raise DocumentError(
             f"{where}, {position(text, root.start)}: the document has no kind",
@@ -267,7 +267,7 @@ class _Finder:
                 yield from self._scalar(value, field, mapping)
 
     def _scalar(self, scalar: ScalarNode, field: str, parent: MappingNode | None) -> Iterator[Slot]:
-        decoded = _decode(scalar.value) if self._secret else None
+        decoded = decode_base64(scalar.value) if self._secret else None
         encoded = decoded is not None and has_generic_match(decoded)
         text = decoded if encoded and decoded is not None else scalar.value
         template = read_template(text, generic=self._generic)
@@ -281,7 +281,7 @@ def _field(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
-def _decode(text: str) -> str | None:
+def decode_base64(text: str) -> str | None:
     """The text inside base64 as Go's base64.StdEncoding reads it, or None where it is none.
 
     That encoding skips line breaks, wants the padding, and takes no other character. Bytes that

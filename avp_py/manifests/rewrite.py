@@ -159,9 +159,9 @@ def _removals(text: str, root: MappingNode, removed: set[int]) -> list[_Edit]:
         if isinstance(node, SequenceNode):
             for item in node.items:
                 visit(item)
-        elif isinstance(node, MappingNode):
+        elif isinstance(node, MappingNode) and node.entries:
             gone = [id(resolve(entry.value)) in removed for entry in node.entries]
-            if all(gone) and gone:
+            if all(gone):
                 start = node.start if node.flow else node.entries[0].key.start
                 cuts.append((start, node.end, "{}"))
                 return

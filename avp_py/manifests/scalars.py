@@ -14,6 +14,10 @@ _UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 _NOT_IN_BLOCK = re.compile("[\x00-\x08\x0b-\x1f]|" + _UNSAFE.pattern)
 
 
+MAX_KEY = 1000
+"""How long a key may be: a reader of YAML looks 1024 characters ahead for its colon."""
+
+
 def quoted(text: str) -> str:
     """The text as a double-quoted scalar that is at once JSON, YAML 1.1 and YAML 1.2.
 
@@ -43,6 +47,10 @@ def flow(value: Value) -> str:
         case bool():
             return "true" if value else "false"
         case Mapping():
+            if any(len(key) > MAX_KEY for key in value):
+                raise PlaceholderError(
+                    "a key of the value is too long for YAML", hint="store it as JSON text"
+                )
             return "{" + ", ".join(f"{quoted(k)}: {flow(v)}" for k, v in value.items()) + "}"
         case Sequence():
             return "[" + ", ".join(flow(item) for item in value) + "]"
@@ -65,8 +73,10 @@ def respell(scalar: ScalarNode, source: str, value: Value) -> str:
     block = _literal(old, scalar.value, value) if isinstance(value, str) else None
     if block is not None and scalar.style == "|":
         return block
-    # A block scalar ends with its line breaks; what follows must still begin on its own line.
-    return flow(value) + old[len(old.rstrip()) :]
+    # A comment stands behind a block scalar's header. The scalar ends with its line breaks; what
+    # follows must still begin on its own line.
+    comment = old.partition("\n")[0].rstrip("\r").partition("#")[2]
+    return flow(value) + (f" #{comment}" if comment else "") + old[len(old.rstrip()) :]
 
 
 def _literal(old: str, old_value: str, value: str) -> str | None:
@@ -84,7 +94,10 @@ def _literal(old: str, old_value: str, value: str) -> str | None:
         return None
     indicator = header.partition("#")[0]
     text = value
-    if "+" not in indicator:
+    if "+" in indicator:
+        if not value.endswith("\n"):
+            return None
+    else:
         # Clipped and stripped blocks fix how many line breaks the value ends with.
         text = value.rstrip("\n")
         if value != (text if "-" in indicator else f"{text}\n"):

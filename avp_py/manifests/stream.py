@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from avp_py.errors import AvpError, DocumentError, Failure
+from avp_py.manifests.aliases import write_out
 from avp_py.manifests.manifest import Manifest, read_manifest
 from avp_py.nodes import Document, parse
 
@@ -43,6 +44,10 @@ def read_stream(data: bytes, source: str) -> tuple[Stream, Sequence[Failure]]:
     try:
         text = _prepare(data, source)
         documents = parse(text, source)
+        without_aliases = write_out(text, documents, source)
+        if without_aliases != text:
+            text = without_aliases
+            documents = parse(text, source)
     except DocumentError as error:
         return Stream("", (), ()), error.failures
     manifests: list[Manifest] = []

@@ -1,6 +1,10 @@
 """The one form of a path: what is checked is what is requested."""
 
+import re
+
 from avp_py.errors import PathError
+
+_UNFIT = re.compile("[\x00-\x1f\x7f\\\\\ud800-\udfff]")
 
 
 def normalise(path: str) -> str:
@@ -11,12 +15,12 @@ def normalise(path: str) -> str:
     Percent signs are not decoded: the path names what it says.
 
     Raises:
-        PathError: the path is empty, climbs above its beginning, or holds a control character
-            or a backslash.
+        PathError: the path is empty, climbs above its beginning, or holds a control character,
+            a backslash, or what is no character.
     """
-    if any(ord(char) < 0x20 or ord(char) == 0x7F or char == "\\" for char in path):
+    if _UNFIT.search(path):
         raise PathError(
-            "the path holds a control character or a backslash",
+            "the path holds a control character, a backslash, or bytes that are not UTF-8",
             hint="separate the parts of a path with /, on one line",
         )
     segments: list[str] = []
@@ -32,3 +36,24 @@ def normalise(path: str) -> str:
     if not segments:
         raise PathError("the path is empty", hint="write it from the mount on, as kv/data/team/app")
     return "/".join(segments)
+
+
+def validate(path: str, pattern: re.Pattern[str] | None) -> str:
+    """The path, if the operator's AVP_PATH_VALIDATION allows it.
+
+    argocd-vault-plugin looks for the pattern anywhere in the path as it is written, so that
+    `^team-a/` lets `team-a/../team-b/x` through (pkg/kube/template.go, v1.18.1).
+
+    Args:
+        path: the path, normalised.
+        pattern: what it must match from its beginning; None allows every path.
+
+    Raises:
+        PathError: it does not match.
+    """
+    if pattern is not None and not pattern.match(path):
+        raise PathError(
+            f"AVP_PATH_VALIDATION does not allow the path {path[:200]}",
+            hint="ask the operator which paths may be read",
+        )
+    return path

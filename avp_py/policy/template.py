@@ -43,3 +43,9 @@ def default_path(template: str, identity: Identity) -> str:
             f"AVP_PATH_TEMPLATE is not a template: {error.message}",
             hint="the default is kv/data/{{ namespace }}/{{ app }}",
         ) from None
+    except Exception as error:
+        # A template can raise whatever Python can.
+        raise SettingsError(
+            f"AVP_PATH_TEMPLATE fails with a {type(error).__name__}",
+            hint="the default is kv/data/{{ namespace }}/{{ app }}",
+        ) from None

@@ -1,6 +1,6 @@
 """Every setting: its name, default, unit, and who may set it.
 
-No I/O: the environment is handed in by the door that was called.
+No I/O but the settings file: the environment is handed in by the door that was called.
 """
 
 from avp_py.settings.files import read_config

@@ -5,21 +5,22 @@ become 83, and a number is no crash.
 """
 
 from collections.abc import Mapping
-from io import StringIO
 from pathlib import Path
 
 from avp_py.errors import SettingsError
 from avp_py.nodes import MappingNode, ScalarNode, parse, position, resolve
+from avp_py.settings.envfile import EnvFileError, parse_env
 
 _YAML = (".yaml", ".yml", ".json")
 _ENV = (".env", ".dotenv")
 
 
-def read_config(path: Path) -> Mapping[str, str]:
+def read_config(path: Path, environ: Mapping[str, str]) -> Mapping[str, str]:
     """Reads the file.
 
     Args:
         path: the file; its ending says its format: .yaml, .yml, .json, .env or .dotenv.
+        environ: the environment, from which an env file may take values.
 
     Returns:
         Values by the name of their setting.
@@ -42,7 +43,7 @@ def read_config(path: Path) -> Mapping[str, str]:
         ) from None
     except UnicodeDecodeError:
         raise SettingsError(f"the settings file {path} is not UTF-8", hint="save it so") from None
-    return _read_yaml(text, path) if kind in _YAML else _read_env(text, path)
+    return _read_yaml(text, path) if kind in _YAML else _read_env(text, path, environ)
 
 
 def _read_yaml(text: str, path: Path) -> Mapping[str, str]:
@@ -69,17 +70,12 @@ def _misplaced(text: str, index: int, path: Path) -> SettingsError:
     )
 
 
-def _read_env(text: str, path: Path) -> Mapping[str, str]:
-    # Few settings files are env files, and the library takes a while to load.
-    from dotenv.parser import parse_stream
-
-    values: dict[str, str] = {}
-    for binding in parse_stream(StringIO(text)):
-        if binding.error or (binding.key is not None and binding.value is None):
-            raise SettingsError(
-                f"{path}, line {binding.original.line}: not NAME=value",
-                hint="write one setting a line, as AVP_TYPE=vault",
-            )
-        if binding.key is not None and binding.value is not None:
-            values[binding.key.upper()] = binding.value
-    return values
+def _read_env(text: str, path: Path, environ: Mapping[str, str]) -> Mapping[str, str]:
+    try:
+        values = parse_env(text, environ)
+    except EnvFileError as error:
+        raise SettingsError(
+            f"{path}, line {error.line}: not NAME=value",
+            hint="write one setting a line, as AVP_TYPE=vault",
+        ) from None
+    return {name.upper(): value for name, value in values.items()}

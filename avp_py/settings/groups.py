@@ -1,5 +1,6 @@
 """The settings by who uses them; units and meanings stand in the table."""
 
+import re
 from dataclasses import dataclass
 
 from avp_py.settings.parse import Sensitive
@@ -46,7 +47,8 @@ class BackendSettings:
 class VaultSettings:
     """How Vault is reached, and who we are to it."""
 
-    address: str
+    server_address: str
+    agent_address: str | None
     namespace: str | None
     ca_cert: str | None
     ca_path: str | None
@@ -72,12 +74,18 @@ class VaultSettings:
     jwt_path: str | None
     cert_role: str | None
 
+    @property
+    def address(self) -> str:
+        """Where requests go: to the agent where there is one, as in Vault's own client."""
+        return self.agent_address or self.server_address
+
 
 @dataclass(frozen=True)
 class PolicySettings:
     """Which paths are meant."""
 
     path_template: str
+    path_validation: re.Pattern[str] | None
 
 
 @dataclass(frozen=True)

@@ -31,10 +31,11 @@ class Sensitive:
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
+_DAY = 86400
 _TAG = r"\w[\w.-]{0,127}"
 _DIGEST = r"sha256:[0-9a-f]{64}"
 _IMAGE_TAG = re.compile(f"{_DIGEST}|{_TAG}(?:@{_DIGEST})?", re.ASCII)
-_IMAGE_NAME = re.compile(r"[A-Za-z0-9][\w./:-]*(?:=[A-Za-z0-9][\w./:-]*)?", re.ASCII)
+_IMAGE_NAME = re.compile(r"[A-Za-z0-9*][\w./:*-]*(?:=[A-Za-z0-9*][\w./:*-]*)?", re.ASCII)
 _ANNOTATION_KEY = re.compile(
     r"(?:[a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[A-Za-z0-9]([\w.-]*[A-Za-z0-9])?"
 )
@@ -78,23 +79,26 @@ def words(raw: str) -> tuple[str, ...]:
 
 
 def positive(raw: str) -> int:
-    """A whole number of at least 1."""
-    if not raw.strip().isascii() or not raw.strip().isdigit() or int(raw) < 1:
-        raise ValueError("a whole number of at least 1")
-    return int(raw)
+    """A whole number from 1 to 1000."""
+    return _whole(raw, 1, 1000)
 
 
 def count(raw: str) -> int:
-    """A whole number of at least 0."""
-    if not raw.strip().isascii() or not raw.strip().isdigit():
-        raise ValueError("a whole number of at least 0")
-    return int(raw)
+    """A whole number from 0 to 1000."""
+    return _whole(raw, 0, 1000)
+
+
+def _whole(raw: str, least: int, most: int) -> int:
+    stripped = raw.strip()
+    if not re.fullmatch("[0-9]{1,4}", stripped) or not least <= int(stripped) <= most:
+        raise ValueError(f"a whole number from {least} to {most}")
+    return int(stripped)
 
 
 def seconds(raw: str) -> float:
     """A length of time in seconds: a number, or Go's form as `1m30s`."""
     stripped = raw.strip()
-    form = "a time above 0, in seconds or as 1m30s"
+    form = "a time above 0 and up to a day, in seconds or as 1m30s"
     if re.fullmatch(r"\d+(\.\d+)?", stripped, re.ASCII):
         value = float(stripped)
     else:
@@ -103,7 +107,7 @@ def seconds(raw: str) -> float:
             raise ValueError(form)
         hours, minutes, secs, millis = (float(part or 0) for part in match.groups())
         value = hours * 3600 + minutes * 60 + secs + millis / 1000
-    if value <= 0:
+    if not 0 < value <= _DAY:
         raise ValueError(form)
     return value
 
@@ -152,6 +156,14 @@ def annotation_key(raw: str) -> str:
     if not _ANNOTATION_KEY.fullmatch(raw.strip()):
         raise ValueError("the key of an annotation, as github.com/url")
     return raw.strip()
+
+
+def pattern(raw: str) -> re.Pattern[str]:
+    """A regular expression."""
+    try:
+        return re.compile(raw)
+    except re.error as error:
+        raise ValueError(f"a regular expression: {error.msg}") from None
 
 
 def one_line(raw: str) -> str:

@@ -148,6 +148,11 @@ TABLE: Final[tuple[Setting, ...]] = (
         parse.verbatim, "kv/data/{{ namespace }}/{{ app }}",
     ),
     Setting(
+        "AVP_PATH_VALIDATION", "policy", "path_validation", _OP,
+        "a regular expression that every path must match from its beginning, once it is normalised",
+        parse.pattern,
+    ),
+    Setting(
         "AVP_AUTH_TYPE", "vault", "auth_type", _OP,
         "how to log in: `token`, `approle`, `userpass`, `github`, `jwt`, `k8s` or `cert`; without "
         "it, by the credentials that are there",
@@ -184,10 +189,14 @@ TABLE: Final[tuple[Setting, ...]] = (
         "AVP_CERT_ROLE", "vault", "cert_role", _OP,
         "cert: the role in Vault, where the certificate alone does not say", parse.text,
     ),
-    Setting("VAULT_TOKEN", "vault", "token", _OP, "token: the token", parse.token),
+    Setting("VAULT_TOKEN", "vault", "token", _OP, "token: Vault's token", parse.token),
     Setting(
-        "VAULT_ADDR", "vault", "address", _OP,
+        "VAULT_ADDR", "vault", "server_address", _OP,
         "Vault's address", parse.address, "https://127.0.0.1:8200",
+    ),
+    Setting(
+        "VAULT_AGENT_ADDR", "vault", "agent_address", _OP,
+        "the address of a Vault agent, which wins over VAULT_ADDR", parse.address,
     ),
     Setting(
         "VAULT_NAMESPACE", "vault", "namespace", _OP, "Vault's namespace (Enterprise)", parse.text

@@ -504,7 +504,7 @@ def test_a_missing_mount_is_named(fails: Fails, env: Mapping[str, str]) -> None:
     assert "next: check the mount" in said
 
 
-@pytest.mark.parametrize("version", ["one", "-1", "1.0", "٣", "1 ", "0x1", "9" * 30])
+@pytest.mark.parametrize("version", ["one", "1.0", "٣", "1 ", "0x1", "9" * 30])
 def test_a_version_that_is_no_number_is_told_so(
     fails: Fails, vault: Vault, env: Mapping[str, str], kv2: str, version: str
 ) -> None:

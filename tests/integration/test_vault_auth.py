@@ -293,6 +293,26 @@ def test_a_token_that_expired_in_between_is_replaced_once(
     assert logins(proxy) == 2
 
 
+def test_a_token_that_expired_before_a_question_for_a_mount_is_replaced_too(
+    run: Run, vault: Vault, proxy: StandIn, kv1: str, kv2: str
+) -> None:
+    vault.write(f"{kv2}/data/app", {"password": "hunter22"})
+    vault.write(f"{kv1}/app", {"password": "hunter22"})
+    env = approle(vault, proxy, f"{kv2}/data/app", f"{kv1}/app")
+    onward = forward(vault.address)
+
+    def answer(exchange: Exchange) -> None:
+        onward(exchange)
+        if exchange.asked.path == f"/v1/{kv2}/data/app" and logins(proxy) == 1:
+            vault.client.adapter.post("/v1/sys/leases/revoke-prefix/auth/approle/login")
+
+    proxy.answer = answer
+    documents = manifest({"a": f"<path:{kv1}/app#password>", "b": f"<path:{kv2}/app#password>"})
+    result = run("generate", "-", env={**env, "AVP_CONCURRENCY": "1"}, stdin=documents)
+    assert result.code == 0, result.err
+    assert result.out.count("hunter22") == 2
+
+
 def test_a_path_that_stays_forbidden_costs_one_new_login_and_is_an_error(
     fails: Fails, vault: Vault, proxy: StandIn, kv2: str
 ) -> None:

@@ -95,3 +95,33 @@ def test_a_token_that_may_not_ask_gets_version_2_and_the_advice(
     said = fails(manifest({"a": "<password>"}, f"{kv2}/app"), env)
     assert f"Vault refuses to show {kv2}/app" in said
     assert proxy.paths == [f"{MOUNTS}{kv2}/app", f"/v1/{kv2}/app"]
+
+
+def test_a_data_in_a_name_is_told_from_that_of_version_2(
+    run: Run, vault: Vault, proxy: StandIn, env: Mapping[str, str], kv1: str, kv2: str
+) -> None:
+    vault.write(f"{kv2}/data/x/data/y", {"password": "two"})
+    vault.write(f"{kv1}/x/data/y", {"password": "one"})
+    document = manifest(
+        {"a": f"<path:{kv2}/x/data/y#password>", "b": f"<path:{kv1}/x/data/y#password>"}
+    )
+    assert fields(run("generate", "-", env=env, stdin=document)) == {"a": "two", "b": "one"}
+    assert len(questions(proxy)) == 2
+
+
+def test_one_secret_named_in_three_ways_is_read_once(
+    run: Run, vault: Vault, proxy: StandIn, env: Mapping[str, str], kv2: str
+) -> None:
+    vault.write(f"{kv2}/data/app", {"password": "hunter22"})
+    documents = manifest({"a": "<password>"}, f"{kv2}/data/app", kv_version="2")
+    documents += manifest({"a": f"<path:{kv2}/data/app#password>"})
+    documents += manifest({"a": f"<path:{kv2}/app#password>"})
+    result = run("generate", "-", env=env, stdin=documents)
+    assert result.code == 0, result.err
+    assert result.out.count("hunter22") == 3
+    assert proxy.paths.count(f"/v1/{kv2}/data/app") == 1
+
+
+def test_what_is_no_kv_engine_shows_nothing(fails: Fails, env: Mapping[str, str]) -> None:
+    said = fails(manifest({"a": "<path:auth/token/lookup-self#id>"}), env)
+    assert "does not look like a secret of the KV engine version 2" in said

@@ -37,7 +37,7 @@ def test_files_are_read_in_the_order_of_their_names_sub_folders_among_them(
     result = run("generate", tmp_path, env=NO_PROGRAMS)
 
     assert (result.code, result.err) == (0, "")
-    assert result.out.startswith('{"kind": "Secret"')
+    assert result.out.startswith('---\n{"kind": "Secret"')
     # As Go's filepath.Walk: names are compared folder by folder, not as whole paths.
     assert names(result.out) == ["m0", "m1", "m2", "m3", "m4", "m5", "m6"]
     assert snapshot(tmp_path) == before

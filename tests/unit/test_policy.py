@@ -1,11 +1,13 @@
 """Paths: one form, and the template for an empty annotation."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from avp_py.errors import PathError, SettingsError
-from avp_py.policy import default_path, normalise
+from avp_py.policy import default_path, normalise, validate
 from avp_py.settings import Identity
 
 
@@ -25,7 +27,7 @@ def test_the_one_form_of_a_path(path: str, form: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["", "/", "a/..", "..", "a/../../b", "a\\b", "a\0", "a\nb", "\x7f"]
+    "path", ["", "/", "a/..", "..", "a/../../b", "a\\b", "a\0", "a\nb", "\x7f", "a\udcff"]
 )
 def test_a_path_that_may_not_be_asked_for(path: str) -> None:
     with pytest.raises(PathError):
@@ -60,7 +62,21 @@ def test_a_name_without_value_is_an_error() -> None:
         default_path("kv/{{ app }}", Identity(app=None, namespace="x", project=None))
 
 
-@pytest.mark.parametrize("template", ["{{ app", "{% for %}", "{{ ''.__class__.__mro__ }}"])
+@pytest.mark.parametrize(
+    "template",
+    ["{{ app", "{% for %}", "{{ ''.__class__.__mro__ }}", "{{ app + 1 }}", "{{ 1 / 0 }}"],
+)
 def test_a_template_is_sandboxed_and_checked(template: str) -> None:
     with pytest.raises((SettingsError, PathError)):
         default_path(template, Identity(app="a", namespace="b", project="c"))
+
+
+def test_the_operators_pattern_holds_from_the_beginning_of_the_normalised_path() -> None:
+    pattern = re.compile("^team-a/")
+    assert validate("team-a/data/x", pattern) == "team-a/data/x"
+    assert validate("anything", None) == "anything"
+    for path in ("team-a/../team-b/x", "x/team-a/y", "team-b/x"):
+        with pytest.raises(PathError, match="AVP_PATH_VALIDATION does not allow"):
+            validate(normalise(path), pattern)
+    with pytest.raises(PathError):
+        validate("x/team-a/y", re.compile("team-a/"))

@@ -52,7 +52,8 @@ def test_the_defaults() -> None:
             "secret_name": None,
         },
         "vault": {
-            "address": "https://127.0.0.1:8200",
+            "server_address": "https://127.0.0.1:8200",
+            "agent_address": None,
             "namespace": None,
             "ca_cert": None,
             "ca_path": None,
@@ -78,7 +79,10 @@ def test_the_defaults() -> None:
             "jwt_path": None,
             "cert_role": None,
         },
-        "policy": {"path_template": "kv/data/{{ namespace }}/{{ app }}"},
+        "policy": {
+            "path_template": "kv/data/{{ namespace }}/{{ app }}",
+            "path_validation": None,
+        },
     }
 
 
@@ -100,6 +104,11 @@ def test_an_empty_variable_counts_as_unset() -> None:
     settings = load({"ARGOCD_ENV_IMAGE_TAG": "", "AVP_CONCURRENCY": "", "VAULT_ADDR": ""})
     assert settings.render.image_tag is None
     assert settings.backend.concurrency == 8
+
+
+def test_an_agent_wins_over_the_server() -> None:
+    environ = {"VAULT_ADDR": "http://server", "VAULT_AGENT_ADDR": "http://agent"}
+    assert load(environ).vault.address == "http://agent"
 
 
 OPERATORS = [setting.name for setting in TABLE if setting.owner is Owner.OPERATOR]
@@ -146,7 +155,32 @@ def test_a_settings_file_is_yaml_json_or_env(tmp_path: Path, name: str, text: st
     file = tmp_path / name
     file.write_text(text)
     config = {"AVP_TYPE": "file", "VAULT_ADDR": "http://x", "AVP_ROLE_ID": "0123"}
-    assert read_config(file) == config
+    assert read_config(file, {}) == config
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("A=pa#ss", "pa"),
+        ("A='pa#ss'", "pa#ss"),
+        ('A="pa\\$ss"', "pa$ss"),
+        ("A=pa\\$ss", "pa$ss"),
+        ("A: yes", "yes"),
+        ("A=$HOME/${X}", "/home/above"),
+        ("A='$HOME'", "$HOME"),
+        ('A="two\nlines"', "two\nlines"),
+        ('A="a\\nb"', "a\nb"),
+        ('A="a"b', '"a"b'),
+        ("A=", ""),
+        ("  export A = spaced  # c", "spaced"),
+    ],
+)
+def test_an_env_file_is_read_as_the_original_reads_it(
+    tmp_path: Path, line: str, value: str
+) -> None:
+    file = tmp_path / "c.env"
+    file.write_text(f"X=above\n{line}\nexport X\n")
+    assert read_config(file, {"HOME": "/home"}) == {"X": "above", "A": value}
 
 
 @pytest.mark.parametrize(
@@ -168,7 +202,7 @@ def test_a_settings_file_that_is_none(
     if text is not None:
         file.write_text(text)
     with pytest.raises(AvpError) as caught:
-        read_config(file)
+        read_config(file, {})
     assert message in caught.value.reason
     assert "canary" not in caught.value.reason
 
@@ -209,6 +243,7 @@ def test_the_identity_is_argo_cds_to_say() -> None:
         (parsers.address, "http://[::1]:8200", "http://[::1]:8200"),
         (parsers.image_name, "ghcr.io:443/team/web", "ghcr.io:443/team/web"),
         (parsers.image_name, "web=ghcr.io/team/web", "web=ghcr.io/team/web"),
+        (parsers.image_name, "*", "*"),
         (parsers.image_tag, "v1.2_3-x", "v1.2_3-x"),
         (parsers.image_tag, f"sha256:{'a' * 64}", f"sha256:{'a' * 64}"),
         (parsers.image_tag, f"1@sha256:{'a' * 64}", f"1@sha256:{'a' * 64}"),
@@ -231,6 +266,9 @@ def test_a_setting_is_read(parser: Any, raw: str, value: object) -> None:
         (parsers.boolean, "yes"),
         (parsers.positive, "0"),
         (parsers.positive, "²"),
+        (parsers.positive, "9" * 5000),
+        (parsers.seconds, "99999999999"),
+        (parsers.pattern, "(unclosed"),
         (parsers.count, "-1"),
         (parsers.address, "vault:8200"),
         (parsers.address, "http://user:password@vault"),

@@ -1,7 +1,9 @@
 """Reads of the KV engines, versions 1 and 2."""
 
 import re
+import threading
 from collections.abc import Mapping
+from concurrent.futures import Future
 from typing import Any
 
 from avp_py.backends.interface import Backend, Location, Secret
@@ -11,17 +13,19 @@ from avp_py.backends.vault.login import Login
 from avp_py.backends.vault.mounts import Mounts
 from avp_py.errors import BackendError, ForbiddenError, LoginError, NotFoundError
 
-_VERSION = re.compile(r"[0-9]{1,18}")
+_VERSION = re.compile(r"-?[0-9]{1,18}")
 """Vault's versions are whole numbers of 64 bits."""
 
 
 class VaultBackend(Backend):
-    """Vault, as one identity."""
+    """Vault, as one identity. What it answers is kept for the run, by path and version."""
 
     def __init__(self, connection: Connection, auth: AuthMethod) -> None:
         self._connection = connection
         self._login = Login(connection, auth)
         self._mounts = Mounts(connection)
+        self._lock = threading.Lock()
+        self._answers: dict[tuple[str, str], Future[Mapping[str, Any]]] = {}
 
     def read(self, location: Location) -> Secret:
         """Reads a secret, after the login if that is still to be done.
@@ -35,7 +39,6 @@ class VaultBackend(Backend):
                 hint="write the number of a version, or none for the newest",
             )
         login = self._login.ensure()
-        location = self._mounts.place(location)
         try:
             return self._read(location)
         except (ForbiddenError, LoginError):
@@ -49,9 +52,21 @@ class VaultBackend(Backend):
         self._connection.close()
 
     def _read(self, location: Location) -> Secret:
-        parameters = {"version": location.version} if location.version else {}
+        guess = self._mounts.guess(location)
         try:
-            answer = self._connection.read(location.path, parameters)
+            return self._at(guess)
+        except NotFoundError:
+            if location.path.split("/")[1:2] == ["data"]:
+                raise
+            # A `data` further on in the path may be a part of a name.
+            placed = self._mounts.place(location)
+            if placed == guess:
+                raise
+            return self._at(placed)
+
+    def _at(self, location: Location) -> Secret:
+        try:
+            answer = self._once(location.path, location.version)
         except ForbiddenError:
             raise ForbiddenError(
                 f"Vault refuses to show {location.path}",
@@ -59,6 +74,26 @@ class VaultBackend(Backend):
                 '{ capabilities = ["read"] }; or the token has expired',
             ) from None
         return _unwrap(answer, location)
+
+    def _once(self, path: str, version: str) -> Mapping[str, Any]:
+        """The answer of a read that is sent once for all who ask; a refusal is not kept."""
+        key = (path, version)
+        with self._lock:
+            answer = self._answers.get(key)
+            is_ours = answer is None
+            if answer is None:
+                answer = self._answers[key] = Future()
+        if is_ours:
+            try:
+                answer.set_result(
+                    self._connection.read(path, {"version": version} if version else {})
+                )
+            except BackendError as error:
+                with self._lock:
+                    if isinstance(error, ForbiddenError | LoginError):
+                        del self._answers[key]
+                answer.set_exception(error)
+        return answer.result()
 
 
 def _unwrap(answer: Mapping[str, Any], location: Location) -> Secret:

@@ -16,19 +16,27 @@ class Mounts:
         self._lock = threading.Lock()
         self._versions: dict[str, str] = {}
 
-    def place(self, location: Location) -> Location:
-        """The location with its version of the engine, and with `/data/` where that needs it.
+    def guess(self, location: Location) -> Location:
+        """The location as its path shows it: one with `/data/` in it is of version 2.
 
-        A path with `/data/` in it is taken for one of version 2, without a question.
+        Any other is placed as Vault says.
 
         Raises:
             BackendError: Vault cannot be reached.
         """
+        if not location.kv_version and "/data/" in f"{location.path}/":
+            return dataclasses.replace(location, kv_version="2")
+        return self.place(location)
+
+    def place(self, location: Location) -> Location:
+        """The location with its version of the engine, and with `/data/` where that needs it.
+
+        Raises:
+            BackendError: Vault cannot be reached, or does not take the token.
+        """
         if location.kv_version:
             return location
         path = f"{location.path}/"
-        if "/data/" in path:
-            return dataclasses.replace(location, kv_version="2")
         with self._lock:
             mount = next((each for each in self._versions if path.startswith(each)), None)
             if mount is None:
@@ -36,8 +44,8 @@ class Mounts:
         version = self._versions[mount]
         if version == "1":
             return Location(location.path, kv_version="1")
-        if version == "2":
-            rest = location.path[len(mount) :]
+        rest = location.path[len(mount) :]
+        if version == "2" and not f"{rest}/".startswith("data/"):
             return Location(f"{mount}data/{rest}", location.version, "2")
         return dataclasses.replace(location, kv_version="2")
 
@@ -53,10 +61,11 @@ class Mounts:
             data = self._connection.read(f"sys/internal/ui/mounts/{path}", {}).get("data")
         except (ForbiddenError, NotFoundError):
             data = None
-        if isinstance(data, dict) and isinstance(data.get("path"), str):
+        # Another engine's answers are no secrets: auth/token/lookup-self would show our own token.
+        if isinstance(data, dict) and data.get("type") in ("kv", "generic"):
             options = data.get("options")
             said = options.get("version") if isinstance(options, dict) else None
-            mount = data["path"]
+            mount = str(data.get("path"))
             version = "2" if said == "2" else "1"
         self._versions[mount] = version
         return mount

@@ -21,7 +21,7 @@ from avp_py.manifests.scalars import quoted
 from avp_py.values import Value
 
 MAX_INDENT = 1000
-"""The widest indentation; no manifest is so deep."""
+"""The widest indentation of nindent; no manifest is so deep."""
 
 BCRYPT_COST = 12
 """The cost that bcrypt uses when none is named: about 0.2 s."""
@@ -39,6 +39,7 @@ SPACE = (
 )
 """What Go's unicode.IsSpace, and with it strings.TrimSpace, takes for white space."""
 
+_INTEGER = re.compile(r"[+-]?0*[0-9]{1,19}")
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
 
@@ -98,7 +99,8 @@ def indent(arguments: Sequence[str], value: Value) -> Value:
     if not arguments or list(arguments[1:]) not in ([], ["keep"]):
         raise ModifierError("takes the number of spaces, and `keep` or nothing")
     first, *lines = _lines(value)
-    padding = _padding(arguments[0], lines)
+    # Below 0 AVP indents by nothing.
+    padding = _padding(_int64(arguments[0]), [line for line in lines if line])
     if len(arguments) > 1:
         return "\n".join([first, *(padding + line if line else "" for line in lines)])
     kept = [
@@ -117,7 +119,7 @@ def nindent(arguments: Sequence[str], value: Value) -> Value:
     if len(arguments) != 1:
         raise ModifierError("takes the number of spaces")
     lines = _lines(value)
-    padding = _padding(arguments[0], lines, lowest=0)
+    padding = _padding(whole_number(arguments[0], 0, MAX_INDENT), lines)
     return "".join(f"\n{padding}{line}" for line in lines)
 
 
@@ -125,12 +127,19 @@ def _lines(value: Value) -> list[str]:
     return text_of(value).split("\n")
 
 
-def _padding(word: str, lines: Sequence[str], lowest: int = -MAX_INDENT) -> str:
-    # Below 0 AVP indents by nothing.
-    padding = " " * whole_number(word, lowest, MAX_INDENT)
-    if len(padding) * len(lines) > MAX_LENGTH:
+def _int64(word: str) -> int:
+    """The number that Go's strconv.ParseInt reads in base 10."""
+    number = int(word) if _INTEGER.fullmatch(word) else None
+    if number is None or not -(2**63) <= number < 2**63:
+        raise ModifierError(f"{word[:40]!r} is not a whole number")
+    return number
+
+
+def _padding(spaces: int, lines: Sequence[str]) -> str:
+    """The spaces before each of the lines."""
+    if spaces * len(lines) > MAX_LENGTH:
         raise ModifierError(f"would give more than {MAX_LENGTH} characters")
-    return padding
+    return " " * spaces if lines else ""
 
 
 def bcrypt(arguments: Sequence[str], value: Value) -> Value:

@@ -1,0 +1,98 @@
+"""Files of NAME=value lines, read as argocd-vault-plugin's library reads them.
+
+The rules, and the patterns, are those of gotenv v1.6.0 (gotenv.go), which viper reads env files
+with: `export` may stand before a name, `: ` may stand for `=`, `#` begins a comment, quotes may
+span lines, and `$NAME` is filled from the environment or from a line above unless it stands in
+single quotes or behind a backslash.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+
+_LINE = re.compile(
+    r"""\s*(?:export\s+)?([\w.]+)(?:\s*=\s*|:\s+?)"""
+    r"""('(?:\'|[^'])*'|"(?:\"|[^"])*"|[^#\n]+)?\s*(?:\s*#.*)?""",
+    re.ASCII,
+)
+_VARIABLE = re.compile(r"(\\)?(\$)(\{?([A-Z0-9_]+)?\}?)")
+_ESCAPE = re.compile(r"\\([^$])")
+
+
+class EnvFileError(ValueError):
+    """A line is none. It tells the line's number, and nothing of the line.
+
+    Attributes:
+        line: its number, from 1.
+    """
+
+    def __init__(self, line: int) -> None:
+        super().__init__(line)
+        self.line = line
+
+
+def parse_env(text: str, environ: Mapping[str, str]) -> Mapping[str, str]:
+    """The values by name.
+
+    Args:
+        text: the text of the file.
+        environ: where `$NAME` is looked up before the lines above.
+
+    Raises:
+        EnvFileError: a line has not the form NAME=value, or a quote stays open.
+    """
+    values: dict[str, str] = {}
+    for number, line in _lines(text):
+        match = _LINE.fullmatch(line)
+        if match is None:
+            words = line.split(" ", 1)
+            if words[0] == "export" and len(words) == 2 and words[1] in values:
+                continue
+            raise EnvFileError(number)
+        values[match[1]] = _value((match[2] or "").strip(), environ, values)
+    return values
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """The lines that say something, with their numbers; one whose quote stays open goes on."""
+    lines = enumerate(text.split("\n"), 1)
+    for number, raw in lines:
+        line = raw.strip()
+        if not line or line.startswith("#"):
+            continue
+        quote = _open_quote(line)
+        while quote:
+            _, more = next(lines, (0, None))
+            if more is None:
+                raise EnvFileError(number)
+            line += f"\n{more}"
+            last = more.rfind(quote)
+            if last >= 0 and more[last - 1 : last] != "\\":
+                quote = ""
+        yield number, line
+
+
+def _open_quote(line: str) -> str:
+    """The quote that a line's value begins with and does not end, or an empty text."""
+    delimiter = line.find("=") if "=" in line else line.find(":")
+    value = line[delimiter + 1 :].strip() if 0 < delimiter < len(line) - 1 else ""
+    if value[:1] not in ("'", '"') or not value:
+        return ""
+    last = value[1:].strip().rfind(value[0])
+    return "" if last >= 0 and value[last] != "\\" else value[0]
+
+
+def _value(raw: str, environ: Mapping[str, str], above: Mapping[str, str]) -> str:
+    quote = raw[0] if len(raw) >= 2 and raw[0] == raw[-1] and raw[0] in "'\"" else ""
+    value = raw[1:-1] if quote else raw
+    if quote == '"':
+        value = _ESCAPE.sub(r"\1", value.replace("\\n", "\n").replace("\\r", "\r"))
+    if quote == "'":
+        return value
+
+    def fill(match: re.Match[str]) -> str:
+        if match[1]:
+            return match[0][1:]
+        name = match[4] or ""
+        return environ.get(name, above.get(name, ""))
+
+    return _VARIABLE.sub(fill, value)
