@@ -50,11 +50,11 @@ _OWNERS = {
     "`.argocd-source.yaml`. Any other name that begins with\n`AVP_`, `VAULT_` or the like is an "
     "error, unless the operator permits it by name in `AVP_TENANT_SETTINGS`\n(names separated by "
     "commas). A name that begins with `AVP_` may also stand in the process environment.",
-    Owner.OPERATOR: "In the environment of the sidecar, or of the shell of a person who debugs; in "
-    "the file that `-c`\nnames; or in the Secret that `-s` names (`KUBECONFIG` or the pod's service "
-    "account leads to it). For names\nthat begin with `AVP_` the environment wins, for those of "
-    "a backend (`VAULT_`) the file or Secret does.\n`AVP_TENANT_SETTINGS` names further settings that "
-    "tenants may set.",
+    Owner.OPERATOR: "In the environment of the sidecar, or of the shell of a person who debugs; "
+    "in the file that `-c`\nnames; or in the Secret that `-s` names (`KUBECONFIG` or the pod's "
+    "service account leads to it). For names\nthat begin with `AVP_` the environment wins, for "
+    "those of a backend (`VAULT_`) the file or Secret does.\n`AVP_TENANT_SETTINGS` names further "
+    "settings that tenants may set.",
     Owner.ARGOCD: "Argo CD sets these from the Application's own fields; a person who debugs sets "
     "them by hand.",
 }
