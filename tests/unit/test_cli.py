@@ -1,5 +1,6 @@
 """The command line: help, exit codes, and what is said of an error."""
 
+import io
 import re
 import subprocess
 import sys
@@ -10,6 +11,8 @@ import pytest
 
 import avp_py
 from avp_py import errors
+from avp_py.cli import main
+from avp_py.cli.console import Console, Door
 from avp_py.cli.main import build_parser
 from avp_py.cli.report import describe, frames
 from avp_py.errors import AvpError, Failure, GenerateError
@@ -148,3 +151,83 @@ def test_the_docstring_draws_every_error() -> None:
     drawn = set(re.findall(r"\w+Error\b", errors.__doc__ or ""))
     defined = {name for name in vars(errors) if name.endswith("Error")}
     assert drawn == defined
+
+
+def as_avp(*argv: str, env: Mapping[str, str], stdin: bytes = b"") -> tuple[int, str, str]:
+    out, err = io.BytesIO(), io.StringIO()
+    console = Console(dict(env), io.BytesIO(stdin), out, err)
+    code = main(list(argv), console, Door.ARGOCD_VAULT_PLUGIN)
+    return code, out.getvalue().decode(), err.getvalue()
+
+
+@pytest.fixture
+def secrets(tmp_path: Path) -> Mapping[str, str]:
+    file = tmp_path / "secrets.yaml"
+    file.write_text("p: {k: hunter22}\n")
+    return {"AVP_TYPE": "file", "AVP_FILE": str(file)}
+
+
+def test_by_its_other_name_it_reads_folders_as_plain_files(
+    tmp_path: Path, secrets: Mapping[str, str]
+) -> None:
+    folder = tmp_path / "app"
+    folder.mkdir()
+    (folder / "kustomization.yaml").write_text("kind: Kustomization\nresources: [a.yaml]\n")
+    (folder / "a.yaml").write_bytes(MANIFEST)
+    env = {**secrets, "ARGOCD_ENV_IMAGE_NAME": "x", "ARGOCD_ENV_AVP_SECRET": "not-read"}
+    code, out, err = as_avp("generate", str(folder), env=env)
+    assert (code, err) == (0, "")
+    assert out.startswith("kind: Secret\n")
+    assert "hunter22" in out
+    assert out.endswith("---\nkind: Kustomization\nresources: [a.yaml]\n")
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["generate", "-"],
+        ["-c", "FILE", "generate", "-"],
+        ["--config-path=FILE", "generate", "-", "-s", ""],
+        ["generate", "--verbose-sensitive-output=false", "--disable-token-cache=true", "-"],
+        ["--disable-token-cache", "generate", "-", "-c", "FILE"],
+    ],
+)
+def test_options_stand_where_the_original_takes_them(
+    tmp_path: Path, secrets: Mapping[str, str], argv: list[str]
+) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text("AVP_CONCURRENCY: 1\n")
+    words = [word.replace("FILE", str(file)) for word in argv]
+    code, out, err = as_avp(*words, env=secrets, stdin=MANIFEST)
+    assert (code, err) == (0, "")
+    assert "hunter22" in out
+
+
+def test_its_other_name_is_installed_too() -> None:
+    script = Path(sys.executable).with_name("argocd-vault-plugin")
+    done = subprocess.run([script], env={}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert done.stdout.startswith("usage: argocd-vault-plugin ")
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+def test_a_closed_stream_is_no_traceback(closed: str) -> None:
+    command = f"exec '{sys.executable}' -I -m avp_py version {closed}"
+    done = subprocess.run(["/bin/sh", "-c", command], env={}, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_output_that_cannot_be_written_is_an_error() -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-I", "-m", "avp_py", "generate", "-"],
+            input=b"kind: A\n", stdout=full, stderr=subprocess.PIPE, env={}, check=False,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert b"standard output cannot be written: No space left on device" in done.stderr
+
+
+def test_a_path_that_cannot_be_used_is_wrong_usage(run: Run) -> None:
+    result = run("generate", "a" * 5000, env={})
+    assert result.code == 2
+    assert "cannot be used: File name too long" in result.err
