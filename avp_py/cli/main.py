@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from avp_py.cli import generate, version
 from avp_py.cli.console import Console, Door
@@ -29,12 +29,12 @@ settings: environment variables, listed in docs/settings.md
 def build_parser(door: Door = Door.AVP_PY) -> argparse.ArgumentParser:
     """The parser of the command line, one sub-command a file.
 
-    Options may stand before the command too, as argocd-vault-plugin takes them.
+    Options may stand before the command too, as argocd-vault-plugin takes them; the help of a
+    command shows them.
     """
-    common = _common_options()
     parser = argparse.ArgumentParser(
         prog=door.value,
-        parents=[common],
+        parents=[_common_options(shown=False)],
         description="Puts the secrets of a backend into the manifests that Argo CD applies.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -42,34 +42,38 @@ def build_parser(door: Door = Door.AVP_PY) -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in (generate, version):
-        command.add_parser(commands, common, door)
+        command.add_parser(commands, _common_options(shown=True), door)
     return parser
 
 
-def _common_options() -> argparse.ArgumentParser:
+def _common_options(*, shown: bool) -> argparse.ArgumentParser:
     # What is not given stays unset, so that a command does not undo what stands before it.
     common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
-    common.add_argument(
+
+    def add(*names: str, help: str, **kwargs: Any) -> None:  # noqa: A002 - argparse's word
+        common.add_argument(*names, help=help if shown else argparse.SUPPRESS, **kwargs)
+
+    add(
         "-c",
         "--config-path",
         metavar="FILE",
         type=Path,
         help="a file with settings (.yaml, .json, .env)",
     )
-    common.add_argument(
+    add(
         "-s",
         "--secret-name",
         metavar="[NAMESPACE:]NAME",
         help="the Kubernetes Secret with settings (namespace: argocd); not read with -c",
     )
-    common.add_argument(
+    add(
         "-v",
         "--verbose",
         "--verbose-sensitive-output",
         action="store_true",
         help="tell what is done, all places of a failure, and its origin; never a value",
     )
-    common.add_argument(
+    add(
         "--disable-token-cache",
         action="store_true",
         help="accepted for argocd-vault-plugin's sake: no token is kept between runs",

@@ -24,7 +24,10 @@ def self_signed(folder: Path, name: str, *alternatives: str) -> Certificate:
         alternatives: whom it is for besides, as `IP:127.0.0.1` or `DNS:localhost`.
     """
     made = Certificate(folder / f"{name}.crt", folder / f"{name}.key")
-    also = ("-addext", f"subjectAltName={','.join(alternatives)}") if alternatives else ()
+    # Python 3.13 wants an authority to say what its key is for.
+    also = ["-addext", "keyUsage=keyCertSign,digitalSignature"]
+    if alternatives:
+        also += ["-addext", f"subjectAltName={','.join(alternatives)}"]
     openssl(
         "req", "-x509", *_NEW_KEY, "-days", "1", "-subj", f"/CN={name}", *also,
         "-keyout", made.key, "-out", made.certificate,
