@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 SOURCES := avp_py tests tools examples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types check tools docs requirements clean
+.PHONY: help demo test compat lint types check tools docs requirements clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,10 @@ tools: $(READY) ## build the real programs that the tests run, once
 
 test: tools ## unit, golden and integration tests, on real kustomize, helm, Vault and kube-apiserver
 	@$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+
+compat: $(READY) ## the real argocd-vault-plugin on the same input (COMPAT_CASES=2000 SEED=any)
+	@$(BIN)/python tools/build.py argocd-vault-plugin vault >/dev/null
+	@$(BIN)/python -m pytest tests/compat $(PYTEST_ARGS)
 
 lint: $(READY) ## style, and the directions in which imports may point
 	@$(BIN)/ruff check $(SOURCES)

@@ -21,12 +21,6 @@ _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _WORDS = frozenset({"y", "yes", "true", "on", "n", "no", "false", "off", "null"})
 """The words that YAML 1.1 takes for something else than text, in lower case."""
 
-_DOUBTFUL = re.compile(
-    r"(?:^|[\s\[{,])!|<<|\.(?:inf|nan)|(?:~|null|\d{19})\s*:|^[ -]*:|[?{,]\s*:",
-    re.IGNORECASE | re.MULTILINE,
-)
-"""What a document has that Kubernetes may not be able to read, though it is YAML."""
-
 
 @dataclass(frozen=True)
 class Annotations:
@@ -117,7 +111,6 @@ def read_manifest(document: Document, text: str, where: str) -> Manifest | None:
             f"{where}, {position(text, root.start)}: the document is {what}, not a mapping",
             hint="a manifest begins with apiVersion, kind and metadata",
         )
-    _refuse_unreadable(text[document.start : document.end], where)
     said = root.get("kind")
     kind = said.value if isinstance(said, ScalarNode) and _is_string(said) else ""
     if not kind:
@@ -158,26 +151,6 @@ def read_manifest(document: Document, text: str, where: str) -> Manifest | None:
         slots,
         imports=annotations.imported is not None and not annotations.ignore,
     )
-
-
-def _refuse_unreadable(text: str, where: str) -> None:
-    """Refuses a document that is YAML, and says what JSON, and so Kubernetes, cannot say.
-
-    Raises:
-        DocumentError: a key is null, a number infinite, a tag does not fit, or the like.
-    """
-    if not _DOUBTFUL.search(text):
-        return
-    # Few documents need it, and it takes a while to load.
-    from avp_py.manifests.modifiers import yaml_reader
-
-    try:
-        yaml_reader.read(text)
-    except yaml_reader.YamlTextError as error:
-        raise DocumentError(
-            f"{where}: Kubernetes cannot read the document: {error}",
-            hint="quote the value or key at that place",
-        ) from None
 
 
 def _label(kind: str, metadata: Node | None, where: str) -> str:

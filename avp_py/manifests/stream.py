@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from avp_py.errors import AvpError, DocumentError, Failure
 from avp_py.manifests.aliases import write_out
 from avp_py.manifests.manifest import Manifest, read_manifest
+from avp_py.manifests.readable import refuse_unreadable
 from avp_py.nodes import Document, parse
 
 _SURROGATE_PAIR = re.compile(
@@ -15,20 +16,24 @@ _SURROGATE_PAIR = re.compile(
 )
 """Two escapes that are one character, behind an even number of backslashes."""
 
+_ESCAPED_SLASH = re.compile(r"(?<!\\)((?:\\\\)*)\\/")
+
 
 @dataclass(frozen=True)
 class Stream:
     """A text with the manifests that it holds.
 
     Attributes:
-        text: the text, without a byte order mark.
+        text: the text, without a byte order mark, and with a line break at its end.
         documents: its YAML documents, empty ones included.
         manifests: the documents that hold something.
+        is_cut: whether it came without that line break.
     """
 
     text: str
     documents: Sequence[Document]
     manifests: Sequence[Manifest]
+    is_cut: bool = False
 
 
 def read_stream(data: bytes, source: str) -> tuple[Stream, Sequence[Failure]]:
@@ -42,7 +47,12 @@ def read_stream(data: bytes, source: str) -> tuple[Stream, Sequence[Failure]]:
         The stream, and a failure for each document that cannot be used.
     """
     try:
-        text = _prepare(data, source)
+        text, is_json = _prepare(data, source)
+        is_cut = not text.endswith("\n")
+        if is_cut:
+            # Kubernetes ends the last line too (YAMLReader in apimachinery's util/yaml/decoder.go,
+            # v0.34): the value of a block scalar there has the line break.
+            text += "\n"
         documents = parse(text, source)
         without_aliases = write_out(text, documents, source)
         if without_aliases != text:
@@ -55,31 +65,41 @@ def read_stream(data: bytes, source: str) -> tuple[Stream, Sequence[Failure]]:
     for number, document in enumerate(documents, 1):
         where = f"document {number} of {source}" if len(documents) > 1 else source
         try:
+            if not is_json:
+                refuse_unreadable(text, document, where)
             manifest = read_manifest(document, text, where)
         except AvpError as error:
             failures.extend(error.failures)
         else:
             if manifest is not None:
                 manifests.append(manifest)
-    return Stream(text, documents, tuple(manifests)), failures
+    return Stream(text, documents, tuple(manifests), is_cut), failures
 
 
-def _prepare(data: bytes, source: str) -> str:
+def _prepare(data: bytes, source: str) -> tuple[str, bool]:
+    """The text as YAML, and whether it was written in JSON."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DocumentError(
             f"{source}: byte {error.start} is not UTF-8", hint="save it as UTF-8"
         ) from None
-    if text.lstrip()[:1] != "{":
-        return text
+    bounds = list(_json_bounds(text)) if text.lstrip()[:1] == "{" else []
+    if not bounds:
+        return text, False
     # JSON that YAML readers refuse: a character written as two escapes, and documents one after
     # the other. Both are written as YAML takes them.
-    text = _SURROGATE_PAIR.sub(_join_surrogates, text)
-    bounds = list(_json_bounds(text))
+    joined = _SURROGATE_PAIR.sub(_join_surrogates, text)
+    if joined != text:
+        text, bounds = joined, list(_json_bounds(joined))
     if len(bounds) > 1:
-        text = "".join(f"---\n{text[start:end]}\n" for start, end in bounds)
-    return text
+        text = "".join(f"---\n{_bare_slashes(text[start:end])}\n" for start, end in bounds)
+    return text, True
+
+
+def _bare_slashes(text: str) -> str:
+    """JSON without the escape of a slash, which Kubernetes does not know in YAML."""
+    return _ESCAPED_SLASH.sub(r"\1/", text)
 
 
 def _join_surrogates(match: re.Match[str]) -> str:
@@ -91,16 +111,21 @@ def _json_bounds(text: str) -> Iterable[tuple[int, int]]:
     """Where each JSON document of the text begins and ends; nothing if it is not all JSON."""
     decoder = json.JSONDecoder()
     bounds = []
-    start = len(text) - len(text.lstrip())
+    start = _skip_space(text, 0)
     while start < len(text):
         try:
             _, end = decoder.raw_decode(text, start)
         except (ValueError, RecursionError):
             return ()
         bounds.append((start, end))
-        rest = text[end:]
-        start = end + len(rest) - len(rest.lstrip())
+        start = _skip_space(text, end)
     return bounds
+
+
+def _skip_space(text: str, start: int) -> int:
+    while text[start : start + 1].isspace():
+        start += 1
+    return start
 
 
 def assemble(stream: Stream, changed: Mapping[int, str]) -> str:
@@ -116,6 +141,8 @@ def assemble(stream: Stream, changed: Mapping[int, str]) -> str:
         )
         for document in stream.documents
     )
+    if stream.is_cut and stream.documents and stream.documents[-1].start not in changed:
+        text = text.removesuffix("\n")
     if text.lstrip()[:1] == "{" and not list(_json_bounds(text)):
         # Argo CD's reader takes what begins with a brace for JSON, if no --- stands before it.
         text = f"---\n{text}"
@@ -123,12 +150,9 @@ def assemble(stream: Stream, changed: Mapping[int, str]) -> str:
 
 
 def _set_off(document: Document, text: str) -> str:
-    """The text as a reader that splits at lines of `---` wants it, as Argo CD's does.
-
-    It wants nothing behind a `---` on its line, and does not know that `...` ends a document.
-    """
+    """The text with nothing behind its `---`: Argo CD's splitter does not take the rest of that."""
     if document.marker_end is None:
-        return f"---\n{text}" if document.start else text
+        return text
     marker = document.marker_end - document.start
     rest = text[marker:].partition("\n")[0].strip()
     if not rest or rest.startswith("#"):
@@ -142,6 +166,8 @@ def join(texts: Sequence[str]) -> str:
     for text in texts:
         if not text.strip():
             continue
+        if text.lstrip()[:1] == "{" and list(_json_bounds(text)):
+            text = _bare_slashes(text)
         if parts and not text.startswith("---"):
             parts.append("---\n")
         parts.append(text if text.endswith("\n") else f"{text}\n")

@@ -1,0 +1,79 @@
+"""What is YAML, and still cannot be read by Kubernetes.
+
+Kubernetes and Argo CD read YAML with yaml.v2 and turn it into JSON (sigs.k8s.io/yaml). What they
+cannot read is refused here, where the message can say which document it is.
+"""
+
+import re
+from collections.abc import Iterator
+
+from avp_py.errors import DocumentError
+from avp_py.nodes import Document, MappingNode, Node, ScalarNode, SequenceNode, position
+
+_DOUBTFUL = re.compile(
+    r"(?:^|[\s\[{,])!|<<|\.(?:inf|nan)|(?:~|null|\d{19})\s*:|^[ -]*:|[?{,]\s*:"
+    r"|(?:^|[\s\[{,])\?\s*$",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""What stands in every document that JSON cannot say, and in some that it can."""
+
+_MISSPELT = re.compile(r"\\/|\?|[\s\[{,]:\S")
+"""What stands in every document that libyaml takes and yaml.v2 does not, and in some others."""
+
+_UNQUOTED = re.compile(r"\?|(?<=[\s\[{,]):")
+
+_ESCAPED_SLASH = re.compile(r"(?<!\\)(?:\\\\)*\\/")
+
+
+def refuse_unreadable(text: str, document: Document, where: str) -> None:
+    """Refuses a document that Kubernetes could not read.
+
+    Args:
+        text: the text of the whole stream.
+        document: one of its documents, not written in JSON.
+        where: what to call the document's place, as `document 3 of standard input`.
+
+    Raises:
+        DocumentError: a key is null, a number infinite, a tag does not fit, or the like.
+    """
+    span = (document.start, document.end)
+    if document.root is not None and _MISSPELT.search(text, *span):
+        for scalar, flow in _scalars(document.root, False):
+            _refuse_spelling(text, scalar, flow, where)
+    if not _DOUBTFUL.search(text, *span):
+        return
+    # Few documents need it, and it takes a while to load.
+    from avp_py.manifests.modifiers import yaml_reader
+
+    try:
+        yaml_reader.read(text[document.start : document.end])
+    except yaml_reader.YamlTextError as error:
+        raise DocumentError(
+            f"{where}: Kubernetes cannot read the document: {error}",
+            hint="quote the value or key at that place",
+        ) from None
+
+
+def _refuse_spelling(text: str, scalar: ScalarNode, flow: bool, where: str) -> None:
+    """Refuses what libyaml reads and yaml.v2 does not."""
+    if scalar.style == '"' and _ESCAPED_SLASH.search(text, scalar.start, scalar.end):
+        problem, hint = "the escape \\/", "write the slash without the backslash"
+    elif flow and scalar.style is None and _UNQUOTED.search(text, scalar.start, scalar.end):
+        problem, hint = "a ? or a leading : without quotes in brackets", "quote the text"
+    else:
+        return
+    place = position(text, scalar.start)
+    raise DocumentError(f"{where}, {place}: Kubernetes cannot read {problem}", hint=hint)
+
+
+def _scalars(node: Node, flow: bool) -> Iterator[tuple[ScalarNode, bool]]:
+    """The scalars below a node, and whether they stand in braces or brackets."""
+    if isinstance(node, ScalarNode):
+        yield node, flow
+    elif isinstance(node, SequenceNode):
+        for item in node.items:
+            yield from _scalars(item, node.flow)
+    elif isinstance(node, MappingNode):
+        for key, value in node.entries:
+            yield key, node.flow
+            yield from _scalars(value, node.flow)

@@ -1,0 +1,5 @@
+"""Makes cases at random. Each is the same for the same seed and index, whatever came before."""
+
+from tests.compat.generator.stream import make_case
+
+__all__ = ["make_case"]

@@ -1,0 +1,152 @@
+"""What a string becomes: the placeholders in it, by argocd-vault-plugin's own expressions."""
+
+import base64
+import re
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+from typing import Final
+
+from avp_py.manifests.gojson import Float64
+from avp_py.values import Number, Value
+from tests.compat.model.modifiers import modified
+from tests.compat.model.side import FailedError, PanicError, Side, first_failure
+from tests.compat.reading import decode
+
+# pkg/kube/util.go; (?U) swaps greedy and reluctant.
+_GENERIC: Final = re.compile(r"<(.*?)>")
+_INLINE: Final = re.compile(r"<path:([^#]+?)#([^#]+?)(?:#([^#]+?))??>")
+_INDIVIDUAL: Final = re.compile(r"path:([^#]+)#([^#]+)(?:#(.+))?")
+
+Read = Callable[[str, str], Mapping[str, Value]]
+"""Reads a path in a version."""
+
+Own = Callable[[], Mapping[str, Value]]
+"""Reads the path of the annotation."""
+
+
+class Gone(Enum):
+    """The type of GONE."""
+
+    GONE = "the key is missing"
+
+
+GONE: Final = Gone.GONE
+
+
+class Fields:
+    """Fills the strings of one document."""
+
+    def __init__(
+        self, side: Side, kind: str, *, generic: bool, remove_missing: bool, read: Read, own: Own
+    ) -> None:
+        self._side = side
+        self._kind = kind
+        self._expression = _GENERIC if generic else _INLINE
+        self._remove_missing = remove_missing
+        self._read = read
+        self._own = own
+
+    def fill(self, text: str, *, in_map: bool) -> "Value | Gone":
+        """The value of a field; GONE where its key is to go.
+
+        Raises:
+            FailedError: the program tells an error.
+            PanicError: it crashes.
+        """
+        decoded = decode(text) if self._kind == "Secret" else None
+        inner = None if decoded is None else decoded.decode("utf-8", "surrogateescape")
+        encoded = inner is not None and _GENERIC.search(inner) is not None
+        if encoded and inner is not None:
+            text, written = inner, text
+        matches = list(self._expression.finditer(text))
+        if not matches:
+            if not encoded:
+                return text
+            if self._side.is_avp and written != (packed := _encode(text)):
+                self._side.deviates("base64-is-written-anew")
+                return packed
+            return written
+        values: list[Value] = []
+        errors: list[Exception] = []
+        missing = False
+        for match in matches:
+            try:
+                value = self._value(match[0])
+            except (FailedError, PanicError) as error:
+                errors.append(error)
+                continue
+            missing |= value is GONE
+            if not isinstance(value, Gone):
+                values.append(value)
+        if missing and not (self._remove_missing and in_map):
+            errors.append(FailedError("missing"))
+        if self._side.is_avp and encoded and (errors or missing):
+            # The rest of the text is put together all the same.
+            for value in [each for each in values if not isinstance(each, str | None)][-1:]:
+                self._text(value)
+        first_failure(errors)
+        if missing:
+            return GONE
+        value = self._joined(text, matches, values)
+        if self._kind == "ConfigMap" or encoded:
+            value = self._text(value)
+        return _encode(value) if encoded and isinstance(value, str) else value
+
+    def _value(self, match: str) -> "Value | Gone":
+        head, *statements = match.strip("<>").split("|")
+        head = head.strip(" ")
+        inline = _INDIVIDUAL.search(head)
+        if inline:
+            secret = self._read(inline[1], inline[3] or "")
+            value = modified(self._side, secret.get(inline[2].strip()), statements)
+            key = inline[2]
+        else:
+            key = head
+            secret = self._own()
+            value = modified(self._side, secret.get(key), statements)
+        if value is None and secret.get(key.strip() if inline else key) is None:
+            return GONE
+        return value
+
+    def _joined(self, text: str, matches: Sequence[re.Match[str]], values: list[Value]) -> Value:
+        whole = len(matches) == 1 and matches[0][0] == text
+        if self._side.is_avp:
+            others = [value for value in values if not isinstance(value, str | None)]
+            if others:
+                if not whole:
+                    is_flat = isinstance(others[-1], bool | Number)
+                    self._side.deviates("number-in-text" if is_flat else "structure-in-text")
+                return others[-1]
+        elif whole:
+            return values[0]
+        parts = []
+        end = 0
+        for match, value in zip(matches, values, strict=True):
+            parts.append(text[end : match.start()])
+            parts.append(match[0] if value is None else _plain(value))
+            end = match.end()
+        return "".join([*parts, text[end:]])
+
+    def _text(self, value: Value) -> Value:
+        """The value where only text can stand (stringify in pkg/kube/util.go)."""
+        if not self._side.is_avp:
+            return _plain(value)
+        if isinstance(value, Float64) or not isinstance(value, str | bool | Number):
+            self._side.deviates("panic-value-is-no-text")
+            raise PanicError
+        return _plain(value)
+
+
+def _plain(value: Value) -> str:
+    match value:
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case Number():
+            return value.text
+    raise FailedError("a list or a mapping, where text is needed")
+
+
+def _encode(text: str) -> str:
+    return base64.b64encode(text.encode("utf-8", "surrogateescape")).decode()

@@ -1,0 +1,204 @@
+"""What each program should make of a whole input."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import yaml
+
+from tests.compat.case import Case
+from tests.compat.model.documents import fill
+from tests.compat.model.side import FailedError, PanicError, Program, Side
+from tests.compat.model.store import Store
+from tests.compat.outcome import Outcome
+from tests.compat.reading import (
+    AVP_PEEKS,
+    Manifest,
+    UnreadableError,
+    canonical,
+    read_document,
+    read_json,
+    read_stream,
+    split,
+)
+
+_COLON_AT_THE_END: Final = re.compile(r"(?<=[\[{, ])([\w:]*:)(?=[\]},])")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What should come of a case.
+
+    Attributes:
+        theirs: argocd-vault-plugin's manifests; None where it fails.
+        panics: whether it crashes.
+        ours: avp-py's manifests; None where it fails.
+        deviations: where the programs part on the way.
+    """
+
+    theirs: Sequence[Manifest] | None
+    panics: bool
+    ours: Sequence[Manifest] | None
+    deviations: frozenset[str]
+
+    def holds(self, theirs: Outcome, ours: Outcome) -> bool:
+        """Whether the programs did just this."""
+        return (
+            theirs.panicked is self.panics
+            and (_are_same(self.theirs, theirs) or _merges_wrongly(self.theirs, theirs))
+            and _are_same(self.ours, ours)
+        )
+
+
+def predict(case: Case, store: Store) -> Prediction:
+    """What should come of a case on standard input."""
+    sides = Side(Program.AVP), Side(Program.OURS)
+    results: list[list[Manifest] | None] = []
+    panics = False
+    for side in sides:
+        try:
+            results.append([fill(side, store, each) for each in _read(side, case)])
+        except FailedError:
+            results.append(None)
+        except PanicError:
+            results.append(None)
+            panics = True
+    theirs, ours = results
+    found = sides[0].deviations | sides[1].deviations
+    if theirs and any(_has_merge_key(each) for each in theirs):
+        found.add("merge-key-is-not-quoted")
+    return Prediction(theirs, panics, ours, frozenset(found))
+
+
+def _read(side: Side, case: Case) -> list[Manifest]:
+    try:
+        text = case.stdin.decode()
+    except UnicodeDecodeError:
+        raise FailedError("not UTF-8") from None
+    try:
+        return _read_as_avp(side, text) if side.is_avp else _read_as_ours(side, text)
+    except UnreadableError as error:
+        raise FailedError(str(error)) from None
+
+
+def _read_as_avp(side: Side, text: str) -> list[Manifest]:
+    try:
+        found = read_stream(text, AVP_PEEKS)
+    except UnreadableError as error:
+        if "found unexpected ':'" not in str(error):
+            raise
+        # yaml.v2 takes the colon for the last character of a text, libyaml for a mistake.
+        side.deviates("colon-at-the-end-in-flow-style")
+        return read_stream(_COLON_AT_THE_END.sub(r'"\1"', text), AVP_PEEKS)
+    if not text.startswith("{") and any(map(_holds_more, split(text))):
+        side.deviates("only-the-first-document-is-read")
+    return found
+
+
+def _holds_more(text: str) -> bool:
+    """Whether there is something behind the first document, by the grammar of YAML."""
+    ends = 0
+    try:
+        for event in yaml.parse(text.removeprefix("\ufeff"), yaml.CSafeLoader):
+            ends += isinstance(event, yaml.DocumentEndEvent)
+    except yaml.YAMLError:
+        return ends > 0
+    return ends > 1
+
+
+def _read_as_ours(side: Side, text: str) -> list[Manifest]:
+    text = text.removeprefix("\ufeff")
+    values = read_json(text) if text.startswith("{") else None
+    if values is None:
+        values = [read_document(each) for each in _documents(side, text)]
+    for value in values:
+        if value is not None and not isinstance(value, dict):
+            raise FailedError("a document is not a mapping")
+    found = [value for value in values if value is not None]
+    if not found:
+        side.deviates("nothing-in-nothing-out")
+        raise FailedError("there is no manifest")
+    return found
+
+
+def _documents(side: Side, text: str) -> Iterator[str]:
+    """The documents by the grammar of YAML, not by lines."""
+    starts: list[int] = []
+    try:
+        for event in yaml.parse(text, yaml.CSafeLoader):
+            if isinstance(event, yaml.DocumentStartEvent) and event.start_mark is not None:
+                starts.append(event.start_mark.index)
+                if event.version or event.tags:
+                    raise FailedError("a directive")
+        for root in yaml.compose_all(text, yaml.CSafeLoader):
+            if root is not None and _repeats_a_key(root):
+                side.deviates("repeated-key")
+                raise FailedError("a key stands twice")
+    except yaml.YAMLError as error:
+        raise FailedError(str(error)) from None
+    for number, start in enumerate(starts):
+        document = text[start : starts[number + 1] if starts[number + 1 :] else len(text)]
+        first = document.partition("\n")[0]
+        if first.startswith("---") and first[3:].strip() and not first[3:].strip().startswith("#"):
+            side.deviates("text-behind-a-marker")
+        if not number and text.startswith("{"):
+            side.deviates("flow-style-first")
+        yield document
+
+
+def _repeats_a_key(root: Any) -> bool:
+    nodes, seen = [root], set()
+    while nodes:
+        node = nodes.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            nodes += node.value
+        elif isinstance(node, yaml.MappingNode):
+            keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+            if len(keys) > len(set(keys)):
+                return True
+            nodes += [value for _, value in node.value]
+    return False
+
+
+def _are_same(expected: Sequence[Manifest] | None, outcome: Outcome) -> bool:
+    if expected is None or outcome.documents is None:
+        return expected is None and outcome.documents is None and not outcome.unreadable
+    return list(map(canonical, expected)) == list(map(canonical, outcome.documents))
+
+
+def _has_merge_key(value: Any) -> bool:
+    if isinstance(value, dict):
+        return "<<" in value or any(map(_has_merge_key, value.values()))
+    return isinstance(value, list) and any(map(_has_merge_key, value))
+
+
+def _merges_wrongly(expected: Sequence[Manifest] | None, outcome: Outcome) -> bool:
+    """Whether an unquoted `<<` explains what was printed: the mapping that holds it is spoiled."""
+    if expected is None or not any(map(_has_merge_key, expected)):
+        return False
+    if outcome.documents is None:
+        return outcome.unreadable
+    if len(expected) != len(outcome.documents):
+        return False
+    return all(
+        canonical(_without_merges(each, found)) == canonical(_without_merges(each, each))
+        for each, found in zip(expected, outcome.documents, strict=True)
+    )
+
+
+def _without_merges(expected: Any, found: Any) -> Any:
+    """What was found, but for the mappings that should hold the key `<<`."""
+    if isinstance(expected, dict) and isinstance(found, dict):
+        if "<<" in expected:
+            return "spoiled"
+        return {
+            key: _without_merges(expected[key], item) if key in expected else item
+            for key, item in found.items()
+        }
+    if isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
+        return [_without_merges(a, b) for a, b in zip(expected, found, strict=True)]
+    return found

@@ -1,0 +1,141 @@
+"""Runs the real argocd-vault-plugin on a case, or on many at once.
+
+It prints manifest by manifest, each with a `---` behind it, and stops at the first that fails. So
+many documents go to one process; what came out is counted, the next one is the one that failed,
+and another process goes on behind it.
+"""
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tests.compat.case import Case
+from tests.compat.outcome import Outcome, printed
+from tests.compat.reading import UnreadableError, read_document
+
+SECONDS = 120
+"""The most that one process may take; it takes a few milliseconds for each document."""
+
+PANIC = 2
+"""How a Go program exits from a panic."""
+
+
+class Original:
+    """The real program.
+
+    Attributes:
+        program: its path.
+        env: the whole environment that it gets.
+    """
+
+    def __init__(self, program: Path, env: Mapping[str, str]) -> None:
+        self.program = program
+        self.env = env
+
+    def run(self, case: Case) -> Outcome:
+        """One case on standard input, in a process of its own."""
+        code, out, err = self._start(case.stdin)
+        if code == 0:
+            return printed(out)
+        return Outcome(error=err, panicked=code == PANIC)
+
+    def run_all(self, cases: Sequence[Case]) -> list[Outcome]:
+        """Many cases on standard input, of which those that are one document share processes."""
+        outcomes: dict[int, Outcome] = {}
+        together: list[int] = []
+        for index, case in enumerate(cases):
+            if is_one_document(case.stdin):
+                together.append(index)
+            else:
+                outcomes[index] = self.run(case)
+        for index, outcome in zip(
+            together, self._share([cases[index] for index in together]), strict=True
+        ):
+            outcomes[index] = outcome
+        return [outcomes[index] for index in range(len(cases))]
+
+    def _share(self, cases: Sequence[Case]) -> list[Outcome]:
+        done: list[Outcome] = []
+        while len(done) < len(cases):
+            rest = cases[len(done) :]
+            code, out, err = self._start(b"".join(_set_off(each) for each in rest))
+            good = [printed(each) for each in _outputs(out)]
+            done += good
+            if code == 0:
+                assert len(good) == len(rest), "a document was taken for one and is none"
+                break
+            if not good and _was_unreadable(err) and len(rest) > 1:
+                # One of them cannot be read, and so none was printed.
+                half = len(rest) // 2
+                return done + self._share(rest[:half]) + self._share(rest[half:])
+            done.append(Outcome(error=err, panicked=code == PANIC))
+        return done
+
+    def _start(self, stdin: bytes) -> tuple[int, str, str]:
+        done = subprocess.run(
+            [self.program, "generate", "-"],
+            env=self.env,
+            input=stdin,
+            capture_output=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        err = done.stderr.decode(errors="replace")
+        return done.returncode, done.stdout.decode(), err.partition("\nUsage:")[0]
+
+
+def _set_off(case: Case) -> bytes:
+    # A line break more would be one more in a block scalar at the end.
+    return b"---\n" + case.stdin + (b"" if case.stdin.endswith(b"\n") else b"\n")
+
+
+def _was_unreadable(err: str) -> bool:
+    """Whether the error is one that comes before the first manifest is looked at."""
+    if err.removeprefix("Error: ").startswith(_OF_READING):
+        return True
+    assert err.removeprefix("Error: ").startswith(_OF_A_MANIFEST), err
+    return False
+
+
+_OF_READING = (
+    "error converting YAML to JSON",
+    "error unmarshaling JSON",
+    "invalid Yaml document separator",
+    "Object 'Kind' is missing",
+)
+
+_OF_A_MANIFEST = (
+    "Replace:",
+    "ToYAML:",
+    "panic:",
+    "Could not find secrets",
+    "Could not get data from Vault",
+    "Error making API request",
+    "The secret version",
+    "The Vault path",
+    "Unsupported kvVersion",
+    "json: ",
+    "invalid character ",
+)
+
+
+def _outputs(out: str) -> list[str]:
+    """The manifests that were printed; no line of one begins with `---`."""
+    return [f"{each}\n" for each in f"\n{out}".split("\n---\n")[:-1]]
+
+
+def is_one_document(stdin: bytes) -> bool:
+    """Whether a text is one manifest, also behind the `---` of another."""
+    try:
+        text = stdin.decode()
+    except UnicodeDecodeError:
+        return False
+    if text.startswith(("{", "\ufeff")) or any(
+        line.startswith("---") for line in text.splitlines()
+    ):
+        return False
+    try:
+        value = read_document(text)
+    except UnreadableError:
+        return False
+    return isinstance(value, dict) and isinstance(value.get("kind"), str) and bool(value["kind"])

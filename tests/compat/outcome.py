@@ -1,0 +1,57 @@
+"""How a program ended, told in the same way for both."""
+
+from dataclasses import dataclass
+
+from avp_py.errors import Failure
+from tests.compat.reading import Manifest, UnreadableError, canonical, read_stream
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a case.
+
+    Attributes:
+        output: what was printed, where the program ended well.
+        documents: the manifests in it; None where the program failed.
+        error: what was said of the failure.
+        panicked: whether it was no failure but a crash.
+        unreadable: whether it ended well, and printed what Kubernetes cannot read.
+        failures: avp-py's failures one by one.
+    """
+
+    output: str = ""
+    documents: tuple[Manifest, ...] | None = None
+    error: str = ""
+    panicked: bool = False
+    unreadable: bool = False
+    failures: tuple[Failure, ...] = ()
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether there are manifests."""
+        return self.documents is not None
+
+    def describe(self) -> str:
+        """The outcome for a person."""
+        if self.is_ok:
+            return self.output or "(no manifest)\n"
+        return f"{'PANIC' if self.panicked else 'ERROR'}: {self.error.rstrip()}\n"
+
+
+def printed(output: str) -> Outcome:
+    """The outcome of a program that ended well."""
+    try:
+        return Outcome(output, tuple(read_stream(output)))
+    except UnreadableError as error:
+        said = f"printed what Kubernetes cannot read: {error}\n{output}"
+        return Outcome(error=said, unreadable=True)
+
+
+def are_equal(theirs: Outcome, ours: Outcome) -> bool:
+    """Whether a team would see no difference: the same manifests, or an error."""
+    if theirs.documents is None or ours.documents is None:
+        spoiled = theirs.panicked or theirs.unreadable or ours.unreadable
+        return not spoiled and not theirs.is_ok and not ours.is_ok
+    return [canonical(each) for each in theirs.documents] == [
+        canonical(each) for each in ours.documents
+    ]
