@@ -11,8 +11,8 @@ from avp_py.errors import DocumentError
 from avp_py.nodes import Document, MappingNode, Node, ScalarNode, SequenceNode, position
 
 _DOUBTFUL = re.compile(
-    r"(?:^|[\s\[{,])!|<<|\.(?:inf|nan)|(?:~|null|\d{19})\s*:|^[ -]*:|[?{,]\s*:"
-    r"|(?:^|[\s\[{,])\?\s*$",
+    r"(?:^|[\s\[{,])(?:!|\?(?:\s|$)|&\S*\s*:)|<<|\.(?:inf|nan)"
+    r"|(?:~|null|\d{19})\s*:|^[ -]*:|[{,]\s*:",
     re.IGNORECASE | re.MULTILINE,
 )
 """What stands in every document that JSON cannot say, and in some that it can."""

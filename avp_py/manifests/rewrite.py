@@ -5,6 +5,7 @@ the document as it was, so that an edit that would change anything else is an er
 """
 
 import base64
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -110,9 +111,7 @@ def rewrite(
         PlaceholderError: a value is not valid Unicode.
     """
     edits = [
-        (each.slot.scalar.start, each.slot.scalar.end, respell(each.slot.scalar, text, each.value))
-        for each in fills
-        if each.value is not REMOVED
+        _filling(text, each.slot.scalar, each.value) for each in fills if each.value is not REMOVED
     ]
     removed = {id(each.slot.scalar) for each in fills if each.value is REMOVED}
     added: list[_Edit] = []
@@ -133,6 +132,18 @@ def rewrite(
     result = "".join(pieces)
     _verify(manifest, result, {id(each.slot.scalar): each.value for each in fills}, new)
     return result
+
+
+def _filling(text: str, scalar: ScalarNode, value: Value) -> "_Edit":
+    end = scalar.end
+    blank = _BLANK_LINES.match(text, end) if scalar.style is None else None
+    if blank is not None and "\t" in blank[0]:
+        # Behind a plain scalar a line may hold a tab and nothing else, behind quotes not.
+        end = blank.end()
+    return scalar.start, end, respell(scalar, text, value)
+
+
+_BLANK_LINES = re.compile(r"(?:[ \t]*\r?\n[ \t]*(?=\r?\n))+")
 
 
 def _entries(node: Node) -> Iterator[Entry]:
