@@ -55,13 +55,13 @@ class Plan:
 
     def _locate(self, path: str, version: str, kv_version: str | None) -> Location:
         if kv_version is None:
-            kv_version = self.settings.backend.kv_version or ""
-        elif kv_version not in ("1", "2"):
+            kv_version = self.settings.backend.kv_version
+        if kv_version not in (None, "1", "2"):
             raise PlaceholderError(
-                f"there is no version {kv_version!r} of the KV engine",
-                hint=f'write {manifests.PREFIX}kv-version: "1" or "2"',
+                f"there is no version {kv_version[:40]!r} of the KV engine",
+                hint=f'write 1 or 2, in AVP_KV_VERSION or as {manifests.PREFIX}kv-version: "2"',
             )
         if not path:
             path = default_path(self.settings.policy.path_template, self.settings.identity)
         path = validate(normalise(path), self.settings.policy.path_validation)
-        return Location(path, version if kv_version != "1" else "", kv_version)
+        return Location(path, version if kv_version != "1" else "", kv_version or "")

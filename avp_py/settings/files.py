@@ -4,15 +4,20 @@ Keys are the names of settings in any case. Unlike there, a value keeps its text
 become 83, and a number is no crash.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from avp_py.errors import SettingsError
 from avp_py.nodes import MappingNode, ScalarNode, parse, position, resolve
 from avp_py.settings.envfile import EnvFileError, parse_env
+from avp_py.settings.table import BACKEND_PREFIXES
 
 _YAML = (".yaml", ".yml", ".json")
 _ENV = (".env", ".dotenv")
+_OURS = ("AVP_", *BACKEND_PREFIXES)
+"""How the names begin that mean something to us; a file may hold others for others."""
 
 
 def read_config(path: Path, environ: Mapping[str, str]) -> Mapping[str, str]:
@@ -43,7 +48,52 @@ def read_config(path: Path, environ: Mapping[str, str]) -> Mapping[str, str]:
         ) from None
     except UnicodeDecodeError:
         raise SettingsError(f"the settings file {path} is not UTF-8", hint="save it so") from None
+    if kind == ".json":
+        return _read_json(text, path)
     return _read_yaml(text, path) if kind in _YAML else _read_env(text, path, environ)
+
+
+def _read_json(text: str, path: Path) -> Mapping[str, str]:
+    try:
+        root = json.loads(text, parse_int=str, parse_float=str, object_pairs_hook=_Object)
+    except (ValueError, RecursionError) as error:
+        where = f", line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+        root, problem = None, f"{path}{where}: not JSON"
+    else:
+        problem = ""
+    if problem:
+        # Raised out here: the library's error holds the text, and must not be a context.
+        raise SettingsError(problem, hint="write one object, with a setting a line")
+    values: dict[str, str] = {}
+    for name, value in _pairs(root, path):
+        key = name.upper()
+        if key in values:
+            raise SettingsError(f"{path}: {name[:80]!r} stands twice", hint="keep one of the two")
+        if isinstance(value, bool):
+            values[key] = "true" if value else "false"
+        elif isinstance(value, str):
+            values[key] = value
+        elif value is not None and key.startswith(_OURS):
+            raise SettingsError(
+                f"{path}: {name[:80]!r} has more than one value",
+                hint='write a setting as "AVP_TYPE": "vault"',
+            )
+    return values
+
+
+class _Object(list[tuple[str, Any]]):
+    """An object of JSON, equal names included."""
+
+
+def _pairs(root: Any, path: Path) -> Sequence[tuple[str, Any]]:
+    """The names and values of an object; null is an empty one."""
+    if root is None:
+        return ()
+    if not isinstance(root, _Object):
+        raise SettingsError(
+            f"{path}: the settings are no object", hint='write {"AVP_TYPE": "vault"}'
+        )
+    return root
 
 
 def _read_yaml(text: str, path: Path) -> Mapping[str, str]:
@@ -55,11 +105,11 @@ def _read_yaml(text: str, path: Path) -> Mapping[str, str]:
         if not isinstance(root, MappingNode):
             raise _misplaced(text, root.start, path)
         for entry in root.entries:
-            value = resolve(entry.value)
-            if not isinstance(value, ScalarNode):
+            name, value = entry.key.value.upper(), resolve(entry.value)
+            if isinstance(value, ScalarNode):
+                values.update({} if value.is_null else {name: value.value})
+            elif name.startswith(_OURS):
                 raise _misplaced(text, value.start, path)
-            if not value.is_null:
-                values[entry.key.value.upper()] = value.value
     return values
 
 

@@ -1,6 +1,7 @@
 """From the text of a setting to its value. Each parser raises ValueError with the form it wants."""
 
 import re
+import warnings
 
 
 class Sensitive:
@@ -30,6 +31,17 @@ class Sensitive:
 
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
+_POSIX_CLASS = re.compile(r"\[:(\w+):\]")
+_POSIX_CLASSES = {
+    "alnum": "0-9A-Za-z",
+    "alpha": "A-Za-z",
+    "digit": "0-9",
+    "lower": "a-z",
+    "upper": "A-Z",
+    "word": "0-9A-Za-z_",
+    "xdigit": "0-9A-Fa-f",
+}
+_ESCAPE = re.compile(r"\\.", re.DOTALL)
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
 _DAY = 86400
 _TAG = r"\w[\w.-]{0,127}"
@@ -97,19 +109,32 @@ def _whole(raw: str, least: int, most: int) -> int:
 
 def seconds(raw: str) -> float:
     """A length of time in seconds: a number, or Go's form as `1m30s`."""
-    stripped = raw.strip()
-    form = "a time above 0 and up to a day, in seconds or as 1m30s"
-    if re.fullmatch(r"\d+(\.\d+)?", stripped, re.ASCII):
-        value = float(stripped)
-    else:
-        match = _DURATION.fullmatch(stripped)
-        if not stripped or match is None:
-            raise ValueError(form)
-        hours, minutes, secs, millis = (float(part or 0) for part in match.groups())
-        value = hours * 3600 + minutes * 60 + secs + millis / 1000
-    if not 0 < value <= _DAY:
-        raise ValueError(form)
+    value = _duration(raw.strip())
+    if value is None or not 0 < value <= _DAY:
+        raise ValueError("a time above 0 and up to a day, in seconds or as 1m30s")
     return value
+
+
+def time_limit(raw: str) -> float:
+    """A length of time as `seconds` reads it; what is not above 0, as Vault has it, is no limit.
+
+    No limit, and one beyond a day, is a day here.
+    """
+    stripped = raw.strip()
+    value = _duration(stripped.removeprefix("-"))
+    if value is None:
+        raise ValueError("a time in seconds or as 1m30s; 0 is no limit")
+    return _DAY if stripped.startswith("-") or not value else min(value, _DAY)
+
+
+def _duration(text: str) -> float | None:
+    if re.fullmatch(r"\d+(\.\d+)?", text, re.ASCII):
+        return float(text)
+    match = _DURATION.fullmatch(text)
+    if not text or match is None:
+        return None
+    hours, minutes, secs, millis = (float(part or 0) for part in match.groups())
+    return hours * 3600 + minutes * 60 + secs + millis / 1000
 
 
 def address(raw: str) -> str:
@@ -118,21 +143,6 @@ def address(raw: str) -> str:
     if not re.fullmatch(r"https?://[^\s/@]+(/\S*)?", stripped):
         raise ValueError("a URL as https://vault.example:8200, without a user or password")
     return stripped
-
-
-def choice(*allowed: str) -> "_Choice":
-    """A parser that takes one of the given words."""
-    return _Choice(allowed)
-
-
-class _Choice:
-    def __init__(self, allowed: tuple[str, ...]) -> None:
-        self._allowed = allowed
-
-    def __call__(self, raw: str) -> str:
-        if raw.strip() not in self._allowed:
-            raise ValueError(f"one of {', '.join(self._allowed)}")
-        return raw.strip()
 
 
 def image_name(raw: str) -> str:
@@ -159,11 +169,20 @@ def annotation_key(raw: str) -> str:
 
 
 def pattern(raw: str) -> re.Pattern[str]:
-    """A regular expression."""
+    """A regular expression, as Go's RE2 reads it as far as Python can.
+
+    Classes such as `[[:alpha:]]` and the escape z are RE2's; w, d and s are of ASCII, as there.
+    """
+    text = _POSIX_CLASS.sub(lambda match: _POSIX_CLASSES.get(match[1], match[0]), raw)
+    text = _ESCAPE.sub(lambda match: r"\Z" if match[0] == r"\z" else match[0], text)
     try:
-        return re.compile(raw)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            return re.compile(text, re.ASCII)
     except re.error as error:
         raise ValueError(f"a regular expression: {error.msg}") from None
+    except Warning:
+        raise ValueError("a regular expression that Go and Python read alike") from None
 
 
 def one_line(raw: str) -> str:

@@ -135,7 +135,7 @@ TABLE: Final[tuple[Setting, ...]] = (
         "AVP_KV_VERSION", "backend", "kv_version", _OP,
         "the version of Vault's KV engine where no annotation gives it: 1 or 2; without it, Vault "
         "is asked for paths that do not show it",
-        parse.choice("1", "2"),
+        parse.text,
     ),
     Setting(
         "AVP_FILE", "backend", "file", _OP,
@@ -227,8 +227,9 @@ TABLE: Final[tuple[Setting, ...]] = (
     ),
     Setting(
         "VAULT_CLIENT_TIMEOUT", "vault", "timeout", _OP,
-        "the time that one request may take with all its tries, in seconds or as `1m30s`",
-        parse.seconds, "20",
+        "the time that one request may take with all its tries, in seconds or as `1m30s`; 0 is no "
+        "limit",
+        parse.time_limit, "20",
     ),
     Setting(
         "VAULT_MAX_RETRIES", "vault", "max_retries", _OP,

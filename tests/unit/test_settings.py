@@ -147,6 +147,12 @@ def test_the_tenants_word_beats_file_and_environment_where_it_is_permitted() -> 
     [
         ("c.yaml", 'avp_type: file\nVAULT_ADDR: "http://x"\nAVP_ROLE_ID: 0123\nnothing:\n'),
         ("c.json", '{"AVP_TYPE": "file", "VAULT_ADDR": "http://x", "AVP_ROLE_ID": "0123"}'),
+        (
+            "c.json",
+            '{"avp_type": "file", "VAULT_ADDR": "http:\\/\\/x", "AVP_ROLE_ID": "0123",'
+            ' "AVP_FILE": null, "other": ["\\ud83e\\udd89"]}',
+        ),
+        ("c.yaml", 'AVP_TYPE: file\nVAULT_ADDR: "http://x"\nAVP_ROLE_ID: 0123\nother: {a: [b]}\n'),
         ("c.env", "# c\nAVP_TYPE=file\nexport VAULT_ADDR='http://x'\nAVP_ROLE_ID=\"0123\" # c\n"),
         (".env", "AVP_TYPE=file\nVAULT_ADDR=http://x\nAVP_ROLE_ID=0123\n"),
     ],
@@ -188,7 +194,13 @@ def test_an_env_file_is_read_as_the_original_reads_it(
     [
         ("c.toml", "", "the format of the settings file is not known"),
         ("c.yaml", "- a\n", "line 1, column 1: a setting has a name and one value"),
-        ("c.yaml", "A:\n  b: canary\n", "line 2, column 3: a setting has a name and one value"),
+        ("c.json", "AVP_A: canary", "line 1: not JSON"),
+        ("c.json", "", "line 1: not JSON"),
+        ("c.json", "[]", "the settings are no object"),
+        ("c.json", '"canary"', "the settings are no object"),
+        ("c.json", '{"AVP_A": ["canary"]}', "'AVP_A' has more than one value"),
+        ("c.json", '{"AVP_A": "1", "avp_a": "2"}', "'avp_a' stands twice"),
+        ("c.yaml", "AVP_A:\n  b: canary\n", "line 2, column 3: a setting has a name and one value"),
         ("c.yaml", "A: [\n", "not valid YAML"),
         ("c.env", "A=1\ncanary\n", "line 2: not NAME=value"),
         ("c.env", "A='canary\n", "line 1: not NAME=value"),
@@ -220,6 +232,24 @@ def test_a_tenant_cannot_hand_itself_settings() -> None:
     assert len(reasons(environ)) == 2
 
 
+@pytest.mark.parametrize(
+    ("expression", "path"),
+    [
+        ("[[:alpha:]/]+\\z", "kv/data"),
+        ("(?i)KV/", "kv/x"),
+        (r"\w+/\\z", r"kv/\z"),
+        (r"[\d]+", "12"),
+    ],
+)
+def test_a_pattern_is_read_as_go_reads_it(expression: str, path: str) -> None:
+    assert parsers.pattern(expression).match(path)
+
+
+@pytest.mark.parametrize(("expression", "path"), [(r"\w+\z", "kvü"), (r"\d", "٣"), ("a$", "a\n\n")])
+def test_a_pattern_matches_no_more_than_in_go(expression: str, path: str) -> None:
+    assert not parsers.pattern(expression).match(path)
+
+
 def test_the_identity_is_argo_cds_to_say() -> None:
     settings = load({"ARGOCD_APP_NAME": "web", "ARGOCD_ENV_ARGOCD_APP_NAME": "other"})
     assert settings.identity.app == "web"
@@ -233,6 +263,10 @@ def test_the_identity_is_argo_cds_to_say() -> None:
         (parsers.seconds, "1m30s", 90.0),
         (parsers.seconds, "1h", 3600.0),
         (parsers.seconds, "250ms", 0.25),
+        (parsers.time_limit, "90s", 90.0),
+        (parsers.time_limit, "0", 86_400.0),
+        (parsers.time_limit, "-1s", 86_400.0),
+        (parsers.time_limit, "48h", 86_400.0),
         (parsers.boolean, "T", True),
         (parsers.boolean, "false", False),
         (parsers.words, "a, b\nc,,", ("a", "b", "c")),
@@ -268,7 +302,10 @@ def test_a_setting_is_read(parser: Any, raw: str, value: object) -> None:
         (parsers.positive, "²"),
         (parsers.positive, "9" * 5000),
         (parsers.seconds, "99999999999"),
+        (parsers.time_limit, "soon"),
         (parsers.pattern, "(unclosed"),
+        (parsers.pattern, r"\pL"),
+        (parsers.pattern, "[[:^alpha:]]"),
         (parsers.count, "-1"),
         (parsers.address, "vault:8200"),
         (parsers.address, "http://user:password@vault"),
@@ -284,7 +321,6 @@ def test_a_setting_is_read(parser: Any, raw: str, value: object) -> None:
         (parsers.one_line, "a\nb"),
         (parsers.token, "a b"),
         (parsers.token, "a\u2028b"),
-        (parsers.choice("1", "2"), "3"),
     ],
 )
 def test_a_malformed_setting_is_refused_without_its_text(parser: Any, raw: str) -> None:
@@ -294,7 +330,7 @@ def test_a_malformed_setting_is_refused_without_its_text(parser: Any, raw: str) 
 
 
 def test_all_malformed_settings_are_told_at_once() -> None:
-    assert len(reasons({"AVP_CONCURRENCY": "x", "VAULT_ADDR": "y", "AVP_KV_VERSION": "z"})) == 3
+    assert len(reasons({"AVP_CONCURRENCY": "x", "VAULT_ADDR": "y", "AVP_RENDER_TIMEOUT": "z"})) == 3
 
 
 def test_a_credential_prints_as_stars() -> None:
