@@ -2,18 +2,27 @@
 
 import os
 import random
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
-from tests.compat import secrets
+from tests.compat import processes, secrets
+from tests.compat.case import Case
 from tests.compat.model import Store
 from tests.compat.original import Original
+from tests.compat.outcome import Outcome
 from tests.conftest import build_tools
 from tests.integration.vault import Vault, serve
 
 DEFAULT_CASES = 2000
+
+OURS = Path(sys.executable).with_name("argocd-vault-plugin")
+"""Our console script of that name."""
+
+RunBoth: TypeAlias = Callable[[Case], tuple[Outcome, Outcome]]
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +58,47 @@ def original(
     """The real argocd-vault-plugin, with a home of its own."""
     home = str(tmp_path_factory.mktemp("home"))
     return Original(programs["argocd-vault-plugin"], {**env, "HOME": home})
+
+
+@pytest.fixture(scope="session")
+def facts(vault: Vault) -> Mapping[str, str]:
+    """What cases may name: Vault's address, and credentials that it takes."""
+    role_id, secret_id = vault.approle("kv/data/app", "sys/internal/ui/mounts/*")
+    username, password = "web", "0123"
+    vault.client.sys.enable_auth_method("userpass")
+    policies = [vault.policy("kv/data/app")]
+    for each in ((username, password), ("user-with-password-83", "83")):
+        vault.client.auth.userpass.create_or_update_user(*each, policies)
+    return {
+        "VAULT_ADDR": vault.address,
+        "VAULT_HOST": vault.address.removeprefix("http://"),
+        "VAULT_TOKEN": vault.root_token,
+        "ROLE_ID": role_id,
+        "SECRET_ID": secret_id,
+        "USERNAME": username,
+        "PASSWORD": password,
+    }
+
+
+@pytest.fixture
+def run_both(
+    programs: Mapping[str, Path],
+    env: Mapping[str, str],
+    facts: Mapping[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> RunBoth:
+    """Runs both programs as processes, each with a home of its own."""
+
+    def run(case: Case) -> tuple[Outcome, Outcome]:
+        theirs, own = (
+            processes.run(
+                [program], case, {**env, "HOME": str(tmp_path_factory.mktemp("home"))}, facts
+            )
+            for program in (programs["argocd-vault-plugin"], OURS)
+        )
+        return theirs, own
+
+    return run
 
 
 @pytest.fixture(scope="session")

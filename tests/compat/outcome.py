@@ -1,9 +1,13 @@
 """How a program ended, told in the same way for both."""
 
+import json
 from dataclasses import dataclass
+from typing import Any, Final
 
 from avp_py.errors import Failure
 from tests.compat.reading import Manifest, UnreadableError, canonical, read_stream
+
+_NAMES: Final = ("apiVersion", "kind", "metadata")
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,22 @@ class Outcome:
     def is_ok(self) -> bool:
         """Whether there are manifests."""
         return self.documents is not None
+
+    def shown(self) -> str:
+        """What became of the manifests, in a few characters: without what names them."""
+        if self.documents is None:
+            return "crash" if self.panicked else "unreadable" if self.unreadable else "error"
+        bodies: list[Any] = []
+        for document in self.documents:
+            body = {key: document[key] for key in document if key not in _NAMES}
+            name = {"metadata": document["metadata"]} if "metadata" in document else {}
+            bodies.append(body or name)
+        value: Any = bodies
+        if len(bodies) == 1:
+            value = bodies[0]
+            if len(value) == 1:
+                (value,) = value.values()
+        return json.dumps(value, ensure_ascii=False, sort_keys=True) if bodies else "nothing"
 
     def describe(self) -> str:
         """The outcome for a person."""

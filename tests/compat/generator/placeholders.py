@@ -162,7 +162,12 @@ _FITTING: Final = {
         "base64encode | base64decode | jsonParse",
         "jsonPath {.tls} | jsonParse",
     ),
-    "json-list": ("jsonPath {[0].name}", "jsonPath {[?(@.size>1)].name}", "jsonParse", "yamlParse"),
+    "json-list": (
+        "jsonPath {[0].name}",
+        "jsonPath {[?(@.name!='a')].name}",
+        "jsonParse",
+        "yamlParse",
+    ),
     "json-number": ("jsonParse", "jsonPath {$}", "yamlParse"),
     "json-near": ("jsonParse", "jsonPath {.id}"),
     "json-floats": ("jsonParse", "jsonPath {.a} {.b} {.c} {.d} {.e}", "jsonPath {$}", "yamlParse"),

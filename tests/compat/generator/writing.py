@@ -131,8 +131,9 @@ class Writer:
         if _SAFE.fullmatch(text) and not bad.search(text):
             # Plain, some words are no strings.
             styles["plain"] = 0.2 if text.lower() in _WORDS else 6
-        elif text.isprintable() and text and self._draw.chance(0.02):
-            return text
+        elif text.isprintable() and text.strip("!") and self._draw.chance(0.02):
+            # In brackets, yaml.v2 takes the comma behind a tag for a part of it, libyaml does not.
+            return text.lstrip("!") if flow else text
         if not _NOT_SINGLE.search(text):
             styles["single"] = 3
         match self._draw.weighed(styles):

@@ -1,0 +1,53 @@
+"""Runs either program as a process, with its command line, files and environment."""
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from tests.compat.case import Case
+from tests.compat.original import PANIC, SECONDS
+from tests.compat.outcome import Outcome, printed
+
+_CRASHED: Final = "goroutine "
+
+
+def run(
+    argv: Sequence[str | Path], case: Case, env: Mapping[str, str], facts: Mapping[str, str]
+) -> Outcome:
+    """A case in a process of its own.
+
+    Args:
+        argv: the program.
+        case: the case.
+        env: the whole environment, but for what the case adds or takes away; HOME is a fresh
+            folder, which gets the files.
+        facts: what `{NAME}` stands for in the command line, the variables and the files.
+    """
+    folder = Path(env["HOME"]) / "files"
+    facts = {**facts, "files": str(folder)}
+    for name, content in case.files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        data = _filled(content, facts).encode() if isinstance(content, str) else content
+        path.write_bytes(data)
+    changed = {**env, **case.env}
+    done = subprocess.run(
+        [*argv, *(_filled(word, facts) for word in case.argv)],
+        env={name: _filled(value, facts) for name, value in changed.items() if value is not None},
+        input=case.stdin,
+        capture_output=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    err = done.stderr.decode(errors="replace")
+    if done.returncode == 0:
+        return printed(done.stdout.decode())
+    panicked = done.returncode == PANIC and _CRASHED in err
+    return Outcome(output=done.stdout.decode(), error=err, panicked=panicked)
+
+
+def _filled(text: str, facts: Mapping[str, str]) -> str:
+    for name, value in facts.items():
+        text = text.replace(f"{{{name}}}", value)
+    return text

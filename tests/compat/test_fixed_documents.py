@@ -1,0 +1,33 @@
+"""The rules one by one: both programs follow them."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from tests.compat import ours
+from tests.compat.fixed_commands import COMMANDS
+from tests.compat.fixed_documents import DOCUMENTS, RULES, Fixed
+from tests.compat.original import Original
+from tests.compat.outcome import Outcome, are_equal
+
+
+@pytest.fixture(scope="module")
+def theirs(original: Original) -> Mapping[str, Outcome]:
+    """What argocd-vault-plugin makes of all of them."""
+    outcomes = original.run_all([each.case for each in DOCUMENTS])
+    return {each.name: outcome for each, outcome in zip(DOCUMENTS, outcomes, strict=True)}
+
+
+@pytest.mark.parametrize("fixed", DOCUMENTS, ids=lambda fixed: fixed.name)
+def test_both_programs_follow_the_rule(
+    theirs: Mapping[str, Outcome], env: Mapping[str, str], fixed: Fixed
+) -> None:
+    own = ours.run(fixed.case, env)
+    told = f"{fixed.case.text}\n{theirs[fixed.name].describe()}\n{own.describe()}"
+    assert theirs[fixed.name].shown() == fixed.gives, told
+    assert own.shown() == fixed.gives, told
+    assert are_equal(theirs[fixed.name], own), told
+
+
+def test_every_rule_has_a_case() -> None:
+    assert {each.line for each in (*DOCUMENTS, *COMMANDS)} == RULES.keys()
