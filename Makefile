@@ -48,7 +48,7 @@ types: $(READY) ## mypy, strict
 
 check: lint types test ## all that .ci/run checks
 
-docs: $(READY) ## write the pages of docs/ that are made from the code
+docs: $(READY) ## write what is made from the code: pages of docs/, plugin.yaml and its like
 	@$(BIN)/python tools/docs.py
 
 requirements: $(READY) ## pin the dependencies anew, with hashes (needs uv)

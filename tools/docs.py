@@ -1,9 +1,9 @@
-"""Writes the pages of docs/ that are made from the code.
+"""Writes the pages and plugin files that are made from the code.
 
     python tools/docs.py            write them
     python tools/docs.py --check    exit 1 where one is not current
 
-The code knows its settings and modifiers best; a test holds the pages to be current.
+The code knows its settings, modifiers and plugins best; a test holds the files to be current.
 """
 
 import argparse
@@ -11,11 +11,12 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from avp_py.cmp import PLUGINS
 from avp_py.manifests.modifiers import MODIFIERS
 from avp_py.manifests.scalars import flow
 from avp_py.settings import TABLE, Owner
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def settings_page() -> str:
@@ -97,19 +98,20 @@ def _shown(text: str) -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
-    "modifiers.md": modifiers_page,
-    "settings.md": settings_page,
+    "docs/modifiers.md": modifiers_page,
+    "docs/settings.md": settings_page,
+    **{plugin.file: plugin.manifest for plugin in PLUGINS},
 }
 
 
 def main() -> int:
-    """Writes or checks the pages; gives the exit code."""
-    parser = argparse.ArgumentParser(description="Writes the pages that are made from the code.")
+    """Writes or checks the files; gives the exit code."""
+    parser = argparse.ArgumentParser(description="Writes the files that are made from the code.")
     parser.add_argument("--check", action="store_true", help="only look whether they are current")
     check = parser.parse_args().check
     stale = []
     for name, make in PAGES.items():
-        page = DOCS / name
+        page = ROOT / name
         if check and (not page.exists() or page.read_text() != make()):
             stale.append(name)
         elif not check:

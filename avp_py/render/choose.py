@@ -34,16 +34,7 @@ def open_renderer(
         RenderError: the folder cannot be read, or the Application sets an image or a repository,
             which needs a kustomization.
     """
-    try:
-        if not path.is_file():
-            os.scandir(path).close()
-        if mode == "auto":
-            mode = _detect(path)
-    except OSError as error:
-        raise RenderError(
-            f"{path} cannot be read: {error.strerror}",
-            hint="name a folder or a regular file; - reads standard input",
-        ) from None
+    mode = detect_mode(path, mode)
     if mode == "kustomize":
         return KustomizeRenderer(path, settings, environ)
     if settings.image_name or settings.image_tag or settings.app_repo:
@@ -57,7 +48,22 @@ def open_renderer(
     return PlainRenderer(path)
 
 
-def _detect(path: Path) -> Mode:
-    if kustomization_files(path):
-        return "kustomize"
-    return "helm" if (path / "Chart.yaml").is_file() else "plain"
+def detect_mode(path: Path, mode: Mode) -> Mode:
+    """The mode itself, or in place of `auto` the one that goes by the files of the folder.
+
+    Raises:
+        RenderError: the folder cannot be read.
+    """
+    try:
+        if not path.is_file():
+            os.scandir(path).close()
+        if mode != "auto":
+            return mode
+        if kustomization_files(path):
+            return "kustomize"
+        return "helm" if (path / "Chart.yaml").is_file() else "plain"
+    except OSError as error:
+        raise RenderError(
+            f"{path} cannot be read: {error.strerror}",
+            hint="name a folder or a regular file; - reads standard input",
+        ) from None

@@ -1,4 +1,4 @@
-"""Docs that are made from the code are current."""
+"""Docs and plugin files that are made from the code are current."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ import sys
 from tests.conftest import ROOT
 
 
-def test_the_pages_made_from_the_code_are_current() -> None:
+def test_the_files_made_from_the_code_are_current() -> None:
     done = subprocess.run(
         [sys.executable, ROOT / "tools" / "docs.py", "--check"],
         capture_output=True,

@@ -1,0 +1,41 @@
+"""`avp-py parameters`: prints what an Application may set, as Argo CD's UI wants it."""
+
+import argparse
+import json
+from pathlib import Path
+
+from avp_py.cli.console import Console, Door
+from avp_py.cmp import announce
+from avp_py.render import MODES
+
+
+def add_parser(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    common: argparse.ArgumentParser,
+    _door: Door,
+) -> None:
+    """Adds the command."""
+    parser = commands.add_parser(
+        "parameters",
+        parents=[common],
+        help="print the parameters that an Application may set",
+        description="Prints the parameters that an Application may set for a folder, in JSON, as "
+        "Argo CD's UI shows them. Nothing is rendered, and no backend is asked.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "path", metavar="PATH", nargs="?", default=".", help="the folder (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--render",
+        choices=MODES,
+        default="auto",
+        help="how the folder is rendered (default: %(default)s)",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> None:
+    """Prints the list."""
+    announcements = announce(Path(arguments.path), arguments.render)
+    console.write(json.dumps([each.as_json() for each in announcements], indent=2) + "\n")

@@ -1,0 +1,39 @@
+"""`avp-py plugin`: prints the plugin.yaml of a sidecar."""
+
+import argparse
+
+from avp_py.cli.console import Console, Door
+from avp_py.cmp import PLUGINS
+
+
+def add_parser(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    common: argparse.ArgumentParser,
+    _door: Door,
+) -> None:
+    """Adds the command."""
+    parser = commands.add_parser(
+        "plugin",
+        parents=[common],
+        help="print the plugin.yaml of a sidecar",
+        description="Prints the plugin.yaml of a plugin, or without a name the plugins that there "
+        "are. A sidecar wants it as /home/argocd/cmp-server/config/plugin.yaml.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "name",
+        metavar="NAME",
+        nargs="?",
+        choices=[plugin.name for plugin in PLUGINS],
+        help="the plugin",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> None:
+    """Prints it, or a line for each."""
+    for plugin in PLUGINS:
+        if plugin.name == arguments.name:
+            console.write(plugin.manifest())
+            return
+    console.write("".join(f"{each.name:15}{each.summary[0]}\n" for each in PLUGINS))

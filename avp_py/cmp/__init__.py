@@ -1,0 +1,10 @@
+"""What Argo CD wants of a config management plugin beyond manifests: plugin.yaml, parameters.
+
+Rendering and secrets are not this package's: it stands beside the command `generate`, above the
+core.
+"""
+
+from avp_py.cmp.parameters import announce
+from avp_py.cmp.plugins import PLUGINS, Plugin
+
+__all__ = ["PLUGINS", "Plugin", "announce"]
