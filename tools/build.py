@@ -53,7 +53,8 @@ class Program:
     package: the package to build, as seen from that folder.
     seconds: about how long a build takes on two cores with an empty Go cache.
     stamps: variables set by the linker, so that the program knows its version. `{version}`,
-        `{major}` and `{minor}` stand for the version's text and parts.
+        `{number}`, `{major}` and `{minor}` stand for the version's text, the same without its
+        `v`, and its parts.
     """
 
     name: str
@@ -88,10 +89,10 @@ class Program:
     def flags(self) -> list[str]:
         """The linker flags of `go build`: no debugger tables, and the stamps."""
         version = self.version
-        major, minor, *_ = version.removeprefix("v").split(".")
-        stamps = [
-            f"-X {stamp.format(version=version, major=major, minor=minor)}" for stamp in self.stamps
-        ]
+        number = version.removeprefix("v")
+        major, minor, *_ = number.split(".")
+        parts = {"version": version, "number": number, "major": major, "minor": minor}
+        stamps = [f"-X {stamp.format(**parts)}" for stamp in self.stamps]
         return ["-ldflags", " ".join(["-s -w", *stamps])]
 
     def _go_mod(self) -> str:
@@ -100,6 +101,7 @@ class Program:
 
 _HELM = "helm.sh/helm/v3"
 _AVP = "github.com/argoproj-labs/argocd-vault-plugin"
+_ARGOCD = "github.com/argoproj/argo-cd/v3"
 _KUBERNETES_STAMPS = (
     "k8s.io/component-base/version.gitVersion={version}",
     "k8s.io/component-base/version.gitMajor={major}",
@@ -172,9 +174,18 @@ PROGRAMS = {
             package="go.etcd.io/etcd/server/v3",
             seconds=25,
         ),
+        Program(
+            name="argocd",
+            folder="argocd",
+            module=_ARGOCD,
+            package=f"{_ARGOCD}/cmd",
+            seconds=260,
+            # Without the leading v of the tag, as in Argo CD's own Makefile.
+            stamps=(f"{_ARGOCD}/common.version={{number}}",),
+        ),
     )
 }
-DEFAULT_NAMES = ("kustomize", "helm", "vault", "kube-apiserver", "kubectl", "etcd")
+DEFAULT_NAMES = ("kustomize", "helm", "vault", "kube-apiserver", "kubectl", "etcd", "argocd")
 
 
 @dataclass(frozen=True)
