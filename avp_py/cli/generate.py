@@ -52,10 +52,18 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
             raise UsageError(
                 f"{source} cannot be used: {error.strerror}", hint="name a folder with manifests"
             ) from None
+
+    def load_settings(config: Mapping[str, str]) -> Settings:
+        settings = load(console.environ, config)
+        if arguments.disable_token_cache:
+            vault = dataclasses.replace(settings.vault, token_cache=None)
+            settings = dataclasses.replace(settings, vault=vault)
+        return settings
+
     config: Mapping[str, str] = {}
     if arguments.config_path:
         config = read_config(arguments.config_path, console.environ)
-    settings = load(console.environ, config)
+    settings = load_settings(config)
     secret_name = arguments.secret_name or None
     if arguments.door is Door.ARGOCD_VAULT_PLUGIN:
         settings = _as_avp(settings)
@@ -68,7 +76,7 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
             return known
         from avp_py.kubernetes import read_settings_secret
 
-        return load(console.environ, read_settings_secret(secret_name, console.environ))
+        return load_settings(read_settings_secret(secret_name, console.environ))
 
     request = Request(source, arguments.render, settings, console.environ, complete)
     output = generate(request)

@@ -76,7 +76,7 @@ def _common_options(*, shown: bool) -> argparse.ArgumentParser:
     add(
         "--disable-token-cache",
         action="store_true",
-        help="accepted for argocd-vault-plugin's sake: no token is kept between runs",
+        help="neither use nor keep a token in AVP_TOKEN_CACHE",
     )
     return common
 

@@ -73,6 +73,7 @@ class VaultSettings:
     jwt: Sensitive | None
     jwt_path: str | None
     cert_role: str | None
+    token_cache: str | None
 
     @property
     def address(self) -> str:

@@ -63,6 +63,13 @@ def verbatim(raw: str) -> str:
     return raw
 
 
+def absolute(raw: str) -> str:
+    """An absolute path: another would begin in the working directory, which is a tenant's."""
+    if not raw.startswith("/"):
+        raise ValueError("an absolute path")
+    return raw
+
+
 def sensitive(raw: str) -> Sensitive:
     """A credential, without the line break that a file or Secret often ends with."""
     return Sensitive(raw.rstrip("\r\n"))

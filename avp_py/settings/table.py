@@ -189,6 +189,12 @@ TABLE: Final[tuple[Setting, ...]] = (
         "AVP_CERT_ROLE", "vault", "cert_role", _OP,
         "cert: the role in Vault, where the certificate alone does not say", parse.text,
     ),
+    Setting(
+        "AVP_TOKEN_CACHE", "vault", "token_cache", _OP,
+        "the absolute path of a folder that keeps Vault's tokens from one run to the next; without "
+        "it none is kept",
+        parse.absolute,
+    ),
     Setting("VAULT_TOKEN", "vault", "token", _OP, "token: Vault's token", parse.token),
     Setting(
         "VAULT_ADDR", "vault", "server_address", _OP,

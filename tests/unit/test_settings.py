@@ -78,6 +78,7 @@ def test_the_defaults() -> None:
             "jwt": None,
             "jwt_path": None,
             "cert_role": None,
+            "token_cache": None,
         },
         "policy": {
             "path_template": "kv/data/{{ namespace }}/{{ app }}",

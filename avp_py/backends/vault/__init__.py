@@ -3,6 +3,7 @@
 from avp_py.backends.vault.auth import open_auth
 from avp_py.backends.vault.backend import VaultBackend
 from avp_py.backends.vault.connection import Connection
+from avp_py.backends.vault.token_cache import TokenCache
 from avp_py.settings import Settings
 
 __all__ = ["VaultBackend", "open_backend"]
@@ -15,4 +16,6 @@ def open_backend(settings: Settings) -> VaultBackend:
         SettingsError: a credential or a file for TLS is missing.
     """
     auth = open_auth(settings.vault)
-    return VaultBackend(Connection.open(settings.vault, settings.backend.concurrency), auth)
+    cache = TokenCache.open(settings.vault)
+    connection = Connection.open(settings.vault, settings.backend.concurrency)
+    return VaultBackend(connection, auth, cache)

@@ -11,6 +11,7 @@ from avp_py.backends.vault.auth import AuthMethod
 from avp_py.backends.vault.connection import Connection
 from avp_py.backends.vault.login import Login
 from avp_py.backends.vault.mounts import Mounts
+from avp_py.backends.vault.token_cache import TokenCache
 from avp_py.errors import BackendError, ForbiddenError, LoginError, NotFoundError
 
 _VERSION = re.compile(r"-?[0-9]{1,18}")
@@ -20,9 +21,11 @@ _VERSION = re.compile(r"-?[0-9]{1,18}")
 class VaultBackend(Backend):
     """Vault, as one identity. What it answers is kept for the run, by path and version."""
 
-    def __init__(self, connection: Connection, auth: AuthMethod) -> None:
+    def __init__(
+        self, connection: Connection, auth: AuthMethod, cache: TokenCache | None = None
+    ) -> None:
         self._connection = connection
-        self._login = Login(connection, auth)
+        self._login = Login(connection, auth, cache)
         self._mounts = Mounts(connection)
         self._lock = threading.Lock()
         self._answers: dict[tuple[str, str], Future[Mapping[str, Any]]] = {}

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -13,11 +14,11 @@ import hvac.exceptions
 import requests
 import urllib3.exceptions
 
-from avp_py.backends.vault.auth import AuthMethod
+from avp_py.backends.vault.auth import LoginRequest
 from avp_py.backends.vault.translate import Translator
 from avp_py.backends.vault.transport import Adapter, TriedError, open_session
 from avp_py.errors import BackendError
-from avp_py.settings import VaultSettings
+from avp_py.settings import Sensitive, VaultSettings
 from avp_py.values import Number
 
 MAX_LEVELS: Final = 310
@@ -27,6 +28,19 @@ MAX_LEVELS: Final = 310
 _UNREACHABLE = (requests.ConnectionError, requests.Timeout, urllib3.exceptions.TimeoutError)
 
 _TOKEN = re.compile(r"[!-~]+")
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What a login gave.
+
+    Attributes:
+        token: the token.
+        seconds: how long it may be used again; 0 for one that counts its uses, or has no end.
+    """
+
+    token: Sensitive
+    seconds: int
 
 
 class Connection:
@@ -59,21 +73,32 @@ class Connection:
         )
         return cls(client, Translator(settings))
 
-    def log_in(self, auth: AuthMethod) -> None:
-        """Gets a token by an auth method.
+    def use(self, token: Sensitive) -> None:
+        """Sends this token from now on."""
+        self._client.token = token.reveal()
+
+    def log_in(self, request: LoginRequest) -> Grant:
+        """Gets a token, and sends it from now on.
 
         Raises:
             BackendError: Vault cannot be reached, or refuses.
         """
+        body = {name: value.reveal() for name, value in request.body.items()}
         with self._translated():
-            try:
-                auth.login(self._client)
-            except (LookupError, TypeError, ValueError, RecursionError):
-                # hvac takes the answer apart without looking.
-                raise self._translator.not_vault() from None
-        token = self._client.token
-        if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+            response = self._client.adapter.post(f"/v1/{quote(request.path)}", json=body)
+        try:
+            auth = json.loads(response.content)["auth"]
+            token, seconds = auth["client_token"], auth.get("lease_duration")
+            is_known = isinstance(token, str) and _TOKEN.fullmatch(token) is not None
+        except (AttributeError, LookupError, TypeError, ValueError, RecursionError):
+            is_known = False
+        if not is_known:
             raise self._translator.not_vault()
+        if type(seconds) is not int or auth.get("num_uses"):
+            seconds = 0
+        grant = Grant(Sensitive(token), seconds)
+        self.use(grant.token)
+        return grant
 
     def read(self, path: str, parameters: Mapping[str, str]) -> Mapping[str, Any]:
         """Vault's answer to a read of a path, numbers with their text.

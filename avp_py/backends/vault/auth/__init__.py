@@ -7,7 +7,7 @@ from typing import Final
 from avp_py.backends.vault.auth.approle import AppRole
 from avp_py.backends.vault.auth.cert import Cert
 from avp_py.backends.vault.auth.github import GitHub
-from avp_py.backends.vault.auth.interface import AuthMethod
+from avp_py.backends.vault.auth.interface import AuthMethod, LoginRequest
 from avp_py.backends.vault.auth.jwt import Jwt
 from avp_py.backends.vault.auth.kubernetes import Kubernetes
 from avp_py.backends.vault.auth.token import Token
@@ -15,7 +15,7 @@ from avp_py.backends.vault.auth.userpass import UserPass
 from avp_py.errors import SettingsError
 from avp_py.settings import VaultSettings
 
-__all__ = ["AUTH_METHODS", "AuthMethod", "open_auth"]
+__all__ = ["AUTH_METHODS", "AuthMethod", "LoginRequest", "open_auth"]
 
 AUTH_METHODS: Final[Mapping[str, type[AuthMethod]]] = {
     method.name: method for method in (Token, AppRole, UserPass, GitHub, Jwt, Kubernetes, Cert)

@@ -1,8 +1,6 @@
 """Auth by AppRole."""
 
-import hvac
-
-from avp_py.backends.vault.auth.interface import AuthMethod, mount_of
+from avp_py.backends.vault.auth.interface import AuthMethod, LoginRequest, mount_of
 from avp_py.settings import Sensitive, VaultSettings
 
 
@@ -24,10 +22,8 @@ class AppRole(AuthMethod):
             return None
         return cls(settings.role_id, settings.secret_id, mount_of(settings.mount_path, cls.name))
 
-    def login(self, client: hvac.Client) -> None:
-        """Logs in; the client keeps the token."""
-        client.auth.approle.login(
-            role_id=self._role_id.reveal(),
-            secret_id=self._secret_id.reveal(),
-            mount_point=self._mount,
+    def credential(self) -> LoginRequest:
+        """The login with both ids."""
+        return LoginRequest(
+            f"auth/{self._mount}/login", {"role_id": self._role_id, "secret_id": self._secret_id}
         )

@@ -1,9 +1,7 @@
 """Auth by the client certificate of the TLS connection."""
 
-import hvac
-
-from avp_py.backends.vault.auth.interface import AuthMethod, mount_of
-from avp_py.settings import VaultSettings
+from avp_py.backends.vault.auth.interface import AuthMethod, LoginRequest, mount_of
+from avp_py.settings import Sensitive, VaultSettings
 
 
 class Cert(AuthMethod):
@@ -23,7 +21,7 @@ class Cert(AuthMethod):
             return None
         return cls(settings.cert_role, mount_of(settings.mount_path, cls.name))
 
-    def login(self, client: hvac.Client) -> None:
-        """Logs in; the client keeps the token. hvac's own call wants the files once more."""
-        names = {"name": self._role} if self._role else {}
-        client.adapter.login(f"/v1/auth/{self._mount}/login", use_token=True, json=names)
+    def credential(self) -> LoginRequest:
+        """The login; the certificate is a part of the connection."""
+        body = {"name": Sensitive(self._role)} if self._role else {}
+        return LoginRequest(f"auth/{self._mount}/login", body)

@@ -1,8 +1,6 @@
 """Auth by a personal access token of GitHub."""
 
-import hvac
-
-from avp_py.backends.vault.auth.interface import AuthMethod, mount_of
+from avp_py.backends.vault.auth.interface import AuthMethod, LoginRequest, mount_of
 from avp_py.settings import Sensitive, VaultSettings
 
 
@@ -23,6 +21,6 @@ class GitHub(AuthMethod):
             return None
         return cls(settings.github_token, mount_of(settings.mount_path, cls.name))
 
-    def login(self, client: hvac.Client) -> None:
-        """Logs in; the client keeps the token."""
-        client.auth.github.login(token=self._token.reveal(), mount_point=self._mount)
+    def credential(self) -> LoginRequest:
+        """The login with the token of GitHub's."""
+        return LoginRequest(f"auth/{self._mount}/login", {"token": self._token})

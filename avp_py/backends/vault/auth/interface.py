@@ -1,11 +1,28 @@
 """What an auth method must be able to do."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import ClassVar
 
-import hvac
+from avp_py.settings import Sensitive, VaultSettings
 
-from avp_py.settings import VaultSettings
+
+@dataclass(frozen=True)
+class LoginRequest:
+    """All that a login sends.
+
+    Tokens are kept between runs under a hash of it, so nothing is sent that does not stand here.
+
+    Attributes:
+        path: the path that is posted to, without `/v1/`.
+        body: what is posted.
+        is_guessable: whether a person chose what is secret in it, as a password.
+    """
+
+    path: str
+    body: Mapping[str, Sensitive]
+    is_guessable: bool = False
 
 
 class AuthMethod(ABC):
@@ -27,10 +44,10 @@ class AuthMethod(ABC):
         """The method with its credentials, or None where they are not set."""
 
     @abstractmethod
-    def login(self, client: hvac.Client) -> None:
-        """Gives the client a token.
+    def credential(self) -> Sensitive | LoginRequest:
+        """A token that is there already, or the login that gets one.
 
-        Errors of hvac and requests pass through.
+        A file that holds a credential is read now: it may be another one than before.
 
         Raises:
             SettingsError: a file that holds a credential cannot be read.

@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-import hvac
-
-from avp_py.backends.vault.auth.interface import AuthMethod, mount_of
+from avp_py.backends.vault.auth.interface import AuthMethod, LoginRequest, mount_of
 from avp_py.backends.vault.auth.kubernetes import read_token
 from avp_py.settings import Sensitive, VaultSettings
 
@@ -28,7 +26,8 @@ class Jwt(AuthMethod):
             return None
         return cls(settings.jwt_role, token, mount_of(settings.mount_path, cls.name))
 
-    def login(self, client: hvac.Client) -> None:
-        """Logs in; the client keeps the token."""
-        token = read_token(self._token) if isinstance(self._token, Path) else self._token.reveal()
-        client.auth.jwt.jwt_login(role=self._role, jwt=token, path=self._mount)
+    def credential(self) -> LoginRequest:
+        """The login with the token, which may have to be read from its file."""
+        token = read_token(self._token) if isinstance(self._token, Path) else self._token
+        body = {"role": Sensitive(self._role), "jwt": token}
+        return LoginRequest(f"auth/{self._mount}/login", body)

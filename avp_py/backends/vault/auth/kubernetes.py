@@ -3,11 +3,9 @@
 from pathlib import Path
 from typing import Final
 
-import hvac
-
-from avp_py.backends.vault.auth.interface import AuthMethod, mount_of
+from avp_py.backends.vault.auth.interface import AuthMethod, LoginRequest, mount_of
 from avp_py.errors import SettingsError
-from avp_py.settings import VaultSettings
+from avp_py.settings import Sensitive, VaultSettings
 
 SERVICE_ACCOUNT_TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 """Where Kubernetes mounts the token, and AVP_K8S_TOKEN_PATH names no other file."""
@@ -33,14 +31,13 @@ class Kubernetes(AuthMethod):
         mount = settings.k8s_mount_path or settings.mount_path
         return cls(settings.k8s_role, path, mount_of(mount, "kubernetes"))
 
-    def login(self, client: hvac.Client) -> None:
-        """Reads the token, which Kubernetes renews from time to time, and logs in with it."""
-        client.auth.kubernetes.login(
-            role=self._role, jwt=read_token(self._token_path), mount_point=self._mount
-        )
+    def credential(self) -> LoginRequest:
+        """The login with the token, which is read anew, as Kubernetes renews it."""
+        body = {"role": Sensitive(self._role), "jwt": read_token(self._token_path)}
+        return LoginRequest(f"auth/{self._mount}/login", body)
 
 
-def read_token(path: Path) -> str:
+def read_token(path: Path) -> Sensitive:
     """The token in a file.
 
     Raises:
@@ -57,4 +54,4 @@ def read_token(path: Path) -> str:
         ) from None
     if not token:
         raise SettingsError(f"the token file {path} is empty", hint="mount it anew")
-    return token
+    return Sensitive(token)

@@ -1,7 +1,5 @@
 """Auth by a token that somebody else got. Vault is not asked."""
 
-import hvac
-
 from avp_py.backends.vault.auth.interface import AuthMethod
 from avp_py.settings import Sensitive, VaultSettings
 
@@ -21,6 +19,6 @@ class Token(AuthMethod):
         """The method, or None where VAULT_TOKEN is not set."""
         return cls(settings.token) if settings.token else None
 
-    def login(self, client: hvac.Client) -> None:
-        """Hands the token to the client."""
-        client.token = self._token.reveal()
+    def credential(self) -> Sensitive:
+        """The token."""
+        return self._token

@@ -1,8 +1,6 @@
 """Auth by a user's name and password."""
 
-import hvac
-
-from avp_py.backends.vault.auth.interface import AuthMethod, mount_of
+from avp_py.backends.vault.auth.interface import AuthMethod, LoginRequest, mount_of
 from avp_py.settings import Sensitive, VaultSettings
 
 
@@ -24,8 +22,7 @@ class UserPass(AuthMethod):
             return None
         return cls(settings.username, settings.password, mount_of(settings.mount_path, cls.name))
 
-    def login(self, client: hvac.Client) -> None:
-        """Logs in; the client keeps the token."""
-        client.auth.userpass.login(
-            username=self._username, password=self._password.reveal(), mount_point=self._mount
-        )
+    def credential(self) -> LoginRequest:
+        """The login with the password."""
+        path = f"auth/{self._mount}/login/{self._username}"
+        return LoginRequest(path, {"password": self._password}, is_guessable=True)

@@ -1,0 +1,256 @@
+"""Tokens of earlier runs, in a folder that only our user may enter; off unless one is named.
+
+    FOLDER/            0700, ours
+      key              0600, 32 random bytes
+      <64 hex digits>  0600, {"token": "hvs.…", "expires": <seconds since 1970>}
+
+The digits are a hash under the key, over all that decides which token a login gives: address,
+namespace, TLS, mount, method, role, and every credential that is sent. With another credential
+there is another name, so an old token is never found. A hash of a password could be tried out by
+whoever gets hold of the folder, so that one is slow (scrypt); the other credentials are random.
+
+What cannot be read as an entry is no entry. What another user could have put there, or could read,
+is an error.
+"""
+
+import hashlib
+import hmac
+import json
+import logging
+import os
+import re
+import secrets
+import stat
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from avp_py.backends.vault.auth import LoginRequest
+from avp_py.errors import SettingsError
+from avp_py.settings import Sensitive, VaultSettings
+from avp_py.settings.parse import token as parse_token
+
+MARGIN_SECONDS: Final = 60
+"""A token is not used in the last minute of its life: that is how long Argo CD waits for a run."""
+
+MAX_SECONDS: Final = 3600
+"""How long a token is kept at most. Vault does not revoke a token with the secret id or password
+that it was got by, so this is how long one that was withdrawn can still do."""
+
+MAX_BYTES: Final = 64 * 1024
+"""More than any entry has; Vault's longest tokens (batch tokens) have a few hundred characters."""
+
+_KEY: Final = "key"
+_KEY_BYTES: Final = 32
+_ENTRY = re.compile(r"[0-9a-f]{64}|\.[0-9a-f]{16}")
+"""The names of entries, and of what is to become one or the key."""
+
+_notes = logging.getLogger(__name__)
+
+
+class TokenCache:
+    """The folder, for one way to one Vault. Any number of processes may use it at once."""
+
+    def __init__(self, folder: Path, settings: VaultSettings) -> None:
+        self._folder = folder
+        self._settings = settings
+        self._server = _server(settings)
+
+    @classmethod
+    def open(cls, settings: VaultSettings) -> "TokenCache | None":
+        """The cache that AVP_TOKEN_CACHE names, or None. Nothing is read yet but certificates.
+
+        To be called before the client certificate is loaded for TLS: one that is replaced in the
+        meantime is noticed in `put`.
+        """
+        return cls(Path(settings.token_cache), settings) if settings.token_cache else None
+
+    def name(self, request: LoginRequest) -> str:
+        """The name of the entry for a login.
+
+        Raises:
+            SettingsError: the folder cannot be used.
+        """
+        fields = [*self._server, request.path]
+        for name, value in sorted(request.body.items(), key=lambda item: item[0]):
+            fields += [name, value.reveal()]
+        with self._opened() as folder:
+            key = _read_key(folder, self._folder)
+        data = b"".join(_framed(field.encode()) for field in fields)
+        if request.is_guessable:
+            return hashlib.scrypt(data, salt=key, n=2**14, r=8, p=1, dklen=32).hex()
+        return hmac.digest(key, data, "sha256").hex()
+
+    def get(self, name: str) -> Sensitive | None:
+        """The token of an entry that has not expired.
+
+        Raises:
+            SettingsError: the folder or the entry cannot be used, or is not ours alone.
+        """
+        with self._opened() as folder:
+            data = _read(folder, name, self._folder)
+        try:
+            entry = json.loads(data or b"")
+            token, left = parse_token(entry["token"]), entry["expires"] - time.time()
+        except (AttributeError, LookupError, RecursionError, TypeError, ValueError):
+            return None
+        # A time that is too far off was written by a clock that was wrong, or by somebody else.
+        return token if 0 < left <= MAX_SECONDS else None
+
+    def put(self, name: str, token: Sensitive, seconds: int) -> None:
+        """Keeps a token that lives this long, if that is long enough.
+
+        Raises:
+            SettingsError: the folder is not ours alone any more.
+        """
+        kept = min(seconds - MARGIN_SECONDS, MAX_SECONDS)
+        if kept <= 0 or _server(self._settings) != self._server:
+            return
+        entry = {"token": token.reveal(), "expires": int(time.time()) + kept}
+        with self._opened() as folder:
+            try:
+                _sweep(folder)
+                _write(folder, name, json.dumps(entry).encode())
+            except OSError as error:
+                _notes.info("the token cannot be kept: %s", error.strerror)
+
+    def drop(self, name: str, token: Sensitive) -> None:
+        """Forgets a token that Vault has refused; another one under this name stays.
+
+        Raises:
+            SettingsError: the folder or the entry cannot be used, or is not ours alone.
+        """
+        if self.get(name) == token:
+            with self._opened() as folder, suppress(OSError):
+                os.unlink(name, dir_fd=folder)
+
+    @contextmanager
+    def _opened(self) -> Iterator[int]:
+        """A descriptor of the folder, which is made where it is not there."""
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            with suppress(FileExistsError):
+                self._folder.mkdir(mode=0o700)
+            folder = os.open(self._folder, flags)
+        except OSError as error:
+            why = "it is a symlink or no folder" if _is_odd(self._folder) else error.strerror
+            raise SettingsError(
+                f"AVP_TOKEN_CACHE: {self._folder} cannot be used: {why}",
+                hint="name a folder that is ours, or one that can be made",
+            ) from None
+        try:
+            _check(os.fstat(folder), str(self._folder), "chmod 700 it if it is ours")
+            yield folder
+        finally:
+            os.close(folder)
+
+
+def _server(settings: VaultSettings) -> Sequence[str]:
+    """Whom we talk to, and who we are to them by the connection alone; always as many fields."""
+    return (
+        settings.address,
+        settings.namespace or "",
+        settings.ca_cert or "",
+        settings.ca_path or "",
+        settings.tls_server_name or "",
+        str(settings.skip_verify),
+        _digest(settings.client_cert),
+        _digest(settings.client_key),
+    )
+
+
+def _digest(path: str | None) -> str:
+    """The hash of a file. One that cannot be read ends the run elsewhere."""
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest() if path else ""
+    except OSError:
+        return ""
+
+
+def _framed(data: bytes) -> bytes:
+    """The data behind its length, so that no two lists of fields have one text."""
+    return len(data).to_bytes(8, "big") + data
+
+
+def _is_odd(path: Path) -> bool:
+    return path.is_symlink() or (path.exists() and not path.is_dir())
+
+
+def _check(status: os.stat_result, what: str, hint: str) -> None:
+    """Refuses what somebody else owns, or may read or write."""
+    problem = ""
+    if status.st_uid != os.geteuid():
+        problem = "belongs to another user"
+    elif status.st_mode & 0o077:
+        problem = f"is open to other users (mode {stat.S_IMODE(status.st_mode):04o})"
+    if problem:
+        raise SettingsError(f"AVP_TOKEN_CACHE: {what} {problem}", hint=hint)
+
+
+def _read(folder: int, name: str, path: Path) -> bytes | None:
+    """A file of the folder, or None where it is not there."""
+    what, hint = f"{path / name}", "remove it: it is made anew"
+    # Not blocking, as a FIFO would wait for a writer.
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(name, flags, dir_fd=folder)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise SettingsError(
+            f"AVP_TOKEN_CACHE: {what} cannot be used: {error.strerror}", hint=hint
+        ) from None
+    try:
+        status = os.fstat(descriptor)
+        _check(status, what, hint)
+        if not stat.S_ISREG(status.st_mode):
+            raise SettingsError(f"AVP_TOKEN_CACHE: {what} is no regular file", hint=hint)
+        return os.read(descriptor, MAX_BYTES)
+    finally:
+        os.close(descriptor)
+
+
+def _write(folder: int, name: str, data: bytes) -> None:
+    """Puts a file in place as a whole, or not at all."""
+    new = f".{secrets.token_hex(8)}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(new, flags, 0o600, dir_fd=folder)
+    try:
+        with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
+            file.write(data)
+        os.replace(new, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except OSError:
+        with suppress(OSError):
+            os.unlink(new, dir_fd=folder)
+        raise
+
+
+def _read_key(folder: int, path: Path) -> bytes:
+    """The key; a new one where there is none.
+
+    Two runs may make one each at the same time. One is lost, and with it what was kept under it.
+    """
+    key = _read(folder, _KEY, path)
+    if key is None or len(key) != _KEY_BYTES:
+        try:
+            _write(folder, _KEY, secrets.token_bytes(_KEY_BYTES))
+        except OSError as error:
+            raise SettingsError(
+                f"AVP_TOKEN_CACHE: nothing can be written to {path}: {error.strerror}",
+                hint="name a folder that can be written",
+            ) from None
+        key = _read(folder, _KEY, path)
+    return key or b""
+
+
+def _sweep(folder: int) -> None:
+    """Removes entries that nobody asks for any more, as those of a service account's last hour."""
+    oldest = time.time() - MAX_SECONDS
+    for name in os.listdir(folder):
+        if _ENTRY.fullmatch(name):
+            with suppress(FileNotFoundError):
+                status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                if stat.S_ISREG(status.st_mode) and status.st_mtime < oldest:
+                    os.unlink(name, dir_fd=folder)
