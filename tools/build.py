@@ -55,6 +55,7 @@ class Program:
     stamps: variables set by the linker, so that the program knows its version. `{version}`,
         `{number}`, `{major}` and `{minor}` stand for the version's text, the same without its
         `v`, and its parts.
+    kept: folders of the module's source that tests read; copies lie beside the program.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Program:
     package: str
     seconds: int
     stamps: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
 
     @property
     def directory(self) -> Path:
@@ -182,6 +184,7 @@ PROGRAMS = {
             seconds=260,
             # Without the leading v of the tag, as in Argo CD's own Makefile.
             stamps=(f"{_ARGOCD}/common.version={{number}}",),
+            kept=("manifests/base/repo-server",),
         ),
     )
 }
@@ -340,6 +343,33 @@ def cache_key(program: Program, go: Go) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 
 
+def keep(program: Program, go: Go, home: Path) -> None:
+    """Copy the folders of a program's source that tests read to beside it, once.
+
+    The module's own folder is no place to read them: a cached program needs none of it.
+
+    Raises:
+        BuildError: the module could not be had.
+    """
+    for folder in program.kept:
+        target = home / folder
+        if target.exists():
+            continue
+        with locked(home, program.name):
+            command = [go.path, "mod", "download", "-json", program.module]
+            downloaded = run(command, cwd=program.directory, env=go_environment(os.environ))
+            source = Path(json.loads(downloaded)["Dir"]) / folder
+            partial = home / ".partial-folder"
+            shutil.rmtree(partial, ignore_errors=True)
+            for file in (each for each in source.rglob("*") if each.is_file()):
+                copy = partial / file.relative_to(source)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                copy.write_bytes(file.read_bytes())
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if not target.exists():
+                partial.rename(target)
+
+
 def build(program: Program, go: Go, cache: Path) -> Path:
     """Return the built program, building it first if the cache has none.
 
@@ -352,6 +382,7 @@ def build(program: Program, go: Go, cache: Path) -> Path:
     label = f"{program.name} {program.version}"
     home = cache / f"{program.name}-{program.version}-{cache_key(program, go)}"
     target = home / program.name
+    keep(program, go, home)
     if target.exists():
         say(f"{label}: cached")
         return target
@@ -359,9 +390,9 @@ def build(program: Program, go: Go, cache: Path) -> Path:
         if target.exists():
             say(f"{label}: cached")
             return target
-        for leftover in home.glob(".partial-*"):
+        for leftover in home.glob(f".partial-{program.name}-*"):
             leftover.unlink()
-        partial = home / f".partial-{os.getpid()}"
+        partial = home / f".partial-{program.name}-{os.getpid()}"
         say(f"{label}: building (about {program.seconds} s with an empty Go cache) ...")
         started = time.monotonic()
         command = [go.path, "build", *program.flags(), "-o", str(partial), program.package]

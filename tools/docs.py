@@ -1,4 +1,4 @@
-"""Writes the pages and plugin files that are made from the code.
+"""Writes the pages, plugin files and parts of the chart that are made from the code.
 
     python tools/docs.py            write them
     python tools/docs.py --check    exit 1 where one is not current
@@ -10,6 +10,8 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from chart import FILES as CHART_FILES
 
 from avp_py.cmp import PLUGINS
 from avp_py.manifests.modifiers import MODIFIERS
@@ -101,6 +103,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/modifiers.md": modifiers_page,
     "docs/settings.md": settings_page,
     **{plugin.file: plugin.manifest for plugin in PLUGINS},
+    **CHART_FILES,
 }
 
 

@@ -1,0 +1,86 @@
+{{/* The beginning of every object's name. */}}
+{{- define "avp-py.fullname" -}}
+{{- if contains .Chart.Name .Release.Name }}{{ .Release.Name | trunc 45 | trimSuffix "-" }}
+{{- else }}{{ printf "%s-%s" (.Release.Name | trunc 38 | trimSuffix "-") .Chart.Name }}{{ end }}
+{{- end }}
+
+{{- define "avp-py.metadata" -}}
+name: {{ include "avp-py.fullname" .root }}-{{ .suffix }}
+namespace: {{ .namespace | default .root.Release.Namespace }}
+labels:
+  app.kubernetes.io/name: avp-py
+  app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
+  app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+  app.kubernetes.io/managed-by: {{ .root.Release.Service | quote }}
+  app.kubernetes.io/part-of: argocd
+  helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{- define "avp-py.image" -}}
+{{- .Values.image.repository }}
+{{- if .Values.image.digest }}@{{ .Values.image.digest }}
+{{- else }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{ end }}
+{{- end }}
+
+{{/* Credentials never stand in values: those lie in git and in the release's own Secret. */}}
+{{- define "avp-py.refuse" -}}
+{{- fail (printf "%s: a credential does not belong into values; put it into a Secret, and name that under credentials.%s" .where .name) }}
+{{- end }}
+
+{{- define "avp-py.isCredential" -}}
+{{- if regexMatch "^(AVP_ROLE_ID|AVP_SECRET_ID|AVP_JWT)$|(TOKEN|PASSWORD|PASSWD|SECRET_KEY|ACCESS_KEY|ACCESS_KEY_ID|API_KEY|PRIVATE_KEY|CLIENT_SECRET)$" . }}yes{{ end }}
+{{- end }}
+
+{{/*
+All settings that are no credentials: those of `settings`, and those that follow from other values.
+One that follows from elsewhere must not be set by hand too: which one would count?
+*/}}
+{{- define "avp-py.settings" -}}
+{{- $settings := dict }}
+{{- range $name, $value := .Values.settings }}
+{{- if include "avp-py.isCredential" $name }}
+{{- include "avp-py.refuse" (dict "where" (print "settings." $name) "name" $name) }}
+{{- end }}
+{{- $_ := set $settings $name (kindIs "string" $value | ternary $value (toJson $value)) }}
+{{- end }}
+{{- $derived := dict }}
+{{- if .Values.policy }}
+{{- $_ := set $derived "AVP_POLICY" (dict "from" "policy" "value" "/etc/avp-py/policy/policy.yaml") }}
+{{- end }}
+{{- with .Values.vault.ca }}
+{{- if and .configMap .secret }}
+{{- fail "vault.ca: give configMap or secret, not both" }}
+{{- end }}
+{{- if or .configMap .secret }}
+{{- $_ := set $derived "VAULT_CACERT" (dict "from" "vault.ca" "value" "/etc/avp-py/vault-ca/ca.crt") }}
+{{- end }}
+{{- end }}
+{{- if .Values.vault.clientCertificate.secret }}
+{{- $from := "vault.clientCertificate.secret" }}
+{{- $_ := set $derived "VAULT_CLIENT_CERT" (dict "from" $from "value" "/etc/avp-py/vault-client/tls.crt") }}
+{{- $_ := set $derived "VAULT_CLIENT_KEY" (dict "from" $from "value" "/etc/avp-py/vault-client/tls.key") }}
+{{- end }}
+{{- with .Values.vault.kubernetesAuth }}
+{{- if .role }}
+{{- $from := "vault.kubernetesAuth" }}
+{{- $_ := set $derived "AVP_AUTH_TYPE" (dict "from" $from "value" "k8s") }}
+{{- $_ := set $derived "AVP_K8S_ROLE" (dict "from" $from "value" .role) }}
+{{- $_ := set $derived "AVP_K8S_TOKEN_PATH" (dict "from" $from "value" "/var/run/secrets/avp-py/vault/token") }}
+{{- if .mountPath }}
+{{- $_ := set $derived "AVP_K8S_MOUNT_PATH" (dict "from" $from "value" .mountPath) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range $name, $entry := $derived }}
+{{- if hasKey $settings $name }}
+{{- fail (printf "settings.%s and %s say the same thing; leave one out" $name $entry.from) }}
+{{- end }}
+{{- $_ := set $settings $name $entry.value }}
+{{- end }}
+{{- range $name, $_ := .Values.credentials }}
+{{- if hasKey $settings $name }}
+{{- fail (printf "%s is set twice: among the settings and under credentials; leave one out" $name) }}
+{{- end }}
+{{- end }}
+{{- toYaml $settings }}
+{{- end }}

@@ -1,0 +1,64 @@
+"""Argo CD's own repo-server, from the manifests of the Argo CD that tools/argocd pins."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from tests.conftest import build_tools
+from tests.integration.cluster import Cluster
+
+NAME: Final = "argocd-repo-server"
+"""What the manifests call its Deployment, its container and its service account."""
+
+Document = dict[str, Any]
+
+_CHART: Final = """\
+{{- $deployment := .Files.Get "deployment.yaml" | fromYaml }}
+{{- $pod := $deployment.spec.template.spec }}
+{{- with .Values.repoServer }}
+{{- $extra := tpl (toYaml .extraContainers) $ | fromYamlArray }}
+{{- $_ := set $pod "containers" (concat $pod.containers $extra) }}
+{{- $_ := set $pod "volumes" (concat .volumes $pod.volumes) }}
+{{- $_ := set $deployment.spec.template.metadata "annotations" .podAnnotations }}
+{{- with .imagePullSecrets }}
+{{- $_ := set $pod "imagePullSecrets" . }}
+{{- end }}
+{{- end }}
+{{ toYaml $deployment }}
+"""
+"""What the argo-cd chart does with these values: templates/argocd-repo-server/deployment.yaml of
+argo-helm. `extraContainers` goes through `tpl`, `volumes` does not."""
+
+
+def manifests() -> Path:
+    """The folder of a kustomization: Deployment, ServiceAccount, Service, NetworkPolicy."""
+    return build_tools("argocd")["argocd"].parent / "manifests" / "base" / "repo-server"
+
+
+def deployment() -> Document:
+    """The Deployment."""
+    text = (manifests() / f"{NAME}-deployment.yaml").read_text()
+    document: Document = yaml.safe_load(text)
+    return document
+
+
+def chart_like_argo_cds(folder: Path) -> Path:
+    """A chart whose values `repoServer` do with the Deployment what those of argo-cd do."""
+    (folder / "templates").mkdir(parents=True)
+    (folder / "Chart.yaml").write_text("apiVersion: v2\nname: argo-cd\nversion: 0.0.0\n")
+    (folder / "templates" / "deployment.yaml").write_text(_CHART)
+    (folder / "deployment.yaml").write_text(yaml.safe_dump(deployment()))
+    return folder
+
+
+def containers(of: Mapping[str, Any]) -> Sequence[str]:
+    """The names of a Deployment's containers."""
+    return [each["name"] for each in of["spec"]["template"]["spec"]["containers"]]
+
+
+def apply(cluster: Cluster, namespace: str) -> None:
+    """Installs or upgrades Argo CD's part, as its own docs do."""
+    where = ("--namespace", namespace)
+    cluster.run("apply", "--server-side", *where, "--kustomize", str(manifests()))

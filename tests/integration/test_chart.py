@@ -1,0 +1,196 @@
+"""The Helm chart: what it makes of values, and which values it refuses."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from avp_py import __version__
+from avp_py.settings import TABLE, Owner, parse
+from tests.integration.helm import CASES, CHART, Document, Helm, read
+
+MINIMAL: dict[str, Any] = {"image": {"repository": "registry.example/avp-py"}}
+
+CREDENTIALS = [setting.name for setting in TABLE if setting.parse in (parse.sensitive, parse.token)]
+
+by_case = pytest.mark.parametrize("values", CASES, ids=lambda file: file.stem)
+
+
+@pytest.fixture
+def helm(tools: Mapping[str, Path], tmp_path: Path) -> Helm:
+    """The real helm."""
+    return Helm(tools["helm"], tmp_path)
+
+
+def containers(patch: Document) -> Sequence[Document]:
+    """The containers that a patch of the Deployment adds."""
+    found: Sequence[Document] = patch["spec"]["template"]["spec"]["containers"]
+    return found
+
+
+def test_the_chart_is_of_the_release_that_it_installs() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert (chart["version"], chart["appVersion"]) == (__version__, __version__)
+
+
+@by_case
+def test_lint_has_nothing_to_say(helm: Helm, values: Path) -> None:
+    done = helm.run("lint", "--strict", CHART, "--values", values)
+    assert done.returncode == 0, done.stdout
+    # The icon is for catalogues, and would be an address that somebody must keep.
+    assert done.stdout.count("[") == 1, done.stdout
+    assert "[INFO] Chart.yaml: icon is recommended" in done.stdout
+
+
+@by_case
+def test_every_object_has_a_name_and_namespace_of_its_own(helm: Helm, values: Path) -> None:
+    objects = read(helm.template(values))
+    names = [
+        (each["kind"], each["metadata"]["namespace"], each["metadata"]["name"]) for each in objects
+    ]
+    assert len(set(names)) == len(names)
+    assert {namespace for _, namespace, _ in names} <= {"argocd", "team-a"}
+    assert all(name.startswith("avp-py-") for _, _, name in names)
+    assert not [each for each in objects if each["kind"] == "Secret"]
+
+
+@by_case
+def test_a_container_has_just_what_a_sidecar_needs(helm: Helm, values: Path) -> None:
+    given = yaml.safe_load(values.read_text())
+    patch = helm.printed(values, "patch")
+    assert [each["name"] for each in containers(patch)] == given.get("plugins", ["avp-kustomize"])
+    (plugins,) = (
+        each["data"]
+        for each in read(helm.template(values))
+        if each["metadata"]["name"] == "avp-py-plugins"
+    )
+    volumes = {each["name"] for each in patch["spec"]["template"]["spec"]["volumes"]}
+    for container in containers(patch):
+        mounts = {each["mountPath"]: each for each in container["volumeMounts"]}
+        assert len(mounts) == len(container["volumeMounts"])
+        assert {each["name"] for each in mounts.values()} <= volumes | {"var-files", "plugins"}
+        assert mounts["/tmp"]["name"] == f"{container['name']}-tmp"  # noqa: S108
+        plugin = plugins[mounts["/home/argocd/cmp-server/config/plugin.yaml"]["subPath"]]
+        assert yaml.safe_load(plugin)["metadata"]["name"] == container["name"]
+        assert container["command"][-1] == "/var/run/argocd/argocd-cmp-server"
+        assert container["securityContext"] == {
+            "runAsNonRoot": True,
+            "runAsUser": 999,
+            "readOnlyRootFilesystem": True,
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "seccompProfile": {"type": "RuntimeDefault"},
+        }
+
+
+@by_case
+def test_values_and_patch_say_the_same(helm: Helm, values: Path) -> None:
+    patch, printed = helm.printed(values, "patch"), helm.printed(values, "values")["repoServer"]
+    pod = patch["spec"]["template"]["spec"]
+    assert printed["extraContainers"] == pod["containers"]
+    assert printed["volumes"] == pod["volumes"]
+    assert printed.get("imagePullSecrets") == pod.get("imagePullSecrets")
+    assert printed["podAnnotations"] == patch["spec"]["template"]["metadata"]["annotations"]
+
+
+def test_credentials_come_from_secrets_and_settings_from_a_config_map(helm: Helm) -> None:
+    values = CHART / "ci" / "approle-values.yaml"
+    (container,) = containers(helm.printed(values, "patch"))
+    assert container["envFrom"] == [{"configMapRef": {"name": "avp-py-settings"}}]
+    key = {"secretKeyRef": {"name": "avp-approle", "key": "secret-id"}}
+    assert {"name": "AVP_SECRET_ID", "valueFrom": key} in container["env"]
+    (settings,) = (
+        each["data"]
+        for each in read(helm.template(values))
+        if each["metadata"]["name"] == "avp-py-settings"
+    )
+    assert settings == {
+        "AVP_AUTH_TYPE": "approle",
+        "AVP_CONCURRENCY": "16",
+        "VAULT_ADDR": "https://vault.example:8200",
+        "VAULT_SKIP_VERIFY": "false",
+    }
+
+
+def test_every_setting_of_the_operator_that_is_no_credential_is_taken(helm: Helm) -> None:
+    names = [
+        setting.name
+        for setting in TABLE
+        if setting.owner is Owner.OPERATOR and setting.name not in CREDENTIALS
+    ]
+    values = helm.values({**MINIMAL, "settings": dict.fromkeys(names, 1000000)})
+    (settings,) = (
+        each["data"]
+        for each in read(helm.template(values))
+        if each["metadata"]["name"] == "avp-py-settings"
+    )
+    assert settings == dict.fromkeys(names, "1000000")
+
+
+def test_the_pods_start_anew_when_what_they_read_changes(helm: Helm) -> None:
+    rules = {"rules": [{"allow": ["kv/**"]}]}
+    checksums = [
+        helm.printed(helm.values(MINIMAL | more), "values")["repoServer"]["podAnnotations"]
+        for more in (
+            {},
+            {"settings": {"VAULT_ADDR": "https://vault.example"}},
+            {"policy": rules},
+            {"plugins": ["avp-helm"]},
+        )
+    ]
+    assert len({each["avp-py/checksum"] for each in checksums}) == len(checksums)
+
+
+@pytest.mark.parametrize("name", CREDENTIALS)
+def test_a_credential_is_refused_among_plain_values(helm: Helm, name: str) -> None:
+    advice = "put it into a Secret, and name that under credentials." + name
+    said = helm.refuses({**MINIMAL, "settings": {name: "canary-1"}})
+    assert f"settings.{name}: a credential does not belong into values; {advice}" in said
+    assert "canary-1" not in said
+    said = helm.refuses({**MINIMAL, "extraEnv": [{"name": name, "value": "canary-2"}]})
+    assert f"extraEnv {name}: a credential does not belong into values; {advice}" in said
+    assert "canary-2" not in said
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({}, "at '/image/repository': '' does not match pattern"),
+        ({"imagee": {}}, "additional properties 'imagee' not allowed"),
+        ({"image": {"repository": "a", "digest": "abc"}}, "at '/image/digest': 'abc' does not"),
+        ({"settings": {"VAULT_ADR": "x"}}, "at '/settings': additional properties 'VAULT_ADR'"),
+        ({"settings": {"ARGOCD_APP_NAME": "x"}}, "additional properties 'ARGOCD_APP_NAME' not"),
+        ({"settings": {"VAULT_ADDR": ["x"]}}, "at '/settings/VAULT_ADDR': got array, want"),
+        ({"plugins": []}, "at '/plugins': minItems: got 0, want 1"),
+        ({"plugins": ["kustomize"]}, "at '/plugins/0': value must be one of 'avp-kustomize', "),
+        ({"plugins": ["avp", "avp"]}, "at '/plugins': items at 0 and 1 are equal"),
+        ({"credentials": {"VAULT_TOKEN": "t"}}, "at '/credentials/VAULT_TOKEN': got string, want"),
+        ({"credentials": {"VAULT_TOKEN": {"secret": "a"}}}, "missing property 'key'"),
+        ({"rbac": {"secrets": ["avp"]}}, "at '/rbac/secrets': got array, want object"),
+        ({"rbac": {"secrets": {"argocd": []}}}, "at '/rbac/secrets/argocd': minItems: got 0"),
+        ({"rbac": {"secrets": {"argocd": ["*"]}}}, "at '/rbac/secrets/argocd/0': '*' does not"),
+        ({"vault": {"kubernetesAuth": {"mountPath": "k"}}}, "'k' does not match pattern '^(auth/"),
+        ({"vault": {"kubernetesAuth": {"expirationSeconds": 60}}}, "minimum: got 60, want 600"),
+        ({"probes": {"liveness": {"periodSeconds": 0}}}, "minimum: got 0, want 1"),
+        ({"networkPolicy": {"vault": {"to": [{"cidr": "a"}]}}}, "properties 'cidr' not allowed"),
+        ({"networkPolicy": {"vault": {"ports": ["x"]}}}, "got string, want integer"),
+        ({"policy": {"rules": 1}}, "at '/policy/rules': got number, want array"),
+        ({"print": "yaml"}, "at '/print': value must be one of '', 'values', 'patch'"),
+        ({"vault": {"ca": {"secret": "a", "configMap": "b"}}}, "give configMap or secret, not"),
+        (
+            {"settings": {"AVP_K8S_ROLE": "a"}, "vault": {"kubernetesAuth": {"role": "a"}}},
+            "settings.AVP_K8S_ROLE and vault.kubernetesAuth say the same thing; leave one out",
+        ),
+        (
+            {
+                "settings": {"AVP_USERNAME": "a"},
+                "credentials": {"AVP_USERNAME": {"secret": "a", "key": "b"}},
+            },
+            "AVP_USERNAME is set twice: among the settings and under credentials",
+        ),
+    ],
+)
+def test_values_that_are_refused(helm: Helm, values: Document, said: str) -> None:
+    assert said in helm.refuses(values if not values else MINIMAL | values)
