@@ -4,6 +4,7 @@
     ├── UsageError          the command line is wrong
     ├── OutputError         standard output cannot be written
     ├── SettingsError       a setting is missing, malformed, or not the tenant's to set
+    ├── LimitError          the run takes more than the operator lets it
     ├── RenderError         the folder cannot be turned into manifests
     │   ├── ToolMissingError    kustomize or helm is not there
     │   └── ChildError          kustomize or helm failed, or ran out of time
@@ -72,6 +73,10 @@ class OutputError(AvpError):
 
 class SettingsError(AvpError):
     """A setting is missing, malformed, or not the tenant's to set."""
+
+
+class LimitError(AvpError):
+    """The run takes more than the operator lets it: time, text, documents, secrets."""
 
 
 class RenderError(AvpError):

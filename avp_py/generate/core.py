@@ -4,17 +4,18 @@ Nothing is given back until everything is resolved; all failures of the run are 
 """
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from avp_py import backends, manifests
 from avp_py.backends import Backend, Location, Secret
-from avp_py.errors import AvpError, BackendError, Failure, GenerateError
+from avp_py.errors import AvpError, BackendError, Failure, GenerateError, LimitError
 from avp_py.generate.fill import Filler
 from avp_py.generate.plan import Plan
 from avp_py.manifests import Stream
-from avp_py.render import Mode, Rendered, open_renderer
+from avp_py.render import Limits, Mode, Rendered, limits_of, open_renderer
 from avp_py.settings import Settings
 
 
@@ -54,11 +55,18 @@ def generate(
         GenerateError: holds every failure of the run.
         AvpError: the render itself, or the settings, failed.
     """
-    rendered = _render(request)
+    settings = request.settings
+    deadline = time.monotonic() + settings.limits.seconds
+    limits = limits_of(settings.limits, settings.render.timeout, deadline)
+    rendered = _render(request, limits)
     streams: list[Stream] = []
     failures: list[Failure] = []
+    documents = 0
     for each in rendered:
+        _in_time(limits)
         stream, unreadable = manifests.read_stream(each.data, each.source)
+        documents += len(stream.documents)
+        _limit("documents", documents, settings.limits.documents, "AVP_MAX_DOCUMENTS")
         streams.append(stream)
         failures.extend(unreadable)
     if not failures and not any(stream.manifests for stream in streams):
@@ -66,22 +74,49 @@ def generate(
 
     try:
         plan = _plan(request, streams)
-        filler = Filler(plan, _fetch(plan, open_backend))
+        wanted = len(plan.locations)
+        _limit("secrets to read", wanted, settings.limits.references, "AVP_MAX_REFERENCES")
+        _in_time(limits)
+        filler = Filler(plan, _fetch(plan, open_backend, limits))
     except AvpError as error:
         raise GenerateError([*failures, *error.failures]) from error
-    texts = [filler.fill(stream) for stream in streams]
+    texts: list[str] = []
+    size = 0
+    for stream in streams:
+        _in_time(limits)
+        texts.append(filler.fill(stream))
+        size += len(texts[-1])
+        _limit("characters", size, settings.limits.output_bytes, "AVP_MAX_OUTPUT")
     failures.extend(filler.failures)
     if failures:
         raise GenerateError(failures)
     return texts[0] if len(texts) == 1 else manifests.join(texts)
 
 
-def _render(request: Request) -> Sequence[Rendered]:
+def _limit(what: str, count: int, most: int, setting: str) -> None:
+    if count > most:
+        raise LimitError(
+            f"there are more than {most} {what}",
+            hint=f"split the Application; the operator's setting {setting} says how many there "
+            "may be",
+        )
+
+
+def _in_time(limits: Limits) -> None:
+    if limits.left <= 0:
+        raise LimitError(
+            "the run was not done in its time",
+            hint="split the Application; the operator's setting AVP_RUN_TIMEOUT sets the time",
+        )
+
+
+def _render(request: Request, limits: Limits) -> Sequence[Rendered]:
     if isinstance(request.source, bytes):
+        _limit("bytes on standard input", len(request.source), limits.input_bytes, "AVP_MAX_INPUT")
         return (Rendered("standard input", request.source),)
     settings = request.settings
     renderer = open_renderer(
-        request.source, request.mode, settings.render, settings.identity, request.environ
+        request.source, request.mode, settings.render, limits, settings.identity, request.environ
     )
     # Loading the libraries of a backend takes longer than a small render: both at once.
     threading.Thread(target=backends.preload, args=(settings.backend.type,), daemon=True).start()
@@ -109,13 +144,15 @@ def _plan(request: Request, streams: Sequence[Stream]) -> Plan:
 
 
 def _fetch(
-    plan: Plan, open_backend: Callable[[Settings], Backend]
+    plan: Plan, open_backend: Callable[[Settings], Backend], limits: Limits
 ) -> Mapping[Location, Secret | BackendError]:
     """Reads every secret of the plan once; without any, no backend is even opened."""
     if not plan.locations:
         return {}
     backend = open_backend(plan.settings)
     try:
-        return backends.read_all(backend, plan.locations, plan.settings.backend.concurrency)
+        return backends.read_all(
+            backend, plan.locations, plan.settings.backend.concurrency, limits.deadline
+        )
     finally:
         backend.close()

@@ -6,15 +6,18 @@ Child processes and files are touched here and nowhere else; secrets never come 
 from avp_py.render.choose import MODES, Mode, detect_mode, open_renderer
 from avp_py.render.interface import Rendered, Renderer
 from avp_py.render.kustomization import FILE_NAMES as KUSTOMIZATION_NAMES
+from avp_py.render.limits import Limits, limits_of
 from avp_py.render.tools import version_of
 
 __all__ = [
     "KUSTOMIZATION_NAMES",
     "MODES",
+    "Limits",
     "Mode",
     "Rendered",
     "Renderer",
     "detect_mode",
+    "limits_of",
     "open_renderer",
     "version_of",
 ]

@@ -10,6 +10,7 @@ from avp_py.render.helm import HelmRenderer
 from avp_py.render.interface import Renderer
 from avp_py.render.kustomization import kustomization_files
 from avp_py.render.kustomize import KustomizeRenderer
+from avp_py.render.limits import Limits
 from avp_py.render.plain import PlainRenderer
 from avp_py.settings import Identity, RenderSettings
 
@@ -19,7 +20,12 @@ MODES: Final[tuple[Mode, ...]] = ("auto", "kustomize", "helm", "plain")
 
 
 def open_renderer(
-    path: Path, mode: Mode, settings: RenderSettings, identity: Identity, environ: Mapping[str, str]
+    path: Path,
+    mode: Mode,
+    settings: RenderSettings,
+    limits: Limits,
+    identity: Identity,
+    environ: Mapping[str, str],
 ) -> Renderer:
     """The renderer for a folder.
 
@@ -27,6 +33,7 @@ def open_renderer(
         path: the folder, or one plain file.
         mode: `auto` looks for a kustomization, then for a Chart.yaml, then takes plain files.
         settings: how to render.
+        limits: how much it may take.
         identity: who asks; a chart takes its release's name and namespace from it.
         environ: the environment, of which children see a part.
 
@@ -36,7 +43,7 @@ def open_renderer(
     """
     mode = detect_mode(path, mode)
     if mode == "kustomize":
-        return KustomizeRenderer(path, settings, environ)
+        return KustomizeRenderer(path, settings, limits, environ)
     if settings.image_name or settings.image_tag or settings.app_repo:
         raise RenderError(
             "the Application sets IMAGE_NAME, IMAGE_TAG or APP_REPO, and there is no kustomization "
@@ -44,8 +51,8 @@ def open_renderer(
             hint="add a kustomization.yaml, or remove them from plugin.env",
         )
     if mode == "helm":
-        return HelmRenderer(path, settings, identity, environ)
-    return PlainRenderer(path)
+        return HelmRenderer(path, settings, limits, identity, environ)
+    return PlainRenderer(path, limits)
 
 
 def detect_mode(path: Path, mode: Mode) -> Mode:

@@ -4,8 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from avp_py.errors import RenderError
+from avp_py.render.guard import check_chart
 from avp_py.render.interface import Rendered, Renderer
-from avp_py.render.process import environment, run
+from avp_py.render.limits import Limits
+from avp_py.render.process import environment, run, without_network
+from avp_py.render.repository import find_repository
 from avp_py.render.tools import require_tool
 from avp_py.render.workspace import open_workspace
 from avp_py.settings import Identity, RenderSettings
@@ -18,10 +21,16 @@ class HelmRenderer(Renderer):
     """`helm template` on a chart, as Argo CD runs it: with the CRDs of the chart."""
 
     def __init__(
-        self, path: Path, settings: RenderSettings, identity: Identity, environ: Mapping[str, str]
+        self,
+        path: Path,
+        settings: RenderSettings,
+        limits: Limits,
+        identity: Identity,
+        environ: Mapping[str, str],
     ) -> None:
         self._path = path
         self._settings = settings
+        self._limits = limits
         self._identity = identity
         self._environ = environ
 
@@ -31,6 +40,9 @@ class HelmRenderer(Renderer):
         if not self._path.is_dir():
             raise RenderError(f"{self._path} is no folder", hint="name the folder of the chart")
         helm = require_tool("helm", settings.helm, self._environ)
+        folder = self._path.resolve()
+        repository = find_repository(folder, settings.source_path)
+        check_chart(folder, (repository.root,), self._limits)
         # Argo CD prefixes the name with the namespace for an Application outside its own.
         release = (self._identity.app or DEFAULT_RELEASE).rpartition("_")[2]
         argv = [helm, "template", "--include-crds"]
@@ -41,7 +53,9 @@ class HelmRenderer(Renderer):
         argv += ["--", release, "."]
         with open_workspace() as workspace:
             env = environment(self._environ, settings.environment, workspace.variables)
-            output = run(argv, cwd=self._path, env=env, timeout=settings.timeout)
+            if not settings.network:
+                env = without_network(env, workspace)
+            output = run(argv, cwd=folder, env=env, limits=self._limits)
         if not output.strip():
             raise RenderError(
                 "helm template printed nothing: the chart renders no manifest",

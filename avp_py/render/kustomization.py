@@ -6,6 +6,8 @@ v0.21), so a look at the structure would miss what it reads. A folder too many d
 is no YAML is left for kustomize to complain about.
 """
 
+import base64
+import binascii
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,11 +17,15 @@ from typing import Final
 
 import yaml
 
+from avp_py.render.remote import remotes
+
 FILE_NAMES: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 """RecognizedKustomizationFileNames in kustomize's api/konfig/general.go, v0.21."""
 
 _HELM = frozenset({"helmcharts", "helmchartinflationgenerator"})
 """The fields with charts; the second is also the kind of a generator that runs helm."""
+
+_BINARY = frozenset({"tag:yaml.org,2002:binary", "!binary"})
 
 _DEFAULT_HOME = "charts"
 """HelmDefaultHome in kustomize's api/types/helmchartargs.go, v0.21."""
@@ -36,12 +42,19 @@ class Roots:
         needs_helm: whether one of them has a chart.
         homes: where helm may write: a chart that is not there is pulled into the folder of its
             kustomization, or where that says. Symlinks resolved; a home need not exist.
+        files: their kustomization files.
+        remotes: what they name on the network.
+        unread: the kustomization files that are no YAML to libyaml, so that not all is known of
+            what they refer to.
     """
 
     folders: tuple[Path, ...]
     named: frozenset[Path]
     needs_helm: bool
     homes: frozenset[Path]
+    files: tuple[Path, ...]
+    remotes: tuple[str, ...]
+    unread: tuple[Path, ...]
 
 
 def kustomization_files(folder: Path) -> Sequence[Path]:
@@ -58,13 +71,23 @@ def find_roots(start: Path) -> Roots:
     """
     found: dict[Path, Sequence[str]] = {}
     named: set[Path] = set()
+    read: list[Path] = []
+    fetched: list[str] = []
+    unread: list[Path] = []
     waiting = [start]
     while waiting:
         folder = waiting.pop()
         if folder in found:
             continue
-        files = kustomization_files(folder)
-        found[folder] = [each for file in files for each in _scalars(_read(file, folder))]
+        texts: list[str] = []
+        for file in kustomization_files(folder):
+            text = _read(file, folder)
+            scalars, is_whole = _scalars(text)
+            texts += scalars
+            fetched += remotes(text)
+            read.append(file)
+            unread += [] if is_whole else [file]
+        found[folder] = texts
         for path in _paths(folder, found[folder]):
             named.add(path)
             if kustomization_files(path):
@@ -80,7 +103,15 @@ def find_roots(start: Path) -> Roots:
     homes = {
         os.path.realpath(home) for folder, texts in helm for home in _homes(folder, texts, start)
     }
-    return Roots(tuple(found), frozenset(named), bool(helm), frozenset(map(Path, homes)))
+    return Roots(
+        tuple(found),
+        frozenset(named),
+        bool(helm),
+        frozenset(map(Path, homes)),
+        tuple(read),
+        tuple(fetched),
+        tuple(unread),
+    )
 
 
 def _has(scalars: Sequence[str], names: frozenset[str] | set[str]) -> bool:
@@ -97,16 +128,32 @@ def _read(path: Path, folder: Path) -> bytes:
     return b""
 
 
-def _scalars(text: bytes | str) -> Sequence[str]:
-    """Every scalar of a YAML text, keys among them, up to the first error."""
+def _scalars(text: bytes | str) -> tuple[Sequence[str], bool]:
+    """Every scalar of a YAML text, keys among them, up to the first error; and whether it has none.
+
+    An alias of a scalar counts as that, and bytes in base64 as the text that Go makes of them.
+    """
     found: list[str] = []
+    anchors: dict[str, str] = {}
     try:
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):
             if isinstance(event, yaml.ScalarEvent):
-                found.append(event.value)
+                value = _decoded(event.value) if event.tag in _BINARY else event.value
+                found.append(value)
+                if event.anchor is not None:
+                    anchors[event.anchor] = value
+            elif isinstance(event, yaml.AliasEvent) and event.anchor in anchors:
+                found.append(anchors[event.anchor])
     except yaml.YAMLError:
-        pass
-    return found
+        return found, False
+    return found, True
+
+
+def _decoded(text: str) -> str:
+    try:
+        return base64.b64decode(text).decode("utf-8", "surrogateescape")
+    except binascii.Error:
+        return text
 
 
 def _paths(folder: Path, scalars: Sequence[str]) -> Iterator[Path]:
@@ -121,9 +168,9 @@ def _named_texts(folder: Path, scalars: Sequence[str]) -> Iterator[Sequence[str]
     """The scalars of each file that a kustomization names, and of each text in it."""
     for path in _paths(folder, scalars):
         if os.path.isfile(path):  # noqa: PTH113 - as above
-            yield _scalars(_read(path, folder))
+            yield _scalars(_read(path, folder))[0]
     for scalar in scalars:
-        yield _scalars(scalar)
+        yield _scalars(scalar)[0]
 
 
 def _homes(folder: Path, scalars: Sequence[str], start: Path) -> Iterator[Path]:

@@ -1,16 +1,21 @@
 """A folder with a kustomization."""
 
 import os
+import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from avp_py.errors import RenderError, SettingsError, ToolMissingError
+from avp_py.errors import ChildError, RenderError, SettingsError, ToolMissingError
+from avp_py.render.guard import lay_guard
 from avp_py.render.interface import Rendered, Renderer
 from avp_py.render.kustomization import FILE_NAMES, Roots, find_roots, kustomization_files
-from avp_py.render.process import environment, run
+from avp_py.render.limits import Limits
+from avp_py.render.process import environment, run, without_network
+from avp_py.render.remote import is_local_git
+from avp_py.render.repository import Repository, find_repository, refuse_outside
 from avp_py.render.shadow import make_shadow, shadow_of
 from avp_py.render.tools import find_tool, require_tool
-from avp_py.render.workspace import open_workspace
+from avp_py.render.workspace import Workspace, open_workspace
 from avp_py.settings import RenderSettings
 
 
@@ -21,9 +26,12 @@ class KustomizeRenderer(Renderer):
     has no chart, which kustomize would pull into the folder, is built where it stands.
     """
 
-    def __init__(self, path: Path, settings: RenderSettings, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, path: Path, settings: RenderSettings, limits: Limits, environ: Mapping[str, str]
+    ) -> None:
         self._path = path
         self._settings = settings
+        self._limits = limits
         self._environ = environ
 
     def render(self) -> Sequence[Rendered]:
@@ -36,26 +44,87 @@ class KustomizeRenderer(Renderer):
             )
         edits = self._edits()
         program = self._program(bool(edits))
+        repository = find_repository(folder, self._settings.source_path)
         roots = find_roots(folder)
-        build = [*program, *self._build_flags(roots), "."]
+        self._refuse(roots, repository)
         with open_workspace() as workspace:
-            if edits or roots.needs_helm:
-                folder = _lay_shadow(folder, roots, workspace.tree)
+            build = [*program, *self._build_flags(roots, repository, workspace), "."]
             env = environment(self._environ, self._settings.environment, workspace.variables)
+            if not self._settings.network:
+                env = without_network(env, workspace)
+            if edits or roots.needs_helm:
+                folder = _lay_shadow(folder, roots, workspace.tree, self._limits.files)
             for argv in (*([program[0], *edit] for edit in edits), build):
-                output = run(
-                    argv,
-                    cwd=folder,
-                    env=env,
-                    timeout=self._settings.timeout,
-                    hide=str(workspace.tree),
-                )
+                output = self._run(argv, folder, env, workspace)
+        if roots.unread:
+            name = os.path.relpath(roots.unread[0], self._path.resolve())
+            raise RenderError(
+                f"{name} is YAML to kustomize only, so that what it refers to cannot be checked",
+                hint="write it in plain YAML 1.2",
+            )
         if not output.strip():
             raise RenderError(
                 "kustomize build printed nothing: the kustomization renders no manifest",
                 hint="name manifests under resources in the kustomization",
             )
         return (Rendered("the rendered manifests", output),)
+
+    def _run(
+        self, argv: Sequence[str], folder: Path, env: Mapping[str, str], workspace: Workspace
+    ) -> bytes:
+        hide = (str(workspace.tree), f"{workspace.programs}/")
+        try:
+            return run(argv, cwd=folder, env=env, limits=self._limits, hide=hide)
+        except ChildError as error:
+            if self._settings.network:
+                raise
+            hint = f"{error.hint}; AVP_RENDER_NETWORK forbids remote bases and charts"
+            raise ChildError(error.reason, hint=hint, detail=error.detail) from None
+
+    def _refuse(self, roots: Roots, repository: Repository) -> None:
+        """Refuses what kustomize would read and may not, as far as it can be known beforehand.
+
+        Raises:
+            RenderError: a folder outside of the repository, a git repository of this machine,
+                something remote where the network is forbidden, a FIFO, a device, a huge file.
+        """
+        for folder in roots.folders:
+            refuse_outside(folder, repository, f"the kustomization in {folder}")
+        for remote in roots.remotes:
+            if is_local_git(remote):
+                raise RenderError(
+                    "a kustomization names a git repository of this machine (file://…)",
+                    hint="name its folder, or its address on the network",
+                )
+            if not self._settings.network:
+                raise RenderError(
+                    f"the kustomization names {_shown(remote)}, and nothing remote may be fetched",
+                    hint="put it into the repository; the operator's setting AVP_RENDER_NETWORK "
+                    "permits it",
+                )
+        for path in (*roots.files, *sorted(roots.named)):
+            target = Path(os.path.realpath(path))
+            if repository.is_known and not target.is_relative_to(repository.root):
+                # Kustomize reads no file outside of its kustomization's folder.
+                continue
+            self._refuse_odd(path)
+
+    def _refuse_odd(self, path: Path) -> None:
+        try:
+            status = path.stat()
+        except OSError:
+            return
+        name = os.path.relpath(path, self._path.resolve())
+        if stat.S_ISREG(status.st_mode):
+            if status.st_size > self._limits.input_bytes:
+                raise RenderError(
+                    f"{name} is larger than {self._limits.input_bytes} bytes",
+                    hint="the operator's setting AVP_MAX_INPUT says how large a file may be",
+                )
+        elif not stat.S_ISDIR(status.st_mode):
+            raise RenderError(
+                f"{name} is neither a file nor a folder", hint="remove it from the kustomization"
+            )
 
     def _edits(self) -> Sequence[Sequence[str]]:
         """The edits as arguments of kustomize, in the order of the shell pipeline in use."""
@@ -94,21 +163,33 @@ class KustomizeRenderer(Renderer):
             hint="install kustomize, or name its path with AVP_KUSTOMIZE",
         )
 
-    def _build_flags(self, roots: Roots) -> Sequence[str]:
+    def _build_flags(
+        self, roots: Roots, repository: Repository, workspace: Workspace
+    ) -> Sequence[str]:
         settings = self._settings
         flags = ["--enable-helm"]
         # A base that kustomize fetches may have a chart that nobody sees beforehand.
         seek = require_tool if roots.needs_helm else find_tool
         helm = seek("helm", settings.helm, self._environ)
         if helm is not None:
-            flags.append(f"--helm-command={helm}")
+            tops = [repository.root]
+            if not repository.is_known:
+                tops += [*roots.folders, *roots.homes]
+            guard = lay_guard(helm, tops, workspace, self._limits, network=settings.network)
+            flags.append(f"--helm-command={guard}")
         if settings.kube_version:
             flags.append(f"--helm-kube-version={settings.kube_version}")
         flags += [f"--helm-api-versions={version}" for version in settings.kube_api_versions]
         return flags
 
 
-def _lay_shadow(folder: Path, roots: Roots, tree: Path) -> Path:
+def _shown(remote: str) -> str:
+    """A reference without what may be a password in it."""
+    scheme, separator, rest = remote.partition("://")
+    return (scheme + separator + rest.rpartition("@")[2])[:200]
+
+
+def _lay_shadow(folder: Path, roots: Roots, tree: Path, files: int) -> Path:
     """Makes a shadow in which all that is written lies, and gives the folder's place in it.
 
     Raises:
@@ -117,7 +198,7 @@ def _lay_shadow(folder: Path, roots: Roots, tree: Path) -> Path:
     # A chart of a base is pulled into the folder of that base.
     outside = [home for home in roots.homes if not home.is_relative_to(folder)]
     copied = roots.folders if outside else (folder,)
-    make_shadow(copied, outside, roots.named.union(roots.folders), tree)
+    make_shadow(copied, outside, roots.named.union(roots.folders), tree, files)
     shadow = shadow_of(folder, tree)
     homes = find_roots(shadow).homes if roots.needs_helm else frozenset()
     for written in (*homes, *kustomization_files(shadow)):

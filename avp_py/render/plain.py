@@ -6,6 +6,7 @@ from pathlib import Path
 
 from avp_py.errors import RenderError
 from avp_py.render.interface import Rendered, Renderer
+from avp_py.render.limits import Limits
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 
@@ -13,17 +14,21 @@ _SUFFIXES = (".yaml", ".yml", ".json")
 class PlainRenderer(Renderer):
     """The manifests of a folder (or one file) as they are."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, limits: Limits) -> None:
         self._path = path
+        self._limits = limits
 
     def render(self) -> Sequence[Rendered]:
         """Reads the files in the order of their names; folders behind symlinks are not entered."""
         root = self._path.resolve()
+        left = self._limits.input_bytes
         if root.is_file():
-            return (Rendered(root.name, _read(root, root.name)),)
-        rendered = tuple(
-            Rendered(name, _read(_confined(root, name), name)) for name in _file_names(root)
-        )
+            return (Rendered(root.name, _read(root, root.name, left)),)
+        rendered: list[Rendered] = []
+        for name in _file_names(root, self._limits.files):
+            data = _read(_confined(root, name), name, left)
+            left -= len(data)
+            rendered.append(Rendered(name, data))
         if not rendered:
             raise RenderError(
                 f"{self._path} holds no kustomization, no chart, and no .yaml, .yml or .json file",
@@ -32,7 +37,7 @@ class PlainRenderer(Renderer):
         return rendered
 
 
-def _file_names(root: Path) -> Sequence[str]:
+def _file_names(root: Path, most: int) -> Sequence[str]:
     """The files' names from the folder on, in the order of Go's filepath.Walk."""
     found: list[Path] = []
     waiting = [root]
@@ -44,6 +49,13 @@ def _file_names(root: Path) -> Sequence[str]:
             raise RenderError(
                 f"the folder {folder.relative_to(root)} cannot be read: {error.strerror}"
             ) from None
+        most -= len(entries)
+        if most < 0:
+            raise RenderError(
+                "the folder has too many files",
+                hint="name the folder of the manifests; the operator's setting AVP_MAX_FILES says "
+                "how many files there may be",
+            )
         for entry in entries:
             path = Path(entry)
             if entry.is_dir(follow_symlinks=False):
@@ -69,11 +81,19 @@ def _confined(root: Path, name: str) -> Path:
     return target
 
 
-def _read(path: Path, name: str) -> bytes:
+def _read(path: Path, name: str, most: int) -> bytes:
     # A FIFO would hold the open() until somebody writes to it.
     try:
         if not path.is_file():
             raise RenderError(f"{name} is no regular file", hint="remove it from the folder")
-        return path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(most + 1)
     except OSError as error:
         raise RenderError(f"{name} cannot be read: {error.strerror}") from None
+    if len(data) > most:
+        raise RenderError(
+            f"the manifests up to {name} are larger than AVP_MAX_INPUT",
+            hint="name the folder of the manifests; the operator's setting AVP_MAX_INPUT says how "
+            "much may be read",
+        )
+    return data

@@ -22,7 +22,11 @@ _ROOT = Path("/")
 
 
 def make_shadow(
-    copied: Iterable[Path], opened: Iterable[Path], named: Iterable[Path], below: Path
+    copied: Iterable[Path],
+    opened: Iterable[Path],
+    named: Iterable[Path],
+    below: Path,
+    files: int,
 ) -> None:
     """Lays out the shadow.
 
@@ -32,9 +36,10 @@ def make_shadow(
             They and the folders in them become real folders that hold links to their contents.
         named: what is read beside all these: absolute.
         below: where to make it, symlinks resolved; the copy of `/repo/app` is `below/repo/app`.
+        files: how many files and folders may be copied.
 
     Raises:
-        RenderError: the root of the file system would have to be copied.
+        RenderError: the root of the file system would have to be copied, or too many files.
         OSError: the shadow cannot be written.
     """
     tops = frozenset(copied)
@@ -55,8 +60,9 @@ def make_shadow(
         shadow_of(way, below).mkdir(exist_ok=True)
     for path in links:
         _link(path, plan)
+    left = files
     for folder in tops:
-        _copy(folder, plan)
+        left = _copy(folder, plan, left)
 
 
 def shadow_of(path: Path, below: Path) -> Path:
@@ -117,13 +123,23 @@ def _link(path: Path, plan: _Plan) -> None:
     shadow_of(path, plan.below).symlink_to(plan.stand_in(target))
 
 
-def _copy(folder: Path, plan: _Plan) -> None:
-    """Copies a folder without `.git`, and without what is neither file, folder nor symlink."""
+def _copy(folder: Path, plan: _Plan, files: int) -> int:
+    """Copies a folder without `.git`, and without what is neither file, folder nor symlink.
+
+    Gives how many of the files that may be copied are left.
+    """
     waiting = [folder]
     while waiting:
         current = waiting.pop()
         shadow_of(current, plan.below).mkdir()
         for entry in _entries(current):
+            files -= 1
+            if files < 0:
+                raise RenderError(
+                    f"{folder} has too many files to be copied for kustomize",
+                    hint="give the kustomization a folder of its own; the operator's setting "
+                    "AVP_MAX_FILES says how many files there may be",
+                )
             path = Path(entry)
             if entry.is_symlink():
                 _link(path, plan)
@@ -133,6 +149,7 @@ def _copy(folder: Path, plan: _Plan) -> None:
                     waiting.append(path)
             elif entry.is_file():
                 _copy_file(path, shadow_of(path, plan.below))
+    return files
 
 
 def _copy_file(path: Path, copy: Path) -> None:

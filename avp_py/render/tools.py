@@ -1,12 +1,16 @@
 """Where kustomize, helm and kubectl are, and which versions they have."""
 
+import math
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from avp_py.errors import AvpError, ToolMissingError
+from avp_py.render.limits import Limits
 from avp_py.render.process import environment, run, search_path
 from avp_py.render.workspace import open_workspace
+
+_BRIEFLY = Limits(timeout=10, deadline=math.inf, input_bytes=0, files=0, output_bytes=1 << 20)
 
 _VERSION_ARGUMENTS = {
     "kustomize": ("version",),
@@ -63,7 +67,7 @@ def version_of(kind: str, name: str, environ: Mapping[str, str]) -> str:
         with open_workspace() as workspace:
             env = environment(environ, (), workspace.variables)
             argv = [path, *_VERSION_ARGUMENTS[kind]]
-            output = run(argv, cwd=Path("/"), env=env, timeout=10)
+            output = run(argv, cwd=Path("/"), env=env, limits=_BRIEFLY)
     except AvpError as error:
         return error.reason
     return f"{' '.join(output.decode(errors='replace').split())} ({path})"

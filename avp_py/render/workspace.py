@@ -15,11 +15,17 @@ class Workspace:
     """The folder.
 
     Attributes:
+        folder: the folder itself; symlinks resolved.
         tree: a path in it that is free, for a shadow; symlinks resolved.
-        variables: HOME and TMPDIR of child processes, in it too.
+        programs: a folder in it for what stands between a child and another program.
+        variables: what child processes get of their own: HOME and TMPDIR are in it too, and so is
+            the empty folder that helm seeks plugins in, which would be a tenant's code. Of git's
+            protocols those that run programs here or read other folders (ext, file) stay off.
     """
 
+    folder: Path
     tree: Path
+    programs: Path
     variables: Mapping[str, str]
 
 
@@ -33,10 +39,15 @@ def open_workspace() -> Iterator[Workspace]:
     try:
         folder = Path(tempfile.mkdtemp(prefix="avp-")).resolve()
         try:
-            home, scratch = folder / "home", folder / "scratch"
-            home.mkdir()
-            scratch.mkdir()
-            yield Workspace(folder / "tree", {"HOME": str(home), "TMPDIR": str(scratch)})
+            for name in ("home", "scratch", "programs", "plugins"):
+                (folder / name).mkdir()
+            variables = {
+                "HOME": str(folder / "home"),
+                "TMPDIR": str(folder / "scratch"),
+                "HELM_PLUGINS": str(folder / "plugins"),
+                "GIT_ALLOW_PROTOCOL": "http:https:ssh:git",
+            }
+            yield Workspace(folder, folder / "tree", folder / "programs", variables)
         finally:
             # tempfile.TemporaryDirectory would change modes, before Python 3.11.8 also of what
             # the links of a shadow lead to (CVE-2023-6597).

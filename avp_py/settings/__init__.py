@@ -7,6 +7,7 @@ from avp_py.settings.files import read_config
 from avp_py.settings.groups import (
     BackendSettings,
     Identity,
+    LimitSettings,
     PolicySettings,
     RenderSettings,
     Settings,
@@ -20,6 +21,7 @@ __all__ = [
     "TABLE",
     "BackendSettings",
     "Identity",
+    "LimitSettings",
     "Owner",
     "PolicySettings",
     "RenderSettings",

@@ -23,13 +23,27 @@ class RenderSettings:
     helm: str
     kubectl: str
     timeout: float
+    network: bool
     environment: tuple[str, ...]
+    source_path: str | None
     annotation_key: str
     image_name: str | None
     image_tag: str | None
     app_repo: str | None
     kube_version: str | None
     kube_api_versions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LimitSettings:
+    """How much one run may take; what lies beyond is an error."""
+
+    seconds: float
+    input_bytes: int
+    files: int
+    output_bytes: int
+    documents: int
+    references: int
 
 
 @dataclass(frozen=True)
@@ -95,6 +109,7 @@ class Settings:
 
     identity: Identity
     render: RenderSettings
+    limits: LimitSettings
     backend: BackendSettings
     vault: VaultSettings
     policy: PolicySettings

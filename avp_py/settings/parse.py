@@ -107,6 +107,26 @@ def count(raw: str) -> int:
     return _whole(raw, 0, 1000)
 
 
+_UNITS = {"": 1, "Ki": 1024, "Mi": 1024**2, "Gi": 1024**3}
+
+
+def size(raw: str) -> int:
+    """A number of bytes: a whole number, or with a unit as `100Mi`, up to 1 TiB."""
+    match = re.fullmatch("([0-9]{1,12})(Ki|Mi|Gi|)", raw.strip())
+    number = int(match[1]) * _UNITS[match[2]] if match else 0
+    if not 0 < number <= 1024**4:
+        raise ValueError("a number of bytes as 1048576 or 100Mi, above 0 and up to 1024Gi")
+    return number
+
+
+def amount(raw: str) -> int:
+    """A whole number from 1 to 10 000 000."""
+    stripped = raw.strip()
+    if not re.fullmatch("[0-9]{1,8}", stripped) or not 1 <= int(stripped) <= 10_000_000:
+        raise ValueError("a whole number from 1 to 10000000")
+    return int(stripped)
+
+
 def _whole(raw: str, least: int, most: int) -> int:
     stripped = raw.strip()
     if not re.fullmatch("[0-9]{1,4}", stripped) or not least <= int(stripped) <= most:

@@ -74,6 +74,11 @@ TABLE: Final[tuple[Setting, ...]] = (
         "the Application's project", parse.text,
     ),
     Setting(
+        "ARGOCD_APP_SOURCE_PATH", "render", "source_path", _ARGOCD,
+        "the folder's path in the repository, from which follows where the repository begins",
+        parse.verbatim,
+    ),
+    Setting(
         "KUBE_VERSION", "render", "kube_version", _ARGOCD,
         "the cluster's version, for Helm's capabilities", parse.text,
     ),
@@ -119,9 +124,46 @@ TABLE: Final[tuple[Setting, ...]] = (
         "the time that each run of kustomize or helm may take, in seconds", parse.seconds, "60",
     ),
     Setting(
+        "AVP_RENDER_NETWORK", "render", "network", _OP,
+        "whether a render may fetch remote bases and charts: true or false",
+        parse.boolean, "true",
+    ),
+    Setting(
         "AVP_RENDER_ENV", "render", "environment", _OP,
         "further variables that kustomize and helm get to see, by name, separated by commas",
         parse.words, "",
+    ),
+    Setting(
+        "AVP_RUN_TIMEOUT", "limits", "seconds", _OP,
+        "the time that a whole run may take, in seconds; Argo CD gives it 60, less what it needs "
+        "itself",
+        parse.seconds, "55",
+    ),
+    Setting(
+        "AVP_MAX_INPUT", "limits", "input_bytes", _OP,
+        "how much may be read as manifests (on standard input, of plain files), of one chart, and "
+        "of one file that a kustomization names, in bytes or as `100Mi`",
+        parse.size, "100Mi",
+    ),
+    Setting(
+        "AVP_MAX_FILES", "limits", "files", _OP,
+        "how many files and folders may lie in a folder of plain files, in a chart, and in what is "
+        "copied for an edit",
+        parse.amount, "200000",
+    ),
+    Setting(
+        "AVP_MAX_OUTPUT", "limits", "output_bytes", _OP,
+        "how much kustomize or helm may print, and how long the filled manifests may be, in bytes "
+        "or as `100Mi`; Argo CD itself takes no more than that",
+        parse.size, "100Mi",
+    ),
+    Setting(
+        "AVP_MAX_DOCUMENTS", "limits", "documents", _OP,
+        "how many documents may be rendered", parse.amount, "20000",
+    ),
+    Setting(
+        "AVP_MAX_REFERENCES", "limits", "references", _OP,
+        "how many different secrets may be read", parse.amount, "1000",
     ),
     Setting(
         "AVP_TYPE", "backend", "type", _OP,

@@ -1,5 +1,6 @@
 """Secrets from a file: which values it holds, which version is read, and what it says of errors."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -222,7 +223,7 @@ def test_each_location_is_read_once_and_keeps_its_own_error(tmp_path: Path) -> N
     counting.asked = []
     there, missing = Location("a"), Location("b")
 
-    found = read_all(counting, [there, missing, there, missing], 8)
+    found = read_all(counting, [there, missing, there, missing], 8, math.inf)
 
     assert sorted(counting.asked) == [there, missing]
     assert isinstance(found[there], Secret)
@@ -231,7 +232,7 @@ def test_each_location_is_read_once_and_keeps_its_own_error(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("concurrency", [1, 8])
 def test_nothing_to_read_is_no_read(tmp_path: Path, concurrency: int) -> None:
-    assert read_all(backend(tmp_path, ""), [], concurrency) == {}
+    assert read_all(backend(tmp_path, ""), [], concurrency, math.inf) == {}
 
 
 def test_nothing_that_holds_a_secret_prints_it(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def lay(
     named: Iterable[Path] = (),
 ) -> Path:
     """Makes a shadow in a folder that is not there yet, and gives that."""
-    make_shadow(copied, opened, named, below)
+    make_shadow(copied, opened, named, below, 1000)
     return below
 
 

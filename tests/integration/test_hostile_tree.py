@@ -1,0 +1,566 @@
+"""A hostile repository on real kustomize, helm and git: it reads and runs nothing beside itself.
+
+Of each kind of attack one is tried with the program alone first: there it succeeds.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import pytest
+
+from tests.conftest import Run
+from tests.integration.charts import serve_chart
+from tests.processes import AVP
+from tests.trees import write
+
+TOKEN: Final = "eyJ-token-of-the-sidecar"
+CHART: Final = "{apiVersion: v2, name: c, version: 1.0.0}\n"
+TEMPLATE: Final = (
+    "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: stolen}\n"
+    'data: {x: {{ .Files.Get "stolen" | default .Values.stolen | default "none" | quote }}}\n'
+)
+MAP: Final = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: map\n"
+
+
+class Tree(NamedTuple):
+    """A repository in a folder with what is not for it.
+
+    Attributes:
+        app: the folder to render.
+        token: a file beside the repository.
+        ran: what a program of the attacker writes.
+        env: an environment that says which part of the repository the folder is.
+    """
+
+    app: Path
+    token: Path
+    ran: Path
+    env: Mapping[str, str]
+
+
+@pytest.fixture
+def tree(tmp_path: Path, environ: Mapping[str, str]) -> Tree:
+    """`repo/apps/web` with a chart, and files beside the repository."""
+    write(
+        tmp_path,
+        {
+            "token": TOKEN,
+            "repo/apps/web/charts/c/Chart.yaml": CHART,
+            "repo/apps/web/charts/c/values.yaml": "a: b\n",
+            "repo/apps/web/charts/c/templates/a.yaml": TEMPLATE,
+            "repo/apps/web/map.yaml": MAP,
+            "other/kustomization.yaml": "resources: [map.yaml]\n",
+            "other/map.yaml": MAP,
+        },
+    )
+    app = tmp_path / "repo/apps/web"
+    env = {**environ, "ARGOCD_APP_SOURCE_PATH": "apps/web"}
+    return Tree(app, tmp_path / "token", tmp_path / "ran", env)
+
+
+def program(path: Path, ran: Path) -> None:
+    """A program of the attacker."""
+    write(path.parent, {path.name: f"#!/bin/sh\necho ran >{ran}\ncat\n"})
+    path.chmod(0o755)
+
+
+def kustomize(tree: Tree) -> str:
+    """What kustomize alone makes of the folder, as the shell pipeline runs it."""
+    done = subprocess.run(
+        [
+            tree.env["AVP_KUSTOMIZE"], "build", "--enable-helm",
+            f"--helm-command={tree.env['AVP_HELM']}", ".",
+        ],
+        cwd=tree.app, capture_output=True, text=True, check=False, timeout=60,
+        env={"PATH": os.environ["PATH"], "HOME": str(tree.ran.parent)},
+    )  # fmt: skip
+    return done.stdout + done.stderr
+
+
+def refused(run: Run, tree: Tree, *says: str) -> None:
+    """The run fails, says so, and shows nothing of the token."""
+    result = run("generate", tree.app, env=tree.env)
+    assert (result.code, result.out) == (1, ""), result.out
+    for each in says:
+        assert each in result.err
+    assert TOKEN not in result.err
+    assert not tree.ran.exists()
+
+
+LINKS: Final = {
+    "to a file": ("stolen", "{token}"),
+    "to a file, relative": ("stolen", "../../../../../token"),
+    "through /proc": ("stolen", "/proc/self/root{token}"),
+    "to a folder": ("d", "{folder}"),
+    "a template": ("templates/b.yaml", "{token}"),
+    "the values": ("values.yaml", "{token}"),
+}
+
+
+@pytest.mark.parametrize("attack", LINKS)
+def test_a_symlink_in_a_chart_of_a_kustomization_does_not_lead_out(
+    attack: str, tree: Tree, run: Run
+) -> None:
+    name, target = LINKS[attack]
+    write(tree.app, {"kustomization.yaml": "helmCharts: [{name: c}]\n"})
+    link = tree.app / "charts/c" / name
+    link.unlink(missing_ok=True)
+    link.symlink_to(target.format(token=tree.token, folder=tree.token.parent / "other"))
+    if attack == "to a file":
+        assert TOKEN in kustomize(tree)
+
+    refused(run, tree)
+
+
+@pytest.mark.parametrize("attack", LINKS)
+def test_a_symlink_in_a_chart_does_not_lead_out(attack: str, tree: Tree, run: Run) -> None:
+    name, target = LINKS[attack]
+    chart = tree.app / "charts/c"
+    link = chart / name
+    link.unlink(missing_ok=True)
+    link.symlink_to(target.format(token=tree.token, folder=tree.token.parent / "other"))
+    env = {**tree.env, "ARGOCD_APP_SOURCE_PATH": "apps/web/charts/c"}
+
+    refused(run, tree._replace(app=chart, env=env), "a symlink that leads out of the repository")
+
+
+@pytest.mark.parametrize("where", ["a base", "a generator", "a generator in a base", "a link"])
+def test_nor_does_one_of_a_chart_that_is_harder_to_find(where: str, tree: Tree, run: Run) -> None:
+    generator = "{apiVersion: builtin, kind: HelmChartInflationGenerator, metadata: {name: x}, "
+    files = {
+        "a base": {
+            "kustomization.yaml": "resources: [../base]\n",
+            "../base/kustomization.yaml": "helmCharts: [{name: c}]\n",
+        },
+        "a generator": {
+            "kustomization.yaml": f"generators:\n- |-\n  {generator} name: c}}\n",
+        },
+        "a generator in a base": {
+            "kustomization.yaml": "generators: [../base]\n",
+            "../base/kustomization.yaml": "resources: [g.yaml]\npatches: [{target: {kind: "
+            'HelmChartInflationGenerator}, patch: \'[{"op": "replace", "path": "/name", '
+            '"value": "c"}]\'}]\n',
+            "../base/g.yaml": f"{generator} name: x, chartHome: ../web/charts}}\n",
+        },
+        "a link": {
+            "kustomization.yaml": "helmCharts: [{name: d}]\nhelmGlobals: {chartHome: vendor}\n",
+        },
+    }  # fmt: skip
+    write(tree.app, files[where])
+    (tree.app / "charts/c/stolen").symlink_to(tree.token)
+    if where == "a base":
+        (tree.app / "charts").rename(tree.app.parent / "base/charts")
+    if where == "a link":
+        (tree.app / "vendor").mkdir()
+        (tree.app / "vendor/d").symlink_to("../charts/c")
+
+    refused(run, tree, "a symlink that leads out of the repository")
+
+
+def test_a_symlink_that_stays_in_the_repository_is_followed(tree: Tree, run: Run) -> None:
+    write(tree.app, {"kustomization.yaml": "helmCharts: [{name: c}]\n", "../../shared/s": "ours"})
+    (tree.app / "charts/c/stolen").symlink_to("../../../../shared/s")
+
+    result = run("generate", tree.app, env=tree.env)
+
+    assert (result.code, result.err) == (0, "")
+    assert "x: ours\n" in result.out
+
+
+@pytest.mark.parametrize("source_path", ["web", "s/web", "../repo/apps/web", "/", "elsewhere"])
+def test_an_application_cannot_widen_the_root_by_its_path(
+    source_path: str, tree: Tree, run: Run
+) -> None:
+    # Argo CD makes the folder of that path; what does not fit the folder is no help.
+    (tree.app / "charts/c/stolen").symlink_to(tree.token)
+    env = {**tree.env, "ARGOCD_APP_SOURCE_PATH": source_path}
+    chart = tree.app / "charts/c"
+
+    refused(run, tree._replace(app=chart, env=env), "a symlink that leads out of the repository")
+
+
+CHARTS: Final = {
+    "a folder above": "helmGlobals: {{chartHome: ../../../}}\nhelmCharts: [{{name: outside}}]\n",
+    "an absolute folder": "helmGlobals: {{chartHome: '{top}'}}\nhelmCharts: [{{name: outside}}]\n",
+    "a name that climbs": "helmCharts: [{{name: ../../../../outside}}]\n",
+    "base64": "helmGlobals: {{chartHome: !!binary Li4vLi4vLi4v}}\n"
+    "helmCharts: [{{name: outside}}]\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("attack", CHARTS)
+def test_a_chart_outside_of_the_repository_is_not_rendered(
+    attack: str, tree: Tree, run: Run
+) -> None:
+    top = tree.token.parent
+    (tree.app / "charts/c").rename(top / "outside")
+    write(tree.app, {"kustomization.yaml": CHARTS[attack].format(top=top)})
+
+    refused(run, tree)
+
+
+VALUES: Final = ["{token}", "../../../token", "charts/../../../../token", "link"]
+
+
+@pytest.mark.parametrize("field", ["valuesFile", "additionalValuesFiles"])
+@pytest.mark.parametrize("path", VALUES)
+def test_values_are_not_read_from_outside(path: str, field: str, tree: Tree, run: Run) -> None:
+    write(tree.token.parent, {"token": f"stolen: {TOKEN}\n"})
+    (tree.app / "link").symlink_to(tree.token)
+    value = json.dumps(path.format(token=tree.token))
+    listed = f"[{value}]" if field.startswith("add") else value
+    write(tree.app, {"kustomization.yaml": f"helmCharts: [{{name: c, {field}: {listed}}}]\n"})
+
+    refused(run, tree)
+
+
+OPTIONS: Final = {
+    "a file": "--set-file=stolen={token}",
+    "values": "--values={token}",
+    "a program": "--post-renderer=./evil",
+    "a shell that reads the manifests": "--post-renderer=/bin/sh",
+    "a cluster": "--validate",
+    "a short option": "-f{token}",
+}
+
+
+@pytest.mark.parametrize("attack", OPTIONS)
+@pytest.mark.parametrize("generated", [False, True])
+def test_a_name_in_a_kustomization_is_no_option_of_helm(
+    generated: bool, attack: str, tree: Tree, run: Run
+) -> None:
+    program(tree.app / "evil", tree.ran)
+    release = json.dumps(OPTIONS[attack].format(token=tree.token))
+    if generated:
+        text = (
+            "generators:\n- |-\n  {apiVersion: builtin, kind: HelmChartInflationGenerator, "
+            f"metadata: {{name: x}}, name: c, releaseName: {release}}}\n"
+        )
+    else:
+        text = f"helmCharts: [{{name: c, releaseName: {release}}}]\n"
+    write(tree.app, {"kustomization.yaml": text})
+    if attack == "a file":
+        assert TOKEN in kustomize(tree)
+    if attack == "a program":
+        kustomize(tree)
+        assert tree.ran.exists()
+        tree.ran.unlink()
+
+    refused(run, tree, "begins with a dash")
+
+
+@pytest.mark.parametrize("name", ["--destination=/", "-c"])
+def test_nor_is_one_of_a_chart_to_pull(name: str, tree: Tree, run: Run) -> None:
+    chart = f"helmCharts: [{{name: '{name}', repo: 'http://127.0.0.1:9'}}]\n"
+    write(tree.app, {"kustomization.yaml": chart})
+
+    refused(run, tree, "begins with a dash")
+
+
+def test_a_plugin_of_helm_in_the_tree_is_never_run(tree: Tree, run: Run) -> None:
+    write(
+        tree.app,
+        {
+            "kustomization.yaml": "helmGlobals: {configHome: cfg}\n"
+            "helmCharts: [{name: d, repo: 'evil://x'}]\n",
+            "cfg/.data/plugins/evil/plugin.yaml": "name: evil\nversion: 0.1.0\n"
+            "command: $HELM_PLUGIN_DIR/run\ndownloaders: [{command: run, protocols: [evil]}]\n",
+        },
+    )
+    program(tree.app / "cfg/.data/plugins/evil/run", tree.ran)
+    kustomize(tree)
+    assert tree.ran.exists()
+    tree.ran.unlink()
+
+    refused(run, tree)
+
+
+KRM: Final = {
+    "exec": "{exec: {path: ./evil}}",
+    "container": "{container: {image: evil, network: true}}",
+    "starlark": "{starlark: {path: evil.star, name: x}}",
+}
+
+
+@pytest.mark.parametrize("field", ["generators", "transformers", "validators"])
+@pytest.mark.parametrize("function", KRM)
+def test_functions_and_plugins_of_kustomize_are_never_run(
+    function: str, field: str, tree: Tree, run: Run
+) -> None:
+    program(tree.app / "evil", tree.ran)
+    config = (
+        "apiVersion: x/v1\nkind: Evil\nmetadata:\n  name: x\n  annotations:\n"
+        f"    config.kubernetes.io/function: '{KRM[function]}'\n"
+    )
+    text = f"resources: [map.yaml]\n{field}: [f.yaml]\n"
+    write(tree.app, {"kustomization.yaml": text, "f.yaml": config})
+
+    refused(run, tree)
+
+
+@pytest.mark.parametrize("field", ["generators", "transformers"])
+def test_nor_are_legacy_plugins(field: str, tree: Tree, run: Run) -> None:
+    program(tree.app / "kustomize/plugin/x/v1/evil/Evil", tree.ran)
+    write(
+        tree.app,
+        {
+            "kustomization.yaml": f"resources: [map.yaml]\n{field}: [f.yaml]\n",
+            "f.yaml": "apiVersion: x/v1\nkind: Evil\nmetadata: {name: x}\n",
+        },
+    )
+    env = {**tree.env, "KUSTOMIZE_PLUGIN_HOME": str(tree.app / "kustomize/plugin")}
+
+    refused(run, tree._replace(env=env))
+
+
+FILES: Final = {
+    "resources": "resources: ['{path}']\n",
+    "files": "configMapGenerator: [{{name: x, files: ['{path}']}}]\n",
+    "files with a key": "configMapGenerator: [{{name: x, files: ['k={path}']}}]\n",
+    "envs": "secretGenerator: [{{name: x, envs: ['{path}']}}]\n",
+    "patches": "resources: [map.yaml]\npatches: [{{path: '{path}'}}]\n",
+    "crds": "resources: [map.yaml]\ncrds: ['{path}']\n",
+    "openapi": "resources: [map.yaml]\nopenapi: {{path: '{path}'}}\n",
+    "replacements": "resources: [map.yaml]\nreplacements: [{{path: '{path}'}}]\n",
+    "configurations": "resources: [map.yaml]\nconfigurations: ['{path}']\n",
+}
+
+
+@pytest.mark.parametrize("path", ["{token}", "../../../token", "link"])
+@pytest.mark.parametrize("field", FILES)
+def test_no_field_of_a_kustomization_reads_a_file_outside(
+    field: str, path: str, tree: Tree, run: Run
+) -> None:
+    (tree.app / "link").symlink_to(tree.token)
+    text = FILES[field].format(path=path.format(token=tree.token))
+    write(tree.app, {"kustomization.yaml": text})
+
+    refused(run, tree)
+
+
+@pytest.mark.parametrize(
+    "base", ["../../../other", "link", "*alias", "!!binary Li4vLi4vLi4vb3RoZXI="]
+)
+def test_a_base_outside_of_the_repository_is_not_rendered(base: str, tree: Tree, run: Run) -> None:
+    (tree.app / "link").symlink_to(tree.token.parent / "other")
+    head = "namePrefix: &alias ../../../other\n" if base == "*alias" else ""
+    write(tree.app, {"kustomization.yaml": f"{head}resources: [{base}]\n"})
+    if base == "../../../other":
+        assert "name: map" in kustomize(tree)
+
+    refused(run, tree, "lies outside of the repository")
+
+
+def git_repository(folder: Path) -> None:
+    write(folder, {"kustomization.yaml": "resources: [map.yaml]\n", "map.yaml": MAP})
+    git = shutil.which("git") or "git"
+    identity = ["-c", "user.name=a", "-c", "user.email=a@example"]
+    for argv in (["init", "-q"], ["add", "-A"], [*identity, "commit", "-qm", "a"]):
+        subprocess.run([git, *argv], cwd=folder, check=True, env={"PATH": os.environ["PATH"]})
+
+
+@pytest.mark.parametrize("prefix", ["file://", "git::file://", "FILE://"])
+@pytest.mark.parametrize("query", ["", "?ref=--upload-pack%3Dtouch%20{ran}%3Bgit-upload-pack"])
+@pytest.mark.parametrize("component", ["", "spelt in another way"])
+def test_git_neither_reads_this_machine_nor_runs_a_program(
+    component: str, query: str, prefix: str, tree: Tree, run: Run
+) -> None:
+    repository = tree.token.parent / "git"
+    git_repository(repository)
+    base = f"{prefix}{repository}{query.format(ran=tree.ran)}"
+    write(tree.app, {"kustomization.yaml": f"resources: ['{base}']\n"})
+    if query and prefix == "file://":
+        kustomize(tree)
+        assert tree.ran.exists()
+        tree.ran.unlink()
+    if component:
+        spelt = base.replace("f", r"\x66", 1).replace("F", r"\x46", 1)
+        component = f'kind: Component\nresources: ["{spelt}"]\n'
+        text = "resources: [map.yaml]\ncomponents: [c]\n"
+        write(tree.app, {"kustomization.yaml": text, "c/kustomization.yaml": component})
+
+    refused(run, tree, "a git repository of this machine")
+
+
+def test_a_fifo_is_refused_and_nothing_waits_for_it(tree: Tree, run: Run) -> None:
+    chart = tree.app / "charts/c"
+    os.mkfifo(chart / "templates/f")
+    refused(
+        run, tree._replace(app=chart), "templates/f in the chart is neither a file nor a folder"
+    )
+    os.mkfifo(tree.app / "fifo")
+    write(tree.app, {"kustomization.yaml": "resources: [map.yaml, fifo]\n"})
+    refused(run, tree, "fifo is neither a file nor a folder")
+    (tree.app / "kustomization.yaml").unlink()
+    os.mkfifo(tree.app / "kustomization.yaml")
+    refused(run, tree, "kustomization.yaml is no regular file")
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/full", "/proc/kmsg", "/dev/stdin"])
+def test_devices_are_not_read(device: str, tree: Tree, run: Run) -> None:
+    (tree.app / "d.yaml").symlink_to(device)
+    (tree.app / "charts/c/stolen").symlink_to(device)
+    write(tree.app, {"kustomization.yaml": "resources: [d.yaml]\n"})
+    refused(run, tree)
+    write(tree.app, {"kustomization.yaml": "helmCharts: [{name: c}]\n"})
+    refused(run, tree)
+    (tree.app / "kustomization.yaml").unlink()
+    refused(run, tree)
+
+
+class Api(NamedTuple):
+    """Something that would be the Kubernetes API, and what was asked of it."""
+
+    port: int
+    asked: list[str]
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, *_arguments: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield Api(server.server_port, asked)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.mark.parametrize("mode", ["helm", "kustomize"])
+def test_a_chart_with_lookup_meets_no_cluster(mode: str, tree: Tree, run: Run, api: Api) -> None:
+    config = json.dumps(
+        {
+            "apiVersion": "v1", "kind": "Config", "current-context": "c",
+            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+            "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{api.port}"}}],
+            "users": [{"name": "u", "user": {"token": "t"}}],
+        }
+    )  # fmt: skip
+    chart = tree.app / "charts/c"
+    lookup = '{{ (lookup "v1" "Secret" "kube-system" "").items | default "none" | toJson | quote }}'
+    template = f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: x}}\ndata: {{x: {lookup}}}\n"
+    write(chart, {"templates/a.yaml": template})
+    write(tree.token.parent, {"home/.kube/config": config})
+    write(tree.app, {"kustomization.yaml": "helmCharts: [{name: c}]\n", ".kube/config": config})
+    env = {
+        **tree.env,
+        "HOME": str(tree.token.parent / "home"),
+        "KUBECONFIG": str(tree.token.parent / "home/.kube/config"),
+        "KUBERNETES_SERVICE_HOST": "127.0.0.1",
+        "KUBERNETES_SERVICE_PORT": str(api.port),
+        "HELM_KUBEAPISERVER": f"http://127.0.0.1:{api.port}",
+    }
+
+    source = "apps/web/charts/c" if mode == "helm" else "apps/web"
+    folder = chart if mode == "helm" else tree.app
+    result = run("generate", folder, env={**env, "ARGOCD_APP_SOURCE_PATH": source})
+
+    assert (result.code, result.err) == (0, "")
+    assert "none" in result.out
+    assert api.asked == []
+
+
+REMOTES: Final = {
+    "a base": "resources: ['http://127.0.0.1:{port}/team/base?ref=v1']\n",
+    "a base by ssh": "resources: ['git@127.0.0.1:team/base']\n",
+    "a base at github": "resources: [github.com/team/base]\n",
+    "a file": "resources: ['http://127.0.0.1:{port}/all.yaml']\n",
+    "a component": "resources: [map.yaml]\ncomponents: ['https://127.0.0.1:{port}/team/base']\n",
+    "a patch": "resources: [map.yaml]\npatches: [{{path: 'http://127.0.0.1:{port}/p.yaml'}}]\n",
+    "a file of a generator": "configMapGenerator: [{{name: x, files: "
+    "['http://127.0.0.1:{port}/x']}}]\n",
+    "a chart": "helmCharts: [{{name: remote, version: 1.2.3, repo: 'http://127.0.0.1:{port}'}}]\n",
+    "a chart of a registry": "helmCharts: [{{name: x, repo: 'oci://127.0.0.1:{port}/c'}}]\n",
+    "in a base": "resources: [../base]\n",
+}
+
+
+@pytest.mark.parametrize("attack", REMOTES)
+def test_nothing_remote_is_fetched_where_the_operator_forbids_it(
+    attack: str, tree: Tree, run: Run, api: Api
+) -> None:
+    text = REMOTES[attack].format(port=api.port)
+    write(tree.app, {"kustomization.yaml": text})
+    write(tree.app, {"../base/kustomization.yaml": REMOTES["a file"].format(port=api.port)})
+    if attack in ("a file", "a base", "a chart"):
+        kustomize(tree)
+        assert api.asked
+        api.asked.clear()
+    env = {**tree.env, "AVP_RENDER_NETWORK": "false"}
+
+    refused(run, tree._replace(env=env), "nothing remote may be fetched", "AVP_RENDER_NETWORK")
+    assert api.asked == []
+
+
+def test_a_chart_that_only_a_generator_names_is_not_pulled_either(
+    tree: Tree, run: Run, tmp_path: Path, tools: Mapping[str, Path]
+) -> None:
+    generator = (
+        "generators:\n- |-\n  {{apiVersion: builtin, kind: HelmChartInflationGenerator, "
+        "metadata: {{name: x}}, name: remote, version: 1.2.3, repo: '{url}'}}\n"
+    )
+    with serve_chart(tmp_path / "charts", tools["helm"]) as (url, asked):
+        write(tree.app, {"kustomization.yaml": generator.format(url=url)})
+        assert run("generate", tree.app, env=tree.env).code == 0
+        assert asked
+        asked.clear()
+        env = {**tree.env, "AVP_RENDER_NETWORK": "false"}
+        refused(run, tree._replace(env=env), "AVP_RENDER_NETWORK forbids to pull charts")
+        assert asked == []
+
+
+def test_what_only_names_an_address_is_no_remote(tree: Tree, run: Run) -> None:
+    write(
+        tree.app,
+        {
+            "kustomization.yaml": "resources: [map.yaml]\n"
+            "commonAnnotations: {home: 'https://git.example/team/web'}\n"
+            "configMapGenerator: [{name: x, literals: ['https://a=b'], options: "
+            "{annotations: {a: 'https://x'}}}]\n"
+            "helmCharts: [{name: c, valuesInline: {url: 'https://x'}}]\n",
+        },
+    )
+
+    result = run("generate", tree.app, env={**tree.env, "AVP_RENDER_NETWORK": "false"})
+
+    assert (result.code, result.err) == (0, "")
+
+
+def test_nothing_of_the_tree_is_imported_or_run(tree: Tree) -> None:
+    modules = ("avp_py", "sitecustomize", "usercustomize", "yaml", "jinja2", "hvac", "helm_guard")
+    code = f"open({str(tree.ran)!r}, 'w').write('ran')\n"
+    write(tree.app, {f"{name}.py": code for name in (*modules, "os", "stat", "encodings")})
+    for name in ("kustomize", "helm", "git", "kubectl", "python3", "sh"):
+        program(tree.app / name, tree.ran)
+    write(tree.app, {"kustomization.yaml": "helmCharts: [{name: c}]\n"})
+    script = Path(AVP[0]).parent / "avp-py"
+    path = f".::{tree.app.name}:bin:{os.environ['PATH']}"
+    env = {**tree.env, "PATH": path, "ARGOCD_ENV_APP_REPO": "https://git.example"}
+    env |= {"AVP_TYPE": "file", "AVP_FILE": str(tree.token)}
+
+    for argv in ([str(script)], [AVP[0], "-I", "-m", "avp_py"]):
+        done = subprocess.run(
+            [*argv, "generate", "."],
+            cwd=tree.app, env=env, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, "")
+        assert not tree.ran.exists()
