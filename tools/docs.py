@@ -39,12 +39,15 @@ def _settings_lines() -> Iterator[str]:
         yield ""
         yield explanation
         yield ""
-        yield "| name | default | what it is |"
+        second = "parameter" if owner is Owner.TENANT else "default"
+        yield f"| name | {second} | what it is |"
         yield "|---|---|---|"
         for setting in TABLE:
             if setting.owner is owner:
                 default = f"`{setting.default}`" if setting.default else ""
-                yield f"| `{setting.name}` | {default} | {setting.summary} |"
+                parameter = f"`{setting.parameter}`, {setting.kind}"
+                second = parameter if owner is Owner.TENANT else default
+                yield f"| `{setting.name}` | {second} | {setting.summary} |"
 
 
 _OWNERS = {
@@ -52,7 +55,12 @@ _OWNERS = {
     "over as `ARGOCD_ENV_<name>`.\nSo does whoever can commit to the repository, through "
     "`.argocd-source.yaml`. Any other name that begins with\n`AVP_`, `VAULT_` or the like is an "
     "error, unless the operator permits it by name in `AVP_TENANT_SETTINGS`\n(names separated by "
-    "commas). A name that begins with `AVP_` may also stand in the process environment.",
+    "commas). A name that begins with `AVP_` may also stand in the process environment.\n\n"
+    "The same can be set as parameters, in `plugin.parameters` of the Application: the second "
+    "column gives\nname and kind. A parameter wins over the variable, and needs no text to be "
+    "split: in a variable the\nitems of an array are set apart by commas or white space, and a "
+    "map is a line `name=value` for each.\nArgo CD hands parameters over as JSON in "
+    "`ARGOCD_APP_PARAMETERS`; its variables `PARAM_*` are not read.",
     Owner.OPERATOR: "In the environment of the sidecar, or of the shell of a person who debugs; "
     "in the file that `-c`\nnames; or in the Secret that `-s` names (`KUBECONFIG` or the pod's "
     "service account leads to it). For names\nthat begin with `AVP_` the environment wins, for "

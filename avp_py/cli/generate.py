@@ -9,7 +9,15 @@ from avp_py.cli.console import Console, Door
 from avp_py.errors import UsageError
 from avp_py.generate import Request, generate
 from avp_py.render import MODES
-from avp_py.settings import Settings, load, read_config
+from avp_py.settings import (
+    PARAMETERS,
+    TABLE,
+    TENANT_PREFIX,
+    Owner,
+    Settings,
+    load,
+    read_config,
+)
 
 STANDARD_INPUT = "-"
 
@@ -52,9 +60,12 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
             raise UsageError(
                 f"{source} cannot be used: {error.strerror}", hint="name a folder with manifests"
             ) from None
+    environ = console.environ
+    if arguments.door is Door.ARGOCD_VAULT_PLUGIN:
+        environ = _as_avp(environ)
 
     def load_settings(config: Mapping[str, str]) -> Settings:
-        settings = load(console.environ, config)
+        settings = load(environ, config)
         if arguments.disable_token_cache:
             vault = dataclasses.replace(settings.vault, token_cache=None)
             settings = dataclasses.replace(settings, vault=vault)
@@ -62,12 +73,10 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
 
     config: Mapping[str, str] = {}
     if arguments.config_path:
-        config = read_config(arguments.config_path, console.environ)
+        config = read_config(arguments.config_path, environ)
     settings = load_settings(config)
     secret_name = arguments.secret_name or None
-    if arguments.door is Door.ARGOCD_VAULT_PLUGIN:
-        settings = _as_avp(settings)
-    else:
+    if arguments.door is Door.AVP_PY:
         secret_name = secret_name or settings.backend.secret_name
 
     def complete(known: Settings) -> Settings:
@@ -76,14 +85,18 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
             return known
         from avp_py.kubernetes import read_settings_secret
 
-        return load_settings(read_settings_secret(secret_name, console.environ))
+        return load_settings(read_settings_secret(secret_name, environ))
 
-    request = Request(source, arguments.render, settings, console.environ, complete)
+    request = Request(source, arguments.render, settings, environ, complete)
     output = generate(request)
     console.write(output)
 
 
-def _as_avp(settings: Settings) -> Settings:
-    """What argocd-vault-plugin knows nothing of: it sets no image and no annotation."""
-    render = dataclasses.replace(settings.render, image_name=None, image_tag=None, app_repo=None)
-    return dataclasses.replace(settings, render=render)
+def _as_avp(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """What argocd-vault-plugin knows of the environment: no images, values or parameters."""
+    ours = {
+        f"{TENANT_PREFIX}{setting.name}"
+        for setting in TABLE
+        if setting.owner is Owner.TENANT and setting.group == "render"
+    }
+    return {name: value for name, value in environ.items() if name not in {PARAMETERS, *ours}}

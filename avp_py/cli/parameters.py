@@ -37,5 +37,5 @@ def add_parser(
 
 def run(arguments: argparse.Namespace, console: Console) -> None:
     """Prints the list."""
-    announcements = announce(Path(arguments.path), arguments.render)
+    announcements = announce(Path(arguments.path), arguments.render, console.environ)
     console.write(json.dumps([each.as_json() for each in announcements], indent=2) + "\n")

@@ -1,14 +1,17 @@
-"""The parameters that Argo CD's UI shows for an Application, found without a render.
+"""The parameters that Argo CD's UI shows for an Application: what it may set, and what is found.
 
-The form is Argo CD's ParameterAnnouncement (reposerver/repository/repository.proto, v3.2).
+The form is Argo CD's ParameterAnnouncement (reposerver/repository/repository.proto, v3.2). An
+announced value is what holds when the Application says nothing; Argo CD never sends it back.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from avp_py.render import Mode, detect_mode
+from avp_py.render import Mode, detect_mode, look, takes
+from avp_py.render.repository import find_repository
+from avp_py.settings import Kind, Setting, tenant_settings
 
 
 @dataclass(frozen=True)
@@ -18,45 +21,91 @@ class Announcement:
     Attributes:
         name: its name in `plugin.parameters` of the Application.
         title: what the UI writes beside the field.
-        tooltip: what the UI shows for the field.
-        collection: what it takes: one text, a list, or a map.
+        tooltip: what the UI says of it.
+        kind: what it takes: one text, a list, or a map.
+        value: what holds without it; None where nothing does.
     """
 
     name: str
     title: str
     tooltip: str
-    collection: Literal["string", "array", "map"] = "string"
+    kind: Kind
+    value: str | Sequence[str] | Mapping[str, str] | None
 
     def as_json(self) -> Mapping[str, Any]:
         """The announcement in Argo CD's own names."""
-        return {
+        announced = {
             "name": self.name,
             "title": self.title,
             "tooltip": self.tooltip,
             "required": False,
             "itemType": "string",
-            "collectionType": self.collection,
+            "collectionType": self.kind.value,
         }
+        return announced if self.value is None else {**announced, self.kind.value: self.value}
 
 
-_KUSTOMIZE: Final = (
-    Announcement("IMAGE_NAME", "Image", "the image whose tag is set; IMAGE_TAG goes with it"),
-    Announcement("IMAGE_TAG", "Image tag", "the tag of IMAGE_NAME, or a digest sha256:…"),
-    Announcement("APP_REPO", "Repository", "the value of the repository annotation"),
-)
-_ALL: Final = (
-    Announcement("AVP_SECRET", "Settings Secret", "the Secret with the settings of the backend"),
-)
+_TITLES: Final = {
+    "IMAGE_NAME": "Image",
+    "IMAGE_TAG": "Tag of the image",
+    "IMAGES": "Images",
+    "APP_REPO": "Repository annotation",
+    "HELM_VALUES_FILES": "Values files",
+    "HELM_VALUES": "Values",
+    "HELM_PARAMETERS": "Single values",
+    "HELM_RELEASE_NAME": "Name of the release",
+    "HELM_ARGS": "Arguments of helm template",
+    "AVP_SECRET": "Settings Secret",
+}
 
 
-def announce(path: Path, mode: Mode) -> Sequence[Announcement]:
+def announce(path: Path, mode: Mode, environ: Mapping[str, str]) -> Sequence[Announcement]:
     """The parameters that an Application may set for a folder.
 
     Args:
-        path: the folder.
+        path: the folder; it is looked at, not rendered, and may be broken.
         mode: how it is rendered.
+        environ: the environment: what the operator hands on to tenants, and where the repository
+            begins.
 
     Raises:
         RenderError: the folder cannot be read.
     """
-    return (*(_KUSTOMIZE if detect_mode(path, mode) == "kustomize" else ()), *_ALL)
+    mode = detect_mode(path, mode)
+    found = _found(path.resolve(), mode, environ.get("ARGOCD_APP_SOURCE_PATH") or None)
+    return [
+        _announcement(setting, found)
+        for setting in tenant_settings(environ)
+        if takes(mode, setting)
+    ]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a folder holds: by the name of a setting its value, or words for its tooltip."""
+
+    values: Mapping[str, Sequence[str] | Mapping[str, str]]
+    words: Mapping[str, str]
+
+
+def _found(folder: Path, mode: Mode, source_path: str | None) -> _Found:
+    if mode == "kustomize":
+        images = look.images_in(folder, find_repository(folder, source_path).root)
+        words = {"IMAGE_NAME": f"found here: {', '.join(images)}"} if images else {}
+        return _Found({"IMAGES": images}, words)
+    if mode == "helm":
+        files = ", ".join(look.values_files_in(folder))
+        words = {"HELM_VALUES_FILES": f"found here: {files}"} if files else {}
+        return _Found({"HELM_PARAMETERS": look.values_in(folder)}, words)
+    return _Found({}, {})
+
+
+def _announcement(setting: Setting, found: _Found) -> Announcement:
+    name = setting.name
+    tooltip = setting.summary.replace("`", "")
+    if name in found.words:
+        tooltip = f"{tooltip}; {found.words[name]}"
+    value = found.values.get(name)
+    return Announcement(
+        setting.parameter, _TITLES.get(name, name), tooltip, setting.kind, value or None
+    )

@@ -3,7 +3,7 @@
 Child processes and files are touched here and nowhere else; secrets never come here.
 """
 
-from avp_py.render.choose import MODES, Mode, detect_mode, open_renderer
+from avp_py.render.choose import MODES, Mode, detect_mode, open_renderer, takes
 from avp_py.render.interface import Rendered, Renderer
 from avp_py.render.kustomization import FILE_NAMES as KUSTOMIZATION_NAMES
 from avp_py.render.limits import Limits, limits_of
@@ -19,5 +19,6 @@ __all__ = [
     "detect_mode",
     "limits_of",
     "open_renderer",
+    "takes",
     "version_of",
 ]

@@ -12,7 +12,7 @@ from avp_py.render.kustomization import kustomization_files
 from avp_py.render.kustomize import KustomizeRenderer
 from avp_py.render.limits import Limits
 from avp_py.render.plain import PlainRenderer
-from avp_py.settings import Identity, RenderSettings
+from avp_py.settings import TABLE, Identity, RenderSettings, Setting
 
 Mode: TypeAlias = Literal["auto", "kustomize", "helm", "plain"]
 
@@ -38,21 +38,46 @@ def open_renderer(
         environ: the environment, of which children see a part.
 
     Raises:
-        RenderError: the folder cannot be read, or the Application sets an image or a repository,
-            which needs a kustomization.
+        RenderError: the folder cannot be read, or the Application sets what only a kustomization
+            (an image) or only a chart (values) can take.
     """
     mode = detect_mode(path, mode)
+    _require_place(path, mode, settings)
     if mode == "kustomize":
         return KustomizeRenderer(path, settings, limits, environ)
-    if settings.image_name or settings.image_tag or settings.app_repo:
-        raise RenderError(
-            "the Application sets IMAGE_NAME, IMAGE_TAG or APP_REPO, and there is no kustomization "
-            f"in {path} to set them in",
-            hint="add a kustomization.yaml, or remove them from plugin.env",
-        )
     if mode == "helm":
         return HelmRenderer(path, settings, limits, identity, environ)
     return PlainRenderer(path, limits)
+
+
+def takes(mode: Mode, setting: Setting) -> bool:
+    """Whether a way to render knows what to do with a setting."""
+    return all(
+        mode == only or not setting.name.startswith(prefixes)
+        for only, (prefixes, _) in _PLACES.items()
+    )
+
+
+def _require_place(path: Path, mode: Mode, settings: RenderSettings) -> None:
+    for only, (prefixes, place) in _PLACES.items():
+        names = [
+            setting.name
+            for setting in TABLE
+            if setting.name.startswith(prefixes) and getattr(settings, setting.field)
+        ]
+        if names and mode != only:
+            raise RenderError(
+                f"the Application sets {', '.join(names)}, and there is no {place} in {path} to "
+                "set it in",
+                hint=f"add a {place}, or remove it from plugin.env and plugin.parameters",
+            )
+
+
+_PLACES: Final[Mapping[Mode, tuple[tuple[str, ...], str]]] = {
+    "kustomize": (("IMAGE", "APP_REPO"), "kustomization"),
+    "helm": (("HELM_",), "chart"),
+}
+"""Who takes which settings of tenants, by the begin of their names; and what it is called."""
 
 
 def detect_mode(path: Path, mode: Mode) -> Mode:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from avp_py.errors import RenderError
 from avp_py.render.guard import check_chart
+from avp_py.render.helm_arguments import helm_arguments
 from avp_py.render.interface import Rendered, Renderer
 from avp_py.render.limits import Limits
 from avp_py.render.process import environment, run, without_network
@@ -43,19 +44,21 @@ class HelmRenderer(Renderer):
         folder = self._path.resolve()
         repository = find_repository(folder, settings.source_path)
         check_chart(folder, (repository.root,), self._limits)
-        # Argo CD prefixes the name with the namespace for an Application outside its own.
-        release = (self._identity.app or DEFAULT_RELEASE).rpartition("_")[2]
-        argv = [helm, "template", "--include-crds"]
-        argv += [f"--namespace={self._identity.namespace or 'default'}"]
+        argv = [helm, "template", f"--namespace={self._identity.namespace or 'default'}"]
         if settings.kube_version:
             argv += [f"--kube-version={settings.kube_version}"]
         argv += [f"--api-versions={version}" for version in settings.kube_api_versions]
-        argv += ["--", release, "."]
         with open_workspace() as workspace:
+            workspace.tree.mkdir()
+            chosen, options = helm_arguments(settings, folder, repository, workspace.tree)
+            # Argo CD prefixes the name with the namespace for an Application outside its own.
+            release = chosen or (self._identity.app or DEFAULT_RELEASE).rpartition("_")[2]
+            argv += [*options, "--", release, "."]
             env = environment(self._environ, settings.environment, workspace.variables)
             if not settings.network:
                 env = without_network(env, workspace)
-            output = run(argv, cwd=folder, env=env, limits=self._limits)
+            hide = (f"{workspace.tree}/",)
+            output = run(argv, cwd=folder, env=env, limits=self._limits, hide=hide)
         if not output.strip():
             raise RenderError(
                 "helm template printed nothing: the chart renders no manifest",

@@ -5,8 +5,9 @@ import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from avp_py.errors import ChildError, RenderError, SettingsError, ToolMissingError
+from avp_py.errors import ChildError, RenderError, ToolMissingError
 from avp_py.render.guard import lay_guard
+from avp_py.render.images import image_arguments
 from avp_py.render.interface import Rendered, Renderer
 from avp_py.render.kustomization import FILE_NAMES, Roots, find_roots, kustomization_files
 from avp_py.render.limits import Limits
@@ -35,7 +36,7 @@ class KustomizeRenderer(Renderer):
         self._environ = environ
 
     def render(self) -> Sequence[Rendered]:
-        """Builds the kustomization, with the image and the annotation that the settings give."""
+        """Builds the kustomization, with the images and the annotation that the settings give."""
         folder = self._path.resolve()
         if not kustomization_files(folder):
             raise RenderError(
@@ -133,18 +134,9 @@ class KustomizeRenderer(Renderer):
         if settings.app_repo:
             annotation = f"{settings.annotation_key}:{settings.app_repo}"
             edits.append(("edit", "set", "annotation", "--", annotation))
-        if settings.image_name and settings.image_tag:
-            separator = "@" if settings.image_tag.startswith("sha256:") else ":"
-            image = f"{settings.image_name}{separator}{settings.image_tag}"
-            edits.append(("edit", "set", "image", "--", image))
-        elif settings.image_name or settings.image_tag:
-            given, missing = "IMAGE_NAME", "IMAGE_TAG"
-            if settings.image_tag:
-                given, missing = missing, given
-            raise SettingsError(
-                f"{given} is set and {missing} is not",
-                hint=f"set {missing} in plugin.env too (ARGOCD_ENV_{missing}), or neither",
-            )
+        images = image_arguments(settings)
+        if images:
+            edits.append(("edit", "set", "image", "--", *images))
         return edits
 
     def _program(self, needs_edit: bool) -> Sequence[str]:

@@ -13,14 +13,19 @@ from avp_py.settings.groups import (
     Settings,
     VaultSettings,
 )
-from avp_py.settings.load import load
-from avp_py.settings.parse import Sensitive
-from avp_py.settings.table import TABLE, Owner, Setting
+from avp_py.settings.load import load, tenant_settings
+from avp_py.settings.parameters import PARAMETERS
+from avp_py.settings.parse import Image, Sensitive
+from avp_py.settings.table import TABLE, TENANT_PREFIX, Kind, Owner, Setting
 
 __all__ = [
+    "PARAMETERS",
     "TABLE",
+    "TENANT_PREFIX",
     "BackendSettings",
     "Identity",
+    "Image",
+    "Kind",
     "LimitSettings",
     "Owner",
     "PolicySettings",
@@ -31,4 +36,5 @@ __all__ = [
     "VaultSettings",
     "load",
     "read_config",
+    "tenant_settings",
 ]

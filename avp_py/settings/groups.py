@@ -1,9 +1,10 @@
 """The settings by who uses them; units and meanings stand in the table."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from avp_py.settings.parse import Sensitive
+from avp_py.settings.parse import Image, Sensitive
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,13 @@ class RenderSettings:
     annotation_key: str
     image_name: str | None
     image_tag: str | None
+    images: tuple[Image, ...]
     app_repo: str | None
+    helm_values_files: tuple[str, ...]
+    helm_values: str | None
+    helm_parameters: Mapping[str, str]
+    helm_release_name: str | None
+    helm_args: str | None
     kube_version: str | None
     kube_api_versions: tuple[str, ...]
 

@@ -5,20 +5,24 @@ Precedence is argocd-vault-plugin's (pkg/config/config.go, v1.18.1) as far as a 
     a name with AVP_        ARGOCD_ENV_X, environment, settings file or Secret, default
     a name of a backend     ARGOCD_ENV_X, settings file or Secret, environment, default
 
-An empty variable counts as unset, as Argo CD writes an unknown `$NAME` in `plugin.env` as empty.
+A parameter of the Application (ARGOCD_APP_PARAMETERS) stands above its ARGOCD_ENV_X. An empty
+variable counts as unset, as Argo CD writes an unknown `$NAME` in `plugin.env` as empty; an empty
+parameter too, as Argo CD's UI leaves them behind.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from avp_py.errors import Failure, GenerateError, SettingsError
 from avp_py.settings import groups, parse
+from avp_py.settings.parameters import PARAMETERS, Value, read_parameters
 from avp_py.settings.table import (
     BACKEND_PREFIXES,
     TABLE,
     TENANT_PREFIX,
     TENANT_SETTINGS,
+    Kind,
     Owner,
     Setting,
 )
@@ -40,11 +44,12 @@ def load(environ: Mapping[str, str], config: Mapping[str, str] | None = None) ->
     failures: list[Failure] = []
     operator = _operator(environ, config or {})
     permitted = _permitted(operator, failures)
-    failures.extend(_trespasses(environ, permitted))
+    parameters = read_parameters(environ.get(PARAMETERS, ""), permitted, failures)
+    failures.extend(_trespasses(environ, parameters, permitted))
     values: dict[str, dict[str, Any]] = {}
     for setting in TABLE:
         try:
-            value = _read(setting, environ, operator, permitted)
+            value = _read(setting, environ, operator, permitted, parameters)
         except SettingsError as error:
             failures.extend(error.failures)
             value = None
@@ -57,6 +62,12 @@ def load(environ: Mapping[str, str], config: Mapping[str, str] | None = None) ->
             for field in dataclasses.fields(groups.Settings)
         }
     )
+
+
+def tenant_settings(environ: Mapping[str, str]) -> Sequence[Setting]:
+    """The settings that tenants may set, those among them that the operator hands on."""
+    permitted = _permitted(environ, [])
+    return [setting for setting in TABLE if setting.name in permitted]
 
 
 def _operator(environ: Mapping[str, str], config: Mapping[str, str]) -> Mapping[str, str]:
@@ -82,19 +93,21 @@ def _permitted(operator: Mapping[str, str], failures: list[Failure]) -> frozense
     return listed | {setting.name for setting in TABLE if setting.owner is Owner.TENANT}
 
 
-def _trespasses(environ: Mapping[str, str], permitted: frozenset[str]) -> list[Failure]:
-    """A failure for each variable that a tenant set without being allowed to."""
+def _trespasses(
+    environ: Mapping[str, str], parameters: Mapping[str, Value], permitted: frozenset[str]
+) -> list[Failure]:
+    """A failure for each name that a tenant set without being allowed to."""
+    places = dict.fromkeys(parameters, "parameters")
+    for variable in environ:
+        if variable.startswith(TENANT_PREFIX):
+            places[variable.removeprefix(TENANT_PREFIX)] = "env"
     return [
         Failure(
             f"the Application sets {name}, which is the operator's to set",
-            hint="remove it from plugin.env of the Application; an operator can permit it with "
-            f"{TENANT_SETTINGS}={name}",
+            hint=f"remove it from plugin.{places[name]} of the Application; an operator can permit "
+            f"it with {TENANT_SETTINGS}={name}",
         )
-        for name in sorted(
-            variable.removeprefix(TENANT_PREFIX)
-            for variable in environ
-            if variable.startswith(TENANT_PREFIX)
-        )
+        for name in sorted(places)
         if name.startswith(("AVP_", *BACKEND_PREFIXES)) and name not in permitted
     ]
 
@@ -104,20 +117,53 @@ def _read(
     environ: Mapping[str, str],
     operator: Mapping[str, str],
     permitted: frozenset[str],
+    parameters: Mapping[str, Value],
 ) -> Any:
     name = setting.name
     tenant = environ.get(TENANT_PREFIX + name, "") if name in permitted else ""
     source, raw = TENANT_PREFIX + name, tenant
+    if name in permitted and name in parameters:
+        return _parse(setting, parameters[name], f"the parameter {setting.parameter}")
     if not tenant and setting.owner is Owner.ARGOCD:
         source, raw = name, environ.get(name, "")
     elif not tenant and (setting.owner is Owner.OPERATOR or name.startswith("AVP_")):
         # Without the prefix, a tenant's name such as IMAGE_TAG may belong to anything.
         source, raw = name, operator.get(name, "")
-    if raw:
-        try:
-            return setting.parse(raw)
-        except ValueError as error:
+    if not raw and setting.default is None:
+        return None
+    return _parse(setting, _items(setting, raw or setting.default or "", source), source)
+
+
+def _items(setting: Setting, raw: str, source: str) -> Value:
+    """What a variable holds, in the form that a parameter has."""
+    if setting.kind is Kind.ARRAY:
+        return parse.words(raw)
+    if setting.kind is Kind.MAP:
+        lines = [line.strip().partition("=") for line in raw.splitlines() if line.strip()]
+        if not all(equals for _, equals, _ in lines):
             raise SettingsError(
-                f"{source} is not {error}", hint=f"it is {setting.summary}"
-            ) from None
-    return None if setting.default is None else setting.parse(setting.default)
+                f"{source} is not a line name=value for each", hint=f"it is {setting.summary}"
+            )
+        return {name: value for name, _, value in lines}
+    return raw
+
+
+def _parse(setting: Setting, value: Value, source: str) -> Any:
+    if isinstance(value, str):
+        return _parse_item(setting, value, source)
+    if isinstance(value, Mapping):
+        return {
+            name: _parse_item(setting, item, f"{source}, value {number},")
+            for number, (name, item) in enumerate(value.items(), 1)
+        }
+    return tuple(
+        _parse_item(setting, item, f"{source}, item {number},")
+        for number, item in enumerate(value, 1)
+    )
+
+
+def _parse_item(setting: Setting, raw: str, source: str) -> Any:
+    try:
+        return setting.parse(raw)
+    except ValueError as error:
+        raise SettingsError(f"{source} is not {error}", hint=f"it is {setting.summary}") from None

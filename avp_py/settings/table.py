@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Any, Final
 
 from avp_py.settings import parse
@@ -22,6 +22,19 @@ class Owner(Enum):
     """Argo CD itself, from the Application's own fields."""
 
 
+class Kind(StrEnum):
+    """What a setting holds, in the words of Argo CD's parameters."""
+
+    STRING = "string"
+    """One text."""
+
+    ARRAY = "array"
+    """Several; in a variable set apart by commas, white space or line breaks."""
+
+    MAP = "map"
+    """Several with names; in a variable a line `name=value` for each."""
+
+
 @dataclass(frozen=True)
 class Setting:
     """One setting.
@@ -32,8 +45,11 @@ class Setting:
         field: its field in that group.
         owner: who may set it.
         summary: what it is, with its unit.
-        parse: from text to value; a ValueError names the form that is wanted.
+        parse: from text to value; a ValueError names the form that is wanted. It gets each item of
+            an array, and each value of a map.
         default: the value without it, as text; None where there is none.
+        kind: whether it holds one text or several.
+        alias: its name as a parameter, where Argo CD has one of its own for it.
     """
 
     name: str
@@ -43,6 +59,13 @@ class Setting:
     summary: str
     parse: Callable[[str], Any]
     default: str | None = None
+    kind: Kind = Kind.STRING
+    alias: str = ""
+
+    @property
+    def parameter(self) -> str:
+        """Its name in `plugin.parameters` of the Application."""
+        return self.alias or self.name
 
 
 _OP, _TENANT, _ARGOCD = Owner.OPERATOR, Owner.TENANT, Owner.ARGOCD
@@ -95,8 +118,35 @@ TABLE: Final[tuple[Setting, ...]] = (
         "its tag, or a digest `sha256:…`", parse.image_tag,
     ),
     Setting(
+        "IMAGES", "render", "images", _TENANT,
+        "further images to set: `name:tag`, `name@sha256:…`, `name=newname`, `name=newname:tag`",
+        parse.image, "", Kind.ARRAY, "images",
+    ),
+    Setting(
         "APP_REPO", "render", "app_repo", _TENANT,
         "the value of the repository annotation on every object", parse.one_line,
+    ),
+    Setting(
+        "HELM_VALUES_FILES", "render", "helm_values_files", _TENANT,
+        "values files of a chart, seen from its folder; the last one wins",
+        parse.verbatim, "", Kind.ARRAY, "values-files",
+    ),
+    Setting(
+        "HELM_VALUES", "render", "helm_values", _TENANT,
+        "values of a chart in YAML; they win over values files", parse.verbatim,
+    ),
+    Setting(
+        "HELM_PARAMETERS", "render", "helm_parameters", _TENANT,
+        "single values of a chart, as `helm --set` takes their names; they win over all values",
+        parse.verbatim, "", Kind.MAP, "helm-parameters",
+    ),
+    Setting(
+        "HELM_RELEASE_NAME", "render", "helm_release_name", _TENANT,
+        "the name of the chart's release, where it is not the Application's", parse.release_name,
+    ),
+    Setting(
+        "HELM_ARGS", "render", "helm_args", _TENANT,
+        "arguments of `helm template`, of those that docs/plugin.md lists", parse.verbatim,
     ),
     Setting(
         "AVP_SECRET", "backend", "secret_name", _TENANT,

@@ -3,6 +3,7 @@
 Each folder under kustomizations/ is a case; what is rendered is the folder `app` in it.
 """
 
+import json
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -25,6 +26,8 @@ EDITS: Final[Mapping[str, Mapping[str, str]]] = {
     "tag": {"IMAGE_NAME": IMAGE, "IMAGE_TAG": "2.0"},
     "digest": {"IMAGE_NAME": IMAGE, "IMAGE_TAG": DIGEST},
     "both": {"APP_REPO": URL, "IMAGE_NAME": IMAGE, "IMAGE_TAG": f"2.0@{DIGEST}"},
+    "images": {"IMAGES": f"{IMAGE}=registry.example/moved/web:3.0, zzz=*:1 aaa@{DIGEST}"},
+    "images beside the pair": {"IMAGE_NAME": "side", "IMAGE_TAG": "2.0", "IMAGES": f"{IMAGE}:4"},
 }
 
 
@@ -45,10 +48,12 @@ def reference(folder: Path, edits: Mapping[str, str], environ: Mapping[str, str]
     if "APP_REPO" in edits:
         annotation = f"github.com/url:{edits['APP_REPO']}"
         commands.append([kustomize, "edit", "set", "annotation", annotation])
+    images = edits.get("IMAGES", "").replace(",", " ").split()
     if "IMAGE_NAME" in edits:
         separator = "@" if edits["IMAGE_TAG"].startswith("sha256:") else ":"
-        image = f"{edits['IMAGE_NAME']}{separator}{edits['IMAGE_TAG']}"
-        commands.append([kustomize, "edit", "set", "image", image])
+        images.append(f"{edits['IMAGE_NAME']}{separator}{edits['IMAGE_TAG']}")
+    if images:
+        commands.append([kustomize, "edit", "set", "image", *images])
     build = [kustomize, "build", "--enable-helm", "--helm-command", environ["AVP_HELM"], "."]
     for command in (*commands, build):
         done = subprocess.run(
@@ -91,6 +96,8 @@ def test_every_edit_reaches_some_case(tmp_path: Path, environ: Mapping[str, str]
     assert len(set(outputs.values())) == len(EDITS)
     assert f"{IMAGE}:2.0\n" in outputs["tag"]
     assert f"{IMAGE}@{DIGEST}\n" in outputs["digest"]
+    assert "registry.example/moved/web:3.0\n" in outputs["images"]
+    assert f"{IMAGE}:4\n" in outputs["images beside the pair"]
 
 
 def test_image_with_a_new_name_is_what_kustomize_makes_of_it(
@@ -104,6 +111,108 @@ def test_image_with_a_new_name_is_what_kustomize_makes_of_it(
 
     assert result.out == expected
     assert "image: registry.example:5000/web:2.0\n" in result.out
+
+
+CASE: Final = "an-images-entry-for-the-same-image"
+
+FORMS: Final = (
+    f"{IMAGE}:2.0",
+    f"{IMAGE}@{DIGEST}",
+    f"{IMAGE}:2.0@{DIGEST}",
+    f"{IMAGE}=other",
+    f"{IMAGE}=localhost:5000/other:2.0",
+    f"{IMAGE}=other@{DIGEST}",
+    f"{IMAGE}=*:2.0",
+    f"{IMAGE}=other:*",
+    f"{IMAGE}=*@*",
+    f"{IMAGE}:*",
+)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_parameter_sets_an_image_in_every_form_that_kustomize_takes(
+    form: str, tmp_path: Path, environ: Mapping[str, str], run: Run
+) -> None:
+    expected = reference(copy_case(CASE, tmp_path / "copy"), {"IMAGES": form}, environ)
+    parameters = json.dumps([{"name": "images", "array": [form, "further:1"]}])
+
+    result = run(
+        "generate", copy_case(CASE, tmp_path / "tree"),
+        env={**environ, "ARGOCD_APP_PARAMETERS": parameters, **tenant({"IMAGES": f"{IMAGE}:9"})},
+    )  # fmt: skip
+
+    assert (result.code, result.err) == (0, "")
+    assert result.out == expected
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        *("web", "web:", "web@", "=web:1", "web=", "*:1", "web=a=b", "web:1=web:2", "we b:1"),
+        *("-n:1", "--help", "web:-1", "web@sha256:d", "web:1:2", "../web:1", "wéb:1", "web:1\n"),
+        "web=--help:1",
+    ],
+)
+def test_an_image_that_is_none_is_refused_before_kustomize_sees_it(
+    form: str, tmp_path: Path, run: Run
+) -> None:
+    parameters = json.dumps([{"name": "images", "array": ["a:1", f"{form} "]}])
+    app = copy_case(CASE, tmp_path / "tree")
+
+    result = run(
+        "generate", app, env={"ARGOCD_APP_PARAMETERS": parameters, "AVP_KUSTOMIZE": "/no/kustomize"}
+    )
+
+    if form.strip() == form:
+        assert (result.code, result.out) == (1, "")
+        assert "1. the parameter images, item 2, is not an image as name:tag, " in result.err
+    else:
+        # White space at the ends of an item is no part of it.
+        assert "AVP_KUSTOMIZE" in result.err
+
+
+@pytest.mark.parametrize(
+    ("edits", "says"),
+    [
+        (
+            {"IMAGE_NAME": IMAGE, "IMAGE_TAG": "1", "IMAGES": f"{IMAGE}:2"},
+            f"IMAGE_NAME with IMAGE_TAG and IMAGES set the image {IMAGE} twice, and differently",
+        ),
+        (
+            {"IMAGES": f"{IMAGE}:1,{IMAGE}=other:1"},
+            f"IMAGES set the image {IMAGE} twice, and differently",
+        ),
+    ],
+)
+def test_one_image_set_twice_and_differently_is_an_error(
+    edits: Mapping[str, str], says: str, tmp_path: Path, environ: Mapping[str, str], run: Run
+) -> None:
+    result = run("generate", copy_case(CASE, tmp_path / "tree"), env={**environ, **tenant(edits)})
+
+    assert (result.code, result.out) == (1, "")
+    assert says in result.err
+
+
+def test_one_image_set_twice_and_alike_is_set(
+    tmp_path: Path, environ: Mapping[str, str], run: Run
+) -> None:
+    edits = {"IMAGE_NAME": IMAGE, "IMAGE_TAG": "2", "IMAGES": f"{IMAGE}:2 {IMAGE}:2"}
+    expected = reference(copy_case(CASE, tmp_path / "copy"), edits, environ)
+
+    result = run("generate", copy_case(CASE, tmp_path / "tree"), env={**environ, **tenant(edits)})
+
+    assert (result.code, result.out) == (0, expected)
+
+
+def test_values_of_a_chart_have_no_place_in_a_kustomization(
+    tmp_path: Path, environ: Mapping[str, str], run: Run
+) -> None:
+    edits = {"HELM_ARGS": "-f values.yaml", "HELM_RELEASE_NAME": "web"}
+
+    result = run("generate", copy_case(CASE, tmp_path / "tree"), env={**environ, **tenant(edits)})
+
+    assert (result.code, result.out) == (1, "")
+    assert "sets HELM_RELEASE_NAME, HELM_ARGS, and there is no chart in" in result.err
 
 
 def test_annotation_key_is_the_operators_choice(

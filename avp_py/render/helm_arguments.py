@@ -1,0 +1,151 @@
+"""What a tenant may say to helm: values, a release's name, and a list of harmless options.
+
+Nothing of it may make helm read a file outside the repository, fetch, run a program or reach a
+cluster. So options are known ones (`helm template --help`, v3.19 and v4), and files are looked at.
+"""
+
+import argparse
+import os
+import re
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from avp_py.errors import SettingsError
+from avp_py.render.repository import Repository
+from avp_py.settings import RenderSettings, parse
+
+_VALUED: Final = (
+    "--set", "--set-string", "--set-json", "--set-literal", "--kube-version", "--api-versions",
+)  # fmt: skip
+_FLAGS: Final = ("--include-crds", "--skip-crds", "--skip-tests", "--no-hooks", "--is-upgrade")
+ALLOWED: Final = ("--values", "--name-template", *_VALUED, *_FLAGS)
+"""The options that HELM_ARGS may hold; `-f` and `-a` are short for two of them."""
+
+_SEPARATED = re.compile(r'[,"\r\n]')
+_COMMA: Final = r"\\,"
+_BARE_COMMA = re.compile(r"(?<!\\),")
+
+
+def helm_arguments(
+    settings: RenderSettings, folder: Path, repository: Repository, scratch: Path
+) -> tuple[str | None, Sequence[str]]:
+    """The name of the release that the Application chose, and the options for `helm template`.
+
+    Args:
+        settings: the settings.
+        folder: the folder of the chart, symlinks resolved.
+        repository: what values files must lie in.
+        scratch: a folder for the file with HELM_VALUES.
+
+    Raises:
+        SettingsError: an argument is not among those that are allowed, or a values file is not in
+            the repository.
+    """
+    words = _words(settings)
+    given = _parse(words)
+    files = [*settings.helm_values_files]
+    files += [file for each in given.values for file in each.split(",")]
+    options = [f"--values={_values_file(folder, file, repository.root)}" for file in files]
+    if settings.helm_values:
+        inline = scratch / "HELM_VALUES"
+        inline.write_text(settings.helm_values)
+        options.append(f"--values={inline}")
+    options += [] if given.skip_crds else ["--include-crds"]
+    options += [flag for flag in _FLAGS[2:] if getattr(given, flag[2:].replace("-", "_"))]
+    for option in _VALUED:
+        options += [f"{option}={each}" for each in getattr(given, option[2:].replace("-", "_"))]
+    for key, value in settings.helm_parameters.items():
+        # helm would read a bare comma as the begin of the next value; Argo CD hides it so, too.
+        options.append(f"--set={key}={_BARE_COMMA.sub(_COMMA, value)}")
+    return _release(settings, given.name_template), options
+
+
+def _words(settings: RenderSettings) -> Sequence[str]:
+    try:
+        return shlex.split(settings.helm_args or "")
+    except ValueError:
+        raise SettingsError(
+            "HELM_ARGS has a quote that is not closed", hint="close it, as for a shell"
+        ) from None
+
+
+def _parse(words: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("-f", "--values", action="append", default=[])
+    parser.add_argument("--name-template")
+    parser.add_argument("-a", "--api-versions", action="append", default=[])
+    for option in _VALUED[:-1]:
+        parser.add_argument(option, action="append", default=[])
+    for flag in _FLAGS:
+        parser.add_argument(flag, action="store_true")
+    try:
+        given, others = parser.parse_known_args(words)
+    except argparse.ArgumentError as error:
+        raise SettingsError(
+            f"HELM_ARGS: {error.argument_name} has no value, or one where none is wanted",
+            hint="see helm template --help for its form",
+        ) from None
+    if others:
+        unknown = next((each.partition("=")[0] for each in others if each.startswith("-")), "")
+        what = f"the option {unknown}" if unknown else "an argument that is no option"
+        raise SettingsError(
+            f"HELM_ARGS holds {what}, which is not among those that an Application may set",
+            hint=f"the options are -f, -a, {', '.join(ALLOWED)}",
+        )
+    return given
+
+
+def _release(settings: RenderSettings, given: str | None) -> str | None:
+    if given is None:
+        return settings.helm_release_name
+    try:
+        # helm takes a template here, in which a tenant could ask for its environment.
+        name = parse.release_name(given)
+    except ValueError as error:
+        raise SettingsError(f"HELM_ARGS: --name-template is not {error}") from None
+    if settings.helm_release_name not in (None, name):
+        raise SettingsError(
+            "HELM_RELEASE_NAME and --name-template in HELM_ARGS name the release differently",
+            hint="leave it in one place",
+        )
+    return name
+
+
+def _values_file(folder: Path, name: str, root: Path) -> str:
+    """The absolute path of a values file, which a helm cannot take for a URL or an option.
+
+    Raises:
+        SettingsError: it is not a file of the repository.
+    """
+    if "://" in name or name.startswith("/") or not name or "\0" in name:
+        raise SettingsError(
+            f"the values file {name!r} is no path that begins at the chart's folder",
+            hint="put the file into the repository, and name it as seen from the chart",
+        )
+    path = Path(os.path.realpath(folder / name))
+    # A path is what it is without links too: `..` must not leave the repository on the way.
+    plain = Path(os.path.normpath(folder / name))
+    if not (path.is_relative_to(root) and plain.is_relative_to(root)):
+        raise SettingsError(
+            f"the values file {name!r} leads out of the repository",
+            hint="put the file into the repository",
+        )
+    if _SEPARATED.search(str(path)):
+        raise SettingsError(
+            f"the values file {name!r} has a comma, a quote or a line break in its path, at which "
+            "helm would split it",
+            hint="rename it, or its folder",
+        )
+    # Path.is_file() would fail where a folder may not be entered.
+    if not os.path.isfile(path):  # noqa: PTH113
+        raise SettingsError(
+            f"the values file {name!r} is not there, or no regular file",
+            hint=f"name it as seen from the chart's folder{_rooted(root, folder)}",
+        )
+    return str(path)
+
+
+def _rooted(root: Path, folder: Path) -> str:
+    return "" if root == folder else f"; the repository begins at {os.path.relpath(root, folder)}"

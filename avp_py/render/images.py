@@ -1,0 +1,42 @@
+"""The images that the Application sets, from its settings to arguments of kustomize."""
+
+from collections.abc import Iterator, Sequence
+
+from avp_py.errors import SettingsError
+from avp_py.settings import Image, RenderSettings
+
+
+def image_arguments(settings: RenderSettings) -> Sequence[str]:
+    """What `kustomize edit set image` gets: IMAGE_NAME with IMAGE_TAG first, then IMAGES.
+
+    Raises:
+        SettingsError: one of the pair is missing, or one image is set twice and differently.
+    """
+    chosen: dict[str, tuple[str, str]] = {}
+    for origin, image in _images(settings):
+        before, argument = chosen.setdefault(image.name, (origin, image.argument))
+        if argument != image.argument:
+            where = before if before == origin else f"{before} and {origin}"
+            raise SettingsError(
+                f"{where} set the image {image.name} twice, and differently",
+                hint="leave it in one place",
+            )
+    return [argument for _, argument in chosen.values()]
+
+
+def _images(settings: RenderSettings) -> Iterator[tuple[str, Image]]:
+    if settings.image_name and settings.image_tag:
+        separator = "@" if settings.image_tag.startswith("sha256:") else ":"
+        name = settings.image_name.partition("=")[0]
+        argument = f"{settings.image_name}{separator}{settings.image_tag}"
+        yield "IMAGE_NAME with IMAGE_TAG", Image(name, argument)
+    elif settings.image_name or settings.image_tag:
+        given, missing = "IMAGE_NAME", "IMAGE_TAG"
+        if settings.image_tag:
+            given, missing = missing, given
+        raise SettingsError(
+            f"{given} is set and {missing} is not",
+            hint=f"set {missing} too (ARGOCD_ENV_{missing}, or the parameter), or neither",
+        )
+    for image in settings.images:
+        yield "IMAGES", image

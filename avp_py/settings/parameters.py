@@ -1,0 +1,111 @@
+"""What an Application sets in `plugin.parameters`: the same as in `plugin.env`, typed.
+
+Argo CD hands all of them over as JSON in ARGOCD_APP_PARAMETERS: a list of objects
+`{name, string | array | map}` (ApplicationSourcePluginParameter in
+pkg/apis/application/v1alpha1/types.go, v3.2). Its variables PARAM_* say the same with names that
+can collide, and are not read.
+"""
+
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+from avp_py.errors import Failure
+from avp_py.settings.table import BACKEND_PREFIXES, TABLE, Kind, Setting
+
+PARAMETERS: Final = "ARGOCD_APP_PARAMETERS"
+"""The variable with the parameters; absent, `null` or `[]` without any."""
+
+Value: TypeAlias = str | Sequence[str] | Mapping[str, str]
+
+_FORM: Final = "Argo CD writes it: a list of objects with a name and a string, array or map"
+
+
+def read_parameters(
+    raw: str, permitted: Collection[str], failures: list[Failure]
+) -> Mapping[str, Value]:
+    """The values by the name of their setting; an empty one counts as unset.
+
+    Args:
+        raw: the JSON.
+        permitted: the names of the settings that tenants may set.
+        failures: gets one for each parameter that is malformed, unknown, or stands twice.
+
+    Returns:
+        The values, also of settings that tenants may not set.
+    """
+    try:
+        # Deep nesting is a RecursionError, a huge number a ValueError.
+        parsed = json.loads(raw or "null")
+    except (ValueError, RecursionError):
+        failures.append(Failure(f"{PARAMETERS} is no JSON", hint=_FORM))
+        return {}
+    if not isinstance(parsed, list | None):
+        failures.append(Failure(f"{PARAMETERS} is no list", hint=_FORM))
+        return {}
+    known = {setting.parameter: setting for setting in TABLE if setting.name in permitted}
+    values: dict[str, Value] = {}
+    seen: set[str] = set()
+    for number, entry in enumerate(parsed or (), 1):
+        if not isinstance(entry, dict) or not isinstance(name := entry.get("name"), str):
+            failures.append(Failure(f"{PARAMETERS}: entry {number} has no name", hint=_FORM))
+        elif name in seen:
+            hint = "Argo CD would not say which one counts: remove one"
+            failures.append(Failure(f"the parameter {name} stands twice", hint=hint))
+        elif name.startswith(("AVP_", *BACKEND_PREFIXES)) and name not in permitted:
+            values[name] = ""
+        elif name not in known:
+            hint = f"the parameters are {', '.join(sorted(known))}"
+            failures.append(Failure(f"there is no parameter {_shown(name)}", hint=hint))
+        else:
+            seen.add(name)
+            setting = known[name]
+            value = _value(setting, entry, failures)
+            if value:
+                values[setting.name] = value
+    return values
+
+
+def _value(setting: Setting, entry: Mapping[str, Any], failures: list[Failure]) -> Value | None:
+    given = {key: value for key, value in entry.items() if key != "name" and value is not None}
+    wanted = setting.kind.value
+    value = given.pop(wanted, None)
+    if not given and (value is None or _IS[setting.kind](value)):
+        return value  # type: ignore[no-any-return]  # _IS has looked at it
+    what = next((_NAMES[kind] for kind in Kind if kind in given), "something else")
+    problem = f"holds {what}" if given else f"holds something else under {wanted}"
+    failures.append(
+        Failure(
+            f"the parameter {setting.parameter} {problem} where {_WANTED[setting.kind]} is wanted",
+            hint=f"write it in plugin.parameters as {{name: {setting.parameter}, {wanted}: …}}",
+        )
+    )
+    return None
+
+
+def _is_array(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
+def _is_map(value: object) -> bool:
+    return isinstance(value, dict) and _is_array(list(value.values()))
+
+
+_IS: Final[Mapping[str, Callable[[object], bool]]] = {
+    Kind.STRING: lambda value: isinstance(value, str),
+    Kind.ARRAY: _is_array,
+    Kind.MAP: _is_map,
+}
+
+_NAMES: Final = {Kind.STRING: "a string", Kind.ARRAY: "an array", Kind.MAP: "a map"}
+
+_WANTED: Final = {
+    Kind.STRING: "a string",
+    Kind.ARRAY: "an array of strings",
+    Kind.MAP: "a map of strings",
+}
+
+
+def _shown(name: str) -> str:
+    """A name of somebody else's, cut."""
+    return repr(name if len(name) <= 60 else f"{name[:60]}…")
