@@ -1,5 +1,6 @@
 """The real Vault, the real Kubernetes API, and runs that must fail without telling a secret."""
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -7,8 +8,9 @@ import pytest
 
 from tests.conftest import Result, Run
 from tests.integration import cluster as kubernetes
-from tests.integration import leaks
+from tests.integration import leaks, repo_server
 from tests.integration.cluster import Cluster
+from tests.integration.helm import Helm
 from tests.integration.vault import Vault, serve
 
 OF_THE_MACHINE = (
@@ -19,6 +21,8 @@ OF_THE_MACHINE = (
 """What libraries read of the environment by themselves."""
 
 CREDENTIALS = ("VAULT_TOKEN", "AVP_ROLE_ID", "AVP_SECRET_ID")
+
+_NUMBERS = itertools.count(1)
 
 Fails = Callable[..., str]
 
@@ -43,6 +47,21 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """One real Kubernetes API for the session, started where a test first wants it."""
     with kubernetes.serve(tmp_path_factory.mktemp("cluster")) as running:
         yield running
+
+
+@pytest.fixture
+def helm(tools: Mapping[str, Path], tmp_path: Path) -> Helm:
+    """The real helm, on our chart."""
+    return Helm(tools["helm"], tmp_path)
+
+
+@pytest.fixture
+def argocd(cluster: Cluster) -> str:
+    """The namespace of a repo-server, as Argo CD's own manifests install it."""
+    namespace = f"argocd-{next(_NUMBERS)}"
+    cluster.run("create", "namespace", namespace)
+    repo_server.apply(cluster, namespace)
+    return namespace
 
 
 @pytest.fixture

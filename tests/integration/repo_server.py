@@ -1,5 +1,6 @@
 """Argo CD's own repo-server, from the manifests of the Argo CD that tools/argocd pins."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -62,3 +63,10 @@ def apply(cluster: Cluster, namespace: str) -> None:
     """Installs or upgrades Argo CD's part, as its own docs do."""
     where = ("--namespace", namespace)
     cluster.run("apply", "--server-side", *where, "--kustomize", str(manifests()))
+
+
+def current(cluster: Cluster, namespace: str) -> Document:
+    """The Deployment as it is now."""
+    where = ("--namespace", namespace, "--output=json")
+    found: Document = json.loads(cluster.run("get", "deployment", NAME, *where))
+    return found

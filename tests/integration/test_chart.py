@@ -1,6 +1,6 @@
 """The Helm chart: what it makes of values, and which values it refuses."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,6 @@ MINIMAL: dict[str, Any] = {"image": {"repository": "registry.example/avp-py"}}
 CREDENTIALS = [setting.name for setting in TABLE if setting.parse in (parse.sensitive, parse.token)]
 
 by_case = pytest.mark.parametrize("values", CASES, ids=lambda file: file.stem)
-
-
-@pytest.fixture
-def helm(tools: Mapping[str, Path], tmp_path: Path) -> Helm:
-    """The real helm."""
-    return Helm(tools["helm"], tmp_path)
 
 
 def containers(patch: Document) -> Sequence[Document]:

@@ -24,15 +24,8 @@ from tests.integration.vault import Vault
 
 MINIMAL = CHART / "ci" / "minimal-values.yaml"
 COMPONENT = ROOT / "deploy" / "kustomize"
-NUMBERS = itertools.count(1)
 
 Kustomize = Callable[..., str]
-
-
-@pytest.fixture
-def helm(tools: Mapping[str, Path], tmp_path: Path) -> Helm:
-    """The real helm."""
-    return Helm(tools["helm"], tmp_path)
 
 
 @pytest.fixture
@@ -56,15 +49,6 @@ def kustomize(tools: Mapping[str, Path], tmp_path: Path) -> Kustomize:
     return build
 
 
-@pytest.fixture
-def argocd(cluster: Cluster) -> str:
-    """The namespace of a repo-server of its own."""
-    namespace = f"argocd-{next(NUMBERS)}"
-    cluster.run("create", "namespace", namespace)
-    repo_server.apply(cluster, namespace)
-    return namespace
-
-
 def apply(cluster: Cluster, namespace: str, manifests: object, *options: str) -> Sequence[Document]:
     """Applies as docs/installation.md does, unknown fields being errors; gives what came of it."""
     text = manifests if isinstance(manifests, str) else yaml.safe_dump(manifests)
@@ -76,13 +60,6 @@ def apply(cluster: Cluster, namespace: str, manifests: object, *options: str) ->
     found = json.loads(printed)
     items: Sequence[Document] = found["items"] if found["kind"] == "List" else [found]
     return items
-
-
-def current(cluster: Cluster, namespace: str) -> Document:
-    """The repo-server's Deployment as it is now."""
-    where = ("--namespace", namespace, "--output=json")
-    found: Document = json.loads(cluster.run("get", "deployment", NAME, *where))
-    return found
 
 
 def may_get(cluster: Cluster, argocd: str, secret: str, namespace: str) -> bool:
@@ -123,7 +100,7 @@ def test_the_api_takes_all_that_the_chart_makes(cluster: Cluster, argocd: str, h
         patch = helm.printed(values, "patch", namespace=argocd)
         (merged,) = apply(cluster, argocd, patch, "--dry-run=server")
         assert set(containers(merged)) == {NAME, *containers(patch)}
-    assert containers(current(cluster, argocd)) == [NAME]
+    assert containers(repo_server.current(cluster, argocd)) == [NAME]
 
 
 def test_the_argo_cd_chart_takes_the_printed_values(
@@ -162,25 +139,25 @@ def test_install_upgrade_and_uninstall(cluster: Cluster, argocd: str, helm: Helm
     assert printed == helm.printed(values, "values", namespace=argocd)
 
     apply(cluster, argocd, helm.printed(values, "patch", namespace=argocd))
-    assert containers(current(cluster, argocd)) == [NAME, "avp-kustomize", "avp-helm"]
+    assert containers(repo_server.current(cluster, argocd)) == [NAME, "avp-kustomize", "avp-helm"]
     assert may_get(cluster, argocd, "avp", argocd)
 
     done = helm.run("upgrade", "avp-py", CHART, *where, "--values", MINIMAL)
     assert done.returncode == 0, done.stderr
     apply(cluster, argocd, helm.printed(MINIMAL, "patch", namespace=argocd))
-    assert containers(current(cluster, argocd)) == [NAME, "avp-kustomize"]
+    assert containers(repo_server.current(cluster, argocd)) == [NAME, "avp-kustomize"]
     assert not may_get(cluster, argocd, "avp", argocd)
 
     # Argo CD's own upgrade leaves the sidecar alone.
     repo_server.apply(cluster, argocd)
-    assert containers(current(cluster, argocd)) == [NAME, "avp-kustomize"]
+    assert containers(repo_server.current(cluster, argocd)) == [NAME, "avp-kustomize"]
 
     before = repo_server.deployment()["spec"]["template"]["spec"]["volumes"]
     nothing = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": NAME}}
     apply(cluster, argocd, nothing)
     done = helm.run("uninstall", "avp-py", *where)
     assert done.returncode == 0, done.stderr
-    after = current(cluster, argocd)["spec"]["template"]
+    after = repo_server.current(cluster, argocd)["spec"]["template"]
     assert [each["name"] for each in after["spec"]["containers"]] == [NAME]
     assert {each["name"] for each in after["spec"]["volumes"]} == {each["name"] for each in before}
     left = json.loads(
@@ -289,7 +266,7 @@ def test_the_component_adds_the_sidecar(
     assert len(applied) == len(objects)
     (ours,) = (
         each
-        for each in current(cluster, argocd)["spec"]["template"]["spec"]["containers"]
+        for each in repo_server.current(cluster, argocd)["spec"]["template"]["spec"]["containers"]
         if each["name"] != NAME
     )
     assert ours["image"] == "registry.example/avp-py:1"
