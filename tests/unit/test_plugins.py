@@ -1,6 +1,7 @@
 """The plugin files: Argo CD's rules, and that the commands in them are ours."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ import yaml
 
 from avp_py.cli.main import build_parser
 from avp_py.cmp import PLUGINS, Plugin
-from avp_py.render import KUSTOMIZATION_NAMES
+from avp_py.render import KUSTOMIZATION_NAMES, takes
+from avp_py.render.helm_arguments import ALLOWED
+from avp_py.settings import TABLE, load
 from tests.conftest import ROOT, Run
 
 each_plugin = pytest.mark.parametrize("plugin", PLUGINS, ids=lambda plugin: plugin.name)
@@ -103,3 +106,32 @@ def patterns(discover: Any) -> list[str]:
         return [discover["fileName"]]
     glob = discover.get("find", {}).get("glob", "")
     return glob.removeprefix("{").removesuffix("}").split(",") if glob else []
+
+
+PAGE = (ROOT / "docs" / "plugin.md").read_text()
+EXAMPLES = [yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)]
+
+
+def test_the_page_has_an_application_for_each_plugin() -> None:
+    named = [example["spec"]["source"]["plugin"]["name"] for example in EXAMPLES]
+
+    assert named == [plugin.name for plugin in PLUGINS]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example["metadata"]["name"])
+def test_what_the_applications_of_the_page_set_is_theirs_to_set(example: Any) -> None:
+    used = example["spec"]["source"]["plugin"]
+    (mode,) = (plugin.mode for plugin in PLUGINS if plugin.name == used["name"])
+    env = {f"ARGOCD_ENV_{each['name']}": each["value"] for each in used.get("env", [])}
+    parameters = {"ARGOCD_APP_PARAMETERS": json.dumps(used.get("parameters"))}
+    named = {each["name"] for key in ("env", "parameters") for each in used.get(key, [])}
+    taken = {name for each in TABLE if takes(mode, each) for name in (each.name, each.parameter)}
+
+    assert load({**env, **parameters})
+    assert named <= taken
+
+
+def test_the_page_lists_every_option_that_helm_may_get() -> None:
+    listed = PAGE[PAGE.index("| option | |") :]
+
+    assert [option for option in ALLOWED if f"`{option}`" not in listed] == []
