@@ -21,7 +21,6 @@ BEGIN: Final = "<!-- begin: made by `make docs` from values.schema.json and valu
 END: Final = "<!-- end -->"
 
 _CREDENTIALS: Final = (parse.sensitive, parse.token)
-_SCALAR: Final = ["string", "number", "boolean"]
 
 Json = Mapping[str, Any]
 
@@ -29,17 +28,19 @@ Json = Mapping[str, Any]
 def schema() -> str:
     """The chart's values.schema.json, with the settings that the code knows today."""
     made = json.loads((CHART / "values.schema.json").read_text())
-    settings = made["properties"]["settings"]
-    settings["properties"] = {
-        setting.name: {"description": _description(setting), "type": _SCALAR}
-        for setting in TABLE
-        if _is_the_sidecars(setting)
+    values, names = made["properties"], _names()
+    values["settings"]["properties"] = {
+        name: {"description": description, "type": ["string", "number", "boolean"]}
+        for name, description in names.items()
     }
-    settings["properties"][TENANT_SETTINGS] = {
-        "description": "further settings that tenants may set, separated by commas",
-        "type": _SCALAR,
-    }
+    values["credentials"]["properties"] = {name: {"$ref": "#/definitions/key"} for name in names}
     return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+
+
+def _names() -> Mapping[str, str]:
+    """All settings that count in the sidecar's own environment, and what each is."""
+    names = {setting.name: _description(setting) for setting in TABLE if _is_the_sidecars(setting)}
+    return {**names, TENANT_SETTINGS: "further settings that tenants may set, by name"}
 
 
 def _is_the_sidecars(setting: Setting) -> bool:

@@ -162,6 +162,10 @@ def test_a_credential_is_refused_among_plain_values(helm: Helm, name: str) -> No
         ({"plugins": ["avp", "avp"]}, "at '/plugins': items at 0 and 1 are equal"),
         ({"credentials": {"VAULT_TOKEN": "t"}}, "at '/credentials/VAULT_TOKEN': got string, want"),
         ({"credentials": {"VAULT_TOKEN": {"secret": "a"}}}, "missing property 'key'"),
+        (
+            {"credentials": {"VAULT_TOKN": {"secret": "a", "key": "b"}}},
+            "at '/credentials': additional properties 'VAULT_TOKN' not allowed",
+        ),
         ({"rbac": {"secrets": ["avp"]}}, "at '/rbac/secrets': got array, want object"),
         ({"rbac": {"secrets": {"argocd": []}}}, "at '/rbac/secrets/argocd': minItems: got 0"),
         ({"rbac": {"secrets": {"argocd": ["*"]}}}, "at '/rbac/secrets/argocd/0': '*' does not"),

@@ -69,6 +69,7 @@ class Operator:
         names = {
             r"(namespace:?) argocd\b": rf"\1 {self.namespace}",
             r"^(\s+)argocd:": rf"\1{self.namespace}:",
+            r"(serviceaccount[=:])argocd:": rf"\1{self.namespace}:",
             r"argo/argo-cd": "argo-cd",
             r"https://\S+/install\.yaml": "manifests",
             r"https://\S+//deploy/kustomize\S*": "deploy/kustomize",
@@ -167,6 +168,8 @@ def test_by_hand(operator: Operator) -> None:
     _, by_hand = blocks("sh", "Argo CD from its manifests, with kubectl")
     operator.does(by_hand)
     operator.has("avp-kustomize")
+    # The second one fails where the account may not.
+    operator.does(*blocks("sh", "Settings that Applications choose"))
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name.endswith("values.yaml")])
@@ -184,6 +187,7 @@ def test_every_command_that_needs_neither_nodes_nor_vault_is_run_here() -> None:
             "Argo CD from the argo-cd chart",
             "Argo CD from its manifests, with kustomize",
             "Argo CD from its manifests, with kubectl",
+            "Settings that Applications choose",
             "Upgrade",
             "Take it out",
         )
