@@ -137,14 +137,17 @@ def test_install_upgrade_and_uninstall(cluster: Cluster, argocd: str, helm: Helm
     start = notes.index("repoServer:\n")
     printed = yaml.safe_load(notes[start : notes.index("\n\nArgo CD from its manifests")])
     assert printed == helm.printed(values, "values", namespace=argocd)
+    assert "Set settings.VAULT_ADDR" not in notes
 
     apply(cluster, argocd, helm.printed(values, "patch", namespace=argocd))
     assert containers(repo_server.current(cluster, argocd)) == [NAME, "avp-kustomize", "avp-helm"]
     assert may_get(cluster, argocd, "avp", argocd)
 
-    done = helm.run("upgrade", "avp-py", CHART, *where, "--values", MINIMAL)
+    fewer = helm.values({"image": {"repository": "registry.example/avp-py"}})
+    done = helm.run("upgrade", "avp-py", CHART, *where, "--values", fewer)
     assert done.returncode == 0, done.stderr
-    apply(cluster, argocd, helm.printed(MINIMAL, "patch", namespace=argocd))
+    assert "Set settings.VAULT_ADDR" in done.stdout
+    apply(cluster, argocd, helm.printed(fewer, "patch", namespace=argocd))
     assert containers(repo_server.current(cluster, argocd)) == [NAME, "avp-kustomize"]
     assert not may_get(cluster, argocd, "avp", argocd)
 
@@ -200,6 +203,7 @@ def test_a_token_of_the_charts_audience_logs_in_to_vault(
         each["projected"] for each in pod["volumes"] if each["name"] == "avp-py-vault-token"
     )
     audience = projected["sources"][0]["serviceAccountToken"]["audience"]
+    assert audience == "vault", "what docs/installation.md says"
     (settings,) = (
         each["data"]
         for each in read(helm.template(values, namespace=argocd))
