@@ -31,7 +31,7 @@ demo: $(READY) ## render examples/web with secrets from a file, and show what ch
 tools: $(READY) ## build the real programs that the tests run, once
 	@$(BIN)/python tools/build.py
 
-test: tools ## unit, golden and integration tests, on real kustomize, helm, Vault and kube-apiserver
+test: tools ## unit, golden and integration tests, on the real programs of tools/
 	@$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
 
 compat: $(READY) ## the real argocd-vault-plugin on the same input (COMPAT_CASES=2000 SEED=any)

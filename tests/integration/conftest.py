@@ -2,11 +2,14 @@
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import Result, Run
+from tests.cmp.server import CmpServer
+from tests.cmp.server import serve as serve_cmp
+from tests.conftest import ROOT, Result, Run, build_tools
 from tests.integration import cluster as kubernetes
 from tests.integration import leaks, repo_server
 from tests.integration.cluster import Cluster
@@ -25,6 +28,7 @@ CREDENTIALS = ("VAULT_TOKEN", "AVP_ROLE_ID", "AVP_SECRET_ID")
 _NUMBERS = itertools.count(1)
 
 Fails = Callable[..., str]
+StartCmpServer = Callable[[str | Path, Mapping[str, str]], CmpServer]
 
 
 @pytest.fixture
@@ -101,3 +105,23 @@ def fails(run: Run, vault: Vault) -> Fails:
         return result.err
 
     return run_to_fail
+
+
+@pytest.fixture(scope="session")
+def argocd_program() -> Path:
+    """The program of Argo CD's servers."""
+    return build_tools("argocd")["argocd"]
+
+
+@pytest.fixture
+def cmp_server(argocd_program: Path, environ: Mapping[str, str]) -> Iterator[StartCmpServer]:
+    """Starts the real argocd-cmp-server: `cmp_server("plugin.yaml", env)`.
+
+    The file is one of the repository's, or any by its absolute path; `env` is what the operator
+    sets in the sidecar, beside the places of kustomize and helm.
+    """
+    programs = {name: environ[name] for name in ("AVP_KUSTOMIZE", "AVP_HELM")}
+    with ExitStack() as stack:
+        yield lambda plugin_file, env: stack.enter_context(
+            serve_cmp(argocd_program, ROOT / plugin_file, programs | dict(env))
+        )

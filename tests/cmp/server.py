@@ -1,0 +1,126 @@
+"""The real argocd-cmp-server, as it runs in a sidecar, with folders of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.cmp.client import Client, connect
+
+READY_SECONDS: Final = 30
+"""How long it may take to serve; it takes well below one."""
+
+
+@dataclass(frozen=True)
+class CmpServer:
+    """A running server.
+
+    Attributes:
+        client: calls it.
+        home: HOME of it and of the plugin.
+        scratch: TMPDIR of both.
+        work: where each request gets a copy of the repository.
+        log: the file with what it says.
+    """
+
+    client: Client
+    home: Path
+    scratch: Path
+    work: Path
+    log: Path
+
+    def children(self) -> Mapping[int, str]:
+        """The command lines, by id, of what the server started and of what that started.
+
+        They are known by the server's own folders in their environments, as an orphan has lost
+        its parent.
+        """
+        return {
+            pid: command
+            for pid, command in _processes_of(self.scratch.parent).items()
+            if "argocd-cmp-server" not in command
+        }
+
+    def files(self) -> list[str]:
+        """What lies in HOME, TMPDIR and the work folder."""
+        found = []
+        for folder in (self.home, self.scratch, self.work):
+            found += [str(each.relative_to(folder.parent)) for each in folder.rglob("*")]
+        return sorted(found)
+
+
+@contextmanager
+def serve(program: Path, plugin_file: Path, env: Mapping[str, str]) -> Iterator[CmpServer]:
+    """Runs the server, and ends it and all that it started.
+
+    Args:
+        program: argocd.
+        plugin_file: the plugin.yaml; `avp-py` in it is this checkout's.
+        env: the operator's environment, on top of PATH, HOME and TMPDIR.
+    """
+    # The path of a socket has at most 107 bytes, and pytest's folders have long names.
+    with tempfile.TemporaryDirectory(prefix="cmp-") as name:
+        root = Path(name).resolve()
+        home, scratch, work, sockets, config = (
+            root / each for each in ("home", "tmp", "work", "socks", "conf")
+        )
+        for folder in (home, scratch, work, sockets, config):
+            folder.mkdir()
+        (config / "plugin.yaml").write_bytes(plugin_file.read_bytes())
+        server = root / "argocd-cmp-server"
+        server.symlink_to(program)
+        variables = {
+            "PATH": f"{Path(sys.executable).parent}:{os.defpath}",
+            "HOME": str(home),
+            "TMPDIR": str(scratch),
+            "ARGOCD_PLUGINSOCKFILEPATH": str(sockets),
+            "ARGOCD_CMP_WORKDIR": str(work),
+        }
+        log = root / "log"
+        with log.open("wb") as file:
+            process = subprocess.Popen(
+                [server, "--config-dir-path", config, "--loglevel", "info"],
+                env=variables | dict(env),
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
+            )
+        try:
+            with connect(_wait_for_socket(process, sockets, log)) as client:
+                yield CmpServer(client, home, scratch, work, log)
+        finally:
+            # SIGTERM only makes it remove its socket.
+            process.kill()
+            process.wait()
+            for pid in _processes_of(root):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+
+def _wait_for_socket(process: subprocess.Popen[bytes], sockets: Path, log: Path) -> Path:
+    end = time.monotonic() + READY_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        if "serving on" in log.read_text():
+            (socket,) = sockets.glob("*.sock")
+            return socket
+        time.sleep(0.02)
+    raise AssertionError(f"argocd-cmp-server does not serve:\n{log.read_text()}")
+
+
+def _processes_of(root: Path) -> Mapping[int, str]:
+    """The command lines of the processes whose environment names this folder."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if os.fsencode(root) in (folder / "environ").read_bytes():
+                command = (folder / "cmdline").read_bytes()
+                found[int(folder.name)] = command.replace(b"\0", b" ").decode(errors="replace")
+    return found

@@ -1,0 +1,358 @@
+"""The repository's plugin files under the real argocd-cmp-server, called as by Argo CD."""
+
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from tests.cmp.client import CallError, Match
+from tests.conftest import ROOT
+from tests.integration import leaks
+from tests.integration.charts import CHART
+from tests.integration.conftest import StartCmpServer
+from tests.integration.vault import Vault
+from tests.trees import write
+
+pytestmark = pytest.mark.usefixtures("any_machine")
+
+MAP: Final = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: map}\ndata: {text: here}\n"
+FAILED: Final = "error generating manifests: `avp-py generate --render=%s .` failed exit status 1: "
+
+
+def identity(app: str = "web", path: str = ".", **further: str) -> Mapping[str, str]:
+    """What the repo-server says of an Application, and its `plugin.env`."""
+    return {
+        "ARGOCD_APP_NAME": app,
+        "ARGOCD_APP_NAMESPACE": "demo",
+        "ARGOCD_APP_PROJECT_NAME": "default",
+        "ARGOCD_APP_REVISION": "0123456789abcdef0123456789abcdef01234567",
+        "ARGOCD_APP_SOURCE_PATH": path,
+        "ARGOCD_APP_SOURCE_REPO_URL": "https://git.example/team/web",
+        "KUBE_VERSION": "1.34.2",
+        "KUBE_API_VERSIONS": "v1,apps/v1",
+        **{f"ARGOCD_ENV_{name}": value for name, value in further.items()},
+    }
+
+
+def secret(path: str, **fields: str) -> str:
+    rows = "".join(f"  {name}: {value}\n" for name, value in fields.items())
+    return (
+        "apiVersion: v1\nkind: Secret\nmetadata:\n  name: web\n  annotations:\n"
+        f"    avp.kubernetes.io/path: {path}\nstringData:\n{rows}"
+    )
+
+
+def documents(manifests: Sequence[str]) -> Mapping[str, Any]:
+    """The manifests by kind."""
+    return {each["kind"]: each for each in map(json.loads, manifests)}
+
+
+@pytest.fixture
+def app(tmp_path: Path, kv2: str) -> Path:
+    """A repository with a kustomization at its top whose Secret lies in Vault."""
+    return write(
+        tmp_path / "repository",
+        {
+            "kustomization.yaml": "resources: [map.yaml, secret.yaml]\n",
+            "map.yaml": MAP,
+            "secret.yaml": secret(
+                f"{kv2}/data/web", password="<password>", other=f"<path:{kv2}/data/other#key>"
+            ),
+        },
+    )
+
+
+@pytest.fixture
+def operator(vault: Vault, kv2: str) -> Mapping[str, str]:
+    """A sidecar's environment: an AppRole that may read the mount's `web` and `other`."""
+    vault.write(f"{kv2}/data/web", {"password": "hunter22-of-web"})
+    vault.write(f"{kv2}/data/other", {"key": "hunter22-of-other"})
+    vault.write(f"{kv2}/data/alien", {"key": "hunter22-of-alien"})
+    role_id, secret_id = vault.approle(f"{kv2}/data/web", f"{kv2}/data/other")
+    return {"VAULT_ADDR": vault.address, "AVP_ROLE_ID": role_id, "AVP_SECRET_ID": secret_id}
+
+
+KUSTOMIZATIONS: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+
+
+@pytest.mark.parametrize(
+    ("plugin", "name", "matches"),
+    [
+        *(("plugin.yaml", name, True) for name in KUSTOMIZATIONS),
+        ("plugin.yaml", "Chart.yaml", False),
+        ("plugin.yaml", "base/kustomization.yaml", False),
+        ("plugin.yaml", "my-kustomization.yaml", False),
+        ("plugin-avp-helm.yaml", "Chart.yaml", True),
+        ("plugin-avp-helm.yaml", "charts/one/Chart.yaml", False),
+        ("plugin-avp-helm.yaml", "kustomization.yaml", False),
+    ],
+)
+@pytest.mark.parametrize("path", [".", "apps/web"])
+def test_a_folder_matches_by_its_own_files(
+    cmp_server: StartCmpServer, tmp_path: Path, plugin: str, name: str, matches: bool, path: str
+) -> None:
+    write(tmp_path / path, {name: "", "other.yaml": MAP})
+    client = cmp_server(plugin, {}).client
+
+    assert client.check().has_discovery
+    assert client.match(tmp_path, path=path, env={}) == Match(matches, discovery=True)
+
+
+def test_plain_manifests_are_for_those_who_name_the_plugin(
+    cmp_server: StartCmpServer, tmp_path: Path
+) -> None:
+    write(tmp_path, {"map.yaml": MAP})
+    client = cmp_server("plugin-avp.yaml", {}).client
+
+    assert not client.check().has_discovery
+    assert client.match(tmp_path, env={}) == Match(supported=False, discovery=False)
+    assert documents(client.generate(tmp_path, env=identity()))["ConfigMap"]["data"] == {
+        "text": "here"
+    }
+
+
+@pytest.mark.parametrize("plugin", ["plugin.yaml", "plugin-avp-helm.yaml", "plugin-avp.yaml"])
+def test_no_plugin_wants_git_credentials(cmp_server: StartCmpServer, plugin: str) -> None:
+    assert not cmp_server(plugin, {}).client.check().wants_git_credentials
+
+
+def test_the_secrets_of_vault_are_in_their_places(
+    cmp_server: StartCmpServer, app: Path, operator: Mapping[str, str]
+) -> None:
+    server = cmp_server("plugin.yaml", operator)
+
+    found = documents(server.client.generate(app, env=identity()))
+
+    assert found["Secret"]["stringData"] == {
+        "password": "hunter22-of-web",
+        "other": "hunter22-of-other",
+    }
+    assert found["ConfigMap"]["data"] == {"text": "here"}
+    log = server.log.read_text()
+    assert "avp-py generate --render=kustomize ." in log
+    assert leaks.found(log, [*operator.values(), "hunter22-of-web", "hunter22-of-other"]) == []
+
+
+def test_plugin_env_sets_the_image_and_the_annotation(
+    cmp_server: StartCmpServer, tmp_path: Path
+) -> None:
+    write(
+        tmp_path,
+        {
+            "kustomization.yaml": "resources: [pod.yaml]\n",
+            "pod.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\n"
+            "spec: {containers: [{name: web, image: registry.example/team/web:1}]}\n",
+        },
+    )
+    client = cmp_server("plugin.yaml", {}).client
+    env = identity(
+        IMAGE_NAME="registry.example/team/web", IMAGE_TAG="1.4.2", APP_REPO="https://git.example/w"
+    )
+
+    pod = documents(client.generate(tmp_path, env=env))["Pod"]
+
+    assert pod["spec"]["containers"][0]["image"] == "registry.example/team/web:1.4.2"
+    assert pod["metadata"]["annotations"] == {"github.com/url": "https://git.example/w"}
+
+
+def test_a_chart_is_rendered_with_its_secrets(
+    cmp_server: StartCmpServer, tmp_path: Path, operator: Mapping[str, str], kv2: str
+) -> None:
+    write(tmp_path, {**CHART, "values.yaml": f"text: <path:{kv2}/data/other#key>\n"})
+    client = cmp_server("plugin-avp-helm.yaml", operator).client
+
+    found = documents(client.generate(tmp_path, env=identity()))["ConfigMap"]
+
+    assert found["metadata"]["name"] == "web-settings"
+    assert found["data"] == {"text": "hunter22-of-other"}
+
+
+def test_an_app_in_a_sub_folder_refers_to_the_base_beside_it(
+    cmp_server: StartCmpServer, app: Path, operator: Mapping[str, str]
+) -> None:
+    (app / "base").mkdir()
+    for name in ("kustomization.yaml", "map.yaml", "secret.yaml"):
+        (app / name).rename(app / "base" / name)
+    write(
+        app / "overlays/production",
+        {"kustomization.yaml": "resources: [../../base]\nnamePrefix: production-\n"},
+    )
+    server = cmp_server("plugin.yaml", operator)
+    # With an image kustomize edits, in a shadow of the folder.
+    path = "overlays/production"
+    env = identity(path=path, IMAGE_NAME="web", IMAGE_TAG="2")
+
+    found = documents(server.client.generate(app, path=path, env=env))
+
+    assert found["Secret"]["metadata"]["name"] == "production-web"
+    assert found["Secret"]["stringData"]["password"] == "hunter22-of-web"
+
+
+def test_links_arrive_as_links(cmp_server: StartCmpServer, tmp_path: Path) -> None:
+    write(tmp_path, {"one/map.yaml": MAP, "kustomization.yaml": "resources: [two/map.yaml]\n"})
+    (tmp_path / "two").symlink_to("one")
+    client = cmp_server("plugin.yaml", {}).client
+
+    found = documents(client.generate(tmp_path, env=identity()))
+
+    assert found["ConfigMap"]["data"] == {"text": "here"}
+
+
+@pytest.mark.parametrize("preserve", [False, True])
+def test_modes_of_files_do_not_matter(
+    cmp_server: StartCmpServer,
+    app: Path,
+    operator: Mapping[str, str],
+    tmp_path: Path,
+    preserve: bool,
+) -> None:
+    config = yaml.safe_load((ROOT / "plugin.yaml").read_text())
+    config["spec"]["preserveFileMode"] = preserve
+    # What the plugin finds, on standard error: argocd-cmp-server logs that of a success too.
+    config["spec"]["init"] = {"command": ["sh", "-c", "stat -c '%a %n' * >&2"]}
+    plugin_file = tmp_path / "plugin.yaml"
+    plugin_file.write_text(yaml.safe_dump(config))
+    (app / "map.yaml").chmod(0o755)
+    (app / "kustomization.yaml").chmod(0o440)
+    server = cmp_server(plugin_file, operator)
+    env = identity(IMAGE_NAME="web", IMAGE_TAG="2")
+
+    found = documents(server.client.generate(app, env=env))
+
+    assert found["Secret"]["stringData"]["password"] == "hunter22-of-web"
+    log = server.log.read_text()
+    assert ("755 map.yaml" in log, "440 kustomization.yaml" in log) == (preserve, preserve)
+    assert server.files() == ["work/_cmp_server"]
+
+
+def test_what_the_ui_shows_of_a_failure_names_the_place_and_the_next_step(
+    cmp_server: StartCmpServer, app: Path, operator: Mapping[str, str], kv2: str
+) -> None:
+    write(app, {"secret.yaml": secret(f"{kv2}/data/web", password="<pasword>", other="<password>")})
+    server = cmp_server("plugin.yaml", operator)
+
+    with pytest.raises(CallError) as raised:
+        server.client.generate(app, env=identity())
+
+    assert raised.value.message == FAILED % "kustomize" + (
+        "avp-py: 1 failure, nothing was printed\n\n"
+        "1. the key 'pasword' is not in the secret\n"
+        "   in Secret web (document 2 of the rendered manifests)\n"
+        f"      stringData.password: <pasword> at {kv2}/data/web\n"
+        "   next: did you mean password?"
+    )
+    assert leaks.found(raised.value.message, [*operator.values(), "hunter22-of-web"]) == []
+    assert server.files() == ["work/_cmp_server"]
+
+
+def test_a_path_that_the_sidecar_may_not_read_fails_the_whole_application(
+    cmp_server: StartCmpServer, app: Path, operator: Mapping[str, str], kv2: str
+) -> None:
+    write(
+        app,
+        {
+            "secret.yaml": secret(
+                f"{kv2}/data/web", a="<password>", b=f"<path:{kv2}/data/alien#key>"
+            )
+        },
+    )
+    server = cmp_server("plugin.yaml", operator)
+
+    with pytest.raises(CallError) as raised:
+        server.client.generate(app, env=identity())
+
+    assert raised.value.message == FAILED % "kustomize" + (
+        "avp-py: 1 failure, nothing was printed\n\n"
+        f"1. Vault refuses to show {kv2}/data/alien\n"
+        "   in Secret web (document 2 of the rendered manifests)\n"
+        f"      stringData.b: <path:{kv2}/data/alien#key> at {kv2}/data/alien\n"
+        f'   next: the token\'s policy must hold: path "{kv2}/data/alien" '
+        '{ capabilities = ["read"] }; or the token has expired'
+    )
+    assert leaks.found(server.log.read_text(), [*operator.values(), "hunter22-of-alien"]) == []
+
+
+@pytest.mark.parametrize("name", ["VAULT_ADDR", "AVP_KUSTOMIZE", "AVP_TYPE", "AVP_ROLE_ID"])
+def test_plugin_env_cannot_set_what_is_the_operators(
+    cmp_server: StartCmpServer, app: Path, operator: Mapping[str, str], name: str
+) -> None:
+    client = cmp_server("plugin.yaml", operator).client
+
+    with pytest.raises(CallError) as raised:
+        client.generate(app, env=identity(**{name: "http://127.0.0.1:9"}))
+
+    own = f"the Application sets {name}, which is the operator's to set"
+    assert f"\n1. {own}\n   next: remove it from plugin.env" in raised.value.message
+
+
+def test_plugin_env_cannot_name_programs_and_libraries(
+    cmp_server: StartCmpServer, app: Path, operator: Mapping[str, str]
+) -> None:
+    client = cmp_server("plugin.yaml", operator).client
+    env = identity(PATH=str(app), LD_PRELOAD=str(app / "map.yaml"), PYTHONPATH=str(app))
+
+    found = documents(client.generate(app, env=env))
+
+    assert found["Secret"]["stringData"]["password"] == "hunter22-of-web"
+
+
+def test_names_that_nobody_prefixed_do_not_reach_kustomize(
+    cmp_server: StartCmpServer, app: Path, operator: Mapping[str, str]
+) -> None:
+    # argocd-cmp-server takes any name; it is the repo-server that puts ARGOCD_ENV_ before it.
+    write(app, {"kustomize": "#!/bin/sh\necho stolen: here\n"})
+    (app / "kustomize").chmod(0o755)
+    spy = write(app.parent / "programs", {"spy": "#!/bin/sh\nenv >&2\nexit 7\n"}) / "spy"
+    spy.chmod(0o755)
+    client = cmp_server("plugin.yaml", {**operator, "AVP_KUSTOMIZE": str(spy)}).client
+    env = {**identity(), "PATH": f".:{app}", "LD_PRELOAD": "/none.so", "HELM_PLUGINS": "."}
+
+    with pytest.raises(CallError) as raised:
+        client.generate(app, env=env)
+
+    shown = raised.value.message
+    assert "spy build failed (exit code 7)" in shown
+    assert "LD_PRELOAD=" not in shown
+    assert "HELM_PLUGINS=" not in shown
+    assert leaks.found(shown, operator.values()) == []
+
+
+AT_ONCE: Final = 20
+
+
+def test_twenty_applications_at_once_get_their_own_secrets(
+    cmp_server: StartCmpServer, vault: Vault, kv2: str, tmp_path: Path
+) -> None:
+    names = [f"app{number:02}" for number in range(AT_ONCE)]
+    for name in names:
+        vault.write(f"{kv2}/data/{name}", {"password": f"hunter22-of-{name}"})
+        write(
+            tmp_path / name,
+            {
+                "base/kustomization.yaml": "resources: [secret.yaml]\n",
+                "base/secret.yaml": secret(f"{kv2}/data/{name}", password="<password>"),
+                "app/kustomization.yaml": f"resources: [../base]\nnamePrefix: {name}-\n",
+            },
+        )
+    role_id, secret_id = vault.approle(f"{kv2}/data/*")
+    server = cmp_server(
+        "plugin.yaml",
+        {"VAULT_ADDR": vault.address, "AVP_ROLE_ID": role_id, "AVP_SECRET_ID": secret_id},
+    )
+
+    def password(name: str) -> tuple[str, str]:
+        env = identity(name, "app", APP_REPO=f"https://git.example/{name}")
+        found = documents(server.client.generate(tmp_path / name, path="app", env=env))["Secret"]
+        assert found["metadata"]["annotations"]["github.com/url"] == f"https://git.example/{name}"
+        return found["metadata"]["name"], found["stringData"]["password"]
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        got = list(pool.map(password, names))
+
+    assert got == [(f"{name}-web", f"hunter22-of-{name}") for name in names]
+    assert server.files() == ["work/_cmp_server"]
+    assert server.children() == {}
