@@ -69,6 +69,20 @@ class Entry(NamedTuple):
     key: ScalarNode
     value: "Node"
 
+    @property
+    def is_merge(self) -> bool:
+        """Whether the key is a merge key, `<<`."""
+        return self.key.value == "<<" and self.key.style is None
+
+    def sources(self) -> "Iterator[MappingNode]":
+        """The mappings that a merge key brings in; the first one that has a key counts."""
+        if self.is_merge:
+            merged = resolve(self.value)
+            for item in merged.items if isinstance(merged, SequenceNode) else (merged,):
+                source = resolve(item)
+                if isinstance(source, MappingNode):
+                    yield source
+
 
 class MappingNode(NamedTuple):
     """A mapping; `end` of a block mapping is the end of its last value."""
@@ -79,29 +93,25 @@ class MappingNode(NamedTuple):
     end: int
 
     def get(self, key: str) -> "Node | None":
-        """The node under `key`, aliases followed and merge keys (`<<`) honoured, or None."""
-        for entry in self.entries:
-            if entry.key.value == key:
+        """The node under `key`, aliases followed and merge keys (`<<`) honoured, or None.
+
+        Of a key and a merge key that brings it in too the later one counts, as for yaml.v2.
+        """
+        for entry in reversed(self.entries):
+            if entry.is_merge:
+                for source in entry.sources():
+                    found = source.get(key)
+                    if found is not None:
+                        return found
+            elif entry.key.value == key:
                 return resolve(entry.value)
-        for source in self._merged():
-            found = source.get(key)
-            if found is not None:
-                return found
         return None
 
     def keys(self) -> set[str]:
         """All keys, those that merge keys bring in included."""
         found = {entry.key.value for entry in self.entries}
-        return found.union(*(source.keys() for source in self._merged()))
-
-    def _merged(self) -> "Iterator[MappingNode]":
-        for entry in self.entries:
-            if entry.key.value == "<<" and entry.key.style is None:
-                merged = resolve(entry.value)
-                for source in merged.items if isinstance(merged, SequenceNode) else (merged,):
-                    source = resolve(source)
-                    if isinstance(source, MappingNode):
-                        yield source
+        sources = (source for entry in self.entries for source in entry.sources())
+        return found.union(*(source.keys() for source in sources))
 
 
 class SequenceNode(NamedTuple):
@@ -141,6 +151,14 @@ class Document(NamedTuple):
 
 
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+
+_BOOLEANS = {
+    form: name
+    for name, words in (("true", "y yes true on"), ("false", "n no false off"))
+    for word in words.split()
+    for form in (word, word.capitalize(), word.upper())
+}
+"""The name that a key without quotes gets where it is a boolean to YAML 1.1, as to Kubernetes."""
 
 
 def resolve(node: Node) -> "ScalarNode | MappingNode | SequenceNode":
@@ -303,10 +321,14 @@ def _key(seen: set[str], node: Node, text: str, source: str) -> ScalarNode:
     key = resolve(node)
     if not isinstance(key, ScalarNode):
         raise _error(text, source, node.start, "a key is a mapping or a list", "use a string")
-    if key.value in seen:
-        reason = f"the key {key.value[:80]!r} stands twice in one mapping"
-        raise _error(text, source, node.start, reason, "keep one of the two")
-    seen.add(key.value)
+    is_plain = key.style is None and key.tag is None
+    name = _BOOLEANS.get(key.value, key.value) if is_plain else key.value
+    if name in seen:
+        reason, hint = f"the key {name[:80]!r} stands twice in one mapping", "keep one of the two"
+        if name != key.value:
+            reason, hint = f"{reason}, here as {key.value!r}", f"{hint}, or quote this one"
+        raise _error(text, source, node.start, reason, hint)
+    seen.add(name)
     return ScalarNode(key.value, key.style, key.tag, node.start, node.end)
 
 

@@ -4,12 +4,21 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 from avp_py.errors import DocumentError
 from avp_py.manifests.placeholders import Template, has_generic_match, read_template
-from avp_py.nodes import Document, MappingNode, Node, ScalarNode, SequenceNode, position, resolve
+from avp_py.nodes import (
+    Document,
+    Entry,
+    MappingNode,
+    Node,
+    ScalarNode,
+    SequenceNode,
+    position,
+    resolve,
+)
 
 _PLAIN_KEY = re.compile(r"[\w-]+")
 
@@ -139,7 +148,7 @@ def read_manifest(document: Document, text: str, where: str) -> Manifest | None:
         )
     slots: tuple[Slot, ...] = ()
     if not annotations.ignore and _may_hold_placeholders(text, document, kind):
-        finder = _Finder(generic=annotations.path is not None, secret=kind == "Secret")
+        finder = _Finder(text, generic=annotations.path is not None, secret=kind == "Secret")
         slots = tuple(finder.mapping(root, ""))
     return Manifest(
         root,
@@ -217,27 +226,62 @@ class _Finder:
     """Seeks placeholders where AVP does: in map values, and in strings directly in lists.
 
     Not in keys, and not below a list in a list (replaceInner in AVP's pkg/kube/util.go). What an
-    alias stands for is sought at its anchor.
+    alias stands for is sought at its anchor. Of a key and a merge key that brings it in too the
+    later one counts, as for yaml.v2, and nobody sees the other.
     """
 
-    def __init__(self, *, generic: bool, secret: bool) -> None:
+    def __init__(self, text: str, *, generic: bool, secret: bool) -> None:
+        self._text = text
         self._generic = generic
         self._secret = secret
 
-    def mapping(self, mapping: MappingNode, path: str) -> Iterator[Slot]:
-        for entry in mapping.entries:
-            field = _field(path, entry.key.value)
-            value = entry.value
-            if isinstance(value, MappingNode):
-                yield from self.mapping(value, field)
-            elif isinstance(value, SequenceNode):
-                for index, item in enumerate(value.items):
-                    if isinstance(item, MappingNode):
-                        yield from self.mapping(item, f"{field}[{index}]")
-                    elif isinstance(item, ScalarNode):
-                        yield from self._scalar(item, f"{field}[{index}]", None)
-            elif isinstance(value, ScalarNode):
-                yield from self._scalar(value, field, mapping)
+    def mapping(
+        self, mapping: MappingNode, path: str, hidden: Set[str] = frozenset()
+    ) -> Iterator[Slot]:
+        """The slots below a mapping; `hidden` are those of its keys that do not count."""
+        entries = mapping.entries
+        place = next((n for n, entry in enumerate(entries) if entry.is_merge), len(entries))
+        overridden = set(hidden)
+        for source in entries[place].sources() if place < len(entries) else ():
+            overridden |= source.keys()
+        for entry in entries[:place]:
+            if not self._is_hidden(entry, overridden):
+                yield from self._entry(entry, mapping, path)
+        for entry in entries[place : place + 1]:
+            later = {each.key.value for each in entries[place + 1 :]}
+            yield from self._merged(entry, path, hidden | later)
+        for entry in entries[place + 1 :]:
+            if not self._is_hidden(entry, hidden):
+                yield from self._entry(entry, mapping, path)
+
+    def _merged(self, merge: Entry, path: str, hidden: Set[str]) -> Iterator[Slot]:
+        items = merge.value.items if isinstance(merge.value, SequenceNode) else (merge.value,)
+        for item in items:
+            if isinstance(item, MappingNode):
+                yield from self.mapping(item, _field(path, "<<"), hidden)
+            source = resolve(item)
+            if isinstance(source, MappingNode):
+                hidden = hidden | source.keys()
+
+    def _is_hidden(self, entry: Entry, hidden: Set[str]) -> bool:
+        if entry.key.value not in hidden:
+            return False
+        # Where it is anchored, it can count elsewhere.
+        return self._text.find("&", entry.value.start, entry.value.end) < 0
+
+    def _entry(self, entry: Entry, mapping: MappingNode, path: str) -> Iterator[Slot]:
+        field = _field(path, entry.key.value)
+        value = entry.value
+        if isinstance(value, MappingNode):
+            yield from self.mapping(value, field)
+        elif isinstance(value, SequenceNode):
+            for index, item in enumerate(value.items):
+                if isinstance(item, MappingNode):
+                    yield from self.mapping(item, f"{field}[{index}]")
+                elif isinstance(item, ScalarNode):
+                    yield from self._scalar(item, f"{field}[{index}]", None)
+        elif isinstance(value, ScalarNode):
+            yield from self._scalar(value, field, mapping)
 
     def _scalar(self, scalar: ScalarNode, field: str, parent: MappingNode | None) -> Iterator[Slot]:
         decoded = decode_base64(scalar.value) if self._secret else None

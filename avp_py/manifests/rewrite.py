@@ -130,7 +130,7 @@ def rewrite(
         position = end
     pieces.append(text[position : manifest.end])
     result = "".join(pieces)
-    _verify(manifest, result, {id(each.slot.scalar): each.value for each in fills}, new)
+    _verify(text, manifest, result, {id(each.slot.scalar): each.value for each in fills}, new)
     return result
 
 
@@ -173,8 +173,10 @@ def _removals(text: str, root: MappingNode, removed: set[int]) -> list[_Edit]:
         elif isinstance(node, MappingNode) and node.entries:
             gone = [id(resolve(entry.value)) in removed for entry in node.entries]
             if all(gone):
-                start = node.start if node.flow else node.entries[0].key.start
-                cuts.append((start, node.end, "{}"))
+                start = node.start if node.flow else _start(text, node.entries[0])
+                # A block scalar at its end holds the line breaks before what follows.
+                end = start + len(text[start : node.end].rstrip())
+                cuts.append((start, end, "{}"))
                 return
             for entry, is_gone in zip(node.entries, gone, strict=True):
                 if not is_gone:
@@ -205,10 +207,10 @@ def _block_cuts(text: str, node: MappingNode, gone: Sequence[bool]) -> list[_Edi
     """
     cuts: list[_Edit] = []
     first_kept = gone.index(False)
-    start = node.entries[0].key.start
+    start = _start(text, node.entries[0])
     shares_line = bool(text[text.rfind("\n", 0, start) + 1 : start].strip())
     if shares_line and first_kept > 0:
-        cuts.append((start, node.entries[first_kept].key.start, ""))
+        cuts.append((start, _start(text, node.entries[first_kept]), ""))
     for index, (entry, is_gone) in enumerate(zip(node.entries, gone, strict=True)):
         if not is_gone or (shares_line and index < first_kept):
             continue
@@ -221,8 +223,20 @@ def _block_cuts(text: str, node: MappingNode, gone: Sequence[bool]) -> list[_Edi
     return cuts
 
 
+def _start(text: str, entry: Entry) -> int:
+    """Where an entry of a block mapping begins: at its key, or at the `?` before it."""
+    start = entry.key.start
+    before = text[text.rfind("\n", 0, start) + 1 : start].rstrip(" ")
+    is_indicator = before.endswith("?") and before[-2:-1] in ("", " ")
+    return text.rfind("?", 0, start) if is_indicator else start
+
+
 def _verify(
-    manifest: Manifest, result: str, values: Mapping[int, Filling], new: Addition | None
+    text: str,
+    manifest: Manifest,
+    result: str,
+    values: Mapping[int, Filling],
+    new: Addition | None,
 ) -> None:
     try:
         (document,) = parse(result, manifest.label)
@@ -231,7 +245,9 @@ def _verify(
     root = resolve(document.root) if document is not None and document.root is not None else None
     if isinstance(root, MappingNode) and new is not None and new.values:
         root = _without_additions(manifest, root, new)
-    if root is None or not _same(manifest.root, root, values):
+    # What follows must still begin on its own line.
+    joins = text.endswith("\n", manifest.start, manifest.end) and not result.endswith("\n")
+    if root is None or joins or not _same(manifest.root, root, values):
         raise DocumentError(
             "its text cannot be edited safely",
             hint="write the fields that hold placeholders in plain block style, without aliases",

@@ -194,6 +194,9 @@ _TABLE: Final = (
      '{"<user>": "b", "a": "alice"}'),
     (19, "what was filled in is not sought again", annotated("a: [<angle>, <inline>]"),
      '["<user>", "<path:kv/data/app#user>"]'),
+    (19, "not in what a merge key overrides",
+     annotated("x:\n  a: <absent>\n  <<: {a: <user>, b: <absent>}\n  b: 1"),
+     '{"a": "alice", "b": 1}'),
     # 7. Types.
     (22, "a number", annotated("a: <port>"), "5432"),
     (22, "a number without its path", plain("a: <path:kv/data/other#port>"), "6379"),
@@ -287,6 +290,12 @@ _TABLE: Final = (
      annotated("data: {a: <path:kv/data/absent#user>}", kind="Secret", remove_missing="true"),
      "error"),
     (24, "remove-missing on another kind", annotated("a: b", remove_missing="true"), "error"),
+    (24, "remove-missing of the last block scalar, and what follows",
+     annotated("data:\n  a: >-\n    x<absent>\n---\nkind: B", kind="Secret", remove_missing="true"),
+     '[{"data": {}}, {}]'),
+    (24, "remove-missing of a key with a question mark",
+     annotated("data:\n  ? a\n  : <absent>\n  ? b\n  : c", kind="Secret", remove_missing="true"),
+     '{"b": "c"}'),
     # 10. Versions and paths.
     (25, "secret-version", annotated("a: <user>", secret_version="1"), '"bob"'),
     (25, "secret-version of no version", annotated("a: <user>", secret_version="7"), "error"),

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import yaml
 
+from avp_py.manifests.modifiers import yaml_scalars
 from tests.compat.case import Case
 from tests.compat.model.documents import fill
 from tests.compat.model.side import FailedError, PanicError, Program, Side
@@ -35,15 +36,21 @@ class Prediction:
         panics: whether it crashes.
         ours: avp-py's manifests; None where it fails.
         deviations: where the programs part on the way.
+        by_chance: whether argocd-vault-plugin may do either: of two keys that JSON calls the same,
+            as `on` and `"true"`, it takes any, as Go's maps have no order; and what stands behind
+            the only document that it reads is refused if it still falls into a buffer of yaml.v2's.
     """
 
     theirs: Sequence[Manifest] | None
     panics: bool
     ours: Sequence[Manifest] | None
     deviations: frozenset[str]
+    by_chance: bool = False
 
     def holds(self, theirs: Outcome, ours: Outcome) -> bool:
         """Whether the programs did just this."""
+        if self.by_chance:
+            return _are_same(self.ours, ours)
         return (
             theirs.panicked is self.panics
             and (_are_same(self.theirs, theirs) or _merges_wrongly(self.theirs, theirs))
@@ -68,14 +75,28 @@ def predict(case: Case, store: Store) -> Prediction:
     found = sides[0].deviations | sides[1].deviations
     if theirs and any(_has_merge_key(each) for each in theirs):
         found.add("merge-key-is-not-quoted")
-    return Prediction(theirs, panics, ours, frozenset(found))
+    by_chance = "repeated-key" in found and _confuses_keys(case.text)
+    text = _decoded(case)
+    if _REFUSED in text and any(map(_holds_more, split(text))):
+        found.add("only-the-first-document-is-read")
+        by_chance = True
+    return Prediction(theirs, panics, ours, frozenset(found), by_chance)
+
+
+_REFUSED: Final = "\x01"
+"""A character that YAML refuses, and that no case holds otherwise."""
+
+
+def _decoded(case: Case) -> str:
+    """The text of a case, with what is not UTF-8 as `_REFUSED`."""
+    text = case.stdin.decode(errors="surrogateescape")
+    return re.sub("[\udc80-\udcff]", _REFUSED, text)
 
 
 def _read(side: Side, case: Case) -> list[Manifest]:
-    try:
-        text = case.stdin.decode()
-    except UnicodeDecodeError:
-        raise FailedError("not UTF-8") from None
+    text = _decoded(case)
+    if _REFUSED in text:
+        raise FailedError("not UTF-8")
     try:
         return _read_as_avp(side, text) if side.is_avp else _read_as_ours(side, text)
     except UnreadableError as error:
@@ -99,8 +120,10 @@ def _read_as_avp(side: Side, text: str) -> list[Manifest]:
 def _holds_more(text: str) -> bool:
     """Whether there is something behind the first document, by the grammar of YAML."""
     ends = 0
+    # libyaml looks at all of a short text before it begins, yaml.v2 at no more than it needs.
+    text = text.removeprefix("\ufeff").partition(_REFUSED)[0]
     try:
-        for event in yaml.parse(text.removeprefix("\ufeff"), yaml.CSafeLoader):
+        for event in yaml.parse(text, yaml.CSafeLoader):
             ends += isinstance(event, yaml.DocumentEndEvent)
     except yaml.YAMLError:
         return ends > 0
@@ -147,7 +170,21 @@ def _documents(side: Side, text: str) -> Iterator[str]:
         yield document
 
 
+def _confuses_keys(text: str) -> bool:
+    """Whether keys that are written apart have one name in JSON."""
+    return any(
+        len({_name(key) for key in keys}) < len({key.value for key in keys})
+        for root in yaml.compose_all(text, yaml.CSafeLoader)
+        for keys in _keys(root)
+    )
+
+
 def _repeats_a_key(root: Any) -> bool:
+    return any(len(keys) > len({_name(key) for key in keys}) for keys in _keys(root))
+
+
+def _keys(root: Any) -> Iterator[Sequence[yaml.ScalarNode]]:
+    """The keys of each mapping."""
     nodes, seen = [root], set()
     while nodes:
         node = nodes.pop()
@@ -157,11 +194,14 @@ def _repeats_a_key(root: Any) -> bool:
         if isinstance(node, yaml.SequenceNode):
             nodes += node.value
         elif isinstance(node, yaml.MappingNode):
-            keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-            if len(keys) > len(set(keys)):
-                return True
+            yield [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
             nodes += [value for _, value in node.value]
-    return False
+
+
+def _name(key: yaml.ScalarNode) -> str:
+    """The name that a key has in JSON."""
+    value = key.value if key.style else yaml_scalars.resolve(key.value, None, implicit=True)
+    return str(value).lower() if isinstance(value, bool) else str(key.value)
 
 
 def _are_same(expected: Sequence[Manifest] | None, outcome: Outcome) -> bool:

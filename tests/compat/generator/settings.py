@@ -1,0 +1,94 @@
+"""Settings from several places at once: the Application, the environment, a file of any form.
+
+Only what both programs take alike is made here; `deviations.py` has the rest, case by case.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from tests.compat.case import Case
+from tests.compat.generator.draw import Draw
+
+_VALUES: Final[Mapping[str, tuple[str, ...]]] = {
+    "AVP_TYPE": ("vault", "magic"),
+    "AVP_AUTH_TYPE": ("token", "userpass"),
+    "AVP_KV_VERSION": ("2", "1"),
+    "AVP_USERNAME": ("{USERNAME}", "nobody"),
+    "AVP_PASSWORD": ("{PASSWORD}", "wrong # word"),
+    "AVP_MOUNT_PATH": ("auth/userpass", "auth/elsewhere"),
+    "AVP_PATH_VALIDATION": ("^(kv|old)/", "^kv/", r"^old/\w+$"),
+    "VAULT_TOKEN": ("{VAULT_TOKEN}", "wrong"),
+    "VAULT_ADDR": ("{VAULT_ADDR}", "{VAULT_ADDR}/", "http://127.0.0.1:1"),
+    "VAULT_MAX_RETRIES": ("0",),
+}
+"""What a setting may be, the one that mostly leads to the secret first; `{NAME}` is filled in where
+the program runs."""
+
+_NEEDED: Final = ("AVP_TYPE", "AVP_AUTH_TYPE", "AVP_KV_VERSION", "VAULT_TOKEN", "VAULT_ADDR")
+
+_READS: Final = {"kv/data/app": 3, "kv/data/other": 2, "old/other": 1}
+
+_ENDINGS: Final = (".yaml", ".yml", ".json", ".env", ".dotenv")
+
+
+@dataclass(frozen=True)
+class _Places:
+    """What each place says."""
+
+    application: dict[str, str]
+    environment: dict[str, str]
+    file: dict[str, str]
+
+
+def make_settings_case(seed: str, index: int) -> Case:
+    """A placeholder, and settings that say where it leads.
+
+    Args:
+        seed: what all cases follow from.
+        index: which of them.
+    """
+    draw = Draw(f"{seed}/settings/{index}")
+    places = _settings(draw)
+    ending = draw.pick(_ENDINGS)
+    argv: tuple[str, ...] = ("generate", "-")
+    files: dict[str, str] = {}
+    if places.file:
+        name = f"config{ending}"
+        argv = draw.pick(
+            (
+                ("generate", "-", "-c", f"{{files}}/{name}"),
+                ("generate", f"--config-path={{files}}/{name}", "-"),
+            )
+        )
+        files = {name: _written(draw, ending, places.file)}
+    env: dict[str, str | None] = dict.fromkeys(_VALUES)
+    env.update(places.environment)
+    env.update({f"ARGOCD_ENV_{name}": value for name, value in places.application.items()})
+    # argocd-vault-plugin lets the Application set everything, so here it may.
+    env["AVP_TENANT_SETTINGS"] = ",".join(_VALUES)
+    manifest = f"kind: A\nx: <path:{draw.weighed(_READS)}#user>\n"
+    return Case(f"SEED={seed}, settings {index}", manifest.encode(), argv, files, env)
+
+
+def _settings(draw: Draw) -> _Places:
+    places = _Places({}, {}, {})
+    everywhere = (places.application, places.environment, places.file)
+    for name, values in _VALUES.items():
+        chosen = draw.some(everywhere, 0.35)
+        if not chosen and name in _NEEDED:
+            chosen = [draw.pick(everywhere)]
+        for place in chosen:
+            place[name] = values[0] if draw.chance(0.8) else draw.pick(values)
+    return places
+
+
+def _written(draw: Draw, ending: str, values: Mapping[str, str]) -> str:
+    names = {name: name.lower() if draw.chance(0.2) else name for name in draw.some([*values], 1)}
+    if ending == ".json":
+        renamed = {names[name]: values[name] for name in names}
+        return json.dumps(renamed, indent=draw.pick((None, 2)))
+    if ending in (".yaml", ".yml"):
+        return "".join(f"{names[name]}: {json.dumps(values[name])}\n" for name in names)
+    return "".join(f"{draw.pick(('', 'export '))}{name}='{values[name]}'\n" for name in names)
