@@ -78,6 +78,12 @@ class Operator:
             text = re.sub(pattern, replacement, text, flags=re.M)
         return text
 
+    def annotations(self) -> Mapping[str, str]:
+        """Those of the pod."""
+        deployment = repo_server.current(self.cluster, self.namespace)
+        found: Mapping[str, str] = deployment["spec"]["template"]["metadata"]["annotations"]
+        return found
+
     def has(self, *plugins: str) -> None:
         """Fails where the pod has not these sidecars, or something is missing that they name."""
         deployment = repo_server.current(self.cluster, self.namespace)
@@ -150,8 +156,17 @@ def test_with_the_argo_cd_chart(operator: Operator, cluster: Cluster) -> None:
 
 
 def test_with_kustomize(operator: Operator) -> None:
-    operator.does(*blocks("sh", "Argo CD from its manifests, with kustomize"))
+    build_and_apply, print_by_chart = blocks("sh", "Argo CD from its manifests, with kustomize")
+    operator.does(build_and_apply)
     operator.has("avp-kustomize")
+    assert "kubectl.kubernetes.io/default-container" in operator.annotations()
+
+    operator.does(print_by_chart)
+    with_chart = FILES["kustomization.yaml, with what the chart printed"]
+    (operator.folder / "kustomization.yaml").write_text(operator.here(with_chart))
+    operator.does(build_and_apply)
+    operator.has("avp-kustomize")
+    assert "avp-py/checksum" in operator.annotations()
 
 
 def test_with_kubectl(operator: Operator) -> None:
