@@ -50,7 +50,8 @@ def helm_arguments(
     options = [f"--values={_values_file(folder, file, repository.root)}" for file in files]
     if settings.helm_values:
         inline = scratch / "HELM_VALUES"
-        inline.write_text(settings.helm_values)
+        # Variables may hold what is no UTF-8; helm shall say so.
+        inline.write_text(settings.helm_values, "utf-8", "surrogateescape")
         options.append(f"--values={inline}")
     options += [] if given.skip_crds else ["--include-crds"]
     options += [flag for flag in _FLAGS[2:] if getattr(given, flag[2:].replace("-", "_"))]

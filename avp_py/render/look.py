@@ -14,14 +14,14 @@ from avp_py.nodes import MappingNode, Node, ScalarNode, SequenceNode, parse, res
 from avp_py.render.kustomization import find_roots, kustomization_files
 from avp_py.settings.parse import split_image
 
-MAX_FILES: Final = 500
-"""How many files are read: more would keep a UI waiting."""
+MAX_BYTES: Final = 4 << 20
+"""How much is read in all, in bytes: more would keep a UI waiting."""
 
-MAX_SIZE: Final = 1 << 20
-"""The size in bytes of the largest file that is read."""
+MAX_FOUND: Final = 300
+"""How many images, or values of a chart, are told: a UI has a field for each."""
 
-MAX_VALUES: Final = 300
-"""How many values of a chart are told; a UI has a field for each."""
+MAX_LENGTH: Final = 1000
+"""How long a value may be that is told, in characters."""
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 _CONTAINERS = frozenset({"containers", "initContainers"})
@@ -44,36 +44,34 @@ def images_in(folder: Path, repository: Path) -> Sequence[str]:
     folders = [each for each in roots.folders if each.is_relative_to(repository)]
     named = {Path(os.path.realpath(each)) for each in roots.named if each.suffix in _SUFFIXES}
     files = sorted(each for each in named if any(each.is_relative_to(one) for one in folders))
-    found = {
-        image
-        for file in files[:MAX_FILES]
-        for document in _read(file)
-        for image in _container_images(document)
-    }
+    left = MAX_BYTES
+    found: set[str] = set()
+    for file in files:
+        text = _text_of(file, left)
+        left -= len(text)
+        found.update(image for node in _nodes(text) for image in _container_images(node))
     for base in reversed(folders[1:]):
         entries = _entries(base)
         found = {_renamed(image, entries) for image in found}
     own = _entries(folder)
-    return sorted(_announced(image, own) for image in found if split_image(image))
+    known = sorted(_announced(image, own) for image in found if split_image(image))
+    return known[:MAX_FOUND]
 
 
 def values_files_in(folder: Path) -> Sequence[str]:
     """The files in a chart's folder whose names begin with `values`."""
-    return sorted(
-        name
-        for name in _names(folder)
-        if name.startswith("values") and name.endswith(_SUFFIXES[:2])
-    )
+    names = [name for name in _names(folder) if name.startswith("values")]
+    return sorted(name for name in names if name.endswith(_SUFFIXES[:2]))[:MAX_FOUND]
 
 
 def values_in(folder: Path) -> Mapping[str, str]:
     """The values of a chart, with their names as `helm --set` takes them."""
-    documents = list(_read(Path(os.path.realpath(folder / "values.yaml")), within=folder))
+    documents = list(_nodes(_text_in(folder, "values.yaml")))
     found: dict[str, str] = {}
     for path, node in _leaves("", documents[0]) if documents else ():
-        if len(found) == MAX_VALUES:
+        if len(found) == MAX_FOUND:
             break
-        if not node.is_null:
+        if not node.is_null and len(path) + len(node.value) <= MAX_LENGTH:
             found[path] = node.value
     return found
 
@@ -85,16 +83,26 @@ def _names(folder: Path) -> Sequence[str]:
         return ()
 
 
-def _read(file: Path, within: Path | None = None) -> Iterator[Node]:
-    """The documents of a file."""
+def _text_in(folder: Path, name: str) -> str:
+    """A file of a folder, which must lie there once symlinks are resolved."""
+    file = Path(os.path.realpath(folder / name))
+    return _text_of(file, MAX_BYTES) if file.is_relative_to(folder) else ""
+
+
+def _text_of(file: Path, limit: int) -> str:
     try:
-        if within and not file.is_relative_to(within):
-            return
         # Only a regular file: a FIFO would hold the open() until somebody writes to it.
-        if not file.is_file() or file.stat().st_size > MAX_SIZE:
-            return
-        documents = parse(file.read_text("utf-8-sig"), file.name)
-    except (OSError, ValueError, DocumentError):
+        if file.is_file() and file.stat().st_size <= limit:
+            return file.read_text("utf-8-sig")
+    except (OSError, ValueError):
+        pass
+    return ""
+
+
+def _nodes(text: str) -> Iterator[Node]:
+    try:
+        documents = parse(text, "a file")
+    except DocumentError:
         return
     for document in documents:
         if document.root is not None:
@@ -103,8 +111,13 @@ def _read(file: Path, within: Path | None = None) -> Iterator[Node]:
 
 def _container_images(node: Node) -> Iterator[str]:
     waiting = [node]
+    seen: set[int] = set()
     while waiting:
         current = resolve(waiting.pop())
+        # What many aliases stand for is looked at once.
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
         if isinstance(current, SequenceNode):
             waiting.extend(current.items)
         elif isinstance(current, MappingNode):
@@ -128,7 +141,7 @@ _Entries = Mapping[str, tuple[str, str]]
 def _entries(folder: Path) -> _Entries:
     found: dict[str, tuple[str, str]] = {}
     for file in kustomization_files(folder)[:1]:
-        for document in _read(Path(os.path.realpath(file)), within=folder):
+        for document in _nodes(_text_in(folder, file.name)):
             root = resolve(document)
             images = root.get("images") if isinstance(root, MappingNode) else None
             for entry in images.items if isinstance(images, SequenceNode) else ():

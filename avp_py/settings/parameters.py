@@ -71,7 +71,15 @@ def _value(setting: Setting, entry: Mapping[str, Any], failures: list[Failure]) 
     wanted = setting.kind.value
     value = given.pop(wanted, None)
     if not given and (value is None or _IS[setting.kind](value)):
-        return value  # type: ignore[no-any-return]  # _IS has looked at it
+        if _is_writable(value):
+            return value  # type: ignore[no-any-return]  # _IS has looked at it
+        failures.append(
+            Failure(
+                f"the parameter {setting.parameter} holds a NUL, or half of a character",
+                hint="write it anew in plugin.parameters, in UTF-8",
+            )
+        )
+        return None
     what = next((_NAMES[kind] for kind in Kind if kind in given), "something else")
     problem = f"holds {what}" if given else f"holds something else under {wanted}"
     failures.append(
@@ -89,6 +97,15 @@ def _is_array(value: object) -> bool:
 
 def _is_map(value: object) -> bool:
     return isinstance(value, dict) and _is_array(list(value.values()))
+
+
+def _is_writable(value: Any) -> bool:
+    """Whether variables and arguments can hold it; JSON knows NUL and halves of surrogate pairs."""
+    texts = [*value, *value.values()] if isinstance(value, dict) else value or ()
+    try:
+        return b"\0" not in "".join(texts).encode()
+    except UnicodeEncodeError:
+        return False
 
 
 _IS: Final[Mapping[str, Callable[[object], bool]]] = {

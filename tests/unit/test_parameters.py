@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avp_py.errors import Failure, GenerateError
@@ -73,7 +73,7 @@ def test_parameters_set_what_variables_set() -> None:
 
 
 def test_a_parameter_wins_over_the_variable_even_where_that_is_malformed() -> None:
-    settings = load(
+    loaded = load(
         environ(
             {"name": "IMAGE_TAG", "string": "2"},
             {"name": "images", "array": ["a:2"]},
@@ -81,8 +81,8 @@ def test_a_parameter_wins_over_the_variable_even_where_that_is_malformed() -> No
             ARGOCD_ENV_IMAGES="not an image",
         )
     )
-    assert settings.render.image_tag == "2"
-    assert names_of(settings.render.images) == ["a:2"]
+    assert loaded.render.image_tag == "2"
+    assert names_of(loaded.render.images) == ["a:2"]
 
 
 @pytest.mark.parametrize(
@@ -137,6 +137,15 @@ def test_the_variables_that_argo_cd_makes_of_parameters_are_not_read() -> None:
         ),
         ({"name": "IMAGES", "array": ["a:1"]}, "there is no parameter 'IMAGES'"),
         ({"name": "tag", "string": "canary"}, "there is no parameter 'tag'"),
+        (
+            {"name": "HELM_ARGS", "string": "canary\0"},
+            "the parameter HELM_ARGS holds a NUL, or half of a character",
+        ),
+        (
+            {"name": "helm-parameters", "map": {"canary\ud800": ""}},
+            "the parameter helm-parameters holds a NUL, or half of a character",
+        ),
+        ({"name": "\ud800"}, "there is no parameter '\\ud800'"),
         ({"string": "canary"}, "ARGOCD_APP_PARAMETERS: entry 1 has no name"),
         ({"name": 7}, "ARGOCD_APP_PARAMETERS: entry 1 has no name"),
     ],
@@ -194,12 +203,13 @@ def test_a_parameter_may_not_set_what_is_argo_cds(name: str) -> None:
 
 
 def test_what_the_operator_hands_on_can_be_a_parameter() -> None:
-    settings = load(
+    loaded = load(
         environ({"name": "AVP_KV_VERSION", "string": "1"}, AVP_TENANT_SETTINGS="AVP_KV_VERSION")
     )
-    assert settings.backend.kv_version == "1"
+    assert loaded.backend.kv_version == "1"
 
 
+@settings(deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(),
@@ -319,11 +329,9 @@ def test_what_is_announced_for_images_can_be_set(tmp_path: Path, run: Run) -> No
     )
     array = announced(run, tree)["images"]["array"]
 
-    settings = load(
-        environ({"name": "images", "array": [each for each in array if each != "side"]})
-    )
+    loaded = load(environ({"name": "images", "array": [each for each in array if each != "side"]}))
 
-    assert [image.argument for image in settings.render.images] == array[:-1]
+    assert [image.argument for image in loaded.render.images] == array[:-1]
 
 
 def test_nothing_outside_the_repository_is_announced(tmp_path: Path, run: Run) -> None:
@@ -388,12 +396,29 @@ def test_a_charts_values_are_announced_as_helm_takes_their_names(tmp_path: Path,
     assert found["values-files"]["tooltip"].endswith("found here: values-prod.yaml, values.yaml")
 
 
-def test_only_so_many_values_are_announced(tmp_path: Path, run: Run) -> None:
-    values = "".join(f"key{number}: x\n" for number in range(1000))
+def test_only_so_much_is_announced(tmp_path: Path, run: Run) -> None:
+    values = f"long: {'x' * 1000}\n" + "".join(f"key{each}: x\n" for each in range(1000))
+    chart = write(tmp_path / "chart", {"Chart.yaml": "", "values.yaml": values})
+    web = "".join(f"- image: web{each}:1\n" for each in range(1000))
+    files = {"web.yaml": f"containers:\n{web}", "big.yaml": "#" * (5 << 20)}
+    app = write(
+        tmp_path / "app", {"kustomization.yaml": "resources: [big.yaml, web.yaml]", **files}
+    )
 
-    found = announced(run, write(tmp_path, {"Chart.yaml": "", "values.yaml": values}))
+    single = announced(run, chart)["helm-parameters"]["map"]
 
-    assert len(found["helm-parameters"]["map"]) == 300
+    assert (len(single), "long" in single) == (300, False)
+    assert len(announced(run, app)["images"]["array"]) == 300
+
+
+def test_aliases_within_aliases_do_not_hold_the_list_up(tmp_path: Path, run: Run) -> None:
+    # Each line has ten times as many nodes as the one before.
+    bomb = "a0: &a0 {containers: [{image: 'web:1'}]}\n" + "".join(
+        f"a{each}: &a{each} [{', '.join([f'*a{each - 1}'] * 10)}]\n" for each in range(1, 4)
+    )
+    files = {"kustomization.yaml": "resources: [web.yaml]", "web.yaml": f"---\n{bomb}" * 50}
+
+    assert announced(run, write(tmp_path, files))["images"]["array"] == ["web:1"]
 
 
 def test_what_the_operator_hands_on_is_announced(tmp_path: Path, run: Run) -> None:
