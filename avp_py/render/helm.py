@@ -50,7 +50,9 @@ class HelmRenderer(Renderer):
         argv += [f"--api-versions={version}" for version in settings.kube_api_versions]
         with open_workspace() as workspace:
             workspace.tree.mkdir()
-            chosen, options = helm_arguments(settings, folder, repository, workspace.tree)
+            chosen, options = helm_arguments(
+                settings, folder, repository, self._limits, workspace.tree
+            )
             # Argo CD prefixes the name with the namespace for an Application outside its own.
             release = chosen or (self._identity.app or DEFAULT_RELEASE).rpartition("_")[2]
             argv += [*options, "--", release, "."]

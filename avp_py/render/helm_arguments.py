@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from avp_py.errors import SettingsError
+from avp_py.errors import RenderError, SettingsError
+from avp_py.render.limits import Limits
 from avp_py.render.repository import Repository
 from avp_py.settings import RenderSettings, parse
 
@@ -29,7 +30,7 @@ _BARE_COMMA = re.compile(r"(?<!\\),")
 
 
 def helm_arguments(
-    settings: RenderSettings, folder: Path, repository: Repository, scratch: Path
+    settings: RenderSettings, folder: Path, repository: Repository, limits: Limits, scratch: Path
 ) -> tuple[str | None, Sequence[str]]:
     """The name of the release that the Application chose, and the options for `helm template`.
 
@@ -37,17 +38,25 @@ def helm_arguments(
         settings: the settings.
         folder: the folder of the chart, symlinks resolved.
         repository: what values files must lie in.
+        limits: how large they may be together.
         scratch: a folder for the file with HELM_VALUES.
 
     Raises:
         SettingsError: an argument is not among those that are allowed, or a values file is not in
             the repository.
+        RenderError: the values files are too large.
     """
     words = _words(settings)
     given = _parse(words)
-    files = [*settings.helm_values_files]
-    files += [file for each in given.values for file in each.split(",")]
-    options = [f"--values={_values_file(folder, file, repository.root)}" for file in files]
+    names = [*settings.helm_values_files]
+    names += [name for each in given.values for name in each.split(",")]
+    files = [_values_file(folder, name, repository.root) for name in names]
+    if sum(file.stat().st_size for file in files) > limits.input_bytes:
+        raise RenderError(
+            f"the values files are larger than AVP_MAX_INPUT ({limits.input_bytes} bytes)",
+            hint="name smaller ones; an operator can permit more",
+        )
+    options = [f"--values={file}" for file in files]
     if settings.helm_values:
         inline = scratch / "HELM_VALUES"
         # Variables may hold what is no UTF-8; helm shall say so.
@@ -90,6 +99,8 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
         ) from None
     if others:
         unknown = next((each.partition("=")[0] for each in others if each.startswith("-")), "")
+        # Behind one dash and a letter its value may stand.
+        unknown = unknown if unknown.startswith("--") else unknown[:2]
         what = f"the option {unknown}" if unknown else "an argument that is no option"
         raise SettingsError(
             f"HELM_ARGS holds {what}, which is not among those that an Application may set",
@@ -114,13 +125,13 @@ def _release(settings: RenderSettings, given: str | None) -> str | None:
     return name
 
 
-def _values_file(folder: Path, name: str, root: Path) -> str:
+def _values_file(folder: Path, name: str, root: Path) -> Path:
     """The absolute path of a values file, which a helm cannot take for a URL or an option.
 
     Raises:
         SettingsError: it is not a file of the repository.
     """
-    if "://" in name or name.startswith("/") or not name or "\0" in name:
+    if "://" in name or name.startswith("/") or not name:
         raise SettingsError(
             f"the values file {name!r} is no path that begins at the chart's folder",
             hint="put the file into the repository, and name it as seen from the chart",
@@ -145,7 +156,7 @@ def _values_file(folder: Path, name: str, root: Path) -> str:
             f"the values file {name!r} is not there, or no regular file",
             hint=f"name it as seen from the chart's folder{_rooted(root, folder)}",
         )
-    return str(path)
+    return path
 
 
 def _rooted(root: Path, folder: Path) -> str:

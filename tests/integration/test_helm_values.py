@@ -164,6 +164,7 @@ def test_the_release_can_have_a_name_of_its_own(
         ("--plugins=x", "the option --plugins,"),
         ("-n other", "the option -n,"),
         ("--val prod.yaml", "the option --val,"),
+        ("-xcanary", "the option -x,"),
         ("-- canary", "the option --,"),
         ("canary", "an argument that is no option,"),
         ("; canary", "an argument that is no option,"),
@@ -208,7 +209,6 @@ HOSTILE_FILES: Final = {
     "none.yaml": "is not there, or no regular file",
     "../side/fifo.yaml": "is not there, or no regular file",
     "env": "is not there, or no regular file",
-    "prod.yaml\0": "is no path that begins at the chart's folder",
     "../side/x,/values.yaml": "has a comma, a quote or a line break in its path",
 }
 
@@ -228,6 +228,18 @@ def test_a_values_file_is_a_file_of_the_repository(
     assert (result.code, result.out) == (1, "")
     assert HOSTILE_FILES[name] in result.err
     assert "canary" not in result.err
+
+
+def test_values_files_have_a_size_that_is_allowed(
+    chart: Path, environ: Mapping[str, str], run: Run
+) -> None:
+    write(chart.parent, {"big.yaml": "# " + "x" * 2_000_000})
+    env = {**environ, "AVP_MAX_INPUT": "1Mi", **parameters(values_files=["../big.yaml"])}
+
+    result = run("generate", chart, env=env)
+
+    assert (result.code, result.out) == (1, "")
+    assert "the values files are larger than AVP_MAX_INPUT (1048576 bytes)" in result.err
 
 
 def test_a_values_file_may_be_a_symlink_within_the_repository(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from avp_py.errors import SettingsError
 from avp_py.render.helm_arguments import ALLOWED, helm_arguments
+from avp_py.render.limits import limits_of
 from avp_py.render.repository import Repository
 from avp_py.settings import RenderSettings, load
 from tests.trees import write
@@ -20,6 +21,7 @@ DANGEROUS = (
     *("--validate", "--dry-run=server", "--plugins", "--kube-apiserver", "--debug", "-o", "-n"),
 )
 WORDS = ("x=1", "values.yaml", "../common.yaml", "--", "-", "", "-f", "-a", "a,b", "/etc/passwd")
+LIMITS = limits_of(load({}).limits, timeout=1, deadline=0)
 SEGMENTS = (
     "..",
     ".",
@@ -48,7 +50,8 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
 def options(repository: Repository, **said: object) -> list[str]:
     render: RenderSettings = dataclasses.replace(load({}).render, **said)  # type: ignore[arg-type]
     root = repository.root
-    return list(helm_arguments(render, root / "chart", repository, root / "scratch")[1])
+    _, found = helm_arguments(render, root / "chart", repository, LIMITS, root / "scratch")
+    return list(found)
 
 
 @settings(deadline=None)
