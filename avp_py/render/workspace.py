@@ -1,13 +1,23 @@
-"""A temporary folder for one render."""
+"""A temporary folder for one render, and the removal of those that killed runs left behind."""
 
+import contextlib
+import fcntl
+import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from avp_py.errors import RenderError
+
+PREFIX: Final = "avp-py-run-"
+"""How the names of the folders begin."""
+
+# tempfile puts eight of these behind the prefix.
+_NAME: Final = re.compile(re.escape(PREFIX) + r"[a-z0-9_]{8}")
 
 
 @dataclass(frozen=True)
@@ -29,15 +39,19 @@ class Workspace:
     variables: Mapping[str, str]
 
 
-@contextmanager
+@contextlib.contextmanager
 def open_workspace() -> Iterator[Workspace]:
-    """Makes the folder, and removes it in the end; after SIGKILL it stays.
+    """Makes the folder, and removes it in the end, with those that killed runs left behind.
+
+    After SIGKILL, with which cmp-server ends a run that takes too long, it stays until the next
+    run. No value of a secret is ever in it: they come in when it is gone.
 
     Raises:
         RenderError: it cannot be made, or (any OSError in the context) not be filled.
     """
     try:
-        folder = Path(tempfile.mkdtemp(prefix="avp-")).resolve()
+        _remove_leftovers(Path(tempfile.gettempdir()))
+        folder, lock = _make_folder()
         try:
             for name in ("home", "scratch", "programs", "plugins"):
                 (folder / name).mkdir()
@@ -52,8 +66,53 @@ def open_workspace() -> Iterator[Workspace]:
             # tempfile.TemporaryDirectory would change modes, before Python 3.11.8 also of what
             # the links of a shadow lead to (CVE-2023-6597).
             shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)
     except OSError as error:
         raise RenderError(
             f"the temporary folder cannot be made or filled: {error.strerror}",
             hint="TMPDIR names a folder that can be written, with room for a copy of the folder",
         ) from error
+
+
+def _make_folder() -> tuple[Path, int]:
+    """A fresh folder, symlinks resolved, and the lock that tells others that its run lives.
+
+    The lock ends with the process, however it ends, and child processes do not inherit it.
+    """
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX)).resolve()
+        # Until it is locked, another run may take it for a leftover.
+        try:
+            lock = _lock(folder, fcntl.LOCK_EX)
+        except FileNotFoundError:
+            continue
+        if folder.exists():
+            return folder, lock
+        os.close(lock)
+
+
+def _remove_leftovers(parent: Path) -> None:
+    """Removes what is ours and not locked by a living run."""
+    for folder in parent.iterdir():
+        if _NAME.fullmatch(folder.name):
+            # It may be gone, locked, or another user's; what cannot be removed now stays.
+            with contextlib.suppress(OSError):
+                lock = _lock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.fstat(lock).st_uid == os.geteuid():
+                    shutil.rmtree(folder, ignore_errors=True)
+                os.close(lock)
+
+
+def _lock(folder: Path, operation: int) -> int:
+    """Locks a folder; closing what is returned unlocks it.
+
+    Raises:
+        OSError: it cannot be locked, or is no folder.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, operation)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor

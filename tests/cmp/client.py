@@ -6,7 +6,8 @@ Source: util/cmp/stream.go and util/io/files/tar.go of Argo CD v3.2.1.
 import hashlib
 import io
 import tarfile
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,6 +109,20 @@ class Client:
         answer = self._send("GenerateManifest", messages.ManifestResponse, root, path, env, timeout)
         return list(answer.manifests)
 
+    def give_up(
+        self, root: Path, *, path: str = ".", env: Mapping[str, str], when: Callable[[], bool]
+    ) -> None:
+        """GenerateManifest, given up as when its time is over, once something is so.
+
+        For the server it is the same whether time ends a request or its caller does.
+        """
+        call = self._call("GenerateManifest", messages.ManifestResponse)
+        running = call.future(_stream(root, path, env), timeout=PATIENCE_SECONDS)
+        while not when():
+            assert not running.done(), running.details()
+            time.sleep(0.02)
+        running.cancel()
+
     def parameters(
         self, root: Path, *, path: str = ".", env: Mapping[str, str], timeout: float | None = None
     ) -> Sequence[Parameter]:
@@ -143,15 +158,18 @@ class Client:
         env: Mapping[str, str],
         timeout: float | None,
     ) -> Any:
-        call = self._channel.stream_unary(
-            f"/{messages.SERVICE}/{method}",
-            messages.AppStreamRequest.SerializeToString,
-            response.FromString,
-        )
+        call = self._call(method, response)
         try:
             return call(_stream(root, path, env), timeout=timeout or PATIENCE_SECONDS)
         except grpc.RpcError as error:
             raise CallError(error) from None
+
+    def _call(self, method: str, response: Any) -> Any:
+        return self._channel.stream_unary(
+            f"/{messages.SERVICE}/{method}",
+            messages.AppStreamRequest.SerializeToString,
+            response.FromString,
+        )
 
 
 @contextmanager

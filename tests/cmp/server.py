@@ -17,6 +17,9 @@ from tests.cmp.client import Client, connect
 READY_SECONDS: Final = 30
 """How long it may take to serve; it takes well below one."""
 
+END_SECONDS: Final = 20
+"""How long what was told to end may take; it takes well below one."""
+
 
 @dataclass(frozen=True)
 class CmpServer:
@@ -47,6 +50,13 @@ class CmpServer:
             for pid, command in _processes_of(self.scratch.parent).items()
             if "argocd-cmp-server" not in command
         }
+
+    def wait_for_children(self) -> Mapping[int, str]:
+        """The children that are left when all had time to end."""
+        end = time.monotonic() + END_SECONDS
+        while (left := self.children()) and time.monotonic() < end:
+            time.sleep(0.02)
+        return left
 
     def files(self) -> list[str]:
         """What lies in HOME, TMPDIR and the work folder."""

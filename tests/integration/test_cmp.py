@@ -1,14 +1,14 @@
 """The repository's plugin files under the real argocd-cmp-server, called as by Argo CD."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 import yaml
 
+from tests.cmp.application import documents, identity, secret
 from tests.cmp.client import CallError, Match
 from tests.conftest import ROOT
 from tests.integration import leaks
@@ -21,34 +21,6 @@ pytestmark = pytest.mark.usefixtures("any_machine")
 
 MAP: Final = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: map}\ndata: {text: here}\n"
 FAILED: Final = "error generating manifests: `avp-py generate --render=%s .` failed exit status 1: "
-
-
-def identity(app: str = "web", path: str = ".", **further: str) -> Mapping[str, str]:
-    """What the repo-server says of an Application, and its `plugin.env`."""
-    return {
-        "ARGOCD_APP_NAME": app,
-        "ARGOCD_APP_NAMESPACE": "demo",
-        "ARGOCD_APP_PROJECT_NAME": "default",
-        "ARGOCD_APP_REVISION": "0123456789abcdef0123456789abcdef01234567",
-        "ARGOCD_APP_SOURCE_PATH": path,
-        "ARGOCD_APP_SOURCE_REPO_URL": "https://git.example/team/web",
-        "KUBE_VERSION": "1.34.2",
-        "KUBE_API_VERSIONS": "v1,apps/v1",
-        **{f"ARGOCD_ENV_{name}": value for name, value in further.items()},
-    }
-
-
-def secret(path: str, **fields: str) -> str:
-    rows = "".join(f"  {name}: {value}\n" for name, value in fields.items())
-    return (
-        "apiVersion: v1\nkind: Secret\nmetadata:\n  name: web\n  annotations:\n"
-        f"    avp.kubernetes.io/path: {path}\nstringData:\n{rows}"
-    )
-
-
-def documents(manifests: Sequence[str]) -> Mapping[str, Any]:
-    """The manifests by kind."""
-    return {each["kind"]: each for each in map(json.loads, manifests)}
 
 
 @pytest.fixture

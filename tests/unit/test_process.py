@@ -101,7 +101,7 @@ def test_children_see_where_programs_are_and_the_network_is_and_nothing_else(
         plugins = Path(seen.pop("HELM_PLUGINS"))
         assert seen.pop("GIT_ALLOW_PROTOCOL") == "http:https:ssh:git"
         assert home.parent == scratch.parent == plugins.parent
-        assert home.parent.name.startswith("avp-")
+        assert home.parent.name.startswith("avp-py-run-")
         assert not home.exists()
         assert seen == {
             **PATH, "LANG": "C.UTF-8", "https_proxy": "http://127.0.0.1:9"

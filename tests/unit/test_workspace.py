@@ -1,0 +1,88 @@
+"""The temporary folder of a run, and those that killed runs left."""
+
+import fcntl
+import os
+import tempfile
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from avp_py.render import workspace
+from avp_py.render.workspace import open_workspace
+
+LEFTOVER = "avp-py-run-abcd_123"
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """TMPDIR."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(each.name for each in folder.iterdir())
+
+
+def test_it_goes_and_takes_what_a_killed_run_left_with_it(temporary: Path) -> None:
+    (temporary / LEFTOVER / "tree").mkdir(parents=True)
+
+    with open_workspace() as own:
+        assert names(temporary) == [own.folder.name]
+
+    assert names(temporary) == []
+
+
+def test_what_a_living_run_has_stays() -> None:
+    with open_workspace() as first, open_workspace() as second:
+        assert first.folder != second.folder
+        assert (first.folder / "home").is_dir()
+        assert (second.folder / "home").is_dir()
+
+
+def test_what_is_not_ours_stays(temporary: Path) -> None:
+    (temporary / "mine").mkdir()
+    (temporary / "mine/file").touch()
+    for name in (
+        "avp-py-run-",
+        "avp-py-run-notes",
+        "avp-py-run-abcd1234x",
+        "avp-py",
+        "tmpabcd1234",
+    ):
+        (temporary / name).mkdir()
+    (temporary / LEFTOVER).symlink_to("mine")
+    (temporary / "avp-py-run-abcd_124").touch()
+    before = names(temporary)
+
+    with open_workspace():
+        pass
+
+    assert names(temporary) == before
+    assert (temporary / "mine/file").exists()
+
+
+def test_what_another_user_has_stays(temporary: Path) -> None:
+    (temporary / LEFTOVER).mkdir()
+
+    with patch.object(os, "geteuid", return_value=os.geteuid() + 1), open_workspace():
+        pass
+
+    assert names(temporary) == [LEFTOVER]
+
+
+def test_a_run_that_lost_its_folder_before_it_was_locked_makes_another(temporary: Path) -> None:
+    lock = workspace._lock
+    taken: list[Path] = []
+
+    def lock_late(folder: Path, operation: int) -> int:
+        # What another run does between the two.
+        if not taken and operation == fcntl.LOCK_EX:
+            taken.append(folder)
+            folder.rmdir()
+        return lock(folder, operation)
+
+    with patch.object(workspace, "_lock", lock_late), open_workspace() as own:
+        assert taken
+        assert names(temporary) == [own.folder.name]
