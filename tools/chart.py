@@ -11,8 +11,7 @@ from typing import Any, Final
 import yaml
 
 from avp_py.cmp import PLUGINS
-from avp_py.settings import TABLE, Owner, Setting, parse
-from avp_py.settings.table import TENANT_SETTINGS
+from avp_py.settings import TABLE, Setting, parse
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 CHART: Final = ROOT / "charts" / "avp-py"
@@ -39,13 +38,12 @@ def schema() -> str:
 
 def _names() -> Mapping[str, str]:
     """All settings that count in the sidecar's own environment, and what each is."""
-    names = {setting.name: _description(setting) for setting in TABLE if _is_the_sidecars(setting)}
-    return {**names, TENANT_SETTINGS: "further settings that tenants may set, by name"}
+    return {setting.name: _description(setting) for setting in TABLE if _is_the_sidecars(setting)}
 
 
 def _is_the_sidecars(setting: Setting) -> bool:
     """Whether the sidecar's own environment counts for it."""
-    return setting.owner is Owner.OPERATOR or setting.name.startswith("AVP_")
+    return setting.is_operators or setting.name.startswith("AVP_")
 
 
 def _description(setting: Setting) -> str:

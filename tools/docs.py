@@ -47,7 +47,8 @@ def _settings_lines() -> Iterator[str]:
                 default = f"`{setting.default}`" if setting.default else ""
                 parameter = f"`{setting.parameter}`, {setting.kind}"
                 second = parameter if owner is Owner.TENANT else default
-                yield f"| `{setting.name}` | {second} | {setting.summary} |"
+                mark = "\\*" if setting.in_secret else ""
+                yield f"| `{setting.name}`{mark} | {second} | {setting.summary} |"
 
 
 _OWNERS = {
@@ -64,8 +65,13 @@ _OWNERS = {
     Owner.OPERATOR: "In the environment of the sidecar, or of the shell of a person who debugs; "
     "in the file that `-c`\nnames; or in the Secret that `-s` names (`KUBECONFIG` or the pod's "
     "service account leads to it). For names\nthat begin with `AVP_` the environment wins, for "
-    "those of a backend (`VAULT_`) the file or Secret does.\n`AVP_TENANT_SETTINGS` names further "
-    "settings that tenants may set.",
+    "those of a backend (`VAULT_`) the file or Secret does.\n`AVP_TENANT_SETTINGS` can hand these "
+    "on to tenants, each by its name. Whoever sets `VAULT_ADDR` gets the\ncredentials that are "
+    "sent there.",
+    Owner.OPERATOR_ALONE: "As above, but never handed on: what guards, what names programs and "
+    "files of the sidecar, and what\nbounds a run. They stand in the environment or in the file "
+    "of `-c`. Only those with an asterisk may also\nstand in the Secret of `-s`; another one "
+    "there is an error, as an Application may choose the Secret.",
     Owner.ARGOCD: "Argo CD sets these from the Application's own fields; a person who debugs sets "
     "them by hand.",
 }

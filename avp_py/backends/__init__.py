@@ -1,7 +1,17 @@
 """Where secrets come from: one interface, one file or folder for each backend."""
 
-from avp_py.backends.interface import Backend, Location, Secret
-from avp_py.backends.read import read_all
+from avp_py.backends.interface import Backend, Gate, Location, Secret
+from avp_py.backends.read import read_all, refused
 from avp_py.backends.registry import BACKENDS, open_backend, preload
 
-__all__ = ["BACKENDS", "Backend", "Location", "Secret", "open_backend", "preload", "read_all"]
+__all__ = [
+    "BACKENDS",
+    "Backend",
+    "Gate",
+    "Location",
+    "Secret",
+    "open_backend",
+    "preload",
+    "read_all",
+    "refused",
+]

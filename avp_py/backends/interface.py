@@ -1,8 +1,9 @@
 """What a backend is asked for, what it gives, and what it must be able to do."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from avp_py.values import Value
 
@@ -16,14 +17,34 @@ class Location:
         version: the version that is wanted, `""` for the newest; version 1 of Vault's KV engine
             knows no versions, so there it is always `""`.
         kv_version: the version of Vault's KV engine, `"1"` or `"2"`; `""` where nothing says it.
+        kind: the kind of the document that wants it, where the policy tells kinds apart; else `""`.
     """
 
     path: str
     version: str = ""
     kv_version: str = ""
+    kind: str = ""
+
+    @property
+    def candidates(self) -> Iterator[str]:
+        """Every path that a backend may request for it.
+
+        Where nothing says the version of the KV engine, `data` may come behind the mount, and a
+        mount may have any number of parts.
+        """
+        yield self.path
+        if not self.kv_version:
+            segments = self.path.split("/")
+            for end in range(1, len(segments) + 1):
+                yield "/".join((*segments[:end], "data", *segments[end:]))
 
     def __str__(self) -> str:
         return f"{self.path}, version {self.version}" if self.version else self.path
+
+
+Gate: TypeAlias = Callable[[str, str], None]
+"""Asked for each path, just as it would be requested, and the kind of the document that wants it:
+raises PathError where that may not be."""
 
 
 class Secret(Mapping[str, Value]):
@@ -48,11 +69,22 @@ class Secret(Mapping[str, Value]):
 
 
 class Backend(ABC):
-    """A source of secrets for one run. `read` is called from several threads at once."""
+    """A source of secrets for one run. Its methods are called from several threads at once."""
+
+    def places(self, location: Location) -> Iterator[Location]:
+        """Where a location is to be sought, one after the other while nothing is found.
+
+        A backend that goes by more than the path as it is written overrides this. What it yields
+        is asked of the gate and then handed to `read`, so `read` changes no path.
+
+        Raises:
+            BackendError: it cannot be said where.
+        """
+        yield location
 
     @abstractmethod
     def read(self, location: Location) -> Secret:
-        """Reads one secret.
+        """Reads one secret, at just that path.
 
         Raises:
             BackendError: the secret is not to be had; the subclass says why.

@@ -1,17 +1,21 @@
-"""Many secrets at once, each read one time."""
+"""Many secrets at once, each read one time, and none without the gate's leave."""
 
 import threading
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from avp_py.backends.interface import Backend, Location, Secret
-from avp_py.errors import BackendError, LimitError
+from avp_py.backends.interface import Backend, Gate, Location, Secret
+from avp_py.errors import BackendError, LimitError, NotFoundError, PathError
 
 
 def read_all(
-    backend: Backend, locations: Iterable[Location], concurrency: int, deadline: float
-) -> Mapping[Location, Secret | BackendError]:
+    backend: Backend,
+    locations: Iterable[Location],
+    concurrency: int,
+    deadline: float,
+    gate: Gate,
+) -> Mapping[Location, Secret | BackendError | PathError]:
     """Reads each location once.
 
     Args:
@@ -19,6 +23,7 @@ def read_all(
         locations: what to read; repeats are read once.
         concurrency: how many reads run at the same time.
         deadline: when all must be read, on the clock of time.monotonic().
+        gate: asked before each read, with the path that would be read.
 
     Returns:
         For each location its secret, or the error that its read ended with.
@@ -27,10 +32,10 @@ def read_all(
         LimitError: the time was over first.
     """
 
-    def read(location: Location) -> Secret | BackendError:
+    def read(location: Location) -> Secret | BackendError | PathError:
         try:
-            return backend.read(location)
-        except BackendError as error:
+            return _read(backend, location, gate)
+        except (BackendError, PathError) as error:
             return error
 
     wanted = list(dict.fromkeys(locations))
@@ -48,3 +53,34 @@ def read_all(
     finally:
         # A read that hangs ends by its own time limit, and nobody waits for it.
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def refused(locations: Iterable[Location], gate: Gate) -> Mapping[Location, PathError]:
+    """What the gate refuses wherever a backend may seek it: for that none need be opened."""
+    errors: dict[Location, PathError] = {}
+    for location in locations:
+        error = _refusal(gate, location.path, location.kind)
+        if error is not None and all(
+            _refusal(gate, path, location.kind) for path in location.candidates
+        ):
+            errors[location] = error
+    return errors
+
+
+def _refusal(gate: Gate, path: str, kind: str) -> PathError | None:
+    try:
+        gate(path, kind)
+    except PathError as error:
+        return error
+    return None
+
+
+def _read(backend: Backend, location: Location, gate: Gate) -> Secret:
+    nothing = NotFoundError(f"there is nothing at {location}", hint="check the path")
+    for place in backend.places(location):
+        gate(place.path, place.kind)
+        try:
+            return backend.read(place)
+        except NotFoundError as error:
+            nothing = error
+    raise nothing

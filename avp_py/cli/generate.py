@@ -8,6 +8,7 @@ from pathlib import Path
 from avp_py.cli.console import Console, Door
 from avp_py.errors import UsageError
 from avp_py.generate import Request, generate
+from avp_py.policy import PolicyGate
 from avp_py.render import MODES
 from avp_py.settings import (
     PARAMETERS,
@@ -17,6 +18,7 @@ from avp_py.settings import (
     Settings,
     load,
     read_config,
+    without_tenant,
 )
 
 STANDARD_INPUT = "-"
@@ -64,8 +66,8 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
     if arguments.door is Door.ARGOCD_VAULT_PLUGIN:
         environ = _as_avp(environ)
 
-    def load_settings(config: Mapping[str, str]) -> Settings:
-        settings = load(environ, config)
+    def load_settings(config: Mapping[str, str], *, from_secret: bool = False) -> Settings:
+        settings = load(environ, config, from_secret=from_secret)
         if arguments.disable_token_cache:
             vault = dataclasses.replace(settings.vault, token_cache=None)
             settings = dataclasses.replace(settings, vault=vault)
@@ -79,17 +81,24 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
     if arguments.door is Door.AVP_PY:
         secret_name = secret_name or settings.backend.secret_name
 
-    def complete(known: Settings) -> Settings:
+    def complete(known: Settings, gate: PolicyGate) -> Settings:
         # A settings file overrides the Secret as a whole; the file backend needs no credentials.
         if secret_name is None or arguments.config_path or known.backend.type == "file":
             return known
-        from avp_py.kubernetes import read_settings_secret
+        from avp_py.kubernetes import read_settings_secret, split_name
 
-        return load_settings(read_settings_secret(secret_name, environ))
+        if secret_name not in (arguments.secret_name, _operators_secret(environ)):
+            gate.check_secret(*split_name(secret_name))
+        return load_settings(read_settings_secret(secret_name, environ), from_secret=True)
 
     request = Request(source, arguments.render, settings, environ, complete)
     output = generate(request)
     console.write(output)
+
+
+def _operators_secret(environ: Mapping[str, str]) -> str | None:
+    """The Secret that the operator names in the environment."""
+    return load(without_tenant(environ)).backend.secret_name
 
 
 def _as_avp(environ: Mapping[str, str]) -> Mapping[str, str]:

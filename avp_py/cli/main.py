@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from avp_py.cli import generate, parameters, plugin, version
+from avp_py.cli import generate, parameters, plugin, policy, version
 from avp_py.cli.console import Console, Door
 from avp_py.cli.report import describe, frames
 from avp_py.errors import AvpError, UsageError
@@ -41,7 +41,7 @@ def build_parser(door: Door = Door.AVP_PY) -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (generate, parameters, plugin, version):
+    for command in (generate, parameters, plugin, policy, version):
         command.add_parser(commands, _common_options(shown=True), door)
     return parser
 
@@ -118,9 +118,9 @@ def main(argv: Sequence[str], console: Console, door: Door = Door.AVP_PY) -> int
     """
     arguments = _parse(argv, door)
     _tell_notes(console, verbose=arguments.verbose)
-    run: Callable[[argparse.Namespace, Console], None] = arguments.run
+    run: Callable[[argparse.Namespace, Console], int | None] = arguments.run
     try:
-        run(arguments, console)
+        return run(arguments, console) or EXIT_OK
     except AvpError as error:
         console.stderr.write(describe(error, verbose=arguments.verbose))
         if arguments.verbose:
@@ -133,7 +133,6 @@ def main(argv: Sequence[str], console: Console, door: Door = Door.AVP_PY) -> int
         console.stderr.write(f"avp-py: internal error, {type(error).__name__}; please report it\n")
         console.stderr.write(frames(error))
         return EXIT_FAILED
-    return EXIT_OK
 
 
 def _tell_notes(console: Console, *, verbose: bool) -> None:

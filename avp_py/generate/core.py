@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avp_py import backends, manifests
-from avp_py.backends import Backend, Location, Secret
-from avp_py.errors import AvpError, BackendError, Failure, GenerateError, LimitError
+from avp_py.backends import Backend, Gate, Location, Secret
+from avp_py.errors import AvpError, BackendError, Failure, GenerateError, LimitError, PathError
 from avp_py.generate.fill import Filler
 from avp_py.generate.plan import Plan
 from avp_py.manifests import Stream
+from avp_py.policy import Permissions, PolicyGate, read_policy
 from avp_py.render import Limits, Mode, Rendered, limits_of, open_renderer
 from avp_py.settings import Settings
 
@@ -29,14 +30,15 @@ class Request:
         settings: the settings that the environment and the settings file give.
         environ: the environment, of which kustomize and helm see a part.
         complete: gives the settings with those that must first be fetched, from the Secret that
-            `-s` names; called once, and only where a placeholder needs a backend.
+            `-s` names; called once, and only where a placeholder needs a backend. It gets the gate,
+            which must let a Secret pass that the Application names.
     """
 
     source: Path | bytes
     mode: Mode
     settings: Settings
     environ: Mapping[str, str]
-    complete: Callable[[Settings], Settings] = lambda settings: settings
+    complete: Callable[[Settings, PolicyGate], Settings] = lambda settings, _gate: settings
 
 
 def generate(
@@ -56,6 +58,8 @@ def generate(
         AvpError: the render itself, or the settings, failed.
     """
     settings = request.settings
+    # Before anything that a tenant has a say in: not even a Secret that it names can change it.
+    permissions = _permissions(settings)
     deadline = time.monotonic() + settings.limits.seconds
     limits = limits_of(settings.limits, settings.render.timeout, deadline)
     rendered = _render(request, limits)
@@ -73,11 +77,11 @@ def generate(
         raise GenerateError([_nothing(request)])
 
     try:
-        plan = _plan(request, streams)
+        plan, gate = _plan(request, streams, permissions)
         wanted = len(plan.locations)
         _limit("secrets to read", wanted, settings.limits.references, "AVP_MAX_REFERENCES")
         _in_time(limits)
-        filler = Filler(plan, _fetch(plan, open_backend, limits))
+        filler = Filler(plan, _fetch(plan, open_backend, limits, gate))
     except AvpError as error:
         raise GenerateError([*failures, *error.failures]) from error
     texts: list[str] = []
@@ -130,29 +134,46 @@ def _nothing(request: Request) -> Failure:
     return Failure(f"{request.source} holds no manifest", hint="name the folder of the manifests")
 
 
-def _plan(request: Request, streams: Sequence[Stream]) -> Plan:
+def _permissions(settings: Settings) -> Permissions | None:
+    """What the operator's policy says to this request; None where there is no policy."""
+    if settings.policy.file is None:
+        return None
+    return Permissions(read_policy(Path(settings.policy.file)), settings.identity)
+
+
+def _plan(
+    request: Request, streams: Sequence[Stream], permissions: Permissions | None
+) -> tuple[Plan, PolicyGate]:
+    """What is to be read, and the gate that each read must pass."""
     wanting = [
         manifest
         for stream in streams
         for manifest in stream.manifests
         if manifest.slots or manifest.imports
     ]
-    plan = Plan(request.complete(request.settings) if wanting else request.settings)
+    identity, settings = request.settings.identity, request.settings
+    if wanting:
+        settings = request.complete(settings, PolicyGate(identity, permissions))
+    gate = PolicyGate(identity, permissions, settings.policy.path_validation)
+    plan = Plan(settings, by_kind=gate.tells_kinds)
     for manifest in wanting:
         plan.add(manifest)
-    return plan
+    return plan, gate
 
 
 def _fetch(
-    plan: Plan, open_backend: Callable[[Settings], Backend], limits: Limits
-) -> Mapping[Location, Secret | BackendError]:
+    plan: Plan, open_backend: Callable[[Settings], Backend], limits: Limits, gate: Gate
+) -> Mapping[Location, Secret | BackendError | PathError]:
     """Reads every secret of the plan once; without any, no backend is even opened."""
-    if not plan.locations:
-        return {}
+    refused = backends.refused(plan.locations, gate)
+    wanted = [each for each in plan.locations if each not in refused]
+    if not wanted:
+        return refused
     backend = open_backend(plan.settings)
     try:
-        return backends.read_all(
-            backend, plan.locations, plan.settings.backend.concurrency, limits.deadline
+        found = backends.read_all(
+            backend, wanted, plan.settings.backend.concurrency, limits.deadline, gate
         )
     finally:
         backend.close()
+    return {**refused, **found}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from avp_py import manifests
 from avp_py.backends import Location, Secret
-from avp_py.errors import AvpError, BackendError, Failure, PlaceholderError
+from avp_py.errors import AvpError, BackendError, Failure, PathError, PlaceholderError
 from avp_py.generate.plan import Plan
 from avp_py.manifests import (
     MISSING,
@@ -34,7 +34,9 @@ class Filler:
         failures: what could not be filled, so far.
     """
 
-    def __init__(self, plan: Plan, secrets: Mapping[Location, Secret | BackendError]) -> None:
+    def __init__(
+        self, plan: Plan, secrets: Mapping[Location, Secret | BackendError | PathError]
+    ) -> None:
         self._plan = plan
         self._secrets = secrets
         self.failures: list[Failure] = []

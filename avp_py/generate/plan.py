@@ -1,13 +1,18 @@
 """What is to be read: the secret that each placeholder and each import wants."""
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from avp_py import manifests
 from avp_py.backends import Location
 from avp_py.errors import AvpError, PlaceholderError
 from avp_py.manifests import Annotations, Manifest, Placeholder
-from avp_py.policy import default_path, normalise, validate
+from avp_py.policy import default_path, normalise
 from avp_py.settings import Settings
+
+_Target: TypeAlias = tuple[str, Annotations, Placeholder | None]
+"""What wants something: the kind of the document where that matters, its annotations, the
+placeholder."""
 
 
 class Plan:
@@ -17,17 +22,24 @@ class Plan:
         settings: the settings that the plan goes by.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, by_kind: bool = False) -> None:
+        """Begins a plan.
+
+        Args:
+            settings: the settings that the plan goes by.
+            by_kind: whether the policy tells kinds of documents apart.
+        """
         self.settings = settings
-        self._targets: dict[tuple[Annotations, Placeholder | None], Location | AvpError] = {}
+        self._by_kind = by_kind
+        self._targets: dict[_Target, Location | AvpError] = {}
 
     def add(self, manifest: Manifest) -> None:
         """Plans the placeholders of a document, and its import."""
         if manifest.imports:
-            self._want(manifest.annotations, None)
+            self._want(manifest, None)
         for slot in manifest.slots:
             for placeholder in slot.template.placeholders:
-                self._want(manifest.annotations, placeholder)
+                self._want(manifest, placeholder)
 
     @property
     def locations(self) -> Sequence[Location]:
@@ -36,10 +48,14 @@ class Plan:
 
     def target(self, manifest: Manifest, placeholder: Placeholder | None) -> Location | AvpError:
         """What a placeholder of a document wants, or without one, what its import wants."""
-        return self._targets[manifest.annotations, placeholder]
+        return self._targets[self._kind(manifest), manifest.annotations, placeholder]
 
-    def _want(self, annotations: Annotations, placeholder: Placeholder | None) -> None:
-        target = (annotations, placeholder)
+    def _kind(self, manifest: Manifest) -> str:
+        return manifest.kind if self._by_kind else ""
+
+    def _want(self, manifest: Manifest, placeholder: Placeholder | None) -> None:
+        kind, annotations = self._kind(manifest), manifest.annotations
+        target = (kind, annotations, placeholder)
         if target in self._targets:
             return
         if placeholder is not None and placeholder.path is not None:
@@ -49,11 +65,11 @@ class Plan:
             if placeholder is None and annotations.imported:
                 path = annotations.imported
         try:
-            self._targets[target] = self._locate(path, version, annotations.kv_version)
+            self._targets[target] = self._locate(kind, path, version, annotations.kv_version)
         except AvpError as error:
             self._targets[target] = error
 
-    def _locate(self, path: str, version: str, kv_version: str | None) -> Location:
+    def _locate(self, kind: str, path: str, version: str, kv_version: str | None) -> Location:
         if kv_version is None:
             kv_version = self.settings.backend.kv_version
         if kv_version not in (None, "1", "2"):
@@ -63,5 +79,5 @@ class Plan:
             )
         if not path:
             path = default_path(self.settings.policy.path_template, self.settings.identity)
-        path = validate(normalise(path), self.settings.policy.path_validation)
-        return Location(path, version if kv_version != "1" else "", kv_version or "")
+        version = version if kv_version != "1" else ""
+        return Location(normalise(path), version, kv_version or "", kind)

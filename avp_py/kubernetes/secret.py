@@ -48,7 +48,7 @@ def read_settings_secret(name: str, environ: Mapping[str, str]) -> Mapping[str, 
         DocumentError: KUBECONFIG is malformed.
         ClusterError: there is no API, no such Secret, or no right to read it.
     """
-    namespace, secret = _split(name)
+    namespace, secret = split_name(name)
     kubeconfig = environ.get("KUBECONFIG", "")
     access = read_kubeconfig(kubeconfig) if kubeconfig else in_cluster(environ)
     answer = _ask(access, f"/api/v1/namespaces/{namespace}/secrets/{secret}")
@@ -67,7 +67,12 @@ def read_settings_secret(name: str, environ: Mapping[str, str]) -> Mapping[str, 
     return _as_settings(values, f"the Secret {secret} in the namespace {namespace}")
 
 
-def _split(name: str) -> tuple[str, str]:
+def split_name(name: str) -> tuple[str, str]:
+    """The namespace and the name of a Secret that is named as `[namespace:]name`.
+
+    Raises:
+        SettingsError: it is none.
+    """
     namespace, colon, secret = name.rpartition(":")
     if not colon:
         namespace = DEFAULT_NAMESPACE

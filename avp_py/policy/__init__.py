@@ -1,6 +1,23 @@
-"""Which path in the backend is meant by what a document says. No I/O."""
+"""May this request read this path? Paths in one form, the operator's rules, path templates.
 
+No I/O but the policy file.
+"""
+
+from avp_py.policy.decide import Permissions, Verdict
+from avp_py.policy.document import read_policy
+from avp_py.policy.gate import PolicyGate
 from avp_py.policy.paths import normalise, validate
+from avp_py.policy.rules import Policy, Rule
 from avp_py.policy.template import default_path
 
-__all__ = ["default_path", "normalise", "validate"]
+__all__ = [
+    "Permissions",
+    "Policy",
+    "PolicyGate",
+    "Rule",
+    "Verdict",
+    "default_path",
+    "normalise",
+    "read_policy",
+    "validate",
+]

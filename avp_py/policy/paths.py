@@ -1,8 +1,12 @@
 """The one form of a path: what is checked is what is requested."""
 
 import re
+from typing import Final
 
 from avp_py.errors import PathError
+
+MAX_LENGTH: Final = 4096
+"""How long a path may be, in characters; Vault's storage takes less."""
 
 _UNFIT = re.compile("[\x00-\x1f\x7f\\\\\ud800-\udfff]")
 
@@ -15,9 +19,13 @@ def normalise(path: str) -> str:
     Percent signs are not decoded: the path names what it says.
 
     Raises:
-        PathError: the path is empty, climbs above its beginning, or holds a control character,
-            a backslash, or what is no character.
+        PathError: the path is empty, too long, climbs above its beginning, or holds a control
+            character, a backslash, or what is no character.
     """
+    if len(path) > MAX_LENGTH:
+        raise PathError(
+            f"the path has more than {MAX_LENGTH} characters", hint="write it from the mount on"
+        )
     if _UNFIT.search(path):
         raise PathError(
             "the path holds a control character, a backslash, or bytes that are not UTF-8",

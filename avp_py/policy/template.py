@@ -1,51 +1,109 @@
-"""The path that an empty annotation means."""
+"""Paths with names of the one who asks in them: Jinja2 templates, sandboxed and strict."""
+
+from collections.abc import Callable
+from typing import Any
 
 from avp_py.errors import PathError, SettingsError
 from avp_py.settings import Identity
+
+NAMES = ("project", "namespace", "app")
+"""What a template knows."""
+
+
+class FaultyTemplateError(ValueError):
+    """A text is no template, or fails whoever asks; the message says why."""
+
+
+class UnfilledTemplateError(ValueError):
+    """A template needs a name that has no value, or one that does not fit; the message says why."""
+
+
+class PathTemplate:
+    """A template on `project`, `namespace` and `app`.
+
+    Attributes:
+        literals: what the template itself holds, beside what it inserts.
+    """
+
+    def __init__(self, text: str, insert: Callable[[str], str] = str) -> None:
+        """Reads a template.
+
+        Args:
+            text: the template.
+            insert: makes of what an expression gives the text that is written; raises
+                UnfilledTemplateError where that may not be written.
+
+        Raises:
+            FaultyTemplateError: it is none, or knows other names.
+        """
+        # Jinja2 takes 30 ms to load, and few documents need it.
+        from jinja2 import StrictUndefined, TemplateError, Undefined, meta, nodes
+        from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+        def finalize(value: Any) -> str:
+            # An undefined name raises its own error where it is turned into text.
+            return str(value) if isinstance(value, Undefined) else insert(str(value))
+
+        environment = ImmutableSandboxedEnvironment(
+            undefined=StrictUndefined, autoescape=False, finalize=finalize
+        )
+        try:
+            tree = environment.parse(text)
+            self._template = environment.from_string(text)
+        except TemplateError as error:
+            raise FaultyTemplateError(f"not a template: {error.message}") from None
+        self.literals = "".join(each.data for each in tree.find_all(nodes.TemplateData))
+        self.unknown = sorted(meta.find_undeclared_variables(tree) - set(NAMES))
+
+    def render(self, identity: Identity) -> str:
+        """The text for the one who asks.
+
+        Raises:
+            UnfilledTemplateError: a name that it uses has no value, or one that may not be written.
+            FaultyTemplateError: it fails otherwise.
+        """
+        from jinja2 import TemplateError, UndefinedError
+
+        values = {name: getattr(identity, name) for name in NAMES}
+        known = {name: value for name, value in values.items() if value is not None}
+        try:
+            return self._template.render(known)
+        except UnfilledTemplateError:
+            raise
+        except UndefinedError as error:
+            raise UnfilledTemplateError(error.message or "a name is undefined") from None
+        except TemplateError as error:
+            raise FaultyTemplateError(f"not a template: {error.message}") from None
+        except Exception as error:
+            # A template can raise whatever Python can.
+            raise FaultyTemplateError(f"a template that fails ({type(error).__name__})") from None
 
 
 def default_path(template: str, identity: Identity) -> str:
     """Renders the operator's path template for the one who asks.
 
     Args:
-        template: a Jinja2 template on `project`, `namespace` and `app`; it is sandboxed, and a
-            name that has no value is an error.
+        template: a Jinja2 template; a name that has no value is an error.
         identity: who asks.
 
     Raises:
         SettingsError: the template is malformed.
-        PathError: a name that it uses has no value, or one that is no single path segment.
+        PathError: a name has no value, or one that is no single path segment.
     """
-    # Jinja2 takes 30 ms to load, and few documents need it.
-    from jinja2 import StrictUndefined, TemplateError, UndefinedError
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    names = {
-        "project": identity.project,
-        "namespace": identity.namespace,
-        "app": identity.app,
-    }
-    known = {name: value for name, value in names.items() if value is not None}
-    for name, value in known.items():
-        if "/" in value or value in (".", ".."):
+    for name in NAMES:
+        value = getattr(identity, name)
+        if value is not None and ("/" in value or value in (".", "..")):
             raise PathError(f"the {name} cannot be a part of a path, as it holds a / or is dots")
-    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
     try:
-        return environment.from_string(template).render(known)
-    except UndefinedError as error:
+        return PathTemplate(template).render(identity)
+    except UnfilledTemplateError as error:
         raise PathError(
-            f"the path annotation is empty, and the path template needs more: {error.message}",
+            f"the path annotation is empty, and the path template needs more: {error}",
             hint="write the path into the annotation, or set ARGOCD_APP_NAMESPACE and "
             "ARGOCD_APP_NAME as Argo CD does",
         ) from None
-    except TemplateError as error:
+    except FaultyTemplateError as error:
         raise SettingsError(
-            f"AVP_PATH_TEMPLATE is not a template: {error.message}",
-            hint="the default is kv/data/{{ namespace }}/{{ app }}",
-        ) from None
-    except Exception as error:
-        # A template can raise whatever Python can.
-        raise SettingsError(
-            f"AVP_PATH_TEMPLATE fails with a {type(error).__name__}",
+            f"AVP_PATH_TEMPLATE is {error}",
             hint="the default is kv/data/{{ namespace }}/{{ app }}",
         ) from None

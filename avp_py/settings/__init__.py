@@ -13,7 +13,7 @@ from avp_py.settings.groups import (
     Settings,
     VaultSettings,
 )
-from avp_py.settings.load import load, tenant_settings
+from avp_py.settings.load import load, tenant_settings, without_tenant
 from avp_py.settings.parameters import PARAMETERS
 from avp_py.settings.parse import Image, Sensitive
 from avp_py.settings.table import TABLE, TENANT_PREFIX, Kind, Owner, Setting
@@ -37,4 +37,5 @@ __all__ = [
     "load",
     "read_config",
     "tenant_settings",
+    "without_tenant",
 ]

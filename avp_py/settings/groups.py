@@ -104,10 +104,12 @@ class VaultSettings:
 
 @dataclass(frozen=True)
 class PolicySettings:
-    """Which paths are meant."""
+    """Which paths are meant, and who may have which; which settings are handed on to tenants."""
 
     path_template: str
     path_validation: re.Pattern[str] | None
+    file: str | None
+    tenant_settings: tuple[str, ...]
 
 
 @dataclass(frozen=True)

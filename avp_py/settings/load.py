@@ -28,21 +28,31 @@ from avp_py.settings.table import (
 )
 
 
-def load(environ: Mapping[str, str], config: Mapping[str, str] | None = None) -> groups.Settings:
+def load(
+    environ: Mapping[str, str],
+    config: Mapping[str, str] | None = None,
+    *,
+    from_secret: bool = False,
+) -> groups.Settings:
     """Reads all settings.
 
     Args:
         environ: the environment of the process.
         config: what the operator's settings file or Secret holds, by name in capitals.
+        from_secret: whether it is a Secret, which an Application may have chosen.
 
     Returns:
         The settings.
 
     Raises:
-        GenerateError: holds every setting that is malformed, or that a tenant may not set.
+        GenerateError: holds every setting that is malformed, that a tenant may not set, or that
+            counts in no Secret.
     """
     failures: list[Failure] = []
-    operator = _operator(environ, config or {})
+    config = config or {}
+    if from_secret:
+        config = _of_secret(environ, config, failures)
+    operator = _operator(environ, config)
     permitted = _permitted(operator, failures)
     parameters = read_parameters(environ.get(PARAMETERS, ""), permitted, failures)
     failures.extend(_trespasses(environ, parameters, permitted))
@@ -70,6 +80,35 @@ def tenant_settings(environ: Mapping[str, str]) -> Sequence[Setting]:
     return [setting for setting in TABLE if setting.name in permitted]
 
 
+def without_tenant(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """The environment without what an Application says."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if name != PARAMETERS and not name.startswith(TENANT_PREFIX)
+    }
+
+
+def _of_secret(
+    environ: Mapping[str, str], values: Mapping[str, str], failures: list[Failure]
+) -> Mapping[str, str]:
+    """What a Secret may say; what it may not is a failure, lest a guard be thought to stand."""
+    barred = {
+        setting.name
+        for setting in TABLE
+        if setting.owner is Owner.OPERATOR_ALONE and not setting.in_secret
+    }
+    failures.extend(
+        Failure(
+            f"the Secret with the settings holds {name}, which counts in no Secret",
+            hint="set it in the environment of the sidecar, or in the file of -c",
+        )
+        for name in sorted(barred)
+        if values.get(name) and not environ.get(name)
+    )
+    return {name: value for name, value in values.items() if name not in barred}
+
+
 def _operator(environ: Mapping[str, str], config: Mapping[str, str]) -> Mapping[str, str]:
     """What the operator says, in the environment and in the settings file or Secret."""
     said = {name: value for name, value in environ.items() if value}
@@ -82,7 +121,7 @@ def _operator(environ: Mapping[str, str], config: Mapping[str, str]) -> Mapping[
 def _permitted(operator: Mapping[str, str], failures: list[Failure]) -> frozenset[str]:
     """The names that a tenant may set."""
     listed = frozenset(parse.words(operator.get(TENANT_SETTINGS, "")))
-    known = {setting.name for setting in TABLE if setting.owner is not Owner.ARGOCD}
+    known = {setting.name for setting in TABLE if setting.owner in (Owner.OPERATOR, Owner.TENANT)}
     for name in sorted(listed - known):
         failures.append(
             Failure(
@@ -101,14 +140,20 @@ def _trespasses(
     for variable in environ:
         if variable.startswith(TENANT_PREFIX):
             places[variable.removeprefix(TENANT_PREFIX)] = "env"
+    handed_on = {setting.name for setting in TABLE if setting.owner is Owner.OPERATOR}
     return [
         Failure(
             f"the Application sets {name}, which is the operator's to set",
-            hint=f"remove it from plugin.{places[name]} of the Application; an operator can permit "
-            f"it with {TENANT_SETTINGS}={name}",
+            hint=f"remove it from plugin.{places[name]} of the Application"
+            + (
+                f"; an operator can permit it with {TENANT_SETTINGS}={name}"
+                if name in handed_on
+                else ""
+            ),
         )
         for name in sorted(places)
-        if name.startswith(("AVP_", *BACKEND_PREFIXES)) and name not in permitted
+        # Nothing reads a name in another case; who writes one thinks that something does.
+        if name.upper().startswith(("AVP_", *BACKEND_PREFIXES)) and name not in permitted
     ]
 
 
@@ -126,7 +171,7 @@ def _read(
         return _parse(setting, parameters[name], f"the parameter {setting.parameter}")
     if not tenant and setting.owner is Owner.ARGOCD:
         source, raw = name, environ.get(name, "")
-    elif not tenant and (setting.owner is Owner.OPERATOR or name.startswith("AVP_")):
+    elif not tenant and (setting.owner is not Owner.TENANT or name.startswith("AVP_")):
         # Without the prefix, a tenant's name such as IMAGE_TAG may belong to anything.
         source, raw = name, operator.get(name, "")
     if not raw and setting.default is None:

@@ -52,7 +52,7 @@ def read_parameters(
         elif name in seen:
             hint = "Argo CD would not say which one counts: remove one"
             failures.append(Failure(f"the parameter {name} stands twice", hint=hint))
-        elif name.startswith(("AVP_", *BACKEND_PREFIXES)) and name not in permitted:
+        elif name.upper().startswith(("AVP_", *BACKEND_PREFIXES)) and name not in permitted:
             values[name] = ""
         elif name not in known:
             hint = f"the parameters are {', '.join(sorted(known))}"

@@ -14,6 +14,11 @@ class Owner(Enum):
     OPERATOR = "the operator"
     """The environment of the process. `AVP_TENANT_SETTINGS` can hand it on to tenants."""
 
+    OPERATOR_ALONE = "the operator alone"
+    """As above, but never handed on: what guards, what names programs and files of the sidecar, and
+    what bounds a run. A Secret gives it only where the setting says so (`in_secret`): the Secret
+    may be an Application's choice."""
+
     TENANT = "the Application"
     """`plugin.env` of the Application, which Argo CD hands over as `ARGOCD_ENV_<name>`; with a
     name that begins with AVP_ also the environment of the process."""
@@ -50,6 +55,7 @@ class Setting:
         default: the value without it, as text; None where there is none.
         kind: whether it holds one text or several.
         alias: its name as a parameter, where Argo CD has one of its own for it.
+        in_secret: whether the Secret of `-s` may give it, where it is the operator's alone.
     """
 
     name: str
@@ -61,14 +67,21 @@ class Setting:
     default: str | None = None
     kind: Kind = Kind.STRING
     alias: str = ""
+    in_secret: bool = False
 
     @property
     def parameter(self) -> str:
         """Its name in `plugin.parameters` of the Application."""
         return self.alias or self.name
 
+    @property
+    def is_operators(self) -> bool:
+        """Whether it is the operator's to set."""
+        return self.owner in (Owner.OPERATOR, Owner.OPERATOR_ALONE)
+
 
 _OP, _TENANT, _ARGOCD = Owner.OPERATOR, Owner.TENANT, Owner.ARGOCD
+_ALONE = Owner.OPERATOR_ALONE
 
 TENANT_PREFIX: Final = "ARGOCD_ENV_"
 
@@ -80,7 +93,7 @@ pkg/config/config.go, v1.18.1). From a tenant they, and names with AVP_, count o
 says so."""
 
 TENANT_SETTINGS: Final = "AVP_TENANT_SETTINGS"
-"""The operator's list of further settings that tenants may set."""
+"""The operator's list of further settings that tenants may set. The table is read by it."""
 
 TABLE: Final[tuple[Setting, ...]] = (
     Setting(
@@ -157,62 +170,62 @@ TABLE: Final[tuple[Setting, ...]] = (
         "the key of the repository annotation", parse.annotation_key, "github.com/url",
     ),
     Setting(
-        "AVP_KUSTOMIZE", "render", "kustomize", _OP,
+        "AVP_KUSTOMIZE", "render", "kustomize", _ALONE,
         "the kustomize program: a name sought on PATH, or an absolute path",
         parse.text, "kustomize",
     ),
     Setting(
-        "AVP_HELM", "render", "helm", _OP,
+        "AVP_HELM", "render", "helm", _ALONE,
         "the helm program: a name sought on PATH, or an absolute path", parse.text, "helm",
     ),
     Setting(
-        "AVP_KUBECTL", "render", "kubectl", _OP,
+        "AVP_KUBECTL", "render", "kubectl", _ALONE,
         "the kubectl program, used where kustomize is missing", parse.text, "kubectl",
     ),
     Setting(
-        "AVP_RENDER_TIMEOUT", "render", "timeout", _OP,
+        "AVP_RENDER_TIMEOUT", "render", "timeout", _ALONE,
         "the time that each run of kustomize or helm may take, in seconds", parse.seconds, "60",
     ),
     Setting(
-        "AVP_RENDER_NETWORK", "render", "network", _OP,
+        "AVP_RENDER_NETWORK", "render", "network", _ALONE,
         "whether a render may fetch remote bases and charts: true or false",
         parse.boolean, "true",
     ),
     Setting(
-        "AVP_RENDER_ENV", "render", "environment", _OP,
+        "AVP_RENDER_ENV", "render", "environment", _ALONE,
         "further variables that kustomize and helm get to see, by name, separated by commas",
         parse.words, "",
     ),
     Setting(
-        "AVP_RUN_TIMEOUT", "limits", "seconds", _OP,
+        "AVP_RUN_TIMEOUT", "limits", "seconds", _ALONE,
         "the time that a whole run may take, in seconds; Argo CD gives it 60, less what it needs "
         "itself",
         parse.seconds, "55",
     ),
     Setting(
-        "AVP_MAX_INPUT", "limits", "input_bytes", _OP,
+        "AVP_MAX_INPUT", "limits", "input_bytes", _ALONE,
         "how much may be read as manifests (on standard input, of plain files), of one chart, of "
         "its values files, and of one file that a kustomization names, in bytes or as `100Mi`",
         parse.size, "100Mi",
     ),
     Setting(
-        "AVP_MAX_FILES", "limits", "files", _OP,
+        "AVP_MAX_FILES", "limits", "files", _ALONE,
         "how many files and folders may lie in a folder of plain files, in a chart, and in what is "
         "copied for an edit",
         parse.amount, "200000",
     ),
     Setting(
-        "AVP_MAX_OUTPUT", "limits", "output_bytes", _OP,
+        "AVP_MAX_OUTPUT", "limits", "output_bytes", _ALONE,
         "how much kustomize or helm may print, and how long the filled manifests may be, in bytes "
         "or as `100Mi`; Argo CD itself takes no more than that",
         parse.size, "100Mi",
     ),
     Setting(
-        "AVP_MAX_DOCUMENTS", "limits", "documents", _OP,
+        "AVP_MAX_DOCUMENTS", "limits", "documents", _ALONE,
         "how many documents may be rendered", parse.amount, "20000",
     ),
     Setting(
-        "AVP_MAX_REFERENCES", "limits", "references", _OP,
+        "AVP_MAX_REFERENCES", "limits", "references", _ALONE,
         "how many different secrets may be read", parse.amount, "1000",
     ),
     Setting(
@@ -230,19 +243,29 @@ TABLE: Final[tuple[Setting, ...]] = (
         parse.text,
     ),
     Setting(
-        "AVP_FILE", "backend", "file", _OP,
+        "AVP_FILE", "backend", "file", _ALONE,
         "the YAML file that the `file` backend reads", parse.verbatim,
     ),
     Setting(
-        "AVP_PATH_TEMPLATE", "policy", "path_template", _OP,
+        "AVP_PATH_TEMPLATE", "policy", "path_template", _ALONE,
         "the path that an empty path annotation means: a Jinja2 template on `project`, "
         "`namespace` and `app`",
-        parse.verbatim, "kv/data/{{ namespace }}/{{ app }}",
+        parse.verbatim, "kv/data/{{ namespace }}/{{ app }}", in_secret=True,
     ),
     Setting(
-        "AVP_PATH_VALIDATION", "policy", "path_validation", _OP,
+        "AVP_PATH_VALIDATION", "policy", "path_validation", _ALONE,
         "a regular expression that every path must match from its beginning, once it is normalised",
-        parse.pattern,
+        parse.pattern, in_secret=True,
+    ),
+    Setting(
+        "AVP_POLICY", "policy", "file", _ALONE,
+        "the absolute path of the policy, a YAML file (docs/policy.md)", parse.absolute,
+    ),
+    Setting(
+        TENANT_SETTINGS, "policy", "tenant_settings", _ALONE,
+        "further settings that tenants may set, by name, separated by commas; those of the "
+        "operator alone cannot be handed on",
+        parse.words, "",
     ),
     Setting(
         "AVP_AUTH_TYPE", "vault", "auth_type", _OP,
@@ -268,21 +291,22 @@ TABLE: Final[tuple[Setting, ...]] = (
         "k8s: where the method is mounted, with `auth/`; wins over AVP_MOUNT_PATH", parse.text,
     ),
     Setting(
-        "AVP_K8S_TOKEN_PATH", "vault", "k8s_token_path", _OP,
+        "AVP_K8S_TOKEN_PATH", "vault", "k8s_token_path", _ALONE,
         "k8s: the file with the service account's token, where it is not the usual one",
-        parse.verbatim,
+        parse.verbatim, in_secret=True,
     ),
     Setting("AVP_JWT_ROLE", "vault", "jwt_role", _OP, "jwt: the role in Vault", parse.text),
     Setting("AVP_JWT", "vault", "jwt", _OP, "jwt: the token", parse.sensitive),
     Setting(
-        "AVP_JWT_PATH", "vault", "jwt_path", _OP, "jwt: the file with the token", parse.verbatim
+        "AVP_JWT_PATH", "vault", "jwt_path", _ALONE, "jwt: the file with the token", parse.verbatim,
+        in_secret=True,
     ),
     Setting(
         "AVP_CERT_ROLE", "vault", "cert_role", _OP,
         "cert: the role in Vault, where the certificate alone does not say", parse.text,
     ),
     Setting(
-        "AVP_TOKEN_CACHE", "vault", "token_cache", _OP,
+        "AVP_TOKEN_CACHE", "vault", "token_cache", _ALONE,
         "the absolute path of a folder that keeps Vault's tokens from one run to the next; without "
         "it none is kept",
         parse.absolute,

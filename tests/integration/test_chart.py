@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from avp_py import __version__
-from avp_py.settings import TABLE, Owner, parse
+from avp_py.settings import TABLE, parse
 from tests.integration.helm import CASES, CHART, Document, Helm, read
 
 MINIMAL: dict[str, Any] = {"image": {"repository": "registry.example/avp-py"}}
@@ -112,7 +112,7 @@ def test_every_setting_of_the_operator_that_is_no_credential_is_taken(helm: Helm
     names = [
         setting.name
         for setting in TABLE
-        if setting.owner is Owner.OPERATOR and setting.name not in CREDENTIALS
+        if setting.is_operators and setting.name not in CREDENTIALS
     ]
     values = helm.values({**MINIMAL, "settings": dict.fromkeys(names, 1000000)})
     (settings,) = (

@@ -7,7 +7,7 @@ import pytest
 from tests.conftest import Run
 from tests.integration.conftest import Fails
 from tests.integration.manifests import fields, manifest
-from tests.integration.stand_in import StandIn, forward, stand_in
+from tests.integration.stand_in import StandIn, as_json, forward, stand_in
 from tests.integration.vault import Vault
 
 pytestmark = pytest.mark.usefixtures("any_machine")
@@ -122,6 +122,55 @@ def test_one_secret_named_in_three_ways_is_read_once(
     assert proxy.paths.count(f"/v1/{kv2}/data/app") == 1
 
 
-def test_what_is_no_kv_engine_shows_nothing(fails: Fails, env: Mapping[str, str]) -> None:
-    said = fails(manifest({"a": "<path:auth/token/lookup-self#id>"}), env)
-    assert "does not look like a secret of the KV engine version 2" in said
+OWN_PATHS = {
+    "auth/token/lookup-self": "id",
+    "auth/approle/role": "keys",
+    "sys/mounts": "type",
+    "sys/internal/ui/mounts": "secret",
+    "cubbyhole/a": "a",
+    "identity/entity/id": "keys",
+    "audit/a": "a",
+    "auth": "a",
+    "/auth//token/./lookup-self/": "id",
+    "kv/../auth/token/lookup-self": "id",
+}
+"""Paths of Vault's own and a key that is there."""
+
+
+@pytest.mark.parametrize("version", [None, "1", "2"])
+@pytest.mark.parametrize("path", OWN_PATHS)
+def test_vaults_own_paths_are_not_asked_for(
+    fails: Fails, vault: Vault, proxy: StandIn, path: str, version: str | None
+) -> None:
+    role_id, secret_id = vault.approle("*")
+    env = {"VAULT_ADDR": proxy.address, "AVP_ROLE_ID": role_id, "AVP_SECRET_ID": secret_id}
+    annotations = {} if version is None else {"kv_version": version}
+    said = fails(manifest({"a": f"<path:{path}#{OWN_PATHS[path]}>"}, **annotations), env)
+    assert "is a path of Vault's own, where no secrets are" in said
+    assert proxy.paths == [], "not even a login"
+
+
+@pytest.mark.parametrize("mount", ["authors", "sys2", "Auth", "identity-kv"])
+def test_a_mount_with_a_name_like_vaults_own_is_read(
+    run: Run, vault: Vault, env: Mapping[str, str], mount: str
+) -> None:
+    vault.client.sys.enable_secrets_engine("kv", path=mount, options={"version": "1"})
+    vault.write(f"{mount}/auth/app", {"password": "hunter22"})
+    document = manifest({"a": f"<path:{mount}/auth/app#password>"}, kv_version="1")
+    assert fields(run("generate", "-", env=env, stdin=document)) == {"a": "hunter22"}
+
+
+@pytest.mark.parametrize("kind", ["token", "ns_token", "system", "cubbyhole", "identity"])
+def test_vaults_own_paths_behind_a_namespace_show_nothing(fails: Fails, kind: str) -> None:
+    answer = {"data": {"id": "hvs.canary-token"}, "mount_type": kind}
+    with stand_in(as_json(200, answer)) as server:
+        env = {"VAULT_ADDR": server.address, "VAULT_TOKEN": "hvs.canary-token"}
+        document = manifest({"a": "<path:team/auth/token/lookup-self#id>"}, kv_version="1")
+        said = fails(document, env)
+    assert "is a path of Vault's own, where no secrets are" in said
+
+
+def test_vault_tells_the_type_of_the_mount(vault: Vault, kv1: str) -> None:
+    vault.write(f"{kv1}/app", {"password": "hunter22"})
+    assert vault.call("get", f"{kv1}/app")["mount_type"] == "kv"
+    assert vault.call("get", "auth/token/lookup-self")["mount_type"] == "token"

@@ -208,6 +208,10 @@ def test_an_unknown_backend_lists_the_choices() -> None:
     assert "vault, file" in caught.value.hint
 
 
+def anything(_path: str, _kind: str) -> None:
+    """A gate that is open."""
+
+
 def test_each_location_is_read_once_and_keeps_its_own_error(tmp_path: Path) -> None:
     class Counting(FileBackend):
         asked: list[Location]
@@ -223,7 +227,7 @@ def test_each_location_is_read_once_and_keeps_its_own_error(tmp_path: Path) -> N
     counting.asked = []
     there, missing = Location("a"), Location("b")
 
-    found = read_all(counting, [there, missing, there, missing], 8, math.inf)
+    found = read_all(counting, [there, missing, there, missing], 8, math.inf, anything)
 
     assert sorted(counting.asked) == [there, missing]
     assert isinstance(found[there], Secret)
@@ -232,7 +236,7 @@ def test_each_location_is_read_once_and_keeps_its_own_error(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("concurrency", [1, 8])
 def test_nothing_to_read_is_no_read(tmp_path: Path, concurrency: int) -> None:
-    assert read_all(backend(tmp_path, ""), [], concurrency, math.inf) == {}
+    assert read_all(backend(tmp_path, ""), [], concurrency, math.inf, anything) == {}
 
 
 def test_nothing_that_holds_a_secret_prints_it(tmp_path: Path) -> None:

@@ -184,10 +184,10 @@ def test_parameters_that_are_none_are_an_error(raw: str, reason: str) -> None:
     assert reasons({"ARGOCD_APP_PARAMETERS": raw}) == [reason]
 
 
-OPERATORS = [setting.name for setting in TABLE if setting.owner is Owner.OPERATOR]
+OPERATORS = [setting.name for setting in TABLE if setting.is_operators]
 
 
-@pytest.mark.parametrize("name", [*OPERATORS, "AVP_NO_SUCH", "AVP_TENANT_SETTINGS", "AWS_REGION"])
+@pytest.mark.parametrize("name", [*OPERATORS, "AVP_NO_SUCH", "AWS_REGION"])
 def test_a_parameter_may_not_set_what_is_the_operators(name: str) -> None:
     reason = f"the Application sets {name}, which is the operator's to set"
     assert reasons(environ({"name": name, "string": "x"})) == [reason]

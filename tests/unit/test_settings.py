@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from avp_py.errors import AvpError, GenerateError
-from avp_py.settings import TABLE, Owner, Sensitive, Settings, load, read_config
+from avp_py.settings import TABLE, Sensitive, Settings, load, read_config
 from avp_py.settings import parse as parsers
 
 
@@ -99,6 +99,8 @@ def test_the_defaults() -> None:
         "policy": {
             "path_template": "kv/data/{{ namespace }}/{{ app }}",
             "path_validation": None,
+            "file": None,
+            "tenant_settings": (),
         },
     }
 
@@ -128,7 +130,7 @@ def test_an_agent_wins_over_the_server() -> None:
     assert load(environ).vault.address == "http://agent"
 
 
-OPERATORS = [setting.name for setting in TABLE if setting.owner is Owner.OPERATOR]
+OPERATORS = [setting.name for setting in TABLE if setting.is_operators]
 
 
 @pytest.mark.parametrize("name", [*OPERATORS, "AVP_NO_SUCH", "VAULT_AGENT_ADDR", "AWS_REGION"])

@@ -2,20 +2,34 @@
 
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from avp_py.backends.interface import Backend, Location, Secret
 from avp_py.backends.vault.auth import AuthMethod
 from avp_py.backends.vault.connection import Connection
 from avp_py.backends.vault.login import Login
-from avp_py.backends.vault.mounts import Mounts
+from avp_py.backends.vault.mounts import Mounts, guess_by_path
 from avp_py.backends.vault.token_cache import TokenCache
 from avp_py.errors import BackendError, ForbiddenError, LoginError, NotFoundError
 
 _VERSION = re.compile(r"-?[0-9]{1,18}")
 """Vault's versions are whole numbers of 64 bits."""
+
+OWN_PATHS: Final = frozenset({"audit", "auth", "cubbyhole", "identity", "sys"})
+"""Where no engine can be mounted (protectedMounts in vault/mount.go, v1.21): no secrets of anybody,
+but our own token (auth/token/lookup-self), and what it may see of Vault and of others."""
+
+_OWN_TYPES: Final = frozenset(
+    f"{prefix}{name}"
+    for prefix in ("", "ns_")
+    for name in ("cubbyhole", "identity", "system", "token")
+)
+"""The same by the type of the mount, which Vault tells with each answer: a path may begin with the
+name of a namespace of Vault Enterprise."""
+
+_Answer = TypeVar("_Answer")
 
 
 class VaultBackend(Backend):
@@ -30,42 +44,54 @@ class VaultBackend(Backend):
         self._lock = threading.Lock()
         self._answers: dict[tuple[str, str], Future[Mapping[str, Any]]] = {}
 
+    def places(self, location: Location) -> Iterator[Location]:
+        """Where to seek: as the path shows it, and else where Vault says that it belongs.
+
+        Raises:
+            BackendError: the path is one of Vault's own, the version is none, or Vault does not
+                say where the mount is.
+        """
+        if location.path.partition("/")[0] in OWN_PATHS:
+            raise _own(location.path)
+        if location.version and not _VERSION.fullmatch(location.version):
+            raise BackendError(
+                f"the version {location.version[:40]!r} is not the number of a version",
+                hint="write the number of a version, or none for the newest",
+            )
+        if location.kv_version:
+            yield location
+            return
+        guess = guess_by_path(location)
+        if guess is not None:
+            yield guess
+            if location.path.split("/")[1:2] == ["data"]:
+                return
+            # A `data` further on in the path may be a part of a name.
+        placed = self._logged_in(lambda: self._mounts.place(location))
+        if placed != guess:
+            yield placed
+
     def read(self, location: Location) -> Secret:
         """Reads a secret, after the login if that is still to be done.
 
         Raises:
             BackendError: as Backend.read does.
         """
-        if location.version and not _VERSION.fullmatch(location.version):
-            raise BackendError(
-                f"the version {location.version[:40]!r} is not the number of a version",
-                hint="write the number of a version, or none for the newest",
-            )
-        login = self._login.ensure()
-        try:
-            return self._read(location)
-        except (ForbiddenError, LoginError):
-            # The token may have expired or been revoked since; a new one may do.
-            if self._login.ensure(refused=login) == login:
-                raise
-            return self._read(location)
+        return self._logged_in(lambda: self._at(location))
 
     def close(self) -> None:
         """Closes the connections."""
         self._connection.close()
 
-    def _read(self, location: Location) -> Secret:
-        guess = self._mounts.guess(location)
+    def _logged_in(self, ask: Callable[[], _Answer]) -> _Answer:
+        login = self._login.ensure()
         try:
-            return self._at(guess)
-        except NotFoundError:
-            if location.path.split("/")[1:2] == ["data"]:
+            return ask()
+        except (ForbiddenError, LoginError):
+            # The token may have expired or been revoked since; a new one may do.
+            if self._login.ensure(refused=login) == login:
                 raise
-            # A `data` further on in the path may be a part of a name.
-            placed = self._mounts.place(location)
-            if placed == guess:
-                raise
-            return self._at(placed)
+            return ask()
 
     def _at(self, location: Location) -> Secret:
         try:
@@ -105,6 +131,8 @@ def _unwrap(answer: Mapping[str, Any], location: Location) -> Secret:
     The forms are those of Vault 1.21's KV engine; argocd-vault-plugin tells them apart in the same
     way (pkg/backends/vault.go, v1.18.1).
     """
+    if answer.get("mount_type") in _OWN_TYPES:
+        raise _own(location.path)
     data = answer.get("data")
     if location.kv_version == "1":
         if isinstance(data, Mapping):
@@ -129,6 +157,13 @@ def _unwrap(answer: Mapping[str, Any], location: Location) -> Secret:
         f"{location.path} does not look like a secret of the KV engine version 2",
         hint="if the engine is version 1, annotate the document with "
         'avp.kubernetes.io/kv-version: "1"',
+    )
+
+
+def _own(path: str) -> BackendError:
+    return BackendError(
+        f"{path[:200]} is a path of Vault's own, where no secrets are",
+        hint="name a path of a secrets engine",
     )
 
 

@@ -8,6 +8,13 @@ from avp_py.backends.vault.connection import Connection
 from avp_py.errors import ForbiddenError, NotFoundError
 
 
+def guess_by_path(location: Location) -> Location | None:
+    """The location as its path shows it: one with `/data/` in it is of version 2."""
+    if "/data/" not in f"{location.path}/":
+        return None
+    return dataclasses.replace(location, kv_version="2")
+
+
 class Mounts:
     """What Vault said of its mounts; it is asked once for each."""
 
@@ -16,26 +23,12 @@ class Mounts:
         self._lock = threading.Lock()
         self._versions: dict[str, str] = {}
 
-    def guess(self, location: Location) -> Location:
-        """The location as its path shows it: one with `/data/` in it is of version 2.
-
-        Any other is placed as Vault says.
-
-        Raises:
-            BackendError: Vault cannot be reached.
-        """
-        if not location.kv_version and "/data/" in f"{location.path}/":
-            return dataclasses.replace(location, kv_version="2")
-        return self.place(location)
-
     def place(self, location: Location) -> Location:
         """The location with its version of the engine, and with `/data/` where that needs it.
 
         Raises:
             BackendError: Vault cannot be reached, or does not take the token.
         """
-        if location.kv_version:
-            return location
         path = f"{location.path}/"
         with self._lock:
             mount = next((each for each in self._versions if path.startswith(each)), None)
@@ -43,10 +36,10 @@ class Mounts:
                 mount = self._ask(location.path)
         version = self._versions[mount]
         if version == "1":
-            return Location(location.path, kv_version="1")
+            return dataclasses.replace(location, version="", kv_version="1")
         rest = location.path[len(mount) :]
         if version == "2" and not f"{rest}/".startswith("data/"):
-            return Location(f"{mount}data/{rest}", location.version, "2")
+            return dataclasses.replace(location, path=f"{mount}data/{rest}", kv_version="2")
         return dataclasses.replace(location, kv_version="2")
 
     def _ask(self, path: str) -> str:

@@ -1,0 +1,84 @@
+"""`avp-py policy check`: what a policy says to a request, and which rule decides."""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+from avp_py.cli.console import Console, Door
+from avp_py.errors import PathError, UsageError
+from avp_py.policy import Permissions, Verdict, normalise, read_policy
+from avp_py.settings import Identity
+
+
+def add_parser(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    common: argparse.ArgumentParser,
+    _door: Door,
+) -> None:
+    """Adds the command."""
+    parser = commands.add_parser(
+        "policy",
+        help="tell what a policy allows, and why",
+        description="Works on a policy (docs/policy.md).",
+        allow_abbrev=False,
+    )
+    actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    check = actions.add_parser(
+        "check",
+        parents=[common],
+        help="tell whether paths may be read, and which rule decides",
+        description="Tells for each path whether a request may read it, and which rule decides. "
+        "A name that is not given is one that Argo CD did not say. No backend is contacted, and "
+        "AVP_PATH_VALIDATION is not asked.",
+        epilog="exit codes: 0 all allowed, 1 something denied, 2 wrong usage",
+        allow_abbrev=False,
+    )
+    check.add_argument("file", metavar="FILE", type=Path, help="the policy")
+    check.add_argument("--project", metavar="P", help="the Application's project")
+    check.add_argument("--app", metavar="A", help="the Application's name")
+    check.add_argument("--namespace", metavar="N", help="the namespace that it deploys to")
+    check.add_argument("--kind", metavar="K", help="the kind of the document")
+    check.add_argument(
+        "--secret",
+        metavar="[NAMESPACE:]NAME",
+        action="append",
+        default=[],
+        help="a Secret that the Application names in AVP_SECRET; may be given more than once",
+    )
+    check.add_argument(
+        "paths", metavar="PATH", nargs="*", help="a path, as it is requested: kv/data/team/app"
+    )
+    check.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Prints a line for each path and Secret; gives the exit code."""
+    if not arguments.paths and not arguments.secret:
+        raise UsageError("there is nothing to check", hint="name a PATH, or a Secret by --secret")
+    identity = Identity(arguments.app, arguments.namespace, arguments.project)
+    permissions = Permissions(read_policy(arguments.file), identity)
+    verdicts = list(_verdicts(arguments, permissions))
+    for what, verdict in verdicts:
+        word = "allowed" if verdict.allowed else "denied"
+        console.write(f"{word:8}{what}\n        {verdict.why}\n")
+    return 0 if all(verdict.allowed for _, verdict in verdicts) else 1
+
+
+def _verdicts(
+    arguments: argparse.Namespace, permissions: Permissions
+) -> Iterator[tuple[str, Verdict]]:
+    for written in arguments.paths:
+        try:
+            path = normalise(written)
+        except PathError as error:
+            yield ascii(written), Verdict(False, error.reason)
+            continue
+        shown = path if path == written else f"{path} (written {written})"
+        yield shown, permissions.path(path, arguments.kind)
+    if not arguments.secret:
+        return
+    from avp_py.kubernetes import split_name
+
+    for name in arguments.secret:
+        namespace, secret = split_name(name)
+        yield f"the Secret {namespace}:{secret}", permissions.secret(namespace, secret)

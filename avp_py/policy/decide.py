@@ -1,0 +1,110 @@
+"""What a policy says to one who asks, and why."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from avp_py.policy.pattern import Pattern, matches
+from avp_py.policy.rules import Policy, Rule
+from avp_py.policy.template import FaultyTemplateError, UnfilledTemplateError
+from avp_py.settings import Identity
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether something is allowed.
+
+    Attributes:
+        allowed: whether.
+        why: the reason, for the operator: it names rules.
+        kinds: where the kind of the document is all that is wrong, the kinds that would do.
+    """
+
+    allowed: bool
+    why: str
+    kinds: tuple[str, ...] = ()
+
+
+class _Filled:
+    """A pattern of a rule, filled for the one who asks, or what stands in the way."""
+
+    def __init__(self, rule: Rule, pattern: Pattern, identity: Identity, separator: str) -> None:
+        self.rule = rule
+        self.pattern = pattern
+        self.problem = ""
+        self._separator = separator
+        self._segments: tuple[str, ...] = ()
+        try:
+            self._segments = pattern.fill(identity, separator)
+        except (UnfilledTemplateError, FaultyTemplateError) as error:
+            self.problem = str(error)
+
+    def fits(self, text: str) -> bool:
+        """Whether it could be filled, and fits the text."""
+        return not self.problem and matches(self._segments, text, self._separator)
+
+
+class Permissions:
+    """A policy's rules for one identity: those whose selectors fit it, their patterns filled."""
+
+    def __init__(self, policy: Policy, identity: Identity) -> None:
+        self._rules = [rule for rule in policy.rules if rule.selects(identity)]
+        self._deny = [each for rule in self._rules for each in _fill(rule, "deny", "/", identity)]
+        self._allow = [each for rule in self._rules for each in _fill(rule, "allow", "/", identity)]
+        self._secrets = [
+            each for rule in self._rules for each in _fill(rule, "secrets", ":", identity)
+        ]
+
+    @property
+    def tells_kinds(self) -> bool:
+        """Whether it matters which kind of document wants a secret."""
+        return any(rule.kinds is not None for rule in self._rules)
+
+    def path(self, path: str, kind: str | None) -> Verdict:
+        """Whether a path may be read for a document of a kind.
+
+        Args:
+            path: the path, normalised.
+            kind: the kind; None where it is not known, and then no rule for kinds applies.
+        """
+        for each in self._deny:
+            if not each.rule.is_for(kind):
+                continue
+            if each.problem:
+                why = (
+                    f"{each.rule} denies {each.pattern.text}, which cannot be told: {each.problem}"
+                )
+                return Verdict(False, why)
+            if each.fits(path):
+                return Verdict(False, f"{each.rule} denies {each.pattern.text}")
+        fitting = [each for each in self._allow if each.fits(path)]
+        for each in fitting:
+            if each.rule.is_for(kind):
+                return Verdict(True, f"{each.rule} allows {each.pattern.text}")
+        for each in fitting:
+            kinds = each.rule.kinds or ()
+            why = f"{each.rule} allows {each.pattern.text} in documents of kind {', '.join(kinds)}"
+            return Verdict(False, why, kinds)
+        return Verdict(False, self._none(self._allow))
+
+    def secret(self, namespace: str, name: str) -> Verdict:
+        """Whether the Application may name a Secret with the backend's settings."""
+        for each in self._secrets:
+            if each.fits(f"{namespace}:{name}"):
+                return Verdict(True, f"{each.rule} allows {each.pattern.text}")
+        return Verdict(False, self._none(self._secrets))
+
+    def _none(self, patterns: list[_Filled]) -> str:
+        if not self._rules:
+            return "no rule applies"
+        applying = ", ".join(map(str, self._rules))
+        why = f"none of the rules that apply allows it: {applying}"
+        for each in patterns:
+            if each.problem:
+                why += f"; {each.pattern.text} matches nothing: {each.problem}"
+        return why
+
+
+def _fill(rule: Rule, key: str, separator: str, identity: Identity) -> Iterator[_Filled]:
+    patterns: tuple[Pattern, ...] = getattr(rule, key)
+    for pattern in patterns:
+        yield _Filled(rule, pattern, identity, separator)

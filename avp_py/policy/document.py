@@ -1,0 +1,166 @@
+"""The file that AVP_POLICY names: YAML to rules. docs/policy.md tells its form.
+
+A file that says nothing, or something that this module does not know, is an error: a rule that was
+misspelt would be one that is missing.
+"""
+
+import difflib
+from collections.abc import Collection
+from pathlib import Path
+from typing import Final
+
+from avp_py.errors import DocumentError, SettingsError
+from avp_py.nodes import (
+    Entry,
+    MappingNode,
+    Node,
+    ScalarNode,
+    SequenceNode,
+    parse,
+    position,
+    resolve,
+)
+from avp_py.policy.globs import UNFIT
+from avp_py.policy.pattern import Pattern
+from avp_py.policy.rules import Policy, Rule
+from avp_py.policy.template import FaultyTemplateError
+
+_SELECTORS: Final = ("projects", "namespaces", "applications", "kinds")
+_PATTERNS: Final = {"allow": "/", "deny": "/", "secrets": ":"}
+"""The keys of patterns, and what stands between the parts of one."""
+
+_EXAMPLE: Final = "docs/policy.md has examples"
+
+
+def read_policy(file: Path) -> Policy:
+    """Reads the file.
+
+    Raises:
+        SettingsError: it cannot be read.
+        DocumentError: it is not a policy; the message tells line and column.
+    """
+    try:
+        text = file.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise SettingsError(
+            f"the policy {file} cannot be read: {error.strerror}",
+            hint="AVP_POLICY names a YAML file; without it nothing is read from a backend",
+        ) from None
+    except UnicodeDecodeError:
+        raise DocumentError(f"the policy {file} is not UTF-8", hint="save it so") from None
+    return _Reader(text, str(file)).policy()
+
+
+class _Reader:
+    """One file."""
+
+    def __init__(self, text: str, source: str) -> None:
+        self._text = text
+        self._source = source
+
+    def policy(self) -> Policy:
+        documents = parse(self._text, self._source)
+        roots = [resolve(each.root) for each in documents if each.root is not None]
+        if not roots or _is_null(roots[0]):
+            raise DocumentError(
+                f"the policy {self._source} is empty",
+                hint=f"write rules; to allow every path, do not set AVP_POLICY; {_EXAMPLE}",
+            )
+        if len(roots) > 1:
+            raise self._error(roots[1], "a second document", "a policy is one document")
+        entries = self._mapping(roots[0], ("rules",), "a policy")
+        rules = self._items(entries["rules"].value, "rules") if "rules" in entries else ()
+        return Policy(
+            self._source, tuple(self._rule(node, number) for number, node in enumerate(rules, 1))
+        )
+
+    def _rule(self, node: Node, number: int) -> Rule:
+        entries = self._mapping(node, ("name", *_SELECTORS, *_PATTERNS), "a rule")
+        if not entries.keys() & _PATTERNS.keys():
+            raise self._error(node, "the rule allows and denies nothing", "write allow or deny")
+        name = self._text_of(entries["name"].value, "name") if "name" in entries else ""
+
+        def globs(key: str) -> tuple[str, ...] | None:
+            return self._globs(entries[key].value, key) if key in entries else None
+
+        def patterns(key: str) -> tuple[Pattern, ...]:
+            return self._patterns(entries[key].value, key) if key in entries else ()
+
+        return Rule(
+            name=name,
+            number=number,
+            line=self._text.count("\n", 0, node.start) + 1,
+            projects=globs("projects"),
+            namespaces=globs("namespaces"),
+            applications=globs("applications"),
+            kinds=globs("kinds"),
+            allow=patterns("allow"),
+            deny=patterns("deny"),
+            secrets=patterns("secrets"),
+        )
+
+    def _globs(self, node: Node, key: str) -> tuple[str, ...]:
+        globs = []
+        for item in self._items(node, key):
+            text = self._text_of(item, key)
+            unfit = next((char for char in text if char in UNFIT or not char.isprintable()), None)
+            if unfit is not None:
+                reason = f"{key}: a pattern with {unfit!r}"
+                raise self._error(item, reason, "only * has a meaning: any text")
+            globs.append(text)
+        return tuple(globs)
+
+    def _patterns(self, node: Node, key: str) -> tuple[Pattern, ...]:
+        patterns = []
+        for item in self._items(node, key):
+            text = self._text_of(item, key)
+            pattern = Pattern(text, position(self._text, item.start))
+            try:
+                pattern.check(_PATTERNS[key])
+            except FaultyTemplateError as error:
+                raise self._error(item, f"{key}: {text[:200]!r} is {error}", _EXAMPLE) from None
+            patterns.append(pattern)
+        return tuple(patterns)
+
+    def _mapping(self, node: Node, known: Collection[str], what: str) -> dict[str, Entry]:
+        mapping = resolve(node)
+        if not isinstance(mapping, MappingNode):
+            raise self._error(node, f"{what} is a mapping", f"its keys: {', '.join(known)}")
+        for entry in mapping.entries:
+            key = entry.key.value
+            if key not in known:
+                near = difflib.get_close_matches(key, known, n=1)
+                raise self._error(
+                    entry.key,
+                    f"{what} has no key {key[:80]!r}",
+                    f"did you mean {near[0]}?" if near else f"its keys: {', '.join(known)}",
+                )
+        if not mapping.entries:
+            raise self._error(node, f"{what} with nothing in it", f"its keys: {', '.join(known)}")
+        return {entry.key.value: entry for entry in mapping.entries}
+
+    def _items(self, node: Node, key: str) -> tuple[Node, ...]:
+        items = resolve(node)
+        if not isinstance(items, SequenceNode):
+            raise self._error(node, f"{key} is a list", f"write it as {key}: [one, another]")
+        if not items.items:
+            raise self._error(
+                node, f"{key} is an empty list", "write an item, or leave the key out"
+            )
+        return items.items
+
+    def _text_of(self, node: Node, key: str) -> str:
+        scalar = resolve(node)
+        if not isinstance(scalar, ScalarNode) or not scalar.value or scalar.is_null:
+            raise self._error(
+                node, f"{key}: a text is wanted here", "put what begins with { or * in quotes"
+            )
+        return scalar.value
+
+    def _error(self, node: Node, reason: str, hint: str) -> DocumentError:
+        where = position(self._text, node.start)
+        return DocumentError(f"{self._source}, {where}: {reason}", hint=hint)
+
+
+def _is_null(node: Node) -> bool:
+    return isinstance(node, ScalarNode) and node.is_null

@@ -1,0 +1,87 @@
+"""The gate before every read: what a request may ask of a backend."""
+
+import re
+
+from avp_py.errors import PathError, SettingsError
+from avp_py.policy.decide import Permissions
+from avp_py.policy.paths import normalise, validate
+from avp_py.settings import Identity
+
+
+class PolicyGate:
+    """The policy and AVP_PATH_VALIDATION, for one who asks."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        permissions: Permissions | None,
+        validation: re.Pattern[str] | None = None,
+    ) -> None:
+        """Makes the gate.
+
+        Args:
+            identity: who asks.
+            permissions: what the policy allows; None where the operator has none.
+            validation: what every path must match from its beginning, or None.
+        """
+        self._identity = identity
+        self._permissions = permissions
+        self._validation = validation
+
+    @property
+    def tells_kinds(self) -> bool:
+        """Whether it matters which kind of document wants a secret."""
+        return self._permissions is not None and self._permissions.tells_kinds
+
+    def __call__(self, path: str, kind: str) -> None:
+        """Lets a path pass.
+
+        Args:
+            path: the path, just as it would be requested.
+            kind: the kind of the document that wants it, where that matters.
+
+        Raises:
+            PathError: it may not be read; the message names no rule.
+        """
+        if normalise(path) != path:
+            raise PathError(f"the path {path[:200]} is not in its one form")
+        validate(path, self._validation)
+        if self._permissions is None:
+            return
+        verdict = self._permissions.path(path, kind or None)
+        if verdict.allowed:
+            return
+        if verdict.kinds:
+            raise PathError(
+                f"the policy does not allow the path {path[:200]} in a {kind[:80]}",
+                hint=f"it is allowed in {', '.join(verdict.kinds)}",
+            )
+        raise PathError(
+            f"the policy does not allow the path {path[:200]}",
+            hint=f"ask the operator to allow it for {self._who()}",
+        )
+
+    def check_secret(self, namespace: str, name: str) -> None:
+        """Lets the Application name a Secret with the backend's settings.
+
+        Raises:
+            SettingsError: the policy does not allow it.
+        """
+        if self._permissions is None or self._permissions.secret(namespace, name).allowed:
+            return
+        raise SettingsError(
+            f"the policy does not let the Application name the Secret {namespace}:{name} in "
+            "AVP_SECRET",
+            hint="remove AVP_SECRET from plugin.env of the Application, or ask the operator to "
+            f"allow it for {self._who()}",
+        )
+
+    def _who(self) -> str:
+        return ", ".join(
+            f"the {what} {value[:80] if value else '(not known)'}"
+            for what, value in (
+                ("application", self._identity.app),
+                ("namespace", self._identity.namespace),
+                ("project", self._identity.project),
+            )
+        )

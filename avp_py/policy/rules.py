@@ -1,0 +1,71 @@
+"""The rules of a policy, as its file holds them."""
+
+from dataclasses import dataclass
+
+from avp_py.policy.globs import matches_name
+from avp_py.policy.pattern import Pattern
+from avp_py.settings import Identity
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule. What selects is None where the rule does not say it: then anything does.
+
+    Attributes:
+        name: its name; empty where it has none.
+        number: its place in the file, from 1.
+        line: the line where it begins.
+        projects: globs on the name of the Application's project.
+        namespaces: globs on the namespace that it deploys to.
+        applications: globs on its name.
+        kinds: globs on the kind of the document that wants a secret.
+        allow: the paths that it allows.
+        deny: the paths that it denies, whatever other rules allow.
+        secrets: the Secrets with settings that the Application may name, as `namespace:name`.
+    """
+
+    name: str
+    number: int
+    line: int
+    projects: tuple[str, ...] | None
+    namespaces: tuple[str, ...] | None
+    applications: tuple[str, ...] | None
+    kinds: tuple[str, ...] | None
+    allow: tuple[Pattern, ...]
+    deny: tuple[Pattern, ...]
+    secrets: tuple[Pattern, ...]
+
+    def __str__(self) -> str:
+        name = repr(self.name) if self.name else str(self.number)
+        return f"rule {name} (line {self.line})"
+
+    def selects(self, identity: Identity) -> bool:
+        """Whether the rule is about the one who asks; a name that was not said fits nothing."""
+        return (
+            _fits(self.projects, identity.project)
+            and _fits(self.namespaces, identity.namespace)
+            and _fits(self.applications, identity.app)
+        )
+
+    def is_for(self, kind: str | None) -> bool:
+        """Whether the rule is about documents of a kind."""
+        return _fits(self.kinds, kind)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """All rules of a file.
+
+    Attributes:
+        source: the file.
+        rules: in the order of the file, which has no meaning.
+    """
+
+    source: str
+    rules: tuple[Rule, ...]
+
+
+def _fits(globs: tuple[str, ...] | None, name: str | None) -> bool:
+    if globs is None:
+        return True
+    return name is not None and any(matches_name(glob, name) for glob in globs)
