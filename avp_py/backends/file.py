@@ -37,6 +37,12 @@ def open_backend(settings: Settings) -> Backend:
     return FileBackend.load(Path(settings.backend.file))
 
 
+def check(settings: Settings, *, log_in: bool) -> str:  # noqa: ARG001 - a file knows no logins
+    """Reads the file. Raises as open_backend does."""
+    open_backend(settings)
+    return f"{settings.backend.file} can be read"
+
+
 class FileBackend(Backend):
     """Secrets that were read from a file."""
 

@@ -13,8 +13,9 @@ BACKENDS: Final[Mapping[str, str]] = {
     "vault": "avp_py.backends.vault",
     "file": "avp_py.backends.file",
 }
-"""The name in AVP_TYPE, and the module whose `open_backend(settings)` makes it. Modules are loaded
-when they are wanted, as the libraries under them are slow to load."""
+"""The name in AVP_TYPE, and the module whose `open_backend(settings)` makes it and whose
+`check(settings, log_in=…)` asks it. Modules are loaded when they are wanted, as the libraries under
+them are slow to load."""
 
 
 def open_backend(settings: Settings) -> Backend:
@@ -25,6 +26,24 @@ def open_backend(settings: Settings) -> Backend:
     """
     backend: Backend = import_module(_module(settings.backend.type)).open_backend(settings)
     return backend
+
+
+def check_backend(settings: Settings, *, log_in: bool) -> str:
+    """Asks the backend that the settings name whether it would answer; no secret is read.
+
+    Args:
+        settings: all of them.
+        log_in: whether to log in, too.
+
+    Returns:
+        Who answered.
+
+    Raises:
+        SettingsError: there is no such backend, or a setting that it needs is missing.
+        BackendError: it cannot be reached, or refuses the login.
+    """
+    answer: str = import_module(_module(settings.backend.type)).check(settings, log_in=log_in)
+    return answer
 
 
 def preload(name: str) -> None:

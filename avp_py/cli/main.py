@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from avp_py.cli import generate, parameters, plugin, policy, version
+from avp_py.cli import generate, healthcheck, parameters, plugin, policy, version
 from avp_py.cli.console import Console, Door
 from avp_py.cli.report import describe, frames
 from avp_py.errors import AvpError, UsageError
@@ -41,7 +41,7 @@ def build_parser(door: Door = Door.AVP_PY) -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (generate, parameters, plugin, policy, version):
+    for command in (generate, healthcheck, parameters, plugin, policy, version):
         command.add_parser(commands, _common_options(shown=True), door)
     return parser
 

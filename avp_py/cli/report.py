@@ -32,6 +32,14 @@ def describe(error: AvpError, *, verbose: bool) -> str:
     return "".join(f"{_printable(line)}\n" for line in lines)
 
 
+def one_line(error: AvpError) -> str:
+    """The error as one line: its failures with what to do next, without texts of other programs."""
+    failures = (
+        f"{each.reason}; next: {each.hint}" if each.hint else each.reason for each in error.failures
+    )
+    return _printable(" | ".join(dict.fromkeys(failures)))
+
+
 def _places(failures: Sequence[Failure], limit: int) -> Iterator[str]:
     places = [each for each in failures if each.document]
     document = ""

@@ -7,7 +7,8 @@ from avp_py.render.choose import MODES, Mode, detect_mode, open_renderer, takes
 from avp_py.render.interface import Rendered, Renderer
 from avp_py.render.kustomization import FILE_NAMES as KUSTOMIZATION_NAMES
 from avp_py.render.limits import Limits, limits_of
-from avp_py.render.tools import version_of
+from avp_py.render.tools import ask_version, version_of
+from avp_py.render.workspace import open_workspace
 
 __all__ = [
     "KUSTOMIZATION_NAMES",
@@ -16,9 +17,11 @@ __all__ = [
     "Mode",
     "Rendered",
     "Renderer",
+    "ask_version",
     "detect_mode",
     "limits_of",
     "open_renderer",
+    "open_workspace",
     "takes",
     "version_of",
 ]

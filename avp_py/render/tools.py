@@ -61,13 +61,23 @@ def require_tool(kind: str, name: str, environ: Mapping[str, str]) -> str:
 def version_of(kind: str, name: str, environ: Mapping[str, str]) -> str:
     """What a program says of its version, with its path; or that it is not there."""
     try:
-        path = find_tool(kind, name, environ)
-        if path is None:
+        if find_tool(kind, name, environ) is None:
             return "not found"
-        with open_workspace() as workspace:
-            env = environment(environ, (), workspace.variables)
-            argv = [path, *_VERSION_ARGUMENTS[kind]]
-            output = run(argv, cwd=Path("/"), env=env, limits=_BRIEFLY)
+        return ask_version(kind, name, environ)
     except AvpError as error:
         return error.reason
+
+
+def ask_version(kind: str, name: str, environ: Mapping[str, str]) -> str:
+    """What a program says of its version, with its path.
+
+    Raises:
+        ToolMissingError: it is not there.
+        ChildError: it does not run.
+        RenderError: the temporary folder cannot be made.
+    """
+    path = require_tool(kind, name, environ)
+    with open_workspace() as workspace:
+        env = environment(environ, (), workspace.variables)
+        output = run([path, *_VERSION_ARGUMENTS[kind]], cwd=Path("/"), env=env, limits=_BRIEFLY)
     return f"{' '.join(output.decode(errors='replace').split())} ({path})"

@@ -1,12 +1,19 @@
 """Secrets from HashiCorp Vault's KV engines, through hvac. One file for each auth method."""
 
+import dataclasses
+from typing import Final
+
 from avp_py.backends.vault.auth import open_auth
 from avp_py.backends.vault.backend import VaultBackend
 from avp_py.backends.vault.connection import Connection
+from avp_py.backends.vault.login import Login
 from avp_py.backends.vault.token_cache import TokenCache
 from avp_py.settings import Settings
 
-__all__ = ["VaultBackend", "open_backend"]
+__all__ = ["VaultBackend", "check", "open_backend"]
+
+CHECK_SECONDS: Final = 5.0
+"""How long Vault may take to answer a check; who probes us waits for it."""
 
 
 def open_backend(settings: Settings) -> VaultBackend:
@@ -19,3 +26,32 @@ def open_backend(settings: Settings) -> VaultBackend:
     cache = TokenCache.open(settings.vault)
     connection = Connection.open(settings.vault, settings.backend.concurrency)
     return VaultBackend(connection, auth, cache)
+
+
+def check(settings: Settings, *, log_in: bool) -> str:
+    """Asks for Vault's health, which needs no token, and once, without further tries.
+
+    Args:
+        settings: all of them.
+        log_in: whether to log in too; a token of an earlier run is not used for that.
+
+    Returns:
+        The address, and Vault's version.
+
+    Raises:
+        SettingsError: a file for TLS cannot be used; with `log_in`, a credential is missing.
+        BackendError: Vault cannot be reached, is sealed, or refuses the login.
+    """
+    timeout = min(settings.vault.timeout, CHECK_SECONDS)
+    vault = dataclasses.replace(settings.vault, max_retries=0, timeout=timeout)
+    connection = Connection.open(vault, 1)
+    try:
+        version = connection.health()
+        said = f"Vault {version} at {vault.address}"
+        if not log_in:
+            return said
+        auth = open_auth(vault)
+        Login(connection, auth).ensure()
+        return f"{said}, login by {auth.name}"
+    finally:
+        connection.close()

@@ -28,6 +28,7 @@ MAX_LEVELS: Final = 310
 _UNREACHABLE = (requests.ConnectionError, requests.Timeout, urllib3.exceptions.TimeoutError)
 
 _TOKEN = re.compile(r"[!-~]+")
+_VERSION = re.compile(r"[0-9A-Za-z.+-]{1,40}")
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,24 @@ class Connection:
                     return self._answer(tried.error.text or "")
                 raise
         return self._answer(response.content)
+
+    def health(self) -> str:
+        """Vault's version, from a node that can serve, standby or not; no token is sent.
+
+        The path and its parameters are those of Vault's API (sys/health, v1.21).
+
+        Raises:
+            BackendError: Vault cannot be reached, is sealed or not initialised.
+        """
+        with self._translated():
+            response = self._client.adapter.get("/v1/sys/health?standbyok=true&perfstandbyok=true")
+        try:
+            version = json.loads(response.content)["version"]
+        except (LookupError, TypeError, ValueError, RecursionError):
+            version = None
+        if not isinstance(version, str) or not _VERSION.fullmatch(version):
+            raise self._translator.not_vault()
+        return version
 
     def close(self) -> None:
         """Closes the connections."""

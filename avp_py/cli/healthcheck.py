@@ -1,0 +1,105 @@
+"""`avp-py healthcheck`: whether a run would find what it needs, for probes and for a person."""
+
+import argparse
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+from avp_py.backends import check_backend
+from avp_py.cli.console import Console, Door
+from avp_py.cli.report import one_line
+from avp_py.errors import AvpError, RenderError
+from avp_py.policy import read_policy
+from avp_py.render import ask_version, open_workspace
+from avp_py.settings import Settings, load, read_config
+
+EXIT_UNHEALTHY = 1
+
+Check = tuple[str, Callable[[], str]]
+"""The name of what is checked, and what does it: gives what is told of it, or raises AvpError."""
+
+
+def add_parser(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    common: argparse.ArgumentParser,
+    _door: Door,
+) -> None:
+    """Adds the command."""
+    parser = commands.add_parser(
+        "healthcheck",
+        parents=[common],
+        help="tell whether a run would find what it needs",
+        description="Checks the settings, the policy, the temporary folder, kustomize and helm, "
+        "and prints a line for each. The exit code is 0 when all is well, else 1. The backend is "
+        "asked only on request: an outage of it must not stop a sidecar.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--backend", action="store_true", help="ask the backend whether it would answer"
+    )
+    parser.add_argument(
+        "--login", action="store_true", help="ask the backend, and log in; no secret is read"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Prints a line for each check, as soon as it is done; gives the exit code."""
+    is_healthy = True
+    for name, check in _checks(arguments, console.environ):
+        try:
+            verdict, text = "ok", check()
+        except AvpError as error:
+            verdict, text = "failed", one_line(error)
+            is_healthy = False
+        console.write(f"{verdict:8}{name:18}{text}".rstrip() + "\n")
+    return 0 if is_healthy else EXIT_UNHEALTHY
+
+
+def _checks(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Iterator[Check]:
+    yield "temporary folder", partial(_write_temporary_folder, environ.get("TMPDIR"))
+    loaded: list[Settings] = []
+
+    def load_settings() -> str:
+        config = read_config(arguments.config_path, environ) if arguments.config_path else {}
+        loaded.append(load(environ, config))
+        return ""
+
+    yield "settings", load_settings
+    # The others go by the settings.
+    for settings in loaded:
+        if settings.policy.file is not None:
+            yield "policy", partial(_read_policy, settings.policy.file)
+        for kind in ("kustomize", "helm"):
+            program = getattr(settings.render, kind)
+            yield kind, partial(ask_version, kind, program, environ)
+        if arguments.backend or arguments.login:
+            yield "backend", partial(_ask_backend, settings, arguments, environ)
+
+
+def _write_temporary_folder(wanted: str | None) -> str:
+    with open_workspace() as workspace:
+        (workspace.folder / "written").write_text("so there is room")
+        parent = workspace.folder.parent
+    # Python takes another where that one cannot be used, the working directory at last.
+    if wanted and Path(wanted).resolve() != parent:
+        raise RenderError(
+            f"TMPDIR, {wanted}, cannot be written", hint="name a folder that can be written"
+        )
+    return str(parent)
+
+
+def _read_policy(file: str) -> str:
+    read_policy(Path(file))
+    return file
+
+
+def _ask_backend(
+    settings: Settings, arguments: argparse.Namespace, environ: Mapping[str, str]
+) -> str:
+    secret_name = arguments.secret_name or settings.backend.secret_name
+    if secret_name and not arguments.config_path:
+        from avp_py.kubernetes import read_settings_secret
+
+        settings = load(environ, read_settings_secret(secret_name, environ))
+    return check_backend(settings, log_in=arguments.login)

@@ -1,0 +1,135 @@
+"""`avp-py healthcheck`: a line for each check, and what to do where one fails."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Result, Run
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """TMPDIR."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+@pytest.fixture
+def healthy(tmp_path: Path, temporary: Path) -> Mapping[str, str]:
+    """An environment in which all is well."""
+    for name in ("kustomize", "helm"):
+        program = tmp_path / name
+        program.write_text('#!/bin/sh\n[ "$1" = version ] && echo v1.2.3\n')
+        program.chmod(0o755)
+    return {
+        "TMPDIR": str(temporary),
+        "AVP_KUSTOMIZE": str(tmp_path / "kustomize"),
+        "AVP_HELM": str(tmp_path / "helm"),
+        "AVP_SECRET_ID": "hunter22-of-role",
+        "VAULT_TOKEN": "hunter22-of-vault",
+    }
+
+
+def failed(result: Result) -> list[str]:
+    """The checks that failed; their lines hold no secret."""
+    assert "hunter22" not in result.out
+    assert result.err == ""
+    lines = [line for line in result.out.splitlines() if not line.startswith("ok  ")]
+    assert all(line.startswith("failed  ") and "; next: " in line for line in lines)
+    assert result.code == (1 if lines else 0)
+    return [line.removeprefix("failed").strip() for line in lines]
+
+
+def test_all_is_well(run: Run, healthy: Mapping[str, str], tmp_path: Path, temporary: Path) -> None:
+    result = run("healthcheck", env=healthy)
+
+    assert result.out == (
+        f"ok      temporary folder  {temporary}\n"
+        "ok      settings\n"
+        f"ok      kustomize         v1.2.3 ({tmp_path}/kustomize)\n"
+        f"ok      helm              v1.2.3 ({tmp_path}/helm)\n"
+    )
+    assert failed(result) == []
+    assert list(temporary.iterdir()) == []
+
+
+def test_settings_that_cannot_be_read_are_all_told(run: Run, healthy: Mapping[str, str]) -> None:
+    env = {**healthy, "AVP_CONCURRENCY": "many", "AVP_RENDER_TIMEOUT": "soon"}
+
+    (line,) = failed(run("healthcheck", env=env))
+
+    assert line.startswith("settings")
+    assert "AVP_CONCURRENCY" in line
+    assert "AVP_RENDER_TIMEOUT" in line
+    assert line.count("; next: ") == 2
+
+
+@pytest.mark.parametrize("kind", ["kustomize", "helm"])
+def test_a_program_that_is_not_there(run: Run, healthy: Mapping[str, str], kind: str) -> None:
+    (line,) = failed(run("healthcheck", env={**healthy, f"AVP_{kind.upper()}": kind}))
+
+    assert line.split(maxsplit=1) == [
+        kind,
+        f"{kind} is not there ({kind} is not on PATH); next: install {kind}, or name its path "
+        f"with AVP_{kind.upper()}",
+    ]
+
+
+def test_a_program_that_does_not_run(run: Run, healthy: Mapping[str, str], tmp_path: Path) -> None:
+    (tmp_path / "helm").write_text("#!/bin/sh\necho hunter22 >&2\nexit 3\n")
+
+    (line,) = failed(run("healthcheck", env=healthy))
+
+    assert "helm version failed (exit code 3)" in line
+
+
+def test_a_policy_that_cannot_be_read(run: Run, healthy: Mapping[str, str], tmp_path: Path) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("rules: [{projects: [team], alow: [kv/data/team/**]}]\n")
+
+    (line,) = failed(run("healthcheck", env={**healthy, "AVP_POLICY": str(policy)}))
+
+    assert line.startswith("policy")
+    assert "alow" in line
+
+
+def test_a_temporary_folder_that_is_full(
+    run: Run, healthy: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/proc")
+
+    lines = failed(run("healthcheck", env={**healthy, "TMPDIR": "/proc"}))
+
+    assert [line.split()[0] for line in lines] == ["temporary", "kustomize", "helm"]
+    assert "the temporary folder cannot be made or filled" in lines[0]
+
+
+def test_a_temporary_folder_that_python_passes_over(run: Run, healthy: Mapping[str, str]) -> None:
+    (line,) = failed(run("healthcheck", env={**healthy, "TMPDIR": "/none"}))
+
+    assert "TMPDIR, /none, cannot be written" in line
+
+
+def test_a_settings_file_is_read(run: Run, healthy: Mapping[str, str], tmp_path: Path) -> None:
+    config = tmp_path / "settings.env"
+    config.write_text("AVP_TYPE=file\nAVP_FILE=/none/secrets.yaml\n")
+
+    (line,) = failed(run("healthcheck", "--backend", "-c", config, env=healthy))
+
+    assert line.startswith("backend")
+    assert "AVP_FILE, /none/secrets.yaml, cannot be read" in line
+
+
+def test_the_file_backend(run: Run, healthy: Mapping[str, str], tmp_path: Path) -> None:
+    secrets = tmp_path / "secrets.yaml"
+    secrets.write_text("kv/data/web: {password: hunter22}\n")
+    env = {**healthy, "AVP_TYPE": "file", "AVP_FILE": str(secrets)}
+
+    result = run("healthcheck", "--login", env=env)
+
+    assert failed(result) == []
+    assert result.out.endswith(f"ok      backend           {secrets} can be read\n")
