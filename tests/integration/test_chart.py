@@ -1,5 +1,6 @@
 """The Helm chart: what it makes of values, and which values it refuses."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import yaml
 
 from avp_py import __version__
 from avp_py.settings import TABLE, parse
+from tests.conftest import Run
 from tests.integration.helm import CASES, CHART, Document, Helm, read
 
 MINIMAL: dict[str, Any] = {"image": {"repository": "registry.example/avp-py"}}
@@ -123,6 +125,27 @@ def test_every_setting_of_the_operator_that_is_no_credential_is_taken(helm: Helm
     assert settings == dict.fromkeys(names, "1000000")
 
 
+def test_the_policy_is_one_that_avp_py_takes(helm: Helm, run: Run, tmp_path: Path) -> None:
+    rule = json.loads((CHART / "values.schema.json").read_text())["properties"]["policy"][
+        "properties"
+    ]["rules"]["items"]["properties"]
+    every_key = {key: "a" if value["type"] == "string" else ["a"] for key, value in rule.items()}
+    rules = [
+        {**every_key, "secrets": ["argocd:a"]},
+        {"name": "own", "allow": ["kv/data/{{ namespace }}/**"]},
+        {"deny": ["kv/data/demo/root"]},
+    ]
+    values = helm.values({**MINIMAL, "policy": {"rules": rules}})
+    made = {each["metadata"]["name"]: each["data"] for each in read(helm.template(values))}
+    assert made["avp-py-settings"] == {"AVP_POLICY": "/etc/avp-py/policy/policy.yaml"}
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(made["avp-py-policy"]["policy.yaml"])
+    check = ("policy", "check", "--namespace", "demo", policy, "kv/data/demo/web")
+    assert run(*check, env={}).code == 0
+    denied = run(*check, "kv/data/demo/root", "kv/data/other/web", env={})
+    assert denied.out.count("denied ") == 2
+
+
 def test_the_pods_start_anew_when_what_they_read_changes(helm: Helm) -> None:
     rules = {"rules": [{"allow": ["kv/**"]}]}
     checksums = [
@@ -174,6 +197,8 @@ def test_a_credential_is_refused_among_plain_values(helm: Helm, name: str) -> No
         ({"probes": {"liveness": {"periodSeconds": 0}}}, "minimum: got 0, want 1"),
         ({"networkPolicy": {"vault": {"to": [{"cidr": "a"}]}}}, "properties 'cidr' not allowed"),
         ({"networkPolicy": {"vault": {"ports": ["x"]}}}, "got string, want integer"),
+        ({"policy": {"rule": []}}, "at '/policy': additional properties 'rule' not allowed"),
+        ({"policy": {"rules": [{"name": "a"}]}}, "at '/policy/rules/0': missing property 'allow'"),
         ({"policy": {"rules": 1}}, "at '/policy/rules': got number, want array"),
         ({"print": "yaml"}, "at '/print': value must be one of '', 'values', 'patch'"),
         ({"vault": {"ca": {"secret": "a", "configMap": "b"}}}, "give configMap or secret, not"),

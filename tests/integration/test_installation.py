@@ -262,7 +262,7 @@ def test_the_component_adds_the_sidecar(
             ],
             "images": [{"name": "avp-py", "newName": "registry.example/avp-py", "newTag": "1"}],
         },
-        policy="rules: []\n",
+        policy="rules: [{allow: ['**']}]\n",
     )
     objects = {(each["kind"], each["metadata"]["name"]): each for each in read(built)}
     assert len(objects) == len(read(built))

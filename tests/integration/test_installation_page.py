@@ -4,6 +4,7 @@ Blocks of `sh` are run as they stand, but for names and addresses; blocks of `co
 Vault's own program. Argo CD's manifests and the argo-cd chart are those of repo_server.py.
 """
 
+import json
 import os
 import re
 import shutil
@@ -77,6 +78,20 @@ class Operator:
         for pattern, replacement in names.items():
             text = re.sub(pattern, replacement, text, flags=re.M)
         return text
+
+    def mounted(self, volume: str) -> Sequence[Mapping[str, str]]:
+        """What is in the ConfigMap of a volume of the pod."""
+        deployment = repo_server.current(self.cluster, self.namespace)
+        return [
+            json.loads(
+                self.cluster.run(
+                    *("get", "configmap", each["configMap"]["name"]),
+                    *("--namespace", self.namespace, "--output=json"),
+                )
+            )["data"]
+            for each in deployment["spec"]["template"]["spec"]["volumes"]
+            if each["name"] == volume
+        ]
 
     def annotations(self) -> Mapping[str, str]:
         """Those of the pod."""
@@ -160,6 +175,13 @@ def test_with_kustomize(operator: Operator) -> None:
     operator.does(build_and_apply)
     operator.has("avp-kustomize")
     assert "kubectl.kubernetes.io/default-container" in operator.annotations()
+
+    part = yaml.safe_load(FILES["kustomization.yaml, the part for a policy"])
+    whole = yaml.safe_load(operator.here(FILES["kustomization.yaml"])) | part
+    (operator.folder / "kustomization.yaml").write_text(yaml.safe_dump(whole))
+    operator.does(build_and_apply)
+    (policy,) = operator.mounted("avp-py-policy")
+    assert policy == {"policy.yaml": FILES["policy.yaml"]}
 
     operator.does(print_by_chart)
     with_chart = FILES["kustomization.yaml, with what the chart printed"]
