@@ -12,7 +12,7 @@ from typing import Final
 from avp_py.errors import DocumentError
 from avp_py.nodes import MappingNode, Node, ScalarNode, SequenceNode, parse, resolve
 from avp_py.render.kustomization import find_roots, kustomization_files
-from avp_py.settings.parse import split_image
+from avp_py.settings.images import split_image
 
 MAX_BYTES: Final = 4 << 20
 """How much is read in all, in bytes: more would keep a UI waiting."""

@@ -13,9 +13,10 @@ from avp_py.settings.groups import (
     Settings,
     VaultSettings,
 )
+from avp_py.settings.images import Image
 from avp_py.settings.load import load, tenant_settings, without_tenant
 from avp_py.settings.parameters import PARAMETERS
-from avp_py.settings.parse import Image, Sensitive
+from avp_py.settings.parse import Sensitive
 from avp_py.settings.table import TABLE, TENANT_PREFIX, Kind, Owner, Setting
 
 __all__ = [

@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from avp_py.settings.parse import Image, Sensitive
+from avp_py.settings.images import Image
+from avp_py.settings.parse import Sensitive
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Any, Final
 
-from avp_py.settings import parse
+from avp_py.settings import images, parse
 
 
 class Owner(Enum):
@@ -124,16 +124,16 @@ TABLE: Final[tuple[Setting, ...]] = (
     ),
     Setting(
         "IMAGE_NAME", "render", "image_name", _TENANT,
-        "the image whose tag is set, as `kustomize edit set image` names it", parse.image_name,
+        "the image whose tag is set, as `kustomize edit set image` names it", images.image_name,
     ),
     Setting(
         "IMAGE_TAG", "render", "image_tag", _TENANT,
-        "its tag, or a digest `sha256:…`", parse.image_tag,
+        "its tag, or a digest `sha256:…`", images.image_tag,
     ),
     Setting(
         "IMAGES", "render", "images", _TENANT,
         "further images to set: `name:tag`, `name@sha256:…`, `name=newname`, `name=newname:tag`",
-        parse.image, "", Kind.ARRAY, "images",
+        images.image, "", Kind.ARRAY, "images",
     ),
     Setting(
         "APP_REPO", "render", "app_repo", _TENANT,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from avp_py.errors import AvpError, GenerateError
-from avp_py.settings import TABLE, Sensitive, Settings, load, read_config
+from avp_py.settings import TABLE, Sensitive, Settings, images, load, read_config
 from avp_py.settings import parse as parsers
 
 
@@ -294,12 +294,12 @@ def test_the_identity_is_argo_cds_to_say() -> None:
         (parsers.address, "http://127.0.0.1:8200/", "http://127.0.0.1:8200"),
         (parsers.address, "https://vault.example/prefix", "https://vault.example/prefix"),
         (parsers.address, "http://[::1]:8200", "http://[::1]:8200"),
-        (parsers.image_name, "ghcr.io:443/team/web", "ghcr.io:443/team/web"),
-        (parsers.image_name, "web=ghcr.io/team/web", "web=ghcr.io/team/web"),
-        (parsers.image_name, "*", "*"),
-        (parsers.image_tag, "v1.2_3-x", "v1.2_3-x"),
-        (parsers.image_tag, f"sha256:{'a' * 64}", f"sha256:{'a' * 64}"),
-        (parsers.image_tag, f"1@sha256:{'a' * 64}", f"1@sha256:{'a' * 64}"),
+        (images.image_name, "ghcr.io:443/team/web", "ghcr.io:443/team/web"),
+        (images.image_name, "web=ghcr.io/team/web", "web=ghcr.io/team/web"),
+        (images.image_name, "*", "*"),
+        (images.image_tag, "v1.2_3-x", "v1.2_3-x"),
+        (images.image_tag, f"sha256:{'a' * 64}", f"sha256:{'a' * 64}"),
+        (images.image_tag, f"1@sha256:{'a' * 64}", f"1@sha256:{'a' * 64}"),
         (parsers.annotation_key, "github.com/url", "github.com/url"),
         (parsers.annotation_key, "url", "url"),
         (parsers.token, " hvs.abc\n", Sensitive("hvs.abc")),
@@ -329,12 +329,12 @@ def test_a_setting_is_read(parser: Any, raw: str, value: object) -> None:
         (parsers.address, "vault:8200"),
         (parsers.address, "http://user:password@vault"),
         (parsers.address, "unix:///run/vault.sock"),
-        (parsers.image_name, "-n"),
-        (parsers.image_name, "a b"),
-        (parsers.image_name, "a\nb"),
-        (parsers.image_tag, "a b"),
-        (parsers.image_tag, "--help"),
-        (parsers.image_tag, "sha256:abc"),
+        (images.image_name, "-n"),
+        (images.image_name, "a b"),
+        (images.image_name, "a\nb"),
+        (images.image_tag, "a b"),
+        (images.image_tag, "--help"),
+        (images.image_tag, "sha256:abc"),
         (parsers.annotation_key, "a:b"),
         (parsers.annotation_key, "/x"),
         (parsers.one_line, "a\nb"),

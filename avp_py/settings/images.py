@@ -1,0 +1,69 @@
+"""Images in settings: the parsers of IMAGE_NAME, IMAGE_TAG and IMAGES.
+
+The grammar of names, tags and digests is that of the distribution project's reference/regexp.go, as
+far as kustomize can write it into a kustomization.
+"""
+
+import re
+from typing import NamedTuple
+
+_TAG = r"\w[\w.-]{0,127}"
+_DIGEST = r"sha256:[0-9a-f]{64}"
+_IMAGE_TAG = re.compile(f"{_DIGEST}|{_TAG}(?:@{_DIGEST})?", re.ASCII)
+_IMAGE_NAME = re.compile(r"[A-Za-z0-9*][\w./:*-]*(?:=[A-Za-z0-9*][\w./:*-]*)?", re.ASCII)
+_REPOSITORY = r"(?:[A-Za-z0-9][\w.-]*(?::\d+)?/)?[A-Za-z0-9][\w.-]*(?:/\w[\w.-]*)*"
+_IMAGE = re.compile(
+    rf"(?:(?P<old>{_REPOSITORY})=(?=.))?(?P<name>{_REPOSITORY}|\*)"
+    rf"(?P<tag>:(?:{_TAG}|\*))?(?P<digest>@(?:{_DIGEST}|\*))?",
+    re.ASCII,
+)
+
+
+class Image(NamedTuple):
+    """An image to set.
+
+    Attributes:
+        name: its name as it stands in manifests, without tag.
+        argument: the whole, as `kustomize edit set image` takes it.
+    """
+
+    name: str
+    argument: str
+
+
+def image_name(raw: str) -> str:
+    """The name of an image, or `name=newname`, as `kustomize edit set image` takes it."""
+    if not _IMAGE_NAME.fullmatch(raw.strip()):
+        raise ValueError("an image's name without tag, as ghcr.io/team/web, or old=new")
+    return raw.strip()
+
+
+def image_tag(raw: str) -> str:
+    """A tag, a digest `sha256:…`, or `tag@sha256:…` (the grammar of the distribution project)."""
+    if not _IMAGE_TAG.fullmatch(raw.strip()):
+        raise ValueError(
+            "a tag of letters, digits, '_', '.', '-', or a digest sha256:<64 hex digits>"
+        )
+    return raw.strip()
+
+
+def image(raw: str) -> Image:
+    """An image with what to set, in the form of Argo CD's own `kustomize.images`.
+
+    `name:tag`, `name@digest`, `name:tag@digest`, or `name=newname` with any of these ends. A `*` in
+    the place of new name, tag or digest keeps what the kustomization says, as kustomize has it.
+    """
+    match = _IMAGE.fullmatch(raw.strip())
+    if not match or not (
+        match["old"] or (match["name"] != "*" and (match["tag"] or match["digest"]))
+    ):
+        raise ValueError("an image as name:tag, name@sha256:<64 hex digits> or name=newname:tag")
+    return Image(match["old"] or match["name"], match[0])
+
+
+def split_image(raw: str) -> tuple[str, str] | None:
+    """An image of a manifest as its name, and what stands behind it with `:` or `@`, or None."""
+    match = _IMAGE.fullmatch(raw)
+    if not match or match["old"] or match["name"] == "*":
+        return None
+    return match["name"], raw[match.end("name") :]
