@@ -174,6 +174,19 @@ def test_links_arrive_as_links(cmp_server: StartCmpServer, tmp_path: Path) -> No
     assert found["ConfigMap"]["data"] == {"text": "here"}
 
 
+def test_argo_cd_itself_refuses_links_out_of_the_repository(
+    cmp_server: StartCmpServer, tmp_path: Path
+) -> None:
+    write(tmp_path, {"kustomization.yaml": "resources: [map.yaml]\n"})
+    (tmp_path / "map.yaml").symlink_to("../../../etc/passwd")
+    client = cmp_server("plugin.yaml", {}).client
+
+    with pytest.raises(CallError) as raised:
+        client.generate(tmp_path, env=identity())
+
+    assert "illegal filepath in symlink" in raised.value.message
+
+
 @pytest.mark.parametrize("preserve", [False, True])
 def test_modes_of_files_do_not_matter(
     cmp_server: StartCmpServer,
@@ -246,6 +259,21 @@ def test_a_path_that_the_sidecar_may_not_read_fails_the_whole_application(
         '{ capabilities = ["read"] }; or the token has expired'
     )
     assert leaks.found(server.log.read_text(), [*operator.values(), "hunter22-of-alien"]) == []
+
+
+def test_what_fails_in_a_hundred_places_still_fits_a_screen(
+    cmp_server: StartCmpServer, app: Path, operator: Mapping[str, str], kv2: str
+) -> None:
+    fields = {f"field{number:03}": "<missing>" for number in range(100)}
+    write(app, {"secret.yaml": secret(f"{kv2}/data/web", **fields)})
+    client = cmp_server("plugin.yaml", operator).client
+
+    with pytest.raises(CallError) as raised:
+        client.generate(app, env=identity())
+
+    assert "\n1. the key 'missing' is not in the secret\n" in raised.value.message
+    assert "and in 90 more places" in raised.value.message
+    assert len(raised.value.message.splitlines()) < 20
 
 
 @pytest.mark.parametrize("name", ["VAULT_ADDR", "AVP_KUSTOMIZE", "AVP_TYPE", "AVP_ROLE_ID"])

@@ -45,6 +45,8 @@ def failed(result: Result) -> list[str]:
 
 
 def test_all_is_well(run: Run, healthy: Mapping[str, str], tmp_path: Path, temporary: Path) -> None:
+    (temporary / "avp-py-run-abcd_123").mkdir()  # what a killed run left
+
     result = run("healthcheck", env=healthy)
 
     assert result.out == (
