@@ -266,8 +266,9 @@ def _root(next_event: Any, text: str, source: str) -> Node | None:
             aliased, anchor = True, None
             index = event.start_mark.index
             if event.anchor not in anchors:
-                reason = f"the alias *{event.anchor} has no anchor before it"
-                raise _error(text, source, index, reason)
+                # Its name is not shown: it may be a password that begins with * and lacks quotes.
+                reason = "an alias (*) has no anchor before it"
+                raise _error(text, source, index, reason, "put a text that begins with * in quotes")
             target, size = anchors[event.anchor]
             node = AliasNode(target, index, event.end_mark.index)
         elif kind is DocumentEndEvent:

@@ -2,10 +2,28 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, field
+from typing import NoReturn, Self, SupportsIndex, TypeAlias
 
 _EXPONENT = re.compile(r"[eE]([+-]?)(\d+)\Z")
+
+
+class Guarded:
+    """The base of what holds secrets and never changes: it is not written out, nor copied.
+
+    Its classes print without what they hold.
+    """
+
+    __slots__ = ()
+
+    def __reduce_ex__(self, _protocol: SupportsIndex) -> NoReturn:
+        raise TypeError(f"{type(self).__name__} holds secrets, and is not pickled")
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +34,7 @@ class Number:
         text: the number as RFC 8259 section 6 writes it.
     """
 
-    text: str
+    text: str = field(repr=False)
 
     @property
     def yaml(self) -> str:

@@ -9,10 +9,12 @@ from pathlib import Path
 
 AVP = (sys.executable, "-m", "avp_py")
 
-_WITHOUT_OVERRIDE = """
+_WITHOUT_CAPABILITIES = """
 import ctypes, os, sys
-PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2
-for capability in (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH):
+PR_CAPBSET_DROP = 24
+with open("/proc/sys/kernel/cap_last_cap") as file:
+    last = int(file.read())
+for capability in range(last + 1):
     if ctypes.CDLL(None, use_errno=True).prctl(PR_CAPBSET_DROP, capability, 0, 0, 0):
         sys.exit(f"prctl: {os.strerror(ctypes.get_errno())}")
 os.execv(sys.argv[1], sys.argv[1:])
@@ -20,16 +22,16 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 
 def as_anybody(argv: Sequence[str | Path]) -> Sequence[str | Path]:
-    """A command line that honours the modes of files, also for root (capabilities(7))."""
+    """A command line that has no more rights than any user has, also for root (capabilities(7))."""
     if os.geteuid() != 0:
         return argv
-    return [sys.executable, "-c", _WITHOUT_OVERRIDE, *argv]
+    return [sys.executable, "-c", _WITHOUT_CAPABILITIES, *argv]
 
 
 def run_as_anybody(
     argv: Sequence[str | Path], env: Mapping[str, str]
 ) -> "subprocess.CompletedProcess[str]":
-    """Runs a command that honours the modes of files, also for root."""
+    """Runs a command that has no more rights than any user has, also for root."""
     return subprocess.run(
         as_anybody(argv), env=env, capture_output=True, text=True, timeout=60, check=False
     )

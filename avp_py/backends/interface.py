@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from avp_py.values import Value
+from avp_py.values import Guarded, Value
 
 
 @dataclass(frozen=True, order=True)
@@ -47,7 +47,7 @@ Gate: TypeAlias = Callable[[str, str], None]
 raises PathError where that may not be."""
 
 
-class Secret(Mapping[str, Value]):
+class Secret(Guarded, Mapping[str, Value]):
     """What a backend holds at a location: values by key. It never prints a value."""
 
     __slots__ = ("_values",)

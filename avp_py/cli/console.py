@@ -1,7 +1,7 @@
 """What a command gets of the process that it runs in."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import BinaryIO, TextIO
 
@@ -19,7 +19,7 @@ class Console:
         stderr: standard error: all that is said to a person.
     """
 
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
     stdin: BinaryIO
     stdout: BinaryIO
     stderr: TextIO

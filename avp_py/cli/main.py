@@ -11,6 +11,7 @@ from typing import Any, Final, NoReturn
 
 from avp_py.cli import generate, healthcheck, parameters, plugin, policy, version
 from avp_py.cli.console import Console, Door
+from avp_py.cli.hardening import harden
 from avp_py.cli.report import describe, frames
 from avp_py.errors import AvpError, UsageError
 from avp_py.settings.parse import boolean
@@ -162,6 +163,7 @@ def _exit(door: Door) -> NoReturn:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - for good
+    harden()
     console = Console(dict(os.environ), sys.stdin.buffer, sys.stdout.buffer, sys.stderr)
     try:
         code = main(sys.argv[1:], console, door)

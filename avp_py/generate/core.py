@@ -6,7 +6,7 @@ Nothing is given back until everything is resolved; all failures of the run are 
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from avp_py import backends, manifests
@@ -37,7 +37,7 @@ class Request:
     source: Path | bytes
     mode: Mode
     settings: Settings
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
     complete: Callable[[Settings, PolicyGate], Settings] = lambda settings, _gate: settings
 
 

@@ -12,7 +12,7 @@ import ssl
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -37,7 +37,7 @@ class Answer:
     """
 
     status: int
-    body: bytes
+    body: bytes = field(repr=False)
     retry_after: int | None
 
 

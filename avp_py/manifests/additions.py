@@ -1,5 +1,6 @@
 """New keys for a Secret or ConfigMap: where they go in its text."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -24,7 +25,7 @@ class Addition:
     """
 
     field: str
-    values: Mapping[str, str]
+    values: Mapping[str, str] = dataclasses.field(repr=False)
 
 
 def addition(manifest: Manifest, values: Mapping[str, str]) -> Addition:

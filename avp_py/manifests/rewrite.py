@@ -7,7 +7,7 @@ the document as it was, so that an edit that would change anything else is an er
 import base64
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, Literal, TypeAlias
 
@@ -45,7 +45,7 @@ class Fill:
     """A slot and what it gets."""
 
     slot: Slot
-    value: Filling
+    value: Filling = field(repr=False)
 
 
 def fill(slot: Slot, kind: str, value_of: Callable[[Placeholder], Value]) -> Value:

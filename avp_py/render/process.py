@@ -31,6 +31,7 @@ The operator can add names with AVP_RENDER_ENV."""
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _HELM_ENV = re.compile(r" with env=\[[^\]]*\]")
+_USER_INFO = re.compile(r"://(?!git@)[^\s/@'\"]+@")
 _EDIT_USAGE = re.compile(r"\nUsage:\n  kustomize edit .*", re.DOTALL)
 
 
@@ -181,6 +182,8 @@ def _legible(messages: bytes, hide: Sequence[str]) -> str:
         text = text.replace(each, "")
     # kustomize quotes the command line of helm with variables that only name temporary folders.
     text = _HELM_ENV.sub("", text)
+    # A URL may hold a password: that of a proxy, or of the repository of a remote base.
+    text = _USER_INFO.sub("://***@", text)
     # After any error of an edit it explains a command line that nobody here wrote.
     return _EDIT_USAGE.sub("", text).strip()
 

@@ -3,8 +3,10 @@
 import re
 import warnings
 
+from avp_py.values import Guarded
 
-class Sensitive:
+
+class Sensitive(Guarded):
     """A credential: it prints as `***`, and only `reveal` hands it out."""
 
     __slots__ = ("_text",)
@@ -44,6 +46,9 @@ _POSIX_CLASSES = {
 _ESCAPE = re.compile(r"\\.", re.DOTALL)
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
 _DAY = 86400
+_MAX_FILE_NAME = 255
+"""How many bytes one name in a path may have (NAME_MAX on Linux and macOS)."""
+_JWT = re.compile(r"eyJ[\w-]*\.[\w-]+\.[\w-]*", re.ASCII)
 _RELEASE_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,51}[a-z0-9])?")
 _ANNOTATION_KEY = re.compile(
     r"(?:[a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[A-Za-z0-9]([\w.-]*[A-Za-z0-9])?"
@@ -58,6 +63,26 @@ def text(raw: str) -> str:
 def verbatim(raw: str) -> str:
     """The text as it is."""
     return raw
+
+
+def file_path(raw: str) -> str:
+    """The path of a file; messages show it, so what may be the file's text is refused."""
+    parts = raw.encode(errors="surrogateescape").split(b"/")
+    if "\n" in raw or max(map(len, parts)) > _MAX_FILE_NAME or _JWT.fullmatch(raw.strip()):
+        raise ValueError("the path of a file; it looks like the text of one")
+    return raw
+
+
+def passed_on(raw: str) -> tuple[str, ...]:
+    """Names of variables that a child process may see."""
+    names = words(raw)
+    if any(
+        name.upper().removeprefix("ARGOCD_ENV_").startswith(("AVP_", "VAULT_")) for name in names
+    ):
+        raise ValueError(
+            "a list without our own settings (AVP_*, VAULT_*): kustomize and helm see none of them"
+        )
+    return names
 
 
 def absolute(raw: str) -> str:

@@ -193,8 +193,9 @@ TABLE: Final[tuple[Setting, ...]] = (
     ),
     Setting(
         "AVP_RENDER_ENV", "render", "environment", _ALONE,
-        "further variables that kustomize and helm get to see, by name, separated by commas",
-        parse.words, "",
+        "further variables that kustomize and helm get to see, by name, separated by commas; "
+        "none of ours (`AVP_`, `VAULT_`)",
+        parse.passed_on, "",
     ),
     Setting(
         "AVP_RUN_TIMEOUT", "limits", "seconds", _ALONE,
@@ -244,7 +245,7 @@ TABLE: Final[tuple[Setting, ...]] = (
     ),
     Setting(
         "AVP_FILE", "backend", "file", _ALONE,
-        "the YAML file that the `file` backend reads", parse.verbatim,
+        "the YAML file that the `file` backend reads", parse.file_path,
     ),
     Setting(
         "AVP_PATH_TEMPLATE", "policy", "path_template", _ALONE,
@@ -293,13 +294,13 @@ TABLE: Final[tuple[Setting, ...]] = (
     Setting(
         "AVP_K8S_TOKEN_PATH", "vault", "k8s_token_path", _ALONE,
         "k8s: the file with the service account's token, where it is not the usual one",
-        parse.verbatim, in_secret=True,
+        parse.file_path, in_secret=True,
     ),
     Setting("AVP_JWT_ROLE", "vault", "jwt_role", _OP, "jwt: the role in Vault", parse.text),
     Setting("AVP_JWT", "vault", "jwt", _OP, "jwt: the token", parse.sensitive),
     Setting(
-        "AVP_JWT_PATH", "vault", "jwt_path", _ALONE, "jwt: the file with the token", parse.verbatim,
-        in_secret=True,
+        "AVP_JWT_PATH", "vault", "jwt_path", _ALONE, "jwt: the file with the token",
+        parse.file_path, in_secret=True,
     ),
     Setting(
         "AVP_CERT_ROLE", "vault", "cert_role", _OP,
@@ -325,19 +326,19 @@ TABLE: Final[tuple[Setting, ...]] = (
     ),
     Setting(
         "VAULT_CACERT", "vault", "ca_cert", _OP,
-        "a PEM file with the certificate authorities to trust", parse.verbatim,
+        "a PEM file with the certificate authorities to trust", parse.file_path,
     ),
     Setting(
         "VAULT_CAPATH", "vault", "ca_path", _OP,
-        "a folder of such files; VAULT_CACERT wins", parse.verbatim,
+        "a folder of such files; VAULT_CACERT wins", parse.file_path,
     ),
     Setting(
         "VAULT_CLIENT_CERT", "vault", "client_cert", _OP,
-        "a PEM file with our certificate", parse.verbatim,
+        "a PEM file with our certificate", parse.file_path,
     ),
     Setting(
         "VAULT_CLIENT_KEY", "vault", "client_key", _OP,
-        "a PEM file with its key", parse.verbatim,
+        "a PEM file with its key", parse.file_path,
     ),
     Setting(
         "VAULT_TLS_SERVER_NAME", "vault", "tls_server_name", _OP,

@@ -53,6 +53,37 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def accounts(cluster: Cluster) -> Cluster:
+    """The Kubernetes API with a namespace and accounts: the app's, another, and Vault's own."""
+    cluster.apply(
+        """
+apiVersion: v1
+kind: Namespace
+metadata: {name: demo}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: app, namespace: demo}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: other, namespace: demo}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: vault, namespace: demo}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: vault-reviews-tokens}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: system:auth-delegator}
+subjects: [{kind: ServiceAccount, name: vault, namespace: demo}]
+"""
+    )
+    return cluster
+
+
 @pytest.fixture
 def helm(tools: Mapping[str, Path], tmp_path: Path) -> Helm:
     """The real helm, on our chart."""

@@ -29,11 +29,6 @@ def policy(vault: Vault, kv2: str) -> str:
     return vault.policy(f"{kv2}/data/app")
 
 
-def enable(vault: Vault, method: str, mount: str) -> None:
-    if f"{mount}/" not in vault.client.sys.list_auth_methods()["data"]:  # type: ignore[no-untyped-call]
-        vault.client.sys.enable_auth_method(method, path=mount)
-
-
 def reads(run: Run, document: bytes, env: Mapping[str, str]) -> bool:
     result = run("generate", "-", env=env, stdin=document)
     return bool(fields(result) == {"password": "hunter22"})
@@ -43,7 +38,7 @@ def reads(run: Run, document: bytes, env: Mapping[str, str]) -> bool:
 def test_userpass(
     run: Run, fails: Fails, vault: Vault, document: bytes, policy: str, mount: str
 ) -> None:
-    enable(vault, "userpass", mount)
+    vault.enable("userpass", mount)
     user = {"password": "  correct horse ", "token_policies": [policy]}
     vault.call("post", f"auth/{mount}/users/{policy}", user)
     env = {"VAULT_ADDR": vault.address, "AVP_AUTH_TYPE": "userpass", "AVP_USERNAME": policy}
@@ -73,7 +68,7 @@ def test_github_through_a_stand_in_for_its_api(
         as_json(200 if known else 401, answers.get(path, {}))(exchange)
 
     with stand_in(answer) as github:
-        enable(vault, "github", "github")
+        vault.enable("github", "github")
         config = {"organization": "team", "organization_id": 7, "base_url": f"{github.address}/"}
         vault.call("post", "auth/github/config", config)
         vault.call("post", "auth/github/map/users/alice", {"value": policy})
@@ -84,37 +79,6 @@ def test_github_through_a_stand_in_for_its_api(
     # Vault takes GitHub's 401 for a failure of its own, and answers 500.
     assert f"Vault at {vault.address} failed" in said
     assert "401" in said
-
-
-@pytest.fixture(scope="session")
-def accounts(cluster: Cluster) -> Cluster:
-    """The Kubernetes API with a namespace and accounts: the app's, another, and Vault's own."""
-    cluster.apply(
-        """
-apiVersion: v1
-kind: Namespace
-metadata: {name: demo}
----
-apiVersion: v1
-kind: ServiceAccount
-metadata: {name: app, namespace: demo}
----
-apiVersion: v1
-kind: ServiceAccount
-metadata: {name: other, namespace: demo}
----
-apiVersion: v1
-kind: ServiceAccount
-metadata: {name: vault, namespace: demo}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata: {name: vault-reviews-tokens}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: system:auth-delegator}
-subjects: [{kind: ServiceAccount, name: vault, namespace: demo}]
-"""
-    )
-    return cluster
 
 
 @pytest.mark.parametrize(("mount", "setting"), [("kubernetes", ""), ("east", "AVP_K8S_MOUNT_PATH")])
@@ -129,7 +93,7 @@ def test_kubernetes_with_a_review_by_the_real_api(
     mount: str,
     setting: str,
 ) -> None:
-    enable(vault, "kubernetes", mount)
+    vault.enable("kubernetes", mount)
     config = {
         "kubernetes_host": accounts.server,
         "kubernetes_ca_cert": accounts.ca_file.read_text(),
@@ -172,7 +136,7 @@ def test_jwt_signed_by_somebody_whom_vault_knows(
     policy: str,
     tmp_path: Path,
 ) -> None:
-    enable(vault, "jwt", "jwt")
+    vault.enable("jwt", "jwt")
     key = tmp_path / "accounts.pub"
     openssl("rsa", "-in", accounts.folder / "accounts.key", "-pubout", "-out", key)
     vault.call("post", "auth/jwt/config", {"jwt_validation_pubkeys": [key.read_text()]})
@@ -203,7 +167,7 @@ def test_cert(run: Run, tools: Mapping[str, Path], tmp_path: Path) -> None:
         mount = vault.mount(2)
         vault.write(f"{mount}/data/app", {"password": "hunter22"})
         document = manifest({"password": "<password>"}, f"{mount}/data/app")
-        enable(vault, "cert", "cert")
+        vault.enable("cert", "cert")
         role = {
             "certificate": known.certificate.read_text(),
             "token_policies": [vault.policy(f"{mount}/data/app")],

@@ -42,6 +42,11 @@ class Vault:
         self.client.sys.enable_secrets_engine("kv", path=name, options={"version": str(version)})
         return name
 
+    def enable(self, method: str, mount: str) -> None:
+        """Mounts an auth method, unless something is mounted there."""
+        if f"{mount}/" not in self.client.adapter.get("/v1/sys/auth")["data"]:
+            self.client.sys.enable_auth_method(method, path=mount)
+
     def write(self, path: str, values: Mapping[str, Any] | str) -> None:
         """Writes a secret; JSON given as text reaches Vault as it is.
 
@@ -78,8 +83,7 @@ class Vault:
 
     def approle(self, *paths: str, mount: str = "approle") -> tuple[str, str]:
         """Role id and secret id of a fresh role that may read these paths."""
-        if f"{mount}/" not in self.client.adapter.get("/v1/sys/auth")["data"]:
-            self.client.sys.enable_auth_method("approle", path=mount)
+        self.enable("approle", mount)
         name = f"role{next(_NUMBERS)}"
         api = self.client.auth.approle
         api.create_or_update_approle(name, token_policies=[self.policy(*paths)], mount_point=mount)

@@ -3,14 +3,15 @@
 It follows Vault's own client (api/client.go, v1.22), as far as a read and a login need it.
 """
 
+import base64
 import functools
 import io
 import ipaddress
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import hvac.adapters
 import hvac.exceptions
@@ -234,5 +235,16 @@ def _errors(text: str, sent: list[str | None]) -> list[str] | None:
         return None
     said = [str(each) for each in errors]
     for secret in filter(None, sent):
-        said = [each.replace(secret, "***") for each in said]
+        for form in _forms(secret):
+            said = [each.replace(form, "***") for each in said]
     return said
+
+
+def _forms(text: str) -> Iterator[str]:
+    """A text, and what it may have become on its way into a message."""
+    yield text
+    yield json.dumps(text)[1:-1]
+    yield json.dumps(text, ensure_ascii=False)[1:-1]
+    yield quote(text)
+    yield quote(text, safe="")
+    yield base64.b64encode(text.encode()).decode()
