@@ -1,6 +1,5 @@
 """What a policy says to one who asks, and why."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from avp_py.policy.pattern import Pattern, matches
@@ -27,20 +26,19 @@ class Verdict:
 class _Filled:
     """A pattern of a rule, filled for the one who asks, or what stands in the way."""
 
-    def __init__(self, rule: Rule, pattern: Pattern, identity: Identity, separator: str) -> None:
+    def __init__(self, rule: Rule, pattern: Pattern, identity: Identity) -> None:
         self.rule = rule
         self.pattern = pattern
         self.problem = ""
-        self._separator = separator
         self._segments: tuple[str, ...] = ()
         try:
-            self._segments = pattern.fill(identity, separator)
+            self._segments = pattern.fill(identity)
         except (UnfilledTemplateError, FaultyTemplateError) as error:
             self.problem = str(error)
 
     def fits(self, text: str) -> bool:
         """Whether it could be filled, and fits the text."""
-        return not self.problem and matches(self._segments, text, self._separator)
+        return not self.problem and matches(self._segments, text, self.pattern.separator)
 
 
 class Permissions:
@@ -48,10 +46,15 @@ class Permissions:
 
     def __init__(self, policy: Policy, identity: Identity) -> None:
         self._rules = [rule for rule in policy.rules if rule.selects(identity)]
-        self._deny = [each for rule in self._rules for each in _fill(rule, "deny", "/", identity)]
-        self._allow = [each for rule in self._rules for each in _fill(rule, "allow", "/", identity)]
-        self._secrets = [
-            each for rule in self._rules for each in _fill(rule, "secrets", ":", identity)
+        self._deny = self._filled("deny", identity)
+        self._allow = self._filled("allow", identity)
+        self._secrets = self._filled("secrets", identity)
+
+    def _filled(self, key: str, identity: Identity) -> list[_Filled]:
+        return [
+            _Filled(rule, pattern, identity)
+            for rule in self._rules
+            for pattern in getattr(rule, key)
         ]
 
     @property
@@ -102,9 +105,3 @@ class Permissions:
             if each.problem:
                 why += f"; {each.pattern.text} matches nothing: {each.problem}"
         return why
-
-
-def _fill(rule: Rule, key: str, separator: str, identity: Identity) -> Iterator[_Filled]:
-    patterns: tuple[Pattern, ...] = getattr(rule, key)
-    for pattern in patterns:
-        yield _Filled(rule, pattern, identity, separator)

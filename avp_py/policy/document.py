@@ -114,12 +114,11 @@ class _Reader:
         patterns = []
         for item in self._items(node, key):
             text = self._text_of(item, key)
-            pattern = Pattern(text, position(self._text, item.start))
+            place = position(self._text, item.start)
             try:
-                pattern.check(_PATTERNS[key])
+                patterns.append(Pattern.read(text, place, _PATTERNS[key]))
             except FaultyTemplateError as error:
                 raise self._error(item, f"{key}: {text[:200]!r} is {error}", _EXAMPLE) from None
-            patterns.append(pattern)
         return tuple(patterns)
 
     def _mapping(self, node: Node, known: Collection[str], what: str) -> dict[str, Entry]:

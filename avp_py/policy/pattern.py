@@ -24,23 +24,25 @@ class Pattern:
     Attributes:
         text: the pattern.
         place: where it stands, as `line 3, column 12`.
+        separator: what stands between its segments: `/` in a path, `:` in the name of a Secret.
+        template: the template that it is; None where nothing is inserted.
     """
 
     text: str
     place: str
+    separator: str
+    template: PathTemplate | None
 
-    def check(self, separator: str) -> None:
-        """Sees to it that the pattern can match something.
-
-        Args:
-            separator: what stands between its segments.
+    @classmethod
+    def read(cls, text: str, place: str, separator: str) -> "Pattern":
+        """Reads a pattern, and sees to it that it can match something.
 
         Raises:
-            FaultyTemplateError: it cannot; the message says why.
+            FaultyTemplateError: it cannot, or is no pattern; the message says why.
         """
-        literals = self.text
-        if "{" in self.text:
-            template = PathTemplate(self.text)
+        template, literals = None, text
+        if "{" in text:
+            template = PathTemplate(text, lambda value: _insert(value, separator))
             literals = template.literals
             if template.unknown:
                 raise FaultyTemplateError(
@@ -52,33 +54,37 @@ class Pattern:
             raise FaultyTemplateError(
                 f"a pattern with {unfit}: * stands for text in one part, and ** for whole parts"
             )
-        if separator == "/" and "//" in f"/{self.text}/":
+        pattern = cls(text, place, separator, template)
+        if separator == "/" and "//" in f"/{text}/":
             raise FaultyTemplateError("a pattern that matches nothing: a path has no empty parts")
         try:
-            segments = self.fill(_SAMPLE, separator)
+            pattern._check(pattern.fill(_SAMPLE))
         except UnfilledTemplateError as error:
-            if "{" in self.text:
-                return  # another name may do
-            raise FaultyTemplateError(f"a pattern that matches nothing: {error}") from None
-        if separator == ":" and len(segments) != 2:
-            raise FaultyTemplateError("not namespace:name")
-        if any("**" in each and (each != "**" or separator != "/") for each in segments):
-            raise FaultyTemplateError("a pattern with ** where it is not a whole part of a path")
+            # Another name than that of the sample may do.
+            if template is None:
+                reason = f"a pattern that matches nothing: {error}"
+                raise FaultyTemplateError(reason) from None
+        return pattern
 
-    def fill(self, identity: Identity, separator: str) -> tuple[str, ...]:
+    def fill(self, identity: Identity) -> tuple[str, ...]:
         """The pattern for the one who asks, in segments; what is inserted is no pattern.
 
         Raises:
             UnfilledTemplateError: a name that it needs has no value, or one that does not fit.
             FaultyTemplateError: the template fails.
         """
-        text = self.text
-        if "{" in text:
-            text = PathTemplate(text, lambda value: _insert(value, separator)).render(identity)
-        segments = tuple(text.split(separator))
+        text = self.text if self.template is None else self.template.render(identity)
+        segments = tuple(text.split(self.separator))
         if {"", ".", ".."}.intersection(segments):
             raise UnfilledTemplateError("a part of it is empty or dots")
         return segments
+
+    def _check(self, segments: tuple[str, ...]) -> None:
+        is_path = self.separator == "/"
+        if not is_path and len(segments) != 2:
+            raise FaultyTemplateError("not namespace:name")
+        if any("**" in each and (each != "**" or not is_path) for each in segments):
+            raise FaultyTemplateError("a pattern with ** where it is not a whole part of a path")
 
 
 def matches(pattern: tuple[str, ...], text: str, separator: str) -> bool:
