@@ -1,7 +1,7 @@
 """The Helm chart: what it makes of values, and which values it refuses."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +123,31 @@ def test_every_setting_of_the_operator_that_is_no_credential_is_taken(helm: Helm
         if each["metadata"]["name"] == "avp-py-settings"
     )
     assert settings == dict.fromkeys(names, "1000000")
+
+
+@by_case
+def test_the_probes_of_a_sidecar_succeed(
+    helm: Helm, values: Path, run: Run, environ: Mapping[str, str], tmp_path: Path
+) -> None:
+    made = {each["metadata"]["name"]: each.get("data", {}) for each in read(helm.template(values))}
+    sidecars = containers(helm.printed(values, "patch"))
+    given = {entry["name"]: "made-up" for entry in sidecars[0].get("env", [])}
+    settings = dict(made["avp-py-settings"])
+    if "AVP_POLICY" in settings:
+        settings["AVP_POLICY"] = str(tmp_path / "policy.yaml")
+        (tmp_path / "policy.yaml").write_text(made["avp-py-policy"]["policy.yaml"])
+    probes = ("startupProbe", "livenessProbe", "readinessProbe")
+    commands = {
+        tuple(sidecar[probe]["exec"]["command"])
+        for sidecar in sidecars
+        for probe in probes
+        if probe in sidecar
+    }
+    assert len(commands) == (0 if values.stem == "all-plugins-values" else 1)
+    for program, *words in commands:
+        assert program == "avp-py"
+        result = run(*words, env={**environ, **given, **settings})
+        assert result.code == 0, result.out
 
 
 def test_the_policy_is_one_that_avp_py_takes(helm: Helm, run: Run, tmp_path: Path) -> None:
