@@ -129,7 +129,7 @@ def _permitted(operator: Mapping[str, str], failures: list[Failure]) -> frozense
                 hint="see the table of settings for the names",
             )
         )
-    return listed | {setting.name for setting in TABLE if setting.owner is Owner.TENANT}
+    return (listed & known) | {setting.name for setting in TABLE if setting.owner is Owner.TENANT}
 
 
 def _trespasses(
