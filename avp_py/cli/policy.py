@@ -46,16 +46,20 @@ def add_parser(
         help="a Secret that the Application names in AVP_SECRET; may be given more than once",
     )
     check.add_argument(
-        "paths", metavar="PATH", nargs="*", help="a path, as it is requested: kv/data/team/app"
+        "paths", metavar="PATH", nargs="+", help="a path, as it is requested: kv/data/team/app"
     )
     check.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Prints a line for each path and Secret; gives the exit code."""
-    if not arguments.paths and not arguments.secret:
-        raise UsageError("there is nothing to check", hint="name a PATH, or a Secret by --secret")
     identity = Identity(arguments.app, arguments.namespace, arguments.project)
+    try:
+        arguments.file.stat()
+    except OSError as error:
+        raise UsageError(
+            f"{arguments.file} cannot be used: {error.strerror}", hint="name the file of a policy"
+        ) from None
     permissions = Permissions(read_policy(arguments.file), identity)
     verdicts = list(_verdicts(arguments, permissions))
     for what, verdict in verdicts:

@@ -234,6 +234,19 @@ DEVIATIONS: Mapping[str, Deviation] = {
         '"alice"',
         "error",
     ),
+    "vaults-own-paths": Deviation(
+        "Vault's own paths are read as KV 1: `auth/token/lookup-self` shows the plugin's token.",
+        "An error: paths that begin with `auth/`, `sys/`, `identity/`, `cubbyhole/` or `audit/` "
+        "are never asked for.",
+        Reason.LEAK,
+        _document(
+            'spec: "<path>"\n',
+            path="auth/token/lookup-self",
+            more='    avp.kubernetes.io/kv-version: "1"\n',
+        ),
+        '"auth/token/root"',
+        "error",
+    ),
     "nothing-is-no-keys": Deviation(
         "An answer without data is a secret without keys.",
         "An error that says that nothing is there.",

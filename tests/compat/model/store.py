@@ -16,6 +16,7 @@ from tests.integration.vault import Vault
 SECONDS: Final = 20
 
 _MOUNTS: Final = {"kv": "2", "old": "1"}
+_OWN: Final = frozenset({"audit", "auth", "cubbyhole", "identity", "sys"})
 _VERSION: Final = re.compile(r"-?[0-9]{1,18}")
 _MISWRITTEN: Final = re.compile(r"[\x00-\x1f\x7f\\]")
 
@@ -73,6 +74,9 @@ class Store:
             raise FailedError("no such KV version")
         if version and not _VERSION.fullmatch(version):
             raise FailedError("no version")
+        if segments[0] in _OWN:
+            side.deviates("vaults-own-paths")
+            raise FailedError("a path of Vault's own")
         if kv is None:
             is_2 = segments[1:2] == ["data"]
             kv = "2" if is_2 else _MOUNTS.get(segments[0], "2")

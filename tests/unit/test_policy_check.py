@@ -1,0 +1,132 @@
+"""`avp-py policy check`: verdicts, the deciding rule, exit codes; and the page that tells of it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from avp_py.policy import Permissions, read_policy
+from avp_py.settings import Identity
+from tests.conftest import ROOT, Result, Run
+
+PAGE = (ROOT / "docs" / "policy.md").read_text()
+EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.fixture
+def policy(tmp_path: Path) -> Path:
+    file = tmp_path / "policy.yaml"
+    file.write_text(EXAMPLES[0])
+    return file
+
+
+def check(run: Run, policy: Path, *argv: str) -> Result:
+    return run("policy", "check", policy, *argv, env={})
+
+
+WEB = ("--project", "team-a", "--app", "web", "--namespace", "demo")
+
+
+def test_the_page_shows_what_the_command_prints(
+    run: Run, policy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(policy.parent)
+    (command, printed) = re.findall(r"```\n\$ avp-py (policy check.*?)\n(.*?)```", PAGE, re.DOTALL)[
+        0
+    ]
+    result = run(*command.split(), env={})
+    assert (result.code, result.out, result.err) == (1, printed, "")
+
+
+def test_all_allowed_is_0_and_something_denied_is_1(run: Run, policy: Path) -> None:
+    result = check(run, policy, *WEB, "kv/data/demo/web", "kv/data/team-a/x/y")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.count("allowed ") == 2
+    result = check(run, policy, *WEB, "kv/data/demo/web", "kv/data/demo/other")
+    assert result.code == 1
+    assert result.out.splitlines()[2:] == [
+        "denied  kv/data/demo/other",
+        "        none of the rules that apply allows it: rule 'own secrets' (line 2), "
+        "rule 'shared' (line 7), rule 'settings of a team' (line 10)",
+    ]
+
+
+def test_without_names_only_rules_without_selectors_apply(run: Run, policy: Path) -> None:
+    assert check(run, policy, "kv/data/shared/a").code == 0
+    result = check(run, policy, "--namespace", "demo", "--app", "web", "kv/data/demo/web")
+    assert result.code == 1
+    assert "own secrets" not in result.out
+
+
+def test_a_path_is_shown_in_its_one_form(run: Run, policy: Path) -> None:
+    result = check(run, policy, *WEB, "kv//data/x/../demo/web")
+    assert result.code == 0
+    assert "kv/data/demo/web (written kv//data/x/../demo/web)" in result.out
+    result = check(run, policy, *WEB, "../x", "a\\b", "")
+    assert result.code == 1
+    assert result.out.count("denied ") == 3
+    assert "climbs above its beginning" in result.out
+
+
+def test_secrets_and_kinds_are_told(run: Run, policy: Path, tmp_path: Path) -> None:
+    secrets = ("--secret", "avp-team-a", "--secret", "argocd:other")
+    result = check(run, policy, *WEB, *secrets, "kv/data/demo/web")
+    assert result.code == 1
+    assert result.out.splitlines()[2:4] == [
+        "allowed the Secret argocd:avp-team-a",
+        "        rule 'settings of a team' (line 10) allows argocd:avp-{{ project }}",
+    ]
+    assert "denied  the Secret argocd:other" in result.out
+    kinds = tmp_path / "kinds.yaml"
+    kinds.write_text("rules: [{kinds: [Secret], allow: [kv/a]}]\n")
+    assert check(run, kinds, "--kind", "Secret", "kv/a").code == 0
+    for argv in (("kv/a",), ("--kind", "Job", "kv/a")):
+        result = check(run, kinds, *argv)
+        assert result.code == 1
+        assert "rule 1 (line 1) allows kv/a in documents of kind Secret" in result.out
+
+
+def test_what_is_missing_is_told(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "p.yaml"
+    file.write_text("rules: [{allow: ['kv/{{ project }}/*']}]\n")
+    result = check(run, file, "kv/team-a/x")
+    assert result.code == 1
+    assert "kv/{{ project }}/* matches nothing: 'project' is undefined" in result.out
+
+
+def test_wrong_usage_is_2(run: Run, policy: Path, tmp_path: Path) -> None:
+    assert check(run, tmp_path / "none.yaml", "a").code == 2
+    for argv in (
+        ("policy",),
+        ("policy", "check"),
+        ("policy", "check", str(policy)),
+        ("policy", "check", "f", "--nonsense", "a"),
+    ):
+        with pytest.raises(SystemExit) as caught:
+            run(*argv, env={})
+        assert caught.value.code == 2
+
+
+def test_a_malformed_policy_is_1_with_its_place(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "p.yaml"
+    file.write_text("rules:\n- alow: [a]\n")
+    result = check(run, file, "a")
+    assert (result.code, result.out) == (1, "")
+    assert f"{file}, line 2, column 3: a rule has no key 'alow'" in result.err
+    assert "did you mean allow?" in result.err
+
+
+@pytest.mark.parametrize("number", range(len(EXAMPLES)))
+def test_every_example_of_the_page_is_a_policy(tmp_path: Path, number: int) -> None:
+    file = tmp_path / "policy.yaml"
+    file.write_text(EXAMPLES[number])
+    identity = Identity(app="web", namespace="demo", project="team-a")
+    found = Permissions(read_policy(file), identity)
+    own = ("kv/data/demo/web", "kv/data/demo/web", "kv/data/demo/web", "kv/data/team-a/x")[number]
+    assert found.path(own, "Secret").allowed
+    others = ("kv/data/other/web", "kv/data/shared/root", "kv/data/team-b/x", "sys/mounts")
+    assert [path for path in others if found.path(path, "Secret").allowed] == []
+
+
+def test_the_examples_of_the_page_are_four() -> None:
+    assert len(EXAMPLES) == 4
