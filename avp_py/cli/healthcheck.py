@@ -101,5 +101,6 @@ def _ask_backend(
     if secret_name and not arguments.config_path:
         from avp_py.kubernetes import read_settings_secret
 
-        settings = load(environ, read_settings_secret(secret_name, environ))
+        values = read_settings_secret(secret_name, environ)
+        settings = load(environ, values, from_secret=True)
     return check_backend(settings, log_in=arguments.login)

@@ -160,7 +160,9 @@ def test_the_file_of_c_is_the_operators() -> None:
     assert load({}, {"AVP_POLICY": "/p", "AVP_FILE": "/f"}).policy.file == "/p"
 
 
-@pytest.mark.parametrize("name", ["VAULT_TOKEN", "vault_token", "AVP_SECRET_ID", "ARGOCD_ENV_AVP_X"])
+@pytest.mark.parametrize(
+    "name", ["VAULT_TOKEN", "vault_token", "AVP_SECRET_ID", "ARGOCD_ENV_AVP_X"]
+)
 def test_credentials_cannot_be_passed_on_to_kustomize_and_helm(name: str) -> None:
     (reason,) = reasons({"AVP_RENDER_ENV": f"GIT_SSH_COMMAND,{name}"})
     assert reason.startswith("AVP_RENDER_ENV is not a list without our own settings")
