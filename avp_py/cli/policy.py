@@ -1,13 +1,27 @@
 """`avp-py policy check`: what a policy says to a request, and which rule decides."""
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from avp_py.cli.console import Console, Door
 from avp_py.errors import PathError, UsageError
 from avp_py.policy import Permissions, Verdict, normalise, read_policy
 from avp_py.settings import Identity
+
+
+class _PathsAnywhere(argparse.ArgumentParser):
+    """Takes PATHs behind options too: before Python 3.12.7, argparse gives up after FILE."""
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> tuple[Any, list[str]]:
+        found, rest = super().parse_known_args(args, namespace)
+        if any(word.startswith("-") for word in rest):
+            return found, rest
+        found.paths += rest
+        return found, []
 
 
 def add_parser(
@@ -22,10 +36,12 @@ def add_parser(
         description="Works on a policy (docs/policy.md).",
         allow_abbrev=False,
     )
-    actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    actions = parser.add_subparsers(
+        title="commands", metavar="COMMAND", required=True, parser_class=_PathsAnywhere
+    )
     check = actions.add_parser(
         "check",
-        parents=[common],
+        parents=[common],  # type: ignore[list-item]
         help="tell whether paths may be read, and which rule decides",
         description="Tells for each path whether a request may read it, and which rule decides. "
         "A name that is not given is one that Argo CD did not say. No backend is contacted, and "

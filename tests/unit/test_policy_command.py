@@ -1,0 +1,41 @@
+"""The command `avp-py policy check`."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, Run
+
+PAGE = (ROOT / "docs" / "policy.md").read_text()
+
+
+def test_what_the_page_shows_is_what_is_printed(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "policy.yaml").write_text(PAGE.split("```yaml\n")[1].split("```")[0])
+    command, _, shown = PAGE.split("$ avp-py ")[1].split("```")[0].partition("\n")
+    words = [tmp_path / word if word == "policy.yaml" else word for word in shlex.split(command)]
+    result = run(*words, env={})
+    assert (result.code, result.err, result.out) == (1, "", shown)
+
+
+def test_paths_stand_before_options_and_behind_them(run: Run, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("rules: [{namespaces: [demo], allow: ['kv/**']}]\n")
+    for words in (
+        (policy, "kv/a", "kv/b", "--namespace", "demo"),
+        (policy, "--namespace", "demo", "kv/a", "kv/b"),
+        ("--namespace", "demo", policy, "kv/a", "kv/b"),
+        (policy, "kv/a", "--namespace", "demo", "kv/b"),
+    ):
+        result = run("policy", "check", *words, env={})
+        told = [line.split()[:2] for line in result.out.splitlines() if not line.startswith(" ")]
+        assert told == [["allowed", "kv/a"], ["allowed", "kv/b"]]
+
+
+def test_an_option_that_is_none_is_wrong_usage(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run("policy", "check", tmp_path, "--namspace", "demo", "kv/a", env={})
+    assert ended.value.code == 2
+    assert "unrecognized arguments: --namspace" in capsys.readouterr().err
