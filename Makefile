@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 SOURCES := avp_py tests tools examples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test compat lint types check tools docs requirements clean
+.PHONY: help demo test compat image image-test sbom lint types check tools docs requirements clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,15 @@ compat: $(READY) ## the real argocd-vault-plugin on the same input (COMPAT_CASES
 	@$(BIN)/python tools/build.py argocd-vault-plugin vault >/dev/null
 	@$(BIN)/python -m pytest tests/compat $(PYTEST_ARGS)
 
+image: $(READY) ## build the image, print its size (docs/image.md; IMAGE=name:tag BASE_IMAGE=...)
+	@$(BIN)/python tools/image build
+
+image-test: $(READY) ## the image under a Docker engine, which is started where none runs
+	@$(BIN)/python tools/image run $(BIN)/python -m pytest tests/image $(PYTEST_ARGS)
+
+sbom: $(READY) ## list what is in the image: dist/avp-py.cdx.json (CycloneDX)
+	@$(BIN)/python tools/image sbom dist/avp-py.cdx.json
+
 lint: $(READY) ## style, and the directions in which imports may point
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/ruff format --check $(SOURCES)
@@ -46,7 +55,7 @@ lint: $(READY) ## style, and the directions in which imports may point
 types: $(READY) ## mypy, strict
 	@$(BIN)/mypy
 
-check: lint types test ## all that .ci/run checks
+check: lint types test ## what needs no engine of all that .ci/run checks
 
 docs: $(READY) ## write what is made from the code: pages of docs/, plugin.yaml and its like
 	@$(BIN)/python tools/docs.py
@@ -56,6 +65,8 @@ requirements: $(READY) ## pin the dependencies anew, with hashes (needs uv)
 		uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes \
 			--no-emit-index-url --no-header --no-annotate ../pyproject.toml \
 			$$(test $$set = dev && echo dev.in) -o $$set.txt; done
+	cd requirements && uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --no-annotate --constraints dev.txt build.in -o build.txt
 
 clean: ## remove what was made in the checkout
 	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -177,6 +177,13 @@ PROGRAMS = {
             seconds=25,
         ),
         Program(
+            name="syft",
+            folder="syft",
+            module="github.com/anchore/syft",
+            package="github.com/anchore/syft/cmd/syft",
+            seconds=165,
+        ),
+        Program(
             name="argocd",
             folder="argocd",
             module=_ARGOCD,
