@@ -1,0 +1,86 @@
+"""The command in a container: read-only, without rights and without a network."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.image.conftest import Start, command
+from tests.trees import write
+
+MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: map\n"
+
+
+@pytest.mark.parametrize(
+    ("argv", "code"),
+    [
+        (["avp-py", "version"], 0),
+        (["argocd-vault-plugin", "version"], 0),
+        (["avp-py", "generate", "-"], 1),
+        (["avp-py", "nonsense"], 2),
+        (["sh", "-c", "kill -TERM $$"], 143),
+    ],
+)
+def test_the_exit_code_is_the_commands(argv: list[str], code: int, start: Start) -> None:
+    # A placeholder, and no backend to ask.
+    assert start(*argv, stdin=f"{MAP}data: {{a: <path:kv/data/a#b>}}\n").returncode == code
+
+
+def test_without_arguments_it_says_how_it_is_used(start: Start) -> None:
+    assert start().stdout.startswith("usage: avp-py")
+
+
+def test_it_finds_kustomize_and_helm(start: Start) -> None:
+    told = start("avp-py", "version").stdout
+
+    assert "(/usr/local/bin/kustomize)" in told
+    assert "(/usr/local/bin/helm)" in told
+
+
+def test_a_folder_with_a_chart_is_rendered(tmp_path: Path, start: Start) -> None:
+    write(
+        tmp_path,
+        {
+            "kustomization.yaml": "helmGlobals: {chartHome: charts}\nhelmCharts: [{name: web}]\n",
+            "charts/web/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n",
+            "charts/web/values.yaml": "{}\n",
+            "charts/web/templates/map.yaml": MAP,
+        },
+    )
+    for path in (tmp_path, *tmp_path.rglob("*")):
+        path.chmod(0o755)
+
+    rendered = start("avp-py", "generate", "/app", options=("--volume", f"{tmp_path}:/app:ro"))
+
+    assert rendered.returncode == 0, rendered.stderr
+    assert "kind: ConfigMap" in rendered.stdout
+
+
+def test_a_tenants_folder_brings_no_code_in(tmp_path: Path, start: Start) -> None:
+    for name in ("hvac", "sitecustomize", "usercustomize", "json", "avp_py"):
+        write(tmp_path, {f"{name}.py": "raise SystemExit('code of the tenant')\n"})
+    tmp_path.chmod(0o755)
+    options = (
+        *("--volume", f"{tmp_path}:/app:ro", "--workdir", "/app"),
+        *("--env", "PYTHONPATH=/app", "--env", "PYTHONSTARTUP=/app/hvac.py"),
+    )
+
+    ran = start("avp-py", "generate", "-", options=options, stdin=MAP)
+
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, MAP, "")
+
+
+def test_its_scripts_are_isolated(start: Start) -> None:
+    for name in ("avp-py", "argocd-vault-plugin"):
+        first = start("head", "-n", "1", f"/opt/avp-py/bin/{name}").stdout
+        assert first == "#!/opt/avp-py/bin/python -I\n"
+
+
+def test_what_is_stopped_ends_at_once(image: str) -> None:
+    name = command("docker", "run", "--detach", "--network", "none", image, "sleep", "600").strip()
+    try:
+        command("docker", "stop", "--time", "60", name)
+        state = command("docker", "inspect", "--format", "{{.State.ExitCode}}", name)
+        # tini passed SIGTERM on; 137 would tell of SIGKILL, after a minute.
+        assert state == "143\n"
+    finally:
+        command("docker", "rm", "--force", name)
