@@ -66,7 +66,7 @@ def _checks(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Iterat
         return ""
 
     yield "settings", load_settings
-    # The others go by the settings.
+    # The others go by the settings, and wait until those can be read.
     for settings in loaded:
         if settings.policy.file is not None:
             yield "policy", partial(_read_policy, settings.policy.file)

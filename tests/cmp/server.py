@@ -18,7 +18,7 @@ READY_SECONDS: Final = 30
 """How long it may take to serve; it takes well below one."""
 
 END_SECONDS: Final = 20
-"""How long what was told to end may take; it takes well below one."""
+"""How long what ends, or is removed, may take; it takes well below one."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,13 @@ class CmpServer:
         return left
 
     def files(self) -> list[str]:
-        """What lies in HOME, TMPDIR and the work folder."""
+        """What lies in HOME, TMPDIR and the work folder, once no request is under way.
+
+        The server answers before it removes its copy of the repository.
+        """
+        end = time.monotonic() + END_SECONDS
+        while any((self.work / "_cmp_server").iterdir()) and time.monotonic() < end:
+            time.sleep(0.02)
         found = []
         for folder in (self.home, self.scratch, self.work):
             found += [str(each.relative_to(folder.parent)) for each in folder.rglob("*")]
