@@ -5,13 +5,14 @@ Nothing is given back until everything is resolved; all failures of the run are 
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from avp_py import backends, manifests
 from avp_py.backends import Backend, Gate, Location, Secret
-from avp_py.errors import AvpError, BackendError, Failure, GenerateError, LimitError, PathError
+from avp_py.errors import AvpError, BackendError, Failure, GenerateError, PathError
+from avp_py.generate.budget import Budget, refuse_more
 from avp_py.generate.fill import Filler
 from avp_py.generate.plan import Plan
 from avp_py.manifests import Stream
@@ -62,61 +63,59 @@ def generate(
     permissions = _permissions(settings)
     deadline = time.monotonic() + settings.limits.seconds
     limits = limits_of(settings.limits, settings.render.timeout, deadline)
+    budget = Budget(deadline, settings.limits.output_bytes)
     rendered = _render(request, limits)
     streams: list[Stream] = []
     failures: list[Failure] = []
     documents = 0
     for each in rendered:
-        _in_time(limits)
+        budget.in_time()
         stream, unreadable = manifests.read_stream(each.data, each.source)
         documents += len(stream.documents)
-        _limit("documents", documents, settings.limits.documents, "AVP_MAX_DOCUMENTS")
+        refuse_more("documents", documents, settings.limits.documents, "AVP_MAX_DOCUMENTS")
         streams.append(stream)
         failures.extend(unreadable)
+        if settings.policy.fail_on_leftovers:
+            failures.extend(_leftovers(stream))
     if not failures and not any(stream.manifests for stream in streams):
         raise GenerateError([_nothing(request)])
 
     try:
         plan, gate = _plan(request, streams, permissions)
         wanted = len(plan.locations)
-        _limit("secrets to read", wanted, settings.limits.references, "AVP_MAX_REFERENCES")
-        _in_time(limits)
-        filler = Filler(plan, _fetch(plan, open_backend, limits, gate))
+        refuse_more("secrets to read", wanted, settings.limits.references, "AVP_MAX_REFERENCES")
+        budget.in_time()
+        filler = Filler(plan, _fetch(plan, open_backend, limits, gate), budget)
     except AvpError as error:
         raise GenerateError([*failures, *error.failures]) from error
     texts: list[str] = []
-    size = 0
     for stream in streams:
-        _in_time(limits)
+        budget.spend(len(stream.text))
         texts.append(filler.fill(stream))
-        size += len(texts[-1])
-        _limit("characters", size, settings.limits.output_bytes, "AVP_MAX_OUTPUT")
     failures.extend(filler.failures)
     if failures:
         raise GenerateError(failures)
     return texts[0] if len(texts) == 1 else manifests.join(texts)
 
 
-def _limit(what: str, count: int, most: int, setting: str) -> None:
-    if count > most:
-        raise LimitError(
-            f"there are more than {most} {what}",
-            hint=f"split the Application; the operator's setting {setting} says how many there "
-            "may be",
-        )
-
-
-def _in_time(limits: Limits) -> None:
-    if limits.left <= 0:
-        raise LimitError(
-            "the run was not done in its time",
-            hint="split the Application; the operator's setting AVP_RUN_TIMEOUT sets the time",
-        )
+def _leftovers(stream: Stream) -> Iterator[Failure]:
+    for manifest in stream.manifests:
+        for leftover in manifests.leftovers(stream.text, manifest):
+            yield Failure(
+                "a placeholder that nothing fills would be deployed as it is",
+                hint="write it as <path:PATH#KEY> in a value; where the text is meant, the "
+                f"annotation {manifests.PREFIX}ignore, or the operator's setting AVP_LEFTOVERS",
+                document=manifest.label,
+                field=leftover.field,
+                reference=f"<path:, {leftover.form}",
+            )
 
 
 def _render(request: Request, limits: Limits) -> Sequence[Rendered]:
     if isinstance(request.source, bytes):
-        _limit("bytes on standard input", len(request.source), limits.input_bytes, "AVP_MAX_INPUT")
+        refuse_more(
+            "bytes on standard input", len(request.source), limits.input_bytes, "AVP_MAX_INPUT"
+        )
         return (Rendered("standard input", request.source),)
     settings = request.settings
     renderer = open_renderer(

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from avp_py import manifests
 from avp_py.backends import Location, Secret
-from avp_py.errors import AvpError, BackendError, Failure, PathError, PlaceholderError
+from avp_py.errors import AvpError, BackendError, Failure, LimitError, PathError, PlaceholderError
+from avp_py.generate.budget import Budget
 from avp_py.generate.plan import Plan
 from avp_py.manifests import (
     MISSING,
@@ -35,14 +36,22 @@ class Filler:
     """
 
     def __init__(
-        self, plan: Plan, secrets: Mapping[Location, Secret | BackendError | PathError]
+        self,
+        plan: Plan,
+        secrets: Mapping[Location, Secret | BackendError | PathError],
+        budget: Budget,
     ) -> None:
         self._plan = plan
         self._secrets = secrets
+        self._budget = budget
         self.failures: list[Failure] = []
 
     def fill(self, stream: Stream) -> str:
-        """The text of a stream with its values in place; a document that fails stays as it is."""
+        """The text of a stream with its values in place; a document that fails stays as it is.
+
+        Raises:
+            LimitError: the run takes too long, or its text would be too long.
+        """
         changed: dict[int, str] = {}
         for manifest in stream.manifests:
             if not manifest.slots and not manifest.imports:
@@ -65,6 +74,7 @@ class Filler:
     def _slot(self, manifest: Manifest, slot: Slot) -> Fill | None:
         values: dict[Placeholder, Value] = {}
         is_removed = is_failed = False
+        self._budget.in_time()
         for placeholder in slot.template.placeholders:
             try:
                 values[placeholder] = self._value(manifest, placeholder)
@@ -74,6 +84,8 @@ class Filler:
                     continue
                 is_failed = True
                 self._fail(manifest, slot, placeholder, error)
+            except LimitError:
+                raise
             except AvpError as error:
                 is_failed = True
                 self._fail(manifest, slot, placeholder, error)
@@ -82,6 +94,9 @@ class Filler:
         if is_removed:
             return Fill(slot, REMOVED)
         try:
+            for placeholder in slot.template.placeholders:
+                value = values[placeholder]
+                self._budget.spend(len(value) if isinstance(value, str) else 0)
             return Fill(slot, manifests.fill(slot, manifest.kind, values.__getitem__))
         except PlaceholderError as error:
             self._fail(manifest, slot, slot.template.placeholders[0], error)
@@ -107,6 +122,7 @@ class Filler:
                 raise PlaceholderError(
                     "there is no modifier behind a |", hint="name a modifier, or remove the |"
                 )
+            self._budget.in_time()
             try:
                 value = apply(words[0], words[1:], value)
             except ModifierError as error:
@@ -136,6 +152,7 @@ class Filler:
             )
             self._fail_import(manifest, unfitting)
             return None
+        self._budget.spend(sum(map(len, texts.values())))
         return manifests.addition(manifest, texts)
 
     def _fail(

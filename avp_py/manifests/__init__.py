@@ -5,6 +5,7 @@ neighbours.
 """
 
 from avp_py.manifests.additions import Addition, addition
+from avp_py.manifests.leftovers import Leftover, leftovers
 from avp_py.manifests.manifest import PREFIX, Annotations, Manifest, Slot, read_manifest
 from avp_py.manifests.modifiers import MISSING, Missing, ModifierError, apply
 from avp_py.manifests.placeholders import Placeholder, Template, read_template
@@ -18,6 +19,7 @@ __all__ = [
     "Addition",
     "Annotations",
     "Fill",
+    "Leftover",
     "Manifest",
     "Missing",
     "ModifierError",
@@ -30,6 +32,7 @@ __all__ = [
     "assemble",
     "fill",
     "join",
+    "leftovers",
     "read_manifest",
     "read_stream",
     "read_template",

@@ -72,7 +72,8 @@ def edits(
         return [(newline + 1, newline + 1, lines)]
     target = entry.value
     if isinstance(target, MappingNode):
-        if all(each in gone for each in target.entries):
+        removed = {id(each.value) for each in gone}
+        if all(id(each.value) in removed for each in target.entries):
             start = target.start if target.flow else target.entries[0].key.start
             return [(start, target.end, flow(new.values))]
         if target.flow:

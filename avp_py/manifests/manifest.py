@@ -222,12 +222,52 @@ def _may_hold_placeholders(text: str, document: Document, kind: str) -> bool:
     return kind == "Secret" or text.find("<", *span) >= 0 or text.find("\\", *span) >= 0
 
 
+def counted(
+    text: str, mapping: MappingNode, hidden: Set[str] = frozenset()
+) -> Iterator[tuple[Entry, Set[str]]]:
+    """The entries of a mapping that count; a merge key with the keys that count nothing in it.
+
+    Of a key and a merge key that brings it in too the later one counts, as for yaml.v2, and nobody
+    sees the other.
+
+    Args:
+        text: the text of the stream.
+        mapping: the mapping.
+        hidden: those of its keys that do not count.
+    """
+    entries = mapping.entries
+    place = next((n for n, entry in enumerate(entries) if entry.is_merge), len(entries))
+    overridden = set(hidden)
+    for source in entries[place].sources() if place < len(entries) else ():
+        overridden |= source.keys()
+    later = {each.key.value for each in entries[place + 1 :]}
+    for number, entry in enumerate(entries):
+        if number == place:
+            yield entry, hidden | later
+            continue
+        not_counted = overridden if number < place else hidden
+        # Where it is anchored, it can count elsewhere.
+        is_anchored = text.find("&", entry.value.start, entry.value.end) >= 0
+        if entry.key.value not in not_counted or is_anchored:
+            yield entry, frozenset()
+
+
+def merged(merge: Entry, hidden: Set[str]) -> Iterator[tuple[MappingNode, Set[str]]]:
+    """The mappings that are written in a merge key, with those of their keys that do not count."""
+    items = merge.value.items if isinstance(merge.value, SequenceNode) else (merge.value,)
+    for item in items:
+        if isinstance(item, MappingNode):
+            yield item, hidden
+        source = resolve(item)
+        if isinstance(source, MappingNode):
+            hidden = hidden | source.keys()
+
+
 class _Finder:
     """Seeks placeholders where AVP does: in map values, and in strings directly in lists.
 
     Not in keys, and not below a list in a list (replaceInner in AVP's pkg/kube/util.go). What an
-    alias stands for is sought at its anchor. Of a key and a merge key that brings it in too the
-    later one counts, as for yaml.v2, and nobody sees the other.
+    alias stands for is sought at its anchor.
     """
 
     def __init__(self, text: str, *, generic: bool, secret: bool) -> None:
@@ -239,38 +279,15 @@ class _Finder:
         self, mapping: MappingNode, path: str, hidden: Set[str] = frozenset()
     ) -> Iterator[Slot]:
         """The slots below a mapping; `hidden` are those of its keys that do not count."""
-        entries = mapping.entries
-        place = next((n for n, entry in enumerate(entries) if entry.is_merge), len(entries))
-        overridden = set(hidden)
-        for source in entries[place].sources() if place < len(entries) else ():
-            overridden |= source.keys()
-        for entry in entries[:place]:
-            if not self._is_hidden(entry, overridden):
+        for entry, beyond in counted(self._text, mapping, hidden):
+            if entry.is_merge:
+                for source, more in merged(entry, beyond):
+                    yield from self.mapping(source, field_of(path, "<<"), more)
+            else:
                 yield from self._entry(entry, mapping, path)
-        for entry in entries[place : place + 1]:
-            later = {each.key.value for each in entries[place + 1 :]}
-            yield from self._merged(entry, path, hidden | later)
-        for entry in entries[place + 1 :]:
-            if not self._is_hidden(entry, hidden):
-                yield from self._entry(entry, mapping, path)
-
-    def _merged(self, merge: Entry, path: str, hidden: Set[str]) -> Iterator[Slot]:
-        items = merge.value.items if isinstance(merge.value, SequenceNode) else (merge.value,)
-        for item in items:
-            if isinstance(item, MappingNode):
-                yield from self.mapping(item, _field(path, "<<"), hidden)
-            source = resolve(item)
-            if isinstance(source, MappingNode):
-                hidden = hidden | source.keys()
-
-    def _is_hidden(self, entry: Entry, hidden: Set[str]) -> bool:
-        if entry.key.value not in hidden:
-            return False
-        # Where it is anchored, it can count elsewhere.
-        return self._text.find("&", entry.value.start, entry.value.end) < 0
 
     def _entry(self, entry: Entry, mapping: MappingNode, path: str) -> Iterator[Slot]:
-        field = _field(path, entry.key.value)
+        field = field_of(path, entry.key.value)
         value = entry.value
         if isinstance(value, MappingNode):
             yield from self.mapping(value, field)
@@ -292,7 +309,8 @@ class _Finder:
             yield Slot(scalar, field, template, encoded, parent)
 
 
-def _field(path: str, key: str) -> str:
+def field_of(path: str, key: str) -> str:
+    """The path of a key in a document, given that of the mapping."""
     if not _PLAIN_KEY.fullmatch(key):
         return f"{path}[{json.dumps(key, ensure_ascii=False)}]"
     return f"{path}.{key}" if path else key

@@ -6,6 +6,7 @@ the document as it was, so that an edit that would change anything else is an er
 
 import base64
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -157,9 +158,15 @@ _Edit: TypeAlias = tuple[int, int, str]
 
 
 def _outside(edits: Sequence[_Edit], cuts: Sequence[_Edit]) -> list[_Edit]:
-    """The cuts, and the edits that no cut takes away."""
-    kept = [edit for edit in edits if not any(cut[0] <= edit[0] < cut[1] for cut in cuts)]
-    return [*kept, *cuts]
+    """The cuts, none within another, and the edits that no cut takes away."""
+    ordered = sorted(cuts)
+    starts = [cut[0] for cut in ordered]
+
+    def is_cut(edit: _Edit) -> bool:
+        place = bisect_right(starts, edit[0])
+        return place > 0 and edit[0] < ordered[place - 1][1]
+
+    return [*(edit for edit in edits if not is_cut(edit)), *cuts]
 
 
 def _removals(text: str, root: MappingNode, removed: set[int]) -> list[_Edit]:

@@ -111,6 +111,7 @@ class PolicySettings:
     path_validation: re.Pattern[str] | None
     file: str | None
     tenant_settings: tuple[str, ...]
+    fail_on_leftovers: bool
 
 
 @dataclass(frozen=True)

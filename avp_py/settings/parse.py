@@ -114,6 +114,13 @@ def boolean(raw: str) -> bool:
     raise ValueError("true or false")
 
 
+def fail_or_ignore(raw: str) -> bool:
+    """Whether something is a failure."""
+    if raw.strip() in ("fail", "ignore"):
+        return raw.strip() == "fail"
+    raise ValueError("fail or ignore")
+
+
 def words(raw: str) -> tuple[str, ...]:
     """Names set apart by commas or white space."""
     return tuple(re.findall(r"[^,\s]+", raw))

@@ -269,6 +269,11 @@ TABLE: Final[tuple[Setting, ...]] = (
         parse.words, "",
     ),
     Setting(
+        "AVP_LEFTOVERS", "policy", "fail_on_leftovers", _OP,
+        "what a `<path:` is that nothing fills, escaped or not: `fail` or `ignore`",
+        parse.fail_or_ignore, "fail",
+    ),
+    Setting(
         "AVP_AUTH_TYPE", "vault", "auth_type", _OP,
         "how to log in: `token`, `approle`, `userpass`, `github`, `jwt`, `k8s` or `cert`; without "
         "it, by the credentials that are there",

@@ -144,6 +144,15 @@ DEVIATIONS: Mapping[str, Deviation] = {
         '"<json-null | jsonParse>"',
         "error",
     ),
+    "leftover-placeholder": Deviation(
+        "A `<path:` that is no placeholder to it (four parts, a space before `path`, in a key, in "
+        "a list in a list, escaped as `\\u003c`, `%3C` or `&lt;`) is deployed as it is.",
+        "An error that names the field, unless the document is ignored or `AVP_LEFTOVERS` says so.",
+        Reason.LOSS,
+        'kind: X\nspec: "<path:kv/data/app#user#1#2>"\n',
+        '"<path:kv/data/app#user#1#2>"',
+        "error",
+    ),
     "bytes-are-no-text": Deviation(
         "Bytes that are no text become replacement characters.",
         "An error.",

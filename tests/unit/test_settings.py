@@ -101,6 +101,7 @@ def test_the_defaults() -> None:
             "path_validation": None,
             "file": None,
             "tenant_settings": (),
+            "fail_on_leftovers": True,
         },
     }
 

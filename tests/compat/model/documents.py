@@ -8,6 +8,7 @@ from typing import Any, Final
 from avp_py.manifests.modifiers import yaml_reader
 from avp_py.values import Number, Value
 from tests.compat.model.fields import GONE, Fields
+from tests.compat.model.leftovers import holds_leftover
 from tests.compat.model.side import FailedError, PanicError, Side, first_failure
 from tests.compat.model.store import Store
 from tests.compat.reading import Manifest, number
@@ -54,6 +55,10 @@ def fill(side: Side, store: Store, document: Manifest) -> Manifest:
             raise
     if ignore:
         return _written(side, document)
+    if holds_leftover(document, generic=path is not None, secret=kind == "Secret"):
+        side.deviates("leftover-placeholder")
+        if not side.is_avp:
+            raise FailedError("a placeholder that nothing fills")
     remove_missing = annotations.get(f"{PREFIX}remove-missing") in _TRUE
     if remove_missing and kind not in _REMOVABLE:
         raise FailedError("remove-missing on another kind")

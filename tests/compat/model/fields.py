@@ -13,8 +13,8 @@ from tests.compat.model.side import FailedError, PanicError, Side, first_failure
 from tests.compat.reading import decode
 
 # pkg/kube/util.go; (?U) swaps greedy and reluctant.
-_GENERIC: Final = re.compile(r"<(.*?)>")
-_INLINE: Final = re.compile(r"<path:([^#]+?)#([^#]+?)(?:#([^#]+?))??>")
+GENERIC: Final = re.compile(r"<(.*?)>")
+INLINE: Final = re.compile(r"<path:([^#]+?)#([^#]+?)(?:#([^#]+?))??>")
 _INDIVIDUAL: Final = re.compile(r"path:([^#]+)#([^#]+)(?:#(.+))?")
 
 Read = Callable[[str, str], Mapping[str, Value]]
@@ -41,7 +41,7 @@ class Fields:
     ) -> None:
         self._side = side
         self._kind = kind
-        self._expression = _GENERIC if generic else _INLINE
+        self._expression = GENERIC if generic else INLINE
         self._remove_missing = remove_missing
         self._read = read
         self._own = own
@@ -55,7 +55,7 @@ class Fields:
         """
         decoded = decode(text) if self._kind == "Secret" else None
         inner = None if decoded is None else decoded.decode("utf-8", "surrogateescape")
-        encoded = inner is not None and _GENERIC.search(inner) is not None
+        encoded = inner is not None and GENERIC.search(inner) is not None
         if encoded and inner is not None:
             text, written = inner, text
         matches = list(self._expression.finditer(text))

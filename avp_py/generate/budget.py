@@ -1,0 +1,47 @@
+"""How much one run may still take: time, and text to put in."""
+
+import time
+from dataclasses import dataclass
+
+from avp_py.errors import LimitError
+
+
+@dataclass
+class Budget:
+    """What is left of a run's limits.
+
+    Attributes:
+        deadline: when the run must be over, on the clock of time.monotonic().
+        characters: how long the filled text may still become.
+    """
+
+    deadline: float
+    characters: int
+
+    def in_time(self) -> None:
+        """Goes on, or raises LimitError where the time is over."""
+        if time.monotonic() >= self.deadline:
+            raise LimitError(
+                "the run was not done in its time",
+                hint="split the Application; the operator's setting AVP_RUN_TIMEOUT sets the time",
+            )
+
+    def spend(self, characters: int) -> None:
+        """Takes what a text needs, before it is made, or raises LimitError."""
+        self.characters -= characters
+        if self.characters < 0:
+            raise LimitError(
+                "the filled manifests would be longer than may be printed",
+                hint="split the Application; the operator's setting AVP_MAX_OUTPUT says how long "
+                "they may be",
+            )
+
+
+def refuse_more(what: str, count: int, most: int, setting: str) -> None:
+    """Raises LimitError where a count is above its limit."""
+    if count > most:
+        raise LimitError(
+            f"there are more than {most} {what}",
+            hint=f"split the Application; the operator's setting {setting} says how many there "
+            "may be",
+        )
