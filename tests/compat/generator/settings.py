@@ -28,6 +28,9 @@ the program runs."""
 
 _NEEDED: Final = ("AVP_TYPE", "AVP_AUTH_TYPE", "AVP_KV_VERSION", "VAULT_TOKEN", "VAULT_ADDR")
 
+_GUARDS: Final = frozenset({"AVP_PATH_VALIDATION"})
+"""What no operator can hand on (the row `tenant-settings`)."""
+
 _READS: Final = {"kv/data/app": 3, "kv/data/other": 2, "old/other": 1}
 
 _ENDINGS: Final = (".yaml", ".yml", ".json", ".env", ".dotenv")
@@ -67,7 +70,7 @@ def make_settings_case(seed: str, index: int) -> Case:
     env.update(places.environment)
     env.update({f"ARGOCD_ENV_{name}": value for name, value in places.application.items()})
     # argocd-vault-plugin lets the Application set everything, so here it may.
-    env["AVP_TENANT_SETTINGS"] = ",".join(_VALUES)
+    env["AVP_TENANT_SETTINGS"] = ",".join(_VALUES.keys() - _GUARDS)
     manifest = f"kind: A\nx: <path:{draw.weighed(_READS)}#user>\n"
     return Case(f"SEED={seed}, settings {index}", manifest.encode(), argv, files, env)
 
@@ -76,7 +79,8 @@ def _settings(draw: Draw) -> _Places:
     places = _Places({}, {}, {})
     everywhere = (places.application, places.environment, places.file)
     for name, values in _VALUES.items():
-        chosen = draw.some(everywhere, 0.35)
+        allowed = everywhere[1:] if name in _GUARDS else everywhere
+        chosen = draw.some(allowed, 0.35)
         if not chosen and name in _NEEDED:
             chosen = [draw.pick(everywhere)]
         for place in chosen:
