@@ -283,3 +283,24 @@ def test_threads_render_side_by_side(app: Path, program: Program, run_command: R
     for thread in threads:
         thread.join()
     assert [(each.code, each.out) for each in results] == [(0, MAP)] * len(threads)
+
+
+def test_a_child_that_prints_too_much_is_ended_while_it_prints(
+    tmp_path: Path, program: Program
+) -> None:
+    limits = dataclasses.replace(LIMITS, output_bytes=1_000_000)
+
+    with pytest.raises(ChildError) as raised:
+        run([str(program("exec cat /dev/zero")), "build"], cwd=tmp_path, env=PATH, limits=limits)
+
+    assert raised.value.reason == "kustomize build printed more than 1000000 bytes"
+    assert "AVP_MAX_OUTPUT" in raised.value.hint
+
+
+def test_the_time_of_the_run_ends_a_child_too(tmp_path: Path, program: Program) -> None:
+    limits = dataclasses.replace(LIMITS, deadline=time.monotonic() + 0.2)
+
+    with pytest.raises(ChildError) as raised:
+        run([str(program("exec sleep 60")), "build"], cwd=tmp_path, env=PATH, limits=limits)
+
+    assert "AVP_RUN_TIMEOUT" in raised.value.hint
