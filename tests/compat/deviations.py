@@ -351,7 +351,8 @@ DEVIATIONS: Mapping[str, Deviation] = {
     "tenant-settings": Deviation(
         "An Application can set every setting in `plugin.env`, even Vault's address, to which "
         "the credentials then go.",
-        "An error that names the setting, unless the operator permits it in `AVP_TENANT_SETTINGS`.",
+        "An error that names the setting, unless the operator permits it in "
+        "`AVP_TENANT_SETTINGS`; guards such as `AVP_PATH_VALIDATION` cannot be permitted.",
         Reason.LEAK,
         Case("", _INLINE, env={"VAULT_ADDR": _NOWHERE, "ARGOCD_ENV_VAULT_ADDR": "{VAULT_ADDR}"}),
         '"alice"',
