@@ -81,7 +81,7 @@ COPY plugin*.yaml /usr/share/avp-py/
 ENV PATH=/opt/avp-py/bin:/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 HOME=/home/argocd
 WORKDIR /home/argocd
 USER 999:999
-# In Kubernetes give what is to run as `args`: a `command` would take tini's place.
+# In Kubernetes give what is to run as `args`, or begin the `command` with tini: it takes its place.
 ENTRYPOINT ["/usr/bin/tini", "--"]
 CMD ["avp-py", "--help"]
 ARG VERSION=""

@@ -1,5 +1,6 @@
 """Docs and plugin files that are made from the code are current."""
 
+import re
 import subprocess
 import sys
 
@@ -14,3 +15,16 @@ def test_the_files_made_from_the_code_are_current() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_threat_model_names_tests_that_exist() -> None:
+    text = (ROOT / "SECURITY.md").read_text()
+    shown = re.findall(r"((?:`\w[\w-]+`(?:, )?)+) in \[[\w.]+\]\(([\w/.]+)\)", text)
+    rows = [line for line in text.splitlines() if line.startswith("|") and "](tests/" in line]
+    assert len(rows) > 30
+    assert sum(line.count("](tests/") for line in rows) == len(shown)
+    for names, place in shown:
+        path = ROOT / place
+        for name in re.findall(r"`([^`]+)`", names):
+            found = (path / name).is_dir() or f"def {name}(" in path.read_text()
+            assert found, f"{place} has no {name}"
