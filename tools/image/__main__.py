@@ -76,14 +76,14 @@ def build(engine: Engine) -> str:
     arguments = [
         *("--network", "host"),
         *("--build-arg", f"BASE_IMAGE={bases.base}", "--build-arg", f"BUILD_IMAGE={bases.build}"),
-        *("--build-arg", f"VERSION={version}", "--build-arg", f"REVISION={_revision()}"),
         *(part for name in PASSED_ON if os.environ.get(name) for part in ("--build-arg", name)),
     ]
     if engine.ours:
         # The stages get names, so that what is left without one is old and can go.
         for stage in ("build", "root"):
             engine.docker("build", *arguments, "--target", stage, "--tag", f"avp-py-{stage}", ROOT)
-    engine.docker("build", *arguments, "--tag", image, ROOT)
+    labels = ("--build-arg", f"VERSION={version}", "--build-arg", f"REVISION={_revision()}")
+    engine.docker("build", *arguments, *labels, "--tag", image, ROOT)
     if engine.ours:
         engine.ask("image", "prune", "--force")
     return image
@@ -128,16 +128,14 @@ def write_sbom(engine: Engine, image: str, file: Path) -> None:
         archive = Path(folder) / "image.tar"
         engine.docker("save", "--output", archive, image)
         name, _, version = image.rpartition(":")
-        scan = [str(syft), "scan", f"docker-archive:{archive}"]
-        scan += [
-            "--output",
-            f"cyclonedx-json={file}",
-            "--source-name",
-            name,
-            "--source-version",
-            version,
+        scan = [
+            *(str(syft), "scan", f"docker-archive:{archive}", "--output", f"cyclonedx-json={file}"),
+            *("--source-name", name, "--source-version", version),
         ]
-        environ = os.environ | {"SYFT_CHECK_FOR_APP_UPDATE": "false"}
+        environ = os.environ | {
+            "SYFT_CHECK_FOR_APP_UPDATE": "false",
+            "SYFT_FILE_METADATA_SELECTION": "none",  # packages are asked for, not each file
+        }
         if subprocess.run(scan, env=environ, stdout=sys.stderr, check=False).returncode != 0:
             raise ImageError("syft failed")
     print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
