@@ -269,7 +269,7 @@ TABLE: Final[tuple[Setting, ...]] = (
         parse.words, "",
     ),
     Setting(
-        "AVP_LEFTOVERS", "policy", "fail_on_leftovers", _OP,
+        "AVP_LEFTOVERS", "policy", "fail_on_leftovers", _ALONE,
         "what a `<path:` is that nothing fills, escaped or not: `fail` or `ignore`",
         parse.fail_or_ignore, "fail",
     ),
