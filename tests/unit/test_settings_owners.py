@@ -184,7 +184,7 @@ def test_a_child_gets_nothing_that_a_tenant_says(run: Run, tmp_path: Path) -> No
         app = tmp_path / "app"
         app.mkdir(exist_ok=True)
         (app / "kustomization.yaml").write_text("resources: []\n")
-        operators = {"PATH": "/usr/bin:/bin", "AVP_KUSTOMIZE": str(kustomize)}
+        operators = {"PATH": "/usr/bin:/bin", "AVP_KUSTOMIZE": str(kustomize), "AVP_TYPE": "file"}
         secrets = {"VAULT_TOKEN": "canary-1", "AVP_SECRET_ID": "canary-2"}
         identity = {"ARGOCD_APP_NAME": "canary-3", "KUBE_VERSION": "1.31.0"}
         result = run("generate", app, env={**operators, **secrets, **identity, **tenants})
