@@ -109,12 +109,11 @@ def test_a_token_is_used_without_asking_vault_about_it(
     "text",
     [
         manifest({"a": "plain"}),
-        manifest({"a": "plain", "b": "< path:kv/data/app#k>"}),
         manifest({"a": "plain"}, "kv/data/app"),
         manifest({"a": "<k>"}),
         manifest({"a": "<k>", "b": "<path:kv/data/app#k>"}, "kv/data/app", ignore="true"),
     ],
-    ids=["none", "no inline one", "only the annotation", "only brackets", "ignored"],
+    ids=["none", "only the annotation", "only brackets", "ignored"],
 )
 def test_without_placeholders_vault_is_not_contacted(
     run: Run, proxy: StandIn, env: Mapping[str, str], text: bytes
