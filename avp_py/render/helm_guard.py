@@ -34,6 +34,10 @@ BARE = {
 VERSION = (["version", "--short"], ["version", "-c", "--short"])
 """How kustomize asks helm for its version, from api v0.21 on and before."""
 
+REVEALING = ("env", "getHostByName")
+"""Functions that helm knows in the template of a name and nowhere else: `env` and `expandenv` show
+its environment, in which a proxy's password may be, and the last one asks the network."""
+
 Most = tuple[int, int]
 
 
@@ -71,6 +75,11 @@ def check_arguments(
                 values.append(value)
             elif word == "--untardir" and not _is_below(os.path.realpath(value), (writable,)):
                 raise RefusedError("a chart would be pulled into the folder, which stays as it is")
+            elif word == "--name-template" and _is_revealing(value):
+                raise RefusedError(
+                    "the nameTemplate of a chart holds env or getHostByName, which show what is "
+                    "the sidecar's"
+                )
         elif word.startswith("-") and word not in BARE[command]:
             raise RefusedError(
                 "a name, release or version in helmCharts begins with a dash: helm would take it "
@@ -146,6 +155,10 @@ def _entries(folder: str) -> list["os.DirEntry[str]"]:
         return list(os.scandir(folder))
     except OSError:
         return []
+
+
+def _is_revealing(template: str) -> bool:
+    return "{{" in template and any(name in template for name in REVEALING)
 
 
 def _is_below(path: str, tops: tuple[str, ...]) -> bool:

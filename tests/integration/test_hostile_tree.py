@@ -256,6 +256,35 @@ def test_a_name_in_a_kustomization_is_no_option_of_helm(
     refused(run, tree, "begins with a dash")
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        'env "HTTPS_PROXY" | b32enc',
+        "env `TMPDIR`",
+        '"$HTTPS_PROXY" | expandenv',
+        'getHostByName "a"',
+    ],
+)
+def test_a_template_of_a_name_shows_no_environment(call: str, tree: Tree, run: Run) -> None:
+    template = json.dumps("{{ " + call + ' | lower | trimAll "=" | trunc 53 }}')
+    write(
+        tree.app,
+        {"kustomization.yaml": f"helmCharts: [{{name: c, nameTemplate: {template}}}]\n"},
+    )
+
+    refused(run, tree, "nameTemplate")
+
+
+def test_a_template_of_a_name_that_shows_nothing_is_taken(tree: Tree, run: Run) -> None:
+    template = json.dumps('{{ "Web" | lower }}')
+    write(
+        tree.app,
+        {"kustomization.yaml": f"helmCharts: [{{name: c, nameTemplate: {template}}}]\n"},
+    )
+
+    assert run("generate", tree.app, env=tree.env).code == 0
+
+
 @pytest.mark.parametrize("name", ["--destination=/", "-c"])
 def test_nor_is_one_of_a_chart_to_pull(name: str, tree: Tree, run: Run) -> None:
     chart = f"helmCharts: [{{name: '{name}', repo: 'http://127.0.0.1:9'}}]\n"
