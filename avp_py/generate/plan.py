@@ -5,14 +5,14 @@ from typing import TypeAlias
 
 from avp_py import manifests
 from avp_py.backends import Location
-from avp_py.errors import AvpError, PlaceholderError
+from avp_py.errors import AvpError, PathError, PlaceholderError
 from avp_py.manifests import Annotations, Manifest, Placeholder
 from avp_py.policy import default_path, normalise
 from avp_py.settings import Settings
 
-_Target: TypeAlias = tuple[str, Annotations, Placeholder | None]
-"""What wants something: the kind of the document where that matters, its annotations, the
-placeholder."""
+_Target: TypeAlias = tuple[str, bool, Annotations, Placeholder | None]
+"""What wants something: the kind of the document where that matters, whether it holds further
+objects, its annotations, the placeholder."""
 
 
 class Plan:
@@ -48,14 +48,15 @@ class Plan:
 
     def target(self, manifest: Manifest, placeholder: Placeholder | None) -> Location | AvpError:
         """What a placeholder of a document wants, or without one, what its import wants."""
-        return self._targets[self._kind(manifest), manifest.annotations, placeholder]
+        key = (self._kind(manifest), manifest.is_list, manifest.annotations, placeholder)
+        return self._targets[key]
 
     def _kind(self, manifest: Manifest) -> str:
         return manifest.kind if self._by_kind else ""
 
     def _want(self, manifest: Manifest, placeholder: Placeholder | None) -> None:
         kind, annotations = self._kind(manifest), manifest.annotations
-        target = (kind, annotations, placeholder)
+        target = (kind, manifest.is_list, annotations, placeholder)
         if target in self._targets:
             return
         if placeholder is not None and placeholder.path is not None:
@@ -65,6 +66,11 @@ class Plan:
             if placeholder is None and annotations.imported:
                 path = annotations.imported
         try:
+            if kind and manifest.is_list:
+                raise PathError(
+                    "the policy tells kinds apart, and a document with items has several",
+                    hint="write each item as a document of its own",
+                )
             self._targets[target] = self._locate(kind, path, version, annotations.kv_version)
         except AvpError as error:
             self._targets[target] = error

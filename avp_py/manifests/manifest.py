@@ -95,6 +95,14 @@ class Manifest:
     slots: tuple[Slot, ...]
     imports: bool
 
+    @property
+    def is_list(self) -> bool:
+        """Whether Kubernetes' clients, and so Argo CD, take it for a list of further objects.
+
+        They go by the field alone, whatever its kind (Unstructured.IsList in apimachinery v0.34).
+        """
+        return isinstance(self.root.get("items"), SequenceNode)
+
 
 def read_manifest(document: Document, text: str, where: str) -> Manifest | None:
     """Reads a document of a stream.

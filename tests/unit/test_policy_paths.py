@@ -248,6 +248,15 @@ def test_a_kind_that_wraps_or_resembles_is_another(policy: Path, kind: str) -> N
     assert f"the policy does not allow the path kv/data/public in a {kind}" in text
 
 
+@pytest.mark.parametrize("kind", ["List", "ConfigMap"])
+def test_an_item_does_not_hide_behind_the_kind_around_it(policy: Path, kind: str) -> None:
+    item = b'items: [{kind: Secret, data: {a: "<path:kv/data/public#key>"}}]\n'
+    backend = Recording()
+    text = attempt(policy, f"kind: {kind}\n".encode() + item, backend)
+    assert "a document with items has several" in text
+    assert backend.opened == 0
+
+
 def test_without_a_policy_every_path_is_asked_for() -> None:
     assert asked(None, "anything/at/../all") == ["anything/all"]
 
