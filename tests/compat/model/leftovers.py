@@ -22,7 +22,7 @@ def holds_leftover(document: Any, *, generic: bool, secret: bool) -> bool:
         secret: whether it is a Secret, so that base64 counts.
     """
     expression = GENERIC if generic else INLINE
-    for text, is_filled in _strings(document, fillable=False):
+    for text, is_filled in _strings(document):
         if not is_filled:
             rest = [text, _unpacked(text)] if secret else [text]
         else:
@@ -60,15 +60,18 @@ def _unpacked(text: str) -> str:
     return base64.b64decode(packed + "=" * (-len(packed) % 4)).decode(errors="replace")
 
 
-def _strings(value: Any, *, fillable: bool) -> Iterator[tuple[str, bool]]:
+def _strings(
+    value: Any, *, is_walked: bool = True, fillable: bool = False
+) -> Iterator[tuple[str, bool]]:
     """Every string, keys among them, and whether placeholders are sought in it."""
     if isinstance(value, str):
         yield value, fillable
     elif isinstance(value, list):
         for item in value:
-            # Not in a list that is itself in a list.
-            yield from _strings(item, fillable=fillable and not isinstance(item, list))
+            # Not below a list that is itself in a list.
+            inner = is_walked and not isinstance(item, list)
+            yield from _strings(item, is_walked=inner, fillable=inner)
     elif isinstance(value, dict):
         for key, item in value.items():
             yield key, False
-            yield from _strings(item, fillable=True)
+            yield from _strings(item, is_walked=is_walked, fillable=is_walked)
