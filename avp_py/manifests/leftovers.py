@@ -26,9 +26,9 @@ _LEFTOVER = re.compile(
     "(?:" + "|".join(f"({form})" for form in _FORMS.values()) + r")\s*path(?::|%3[aA]|&#58;)"
 )
 
-_HINT = re.compile(r"(?:<|3[cC];?|lt;|60;)\s*path")
-"""What stands in the text of each document with a leftover that is not in base64; a YAML escape
-ends with the digits of its character, too."""
+_HINT = re.compile(r"(?:<|3[cC];?|lt;|60;)\s*path|\\[xuU]")
+"""What stands in the text of each document with a leftover that is not in base64. Behind an escape
+of YAML's any character may hide."""
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
 _STANDARD = str.maketrans("-_", "+/", "\r\n")
