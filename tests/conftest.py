@@ -8,12 +8,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from avp_py.cli import main
 from avp_py.cli.console import Console
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# No test hangs on the speed of a machine. Where a change is judged it meets the same cases each
+# time; new ones are found by all other runs.
+hypothesis.settings.register_profile("any", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "any")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -323,9 +323,7 @@ runs = st.lists(
 
 
 @given(runs=runs)
-@settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_read_is_made_with_the_token_of_its_own_identity(
     run: Run, tmp_path_factory: pytest.TempPathFactory, runs: list[dict[str, str]]
 ) -> None:

@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from avp_py.errors import SettingsError
@@ -54,7 +54,6 @@ def options(repository: Repository, **said: object) -> list[str]:
     return list(found)
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(SEGMENTS), min_size=1, max_size=8))
 def test_a_values_file_that_is_taken_lies_in_the_repository(
     repository: Repository, segments: list[str]
@@ -75,7 +74,6 @@ def test_a_values_file_that_is_taken_lies_in_the_repository(
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from((*DANGEROUS, *ALLOWED, *WORDS)) | TEXTS, max_size=6))
 def test_only_allowed_options_reach_helm(repository: Repository, words: list[str]) -> None:
     try:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from avp_py.errors import Failure, GenerateError
@@ -209,7 +209,6 @@ def test_what_the_operator_hands_on_can_be_a_parameter() -> None:
     assert loaded.backend.kv_version == "1"
 
 
-@settings(deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(),

@@ -295,7 +295,7 @@ PIECES = st.sampled_from(
 PATHS = st.lists(PIECES, min_size=1, max_size=9).map("/".join) | st.text(max_size=30)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(path=PATHS, version=st.sampled_from(["", "1", "2"]))
 def test_no_generated_path_reaches_a_backend_outside_of_the_policy(
     policy: Path, path: str, version: str
@@ -305,7 +305,7 @@ def test_no_generated_path_reaches_a_backend_outside_of_the_policy(
         assert each == posixpath.normpath(each).strip("/")
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     path=PATHS,
     version=st.sampled_from(["", "1", "2"]),

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from avp_py.errors import PathError, SettingsError
@@ -59,14 +59,12 @@ def test_a_pattern_holds_at_both_ends_and_a_star_stays_in_its_part(
     assert [path for path in others if found.path(path, None).allowed] == []
 
 
-@settings(deadline=None)
 @given(st.text("ab*", max_size=12), st.text("ab", max_size=12))
 def test_a_name_fits_as_a_regular_expression_would_have_it(pattern: str, name: str) -> None:
     expression = re.escape(pattern).replace(r"\*", ".*")
     assert matches_name(pattern, name) is bool(re.fullmatch(expression, name))
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["a", "b", "*", "**", "a*"]), max_size=6),
     st.lists(st.sampled_from(["a", "b", "ab"]), max_size=7),

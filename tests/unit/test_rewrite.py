@@ -68,14 +68,14 @@ def rewritten(body: str, value: Value) -> Any:
 
 
 @pytest.mark.parametrize("place", PLACES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(value=TEXT)
 def test_a_string_comes_back_equal(place: str, value: str) -> None:
     assert rewritten(PLACES[place], value) == value
 
 
 @pytest.mark.parametrize("style", ["|", "|-", "|+", ">", ">-", "|2", "|1-"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(value=TEXT)
 def test_a_block_scalar_comes_back_equal(style: str, value: str) -> None:
     text, manifest = manifest_of(f"a: {style}\n  x\n  y <k> z\n\n   w\n\nz: 1\n")
@@ -106,7 +106,7 @@ def _as_value(data: Any) -> Value:
 
 
 @pytest.mark.parametrize("place", [name for name in PLACES if name != "tag"])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=JSON.filter(lambda data: data is not None and not isinstance(data, str)))
 def test_a_typed_value_comes_back_equal(place: str, data: Any) -> None:
     assert rewritten(PLACES[place], _as_value(data)) == data

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from avp_py.errors import GenerateError
@@ -113,7 +113,6 @@ def _tenants_word(settings: Settings) -> dict[str, object]:
 NAMES = st.sampled_from([*OPERATORS, *TENANTS, *OTHER_WAYS]) | st.text(max_size=12)
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(NAMES | NAMES.map(str.lower), st.text(max_size=12), max_size=4),
     st.lists(st.tuples(NAMES, st.text(max_size=12)), max_size=3),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from avp_py.backends.vault import token_cache
@@ -109,7 +109,6 @@ def identities(draw: st.DrawFn) -> tuple[str, Mapping[str, str]]:
 
 
 @given(one=identities(), other=identities())
-@settings(deadline=None)
 def test_no_two_identities_share_a_name(
     tmp_path_factory: pytest.TempPathFactory,
     one: tuple[str, Mapping[str, str]],
