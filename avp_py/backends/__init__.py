@@ -2,7 +2,7 @@
 
 from avp_py.backends.interface import Backend, Gate, Location, Secret
 from avp_py.backends.read import read_all, refused
-from avp_py.backends.registry import BACKENDS, check_backend, open_backend, preload
+from avp_py.backends.registry import BACKENDS, check_backend, module_of, open_backend, preload
 
 __all__ = [
     "BACKENDS",
@@ -11,6 +11,7 @@ __all__ = [
     "Location",
     "Secret",
     "check_backend",
+    "module_of",
     "open_backend",
     "preload",
     "read_all",

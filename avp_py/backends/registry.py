@@ -24,7 +24,7 @@ def open_backend(settings: Settings) -> Backend:
     Raises:
         SettingsError: there is no such backend, or a setting that it needs is missing.
     """
-    backend: Backend = import_module(_module(settings.backend.type)).open_backend(settings)
+    backend: Backend = import_module(module_of(settings.backend.type)).open_backend(settings)
     return backend
 
 
@@ -42,7 +42,7 @@ def check_backend(settings: Settings, *, log_in: bool) -> str:
         SettingsError: there is no such backend, or a setting that it needs is missing.
         BackendError: it cannot be reached, or refuses the login.
     """
-    answer: str = import_module(_module(settings.backend.type)).check(settings, log_in=log_in)
+    answer: str = import_module(module_of(settings.backend.type)).check(settings, log_in=log_in)
     return answer
 
 
@@ -54,7 +54,12 @@ def preload(name: str) -> None:
             import_module(BACKENDS[name])
 
 
-def _module(name: str) -> str:
+def module_of(name: str) -> str:
+    """The name of a backend's module; nothing is loaded.
+
+    Raises:
+        SettingsError: there is no such backend.
+    """
     if name not in BACKENDS:
         raise SettingsError(
             f"there is no backend {name!r}", hint=f"set AVP_TYPE to one of {', '.join(BACKENDS)}"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-from avp_py.backends import check_backend
+from avp_py.backends import check_backend, module_of
 from avp_py.cli.console import Console, Door
 from avp_py.cli.report import one_line
 from avp_py.errors import AvpError, RenderError
@@ -62,7 +62,9 @@ def _checks(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Iterat
 
     def load_settings() -> str:
         config = read_config(arguments.config_path, environ) if arguments.config_path else {}
-        loaded.append(load(environ, config))
+        settings = load(environ, config)
+        module_of(settings.backend.type)
+        loaded.append(settings)
         return ""
 
     yield "settings", load_settings

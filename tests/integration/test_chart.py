@@ -202,6 +202,7 @@ def test_a_credential_is_refused_among_plain_values(helm: Helm, name: str) -> No
         ({}, "at '/image/repository': '' does not match pattern"),
         ({"imagee": {}}, "additional properties 'imagee' not allowed"),
         ({"image": {"repository": "a", "digest": "abc"}}, "at '/image/digest': 'abc' does not"),
+        ({"image": {"repository": "a/b:1.2"}}, "at '/image/repository': 'a/b:1.2' does not match"),
         ({"settings": {"VAULT_ADR": "x"}}, "at '/settings': additional properties 'VAULT_ADR'"),
         ({"settings": {"ARGOCD_APP_NAME": "x"}}, "additional properties 'ARGOCD_APP_NAME' not"),
         ({"settings": {"VAULT_ADDR": ["x"]}}, "at '/settings/VAULT_ADDR': got array, want"),
