@@ -134,7 +134,9 @@ def _read_as_ours(side: Side, text: str) -> list[Manifest]:
     text = text.removeprefix("\ufeff")
     values = read_json(text) if text.startswith("{") else None
     if values is None:
-        values = [read_document(each) for each in _documents(side, text)]
+        # As Kubernetes' own reader ends the last line, a block scalar there ends with a line break.
+        whole = text if text.endswith("\n") else f"{text}\n"
+        values = [read_document(each) for each in _documents(side, whole)]
     for value in values:
         if value is not None and not isinstance(value, dict):
             raise FailedError("a document is not a mapping")
