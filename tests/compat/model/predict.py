@@ -175,7 +175,7 @@ def _documents(side: Side, text: str) -> Iterator[str]:
 def _confuses_keys(text: str) -> bool:
     """Whether keys that are written apart have one name in JSON."""
     return any(
-        len({_name(key) for key in keys}) < len({key.value for key in keys})
+        len({_name(key) for key in keys}) < len({(type(_value(key)), key.value) for key in keys})
         for root in yaml.compose_all(text, yaml.CSafeLoader)
         for keys in _keys(root)
     )
@@ -202,8 +202,13 @@ def _keys(root: Any) -> Iterator[Sequence[yaml.ScalarNode]]:
 
 def _name(key: yaml.ScalarNode) -> str:
     """The name that a key has in JSON."""
-    value = key.value if key.style else yaml_scalars.resolve(key.value, None, implicit=True)
+    value = _value(key)
     return str(value).lower() if isinstance(value, bool) else str(key.value)
+
+
+def _value(key: yaml.ScalarNode) -> object:
+    """What a key is to yaml.v2: text, or a boolean or number."""
+    return key.value if key.style else yaml_scalars.resolve(key.value, None, implicit=True)
 
 
 def _are_same(expected: Sequence[Manifest] | None, outcome: Outcome) -> bool:
