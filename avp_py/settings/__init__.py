@@ -16,7 +16,7 @@ from avp_py.settings.groups import (
 from avp_py.settings.images import Image
 from avp_py.settings.load import load, tenant_settings, without_tenant
 from avp_py.settings.parameters import PARAMETERS
-from avp_py.settings.parse import Sensitive
+from avp_py.settings.parse import RateLimit, Sensitive
 from avp_py.settings.table import TABLE, TENANT_PREFIX, Kind, Owner, Setting
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "LimitSettings",
     "Owner",
     "PolicySettings",
+    "RateLimit",
     "RenderSettings",
     "Sensitive",
     "Setting",

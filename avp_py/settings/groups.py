@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from avp_py.settings.images import Image
-from avp_py.settings.parse import Sensitive
+from avp_py.settings.parse import RateLimit, Sensitive
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,17 @@ class VaultSettings:
     agent_address: str | None
     namespace: str | None
     ca_cert: str | None
+    ca_cert_text: str | None
     ca_path: str | None
     client_cert: str | None
     client_key: str | None
     tls_server_name: str | None
     skip_verify: bool
+    proxy_address: Sensitive | None
+    http_proxy: Sensitive | None
+    disable_redirects: bool
+    srv_lookup: bool
+    rate_limit: RateLimit | None
     timeout: float
     max_retries: int
     auth_type: str | None
@@ -101,6 +107,17 @@ class VaultSettings:
     def address(self) -> str:
         """Where requests go: to the agent where there is one, as in Vault's own client."""
         return self.agent_address or self.server_address
+
+    @property
+    def socket(self) -> str | None:
+        """The path of the socket that the address names, or None for one on the network."""
+        path = self.address.removeprefix("unix://")
+        return path if path != self.address else None
+
+    @property
+    def proxy(self) -> Sensitive | None:
+        """The URL of the proxy for all requests, with its password."""
+        return self.proxy_address or self.http_proxy
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from dataclasses import dataclass
 
 from avp_py.values import Guarded
 
@@ -194,11 +195,50 @@ def _duration(text: str) -> float | None:
 
 
 def address(raw: str) -> str:
-    """An http or https URL, without a slash at its end."""
+    """An http or https URL, without a slash at its end, or the URL of a socket."""
     stripped = raw.strip().rstrip("/")
-    if not re.fullmatch(r"https?://[^\s/@]+(/\S*)?", stripped):
-        raise ValueError("a URL as https://vault.example:8200, without a user or password")
+    if not re.fullmatch(r"https?://[^\s/@]+(/\S*)?|unix:///\S+", stripped):
+        raise ValueError(
+            "a URL as https://vault.example:8200 or unix:///run/vault.sock, without a user or "
+            "password"
+        )
     return stripped
+
+
+def proxy(raw: str) -> Sensitive:
+    """The URL of a proxy, in which a user and password may stand."""
+    stripped = raw.strip()
+    if not re.fullmatch(r"https?://\S+", stripped):
+        raise ValueError("the URL of a proxy, as http://proxy.example:3128")
+    return Sensitive(stripped)
+
+
+def pem(raw: str) -> str:
+    """The text of a PEM file with certificates."""
+    if "-----BEGIN " not in raw or not raw.isascii():
+        raise ValueError("the text of a PEM file")
+    return raw
+
+
+@dataclass(frozen=True)
+class RateLimit:
+    """How often something may be done.
+
+    Attributes:
+        per_second: how often in a second.
+        burst: how often at once, after a pause.
+    """
+
+    per_second: float
+    burst: int
+
+
+def rate_limit(raw: str) -> RateLimit:
+    """A rate, with a burst behind a colon; without one it is the rate (Vault's api/client.go)."""
+    match = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)(?::([0-9]{1,6}))?", raw.strip())
+    if match is None or not (rate := float(match[1])):
+        raise ValueError("a number of requests per second above 0, as 100 or 100:20")
+    return RateLimit(rate, max(int(match[2] or rate), 1))
 
 
 def release_name(raw: str) -> str:

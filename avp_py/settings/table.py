@@ -320,7 +320,7 @@ TABLE: Final[tuple[Setting, ...]] = (
     Setting("VAULT_TOKEN", "vault", "token", _OP, "token: Vault's token", parse.token),
     Setting(
         "VAULT_ADDR", "vault", "server_address", _OP,
-        "Vault's address", parse.address, "https://127.0.0.1:8200",
+        "Vault's address, or `unix:///…` of a socket", parse.address, "https://127.0.0.1:8200",
     ),
     Setting(
         "VAULT_AGENT_ADDR", "vault", "agent_address", _OP,
@@ -334,8 +334,12 @@ TABLE: Final[tuple[Setting, ...]] = (
         "a PEM file with the certificate authorities to trust", parse.file_path,
     ),
     Setting(
+        "VAULT_CACERT_BYTES", "vault", "ca_cert_text", _OP,
+        "the text of such a file; VAULT_CACERT wins", parse.pem,
+    ),
+    Setting(
         "VAULT_CAPATH", "vault", "ca_path", _OP,
-        "a folder of such files; VAULT_CACERT wins", parse.file_path,
+        "a folder of such files; VAULT_CACERT and VAULT_CACERT_BYTES win", parse.file_path,
     ),
     Setting(
         "VAULT_CLIENT_CERT", "vault", "client_cert", _OP,
@@ -352,6 +356,28 @@ TABLE: Final[tuple[Setting, ...]] = (
     Setting(
         "VAULT_SKIP_VERIFY", "vault", "skip_verify", _OP,
         "true: do not check Vault's certificate", parse.boolean, "false",
+    ),
+    Setting(
+        "VAULT_PROXY_ADDR", "vault", "proxy_address", _OP,
+        "the URL of a proxy for all requests to Vault; wins over the environment's proxies",
+        parse.proxy,
+    ),
+    Setting(
+        "VAULT_HTTP_PROXY", "vault", "http_proxy", _OP,
+        "the older name of VAULT_PROXY_ADDR, which wins", parse.proxy,
+    ),
+    Setting(
+        "VAULT_DISABLE_REDIRECTS", "vault", "disable_redirects", _OP,
+        "true: follow no redirect, not even to the active node", parse.boolean, "false",
+    ),
+    Setting(
+        "VAULT_SRV_LOOKUP", "vault", "srv_lookup", _OP,
+        "not supported: true is an error where VAULT_ADDR names no port", parse.boolean, "false",
+    ),
+    Setting(
+        "VAULT_RATE_LIMIT", "vault", "rate_limit", _OP,
+        "how many requests are sent in a second, as `100`, or `100:20` with how many at once",
+        parse.rate_limit,
     ),
     Setting(
         "VAULT_CLIENT_TIMEOUT", "vault", "timeout", _OP,

@@ -7,9 +7,11 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from socketserver import TCPServer
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -121,6 +123,18 @@ class _Server(ThreadingHTTPServer):
         """Nothing: a client that gives up is what many tests are about."""
 
 
+class _SocketExchange(Exchange):
+    disable_nagle_algorithm = False  # an option of TCP
+
+
+class _SocketServer(_Server):
+    address_family = socket.AF_UNIX
+
+    def server_bind(self) -> None:
+        # That of HTTPServer would ask for the name of its host.
+        TCPServer.server_bind(self)
+
+
 @contextmanager
 def stand_in(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[StandIn]:
     """Serves on a free port of loopback."""
@@ -129,14 +143,38 @@ def stand_in(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[Stan
         if tls is not None:
             server.socket = tls.wrap_socket(server.socket, server_side=True)
             scheme = "https"
-        server.stand_in = StandIn(f"{scheme}://127.0.0.1:{server.server_address[1]}", answer)
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
-        try:
-            yield server.stand_in
-        finally:
-            server.shutdown()
-            thread.join()
+        address = f"{scheme}://127.0.0.1:{server.server_address[1]}"
+        with _serving(server, StandIn(address, answer)) as found:
+            yield found
+
+
+@contextmanager
+def stand_in_at(path: Path, answer: Answer) -> Iterator[StandIn]:
+    """Serves on a socket of this machine, which is made at that path."""
+    with (
+        _SocketServer(str(path), _SocketExchange) as server,  # type: ignore[arg-type]
+        _serving(server, StandIn(f"unix://{path}", answer)) as found,
+    ):
+        yield found
+
+
+@contextmanager
+def _serving(server: _Server, stand_in: StandIn) -> Iterator[StandIn]:
+    server.stand_in = stand_in
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield server.stand_in
+    finally:
+        server.shutdown()
+        thread.join()
+
+
+def free_port() -> int:
+    """A port of loopback where nobody listens."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        port: int = listener.getsockname()[1]
+        return port
 
 
 def forward(address: str) -> Answer:

@@ -20,6 +20,7 @@ from tests.integration.stand_in import (
     StandIn,
     as_html,
     as_json,
+    free_port,
     in_turn,
     secret,
     stand_in,
@@ -388,12 +389,6 @@ def test_a_slow_answer_within_the_time_limit_is_an_answer(
     own = {**env, "VAULT_CLIENT_TIMEOUT": "5s"}
 
     assert fields(run("generate", "-", env=own, stdin=WANTED * 2)) == {"a": "hunter22"}
-
-
-def free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @pytest.mark.parametrize(

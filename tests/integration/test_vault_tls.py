@@ -186,6 +186,24 @@ def test_cacert_wins_over_capath(
     assert "no trusted TLS connection" in said
 
 
+def test_cacert_bytes_holds_the_text_of_such_a_file(
+    fails: Fails, run: Run, env: Mapping[str, str], place: Place, tmp_path: Path
+) -> None:
+    (tmp_path / "other.pem").write_bytes(place.other.certificate.read_bytes())
+    good, other = (each.certificate.read_text() for each in (place.authority, place.other))
+
+    for trust in (
+        {"VAULT_CACERT_BYTES": good},
+        {"VAULT_CACERT_BYTES": f"# the first\n{other}{good}"},
+        {"VAULT_CACERT_BYTES": good, "VAULT_CAPATH": str(tmp_path)},
+        {"VAULT_CACERT_BYTES": other, "VAULT_CACERT": str(place.authority.certificate)},
+    ):
+        assert fields(run("generate", "-", env={**env, **trust}, stdin=WANTED)) == GIVEN
+
+    said = fails(WANTED, {**env, "VAULT_CACERT_BYTES": other})
+    assert "no trusted TLS connection" in said
+
+
 def test_without_either_the_system_says_whom_to_trust(
     fails: Fails,
     run: Run,
@@ -316,7 +334,7 @@ def test_https_to_a_vault_that_speaks_http_is_told(fails: Fails, vault: Vault) -
     assert "next: check VAULT_ADDR" in said
 
 
-def _bad_files(place: Place, folder: Path) -> Mapping[str, tuple[Mapping[str, Path], str]]:
+def _bad_files(place: Place, folder: Path) -> Mapping[str, tuple[Mapping[str, Path | str], str]]:
     """Settings that cannot work, and what is said of them."""
     garbage = folder / "garbage.pem"
     garbage.write_text("-----BEGIN CERTIFICATE-----\ncanary\n")
@@ -334,6 +352,10 @@ def _bad_files(place: Place, folder: Path) -> Mapping[str, tuple[Mapping[str, Pa
         "no cacert": ({"VAULT_CACERT": none}, f"VAULT_CACERT: {none} cannot be read: No such file"),
         "cacert is a folder": ({"VAULT_CACERT": empty}, f"VAULT_CACERT: {empty} cannot be"),
         "cacert is garbage": ({"VAULT_CACERT": garbage}, f"VAULT_CACERT: {garbage} cannot be used"),
+        "cacert bytes are garbage": (
+            {"VAULT_CACERT_BYTES": "-----BEGIN CERTIFICATE-----\ncanary\n"},
+            "VAULT_CACERT_BYTES: its text cannot be used",
+        ),
         "no capath": ({"VAULT_CAPATH": none}, f"VAULT_CAPATH: there is no file in {none}"),
         "empty capath": ({"VAULT_CAPATH": empty}, f"VAULT_CAPATH: there is no file in {empty}"),
         "mixed capath": ({"VAULT_CAPATH": mixed}, f"VAULT_CAPATH: {mixed / 'b.txt'} cannot be"),
@@ -359,7 +381,7 @@ def _bad_files(place: Place, folder: Path) -> Mapping[str, tuple[Mapping[str, Pa
 
 
 BAD_FILES = (
-    *("no cacert", "cacert is a folder", "cacert is garbage"),
+    *("no cacert", "cacert is a folder", "cacert is garbage", "cacert bytes are garbage"),
     *("no capath", "empty capath", "mixed capath", "no key", "no cert"),
     *("missing key", "missing cert", "another's key", "a key with a password"),
 )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from avp_py.errors import AvpError, GenerateError
-from avp_py.settings import TABLE, Sensitive, Settings, images, load, read_config
+from avp_py.settings import TABLE, RateLimit, Sensitive, Settings, images, load, read_config
 from avp_py.settings import parse as parsers
 
 
@@ -72,11 +72,17 @@ def test_the_defaults() -> None:
             "agent_address": None,
             "namespace": None,
             "ca_cert": None,
+            "ca_cert_text": None,
             "ca_path": None,
             "client_cert": None,
             "client_key": None,
             "tls_server_name": None,
             "skip_verify": False,
+            "proxy_address": None,
+            "http_proxy": None,
+            "disable_redirects": False,
+            "srv_lookup": False,
+            "rate_limit": None,
             "timeout": 20.0,
             "max_retries": 2,
             "auth_type": None,
@@ -295,6 +301,12 @@ def test_the_identity_is_argo_cds_to_say() -> None:
         (parsers.address, "http://127.0.0.1:8200/", "http://127.0.0.1:8200"),
         (parsers.address, "https://vault.example/prefix", "https://vault.example/prefix"),
         (parsers.address, "http://[::1]:8200", "http://[::1]:8200"),
+        (parsers.address, "unix:///run/vault.sock", "unix:///run/vault.sock"),
+        (parsers.proxy, "http://u:p@proxy:3128\n", Sensitive("http://u:p@proxy:3128")),
+        (parsers.rate_limit, "100", RateLimit(100.0, 100)),
+        (parsers.rate_limit, "100:20", RateLimit(100.0, 20)),
+        (parsers.rate_limit, " 2.5 ", RateLimit(2.5, 2)),
+        (parsers.rate_limit, "0.5", RateLimit(0.5, 1)),
         (images.image_name, "ghcr.io:443/team/web", "ghcr.io:443/team/web"),
         (images.image_name, "web=ghcr.io/team/web", "web=ghcr.io/team/web"),
         (images.image_name, "*", "*"),
@@ -329,7 +341,14 @@ def test_a_setting_is_read(parser: Any, raw: str, value: object) -> None:
         (parsers.count, "-1"),
         (parsers.address, "vault:8200"),
         (parsers.address, "http://user:password@vault"),
-        (parsers.address, "unix:///run/vault.sock"),
+        (parsers.address, "unix://run/vault.sock"),
+        (parsers.proxy, "socks5://proxy:1080"),
+        (parsers.proxy, "proxy:3128"),
+        (parsers.pem, "MIIB-canary"),
+        (parsers.pem, "-----BEGIN CERTIFICATE-----\nü\n"),
+        (parsers.rate_limit, "fast"),
+        (parsers.rate_limit, "0.0"),
+        (parsers.rate_limit, "10:x"),
         (images.image_name, "-n"),
         (images.image_name, "a b"),
         (images.image_name, "a\nb"),

@@ -105,6 +105,8 @@ def identities(draw: st.DrawFn) -> tuple[str, Mapping[str, str]]:
     said = {name: draw(values) for name in SETTINGS[method]}
     said |= {name: draw(st.just("") | values) for name in COMMON if name != "VAULT_ADDR"}
     said["VAULT_ADDR"] = draw(st.sampled_from(["http://a", "http://a/b", "https://a"]))
+    said["VAULT_PROXY_ADDR"] = draw(st.sampled_from(["", "http://a", "http://ab"]))
+    said["VAULT_CACERT_BYTES"] = draw(st.sampled_from(["", "-----BEGIN A", "-----BEGIN B"]))
     return method, said
 
 

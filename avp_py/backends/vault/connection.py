@@ -15,6 +15,7 @@ import requests
 import urllib3.exceptions
 
 from avp_py.backends.vault.auth import LoginRequest
+from avp_py.backends.vault.rate import RateLimiter
 from avp_py.backends.vault.translate import Translator
 from avp_py.backends.vault.transport import Adapter, TriedError, open_session
 from avp_py.errors import BackendError
@@ -64,13 +65,17 @@ class Connection:
             SettingsError: a file for TLS cannot be used, or the address is none.
         """
         client = hvac.Client(
-            url=settings.address,
+            url=settings.address if settings.socket is None else "http://localhost",
             token="",  # none yet; hvac would look for one in the environment and the home folder
             verify=True,  # the session decides; hvac would look for files in the environment
             timeout=settings.timeout,  # type: ignore[arg-type]  # its stubs know whole seconds only
             namespace=settings.namespace,
             session=open_session(settings, concurrency),
-            adapter=functools.partial(Adapter, max_retries=settings.max_retries),  # type: ignore[arg-type]
+            adapter=functools.partial(  # type: ignore[arg-type]
+                Adapter,
+                max_retries=settings.max_retries,
+                rate=RateLimiter(settings.rate_limit) if settings.rate_limit else None,
+            ),
         )
         return cls(client, Translator(settings))
 

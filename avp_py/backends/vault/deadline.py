@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import urllib3
 import urllib3.connection
+import urllib3.exceptions
 
 
 class _Until(io.RawIOBase):
@@ -60,6 +61,30 @@ class _Pool(urllib3.HTTPConnectionPool):
 
 class _TlsPool(urllib3.HTTPSConnectionPool):
     ConnectionCls = _TlsConnection
+
+
+def pools_to(path: str) -> Mapping[str, type[urllib3.HTTPConnectionPool]]:
+    """The pools of connections that all go to one socket of this machine.
+
+    Args:
+        path: the socket's.
+    """
+
+    class Connection(_Connection):
+        def _new_conn(self) -> socket.socket:
+            found = socket.socket(socket.AF_UNIX)
+            found.settimeout(self.timeout)
+            try:
+                found.connect(path)
+            except OSError as error:
+                found.close()
+                raise urllib3.exceptions.NewConnectionError(self, str(error)) from error
+            return found
+
+    class Pool(urllib3.HTTPConnectionPool):
+        ConnectionCls = Connection
+
+    return {"http": Pool}
 
 
 POOLS: Final[Mapping[str, type[urllib3.HTTPConnectionPool]]] = {"http": _Pool, "https": _TlsPool}

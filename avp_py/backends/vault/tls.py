@@ -1,8 +1,8 @@
 """TLS to Vault: whom we trust, and who we are.
 
 The meaning of the settings is that of Vault's own client (api/client.go, v1.22, and go-rootcerts,
-v1.0.2): VAULT_CACERT beats VAULT_CAPATH, either takes the place of the system's authorities, and
-each certificate named there is trusted, whether it is a root or not.
+v1.0.2): VAULT_CACERT beats VAULT_CACERT_BYTES, and that VAULT_CAPATH; each takes the place of the
+system's authorities, and each certificate named there is trusted, whether it is a root or not.
 """
 
 import ssl
@@ -38,6 +38,11 @@ def open_context(settings: VaultSettings) -> ssl.SSLContext:
 def _trust(context: ssl.SSLContext, settings: VaultSettings) -> None:
     if settings.ca_cert is not None:
         _load("VAULT_CACERT", settings.ca_cert, lambda path: context.load_verify_locations(path))
+    elif settings.ca_cert_text is not None:
+        text = settings.ca_cert_text
+        _load(
+            "VAULT_CACERT_BYTES", "its text", lambda _: context.load_verify_locations(cadata=text)
+        )
     elif settings.ca_path is not None:
         # OpenSSL alone would look for files that `openssl rehash` has named.
         folder = Path(settings.ca_path)

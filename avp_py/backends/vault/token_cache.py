@@ -152,7 +152,9 @@ def _server(settings: VaultSettings) -> Sequence[str]:
     return (
         settings.address,
         settings.namespace or "",
+        settings.proxy.reveal() if settings.proxy else "",
         settings.ca_cert or "",
+        settings.ca_cert_text or "",
         settings.ca_path or "",
         settings.tls_server_name or "",
         str(settings.skip_verify),

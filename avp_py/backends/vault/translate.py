@@ -25,6 +25,11 @@ class Translator:
     def __init__(self, settings: VaultSettings) -> None:
         self._address = settings.address
         self._timeout = settings.timeout
+        self._stays = settings.disable_redirects
+        if settings.proxy is None:
+            self._proxies = "HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
+        else:
+            self._proxies = "VAULT_PROXY_ADDR" if settings.proxy_address else "VAULT_HTTP_PROXY"
 
     def translate(self, tried: TriedError) -> BackendError:
         """Our error for a request that came to nothing."""
@@ -108,7 +113,7 @@ class Translator:
             ):
                 return UnreachableError(
                     f"the proxy on the way to {self._address} cannot be used",
-                    hint="check HTTPS_PROXY, HTTP_PROXY and NO_PROXY",
+                    hint=f"check {self._proxies}",
                 )
             case (
                 requests.exceptions.InvalidHeader()
@@ -126,9 +131,14 @@ class Translator:
             ):
                 return UnreachableError(
                     f"VAULT_ADDR, {self._address}, is no address",
-                    hint="write it as https://vault.example:8200; HTTPS_PROXY may be wrong, too",
+                    hint=f"write it as https://vault.example:8200, and check {self._proxies}",
                 )
             case requests.exceptions.TooManyRedirects():
+                if self._stays:
+                    return UnreachableError(
+                        f"{self._address} sends us on, and VAULT_DISABLE_REDIRECTS is true",
+                        hint="name the active node in VAULT_ADDR",
+                    )
                 return UnreachableError(
                     f"{self._address} sends us on more than once, or away from https",
                     hint="check VAULT_ADDR",

@@ -21,7 +21,8 @@ import requests.utils
 import urllib3
 import urllib3.exceptions
 
-from avp_py.backends.vault.deadline import POOLS
+from avp_py.backends.vault.deadline import POOLS, pools_to
+from avp_py.backends.vault.rate import RateLimiter
 from avp_py.backends.vault.tls import open_context
 from avp_py.errors import SettingsError
 from avp_py.settings import VaultSettings
@@ -64,12 +65,17 @@ def open_session(settings: VaultSettings, concurrency: int) -> requests.Session:
     """
     try:
         url = urlsplit(settings.address)
-        host, _ = url.hostname, url.port
+        host, port = url.hostname, url.port
     except ValueError:
         raise SettingsError(
             f"VAULT_ADDR, {settings.address}, is no address",
             hint="write it as https://vault.example:8200",
         ) from None
+    if settings.srv_lookup and settings.socket is None and port is None:
+        raise SettingsError(
+            "VAULT_SRV_LOOKUP is true, but SRV records of DNS are not looked up",
+            hint="name Vault's host and port in VAULT_ADDR",
+        )
     session = _Session()
     transport = _Transport(settings, concurrency)
     if url.scheme == "https":
@@ -78,10 +84,18 @@ def open_session(settings: VaultSettings, concurrency: int) -> requests.Session:
     session.mount("http://", transport)
     # Of the environment, the proxies count; passwords in .netrc and REQUESTS_CA_BUNDLE do not.
     session.trust_env = False
-    if not _is_here(host or ""):
-        session.proxies = dict(requests.utils.get_environ_proxies(settings.address))
-    session.max_redirects = 1
+    session.proxies = _proxies(settings, host or "")
+    session.max_redirects = 0 if settings.disable_redirects else 1
     return session
+
+
+def _proxies(settings: VaultSettings, host: str) -> dict[str, str]:
+    """The proxy of each scheme."""
+    if settings.socket is not None:
+        return {}
+    if settings.proxy is not None:
+        return dict.fromkeys(("http", "https"), settings.proxy.reveal())
+    return {} if _is_here(host) else dict(requests.utils.get_environ_proxies(settings.address))
 
 
 def _is_here(host: str) -> bool:
@@ -110,6 +124,7 @@ class _Transport(requests.adapters.HTTPAdapter):
     """Keeps a connection for each thread, and reads every answer whole, within limits."""
 
     def __init__(self, settings: VaultSettings, concurrency: int) -> None:
+        self._pools = POOLS if settings.socket is None else pools_to(settings.socket)
         self._server_name = settings.tls_server_name
         # Reading the authorities takes 50 ms: only once, and only for https.
         self.context = functools.cache(lambda: open_context(settings))
@@ -117,7 +132,7 @@ class _Transport(requests.adapters.HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = POOLS
+        self.poolmanager.pool_classes_by_scheme = self._pools
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         manager = super().proxy_manager_for(proxy, **kwargs)
@@ -157,9 +172,12 @@ def _read_body(raw: urllib3.HTTPResponse) -> bytes:
 class Adapter(hvac.adapters.RawAdapter):
     """hvac's adapter, with new tries, and one time limit for all of them."""
 
-    def __init__(self, *args: Any, max_retries: int, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, max_retries: int, rate: RateLimiter | None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self._max_retries = max_retries
+        self._rate = rate
         self._timeout: float = kwargs["timeout"]
 
     def request(
@@ -175,6 +193,8 @@ class Adapter(hvac.adapters.RawAdapter):
         Raises:
             TriedError: no answer came, or one whose status is none of success.
         """
+        if self._rate is not None:
+            self._rate.wait()
         end = time.monotonic() + self._timeout
         tries = 0
         while True:
