@@ -401,6 +401,20 @@ def test_a_file_that_cannot_be_used_is_told_before_any_request(
     assert server.connections == 0
 
 
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_a_file_that_cannot_be_used_is_told_where_it_is_not_needed(
+    fails: Fails, place: Place, tmp_path: Path, name: str
+) -> None:
+    settings, expected = _bad_files(place, tmp_path)[name]
+    own = {"VAULT_TOKEN": "hvs.some-token", **{k: str(v) for k, v in settings.items()}}
+
+    for unneeded in (
+        {"VAULT_ADDR": "http://127.0.0.1:1"},
+        {"VAULT_ADDR": "https://127.0.0.1:1", "VAULT_SKIP_VERIFY": "true"},
+    ):
+        assert expected in fails(WANTED, {**own, **unneeded}, secrets=("canary",))
+
+
 def test_a_redirect_from_https_to_http_is_not_followed(
     fails: Fails, place: Place, server: StandIn
 ) -> None:

@@ -30,9 +30,18 @@ def open_context(settings: VaultSettings) -> ssl.SSLContext:
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     else:
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-        _trust(context, settings)
+    _trust(context, settings)
     _identify(context, settings)
     return context
+
+
+def names_files(settings: VaultSettings) -> bool:
+    """Whether there is something to load that may be wrong, be it needed for this address or not.
+
+    Vault's own client loads it in any case.
+    """
+    named = settings.ca_cert, settings.ca_cert_text, settings.ca_path
+    return any(each is not None for each in (*named, settings.client_cert, settings.client_key))
 
 
 def _trust(context: ssl.SSLContext, settings: VaultSettings) -> None:
@@ -53,7 +62,7 @@ def _trust(context: ssl.SSLContext, settings: VaultSettings) -> None:
             )
         for file in files:
             _load("VAULT_CAPATH", str(file), lambda path: context.load_verify_locations(path))
-    else:
+    elif not settings.skip_verify:
         context.load_default_certs()
         known = ssl.get_default_verify_paths()
         if not known.cafile and not known.capath:

@@ -23,7 +23,7 @@ import urllib3.exceptions
 
 from avp_py.backends.vault.deadline import POOLS, pools_to
 from avp_py.backends.vault.rate import RateLimiter
-from avp_py.backends.vault.tls import open_context
+from avp_py.backends.vault.tls import names_files, open_context
 from avp_py.errors import SettingsError
 from avp_py.settings import VaultSettings
 
@@ -78,7 +78,7 @@ def open_session(settings: VaultSettings, concurrency: int) -> requests.Session:
         )
     session = _Session()
     transport = _Transport(settings, concurrency)
-    if url.scheme == "https":
+    if url.scheme == "https" or names_files(settings):
         transport.context()
     session.mount("https://", transport)
     session.mount("http://", transport)
