@@ -18,12 +18,15 @@ class Location:
             knows no versions, so there it is always `""`.
         kv_version: the version of Vault's KV engine, `"1"` or `"2"`; `""` where nothing says it.
         kind: the kind of the document that wants it, where the policy tells kinds apart; else `""`.
+        is_guess: whether `kv_version` follows from the path alone, so that what is found there has
+            to show that it is right.
     """
 
     path: str
     version: str = ""
     kv_version: str = ""
     kind: str = ""
+    is_guess: bool = False
 
     @property
     def candidates(self) -> Iterator[str]:
@@ -72,7 +75,7 @@ class Backend(ABC):
     """A source of secrets for one run. Its methods are called from several threads at once."""
 
     def places(self, location: Location) -> Iterator[Location]:
-        """Where a location is to be sought, one after the other while nothing is found.
+        """Where a location is to be sought, one after the other while nothing is found or shown.
 
         A backend that goes by more than the path as it is written overrides this. What it yields
         is asked of the gate and then handed to `read`, so `read` changes no path.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from avp_py.backends.interface import Backend, Gate, Location, Secret
-from avp_py.errors import BackendError, LimitError, NotFoundError, PathError
+from avp_py.errors import BackendError, ForbiddenError, LimitError, NotFoundError, PathError
 
 
 def read_all(
@@ -76,11 +76,12 @@ def _refusal(gate: Gate, path: str, kind: str) -> PathError | None:
 
 
 def _read(backend: Backend, location: Location, gate: Gate) -> Secret:
-    nothing = NotFoundError(f"there is nothing at {location}", hint="check the path")
+    last: BackendError = NotFoundError(f"there is nothing at {location}", hint="check the path")
     for place in backend.places(location):
         gate(place.path, place.kind)
         try:
             return backend.read(place)
-        except NotFoundError as error:
-            nothing = error
-    raise nothing
+        except (NotFoundError, ForbiddenError) as error:
+            # Who may not read a path may still read the one that is meant.
+            last = error
+    raise last

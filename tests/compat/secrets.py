@@ -165,11 +165,14 @@ SECRETS: Final[Mapping[str, Sequence[str]]] = {
     "kv/data/bare": ("{}",),
     "kv/data/my app": ('{"user": "spaced path"}',),
     "kv/data/über": ('{"user": "unicode path"}',),
+    "kv/data/x/data/y": ('{"user": "heidi"}',),
     "kv/data/50%25": ('{"user": "percent path"}',),
     "old/app": (ALL,),
     "old/other": ('{"user": "frank", "port": 3306}',),
     "old/wrapped": ('{"data": {"user": "inner"}, "user": "outer"}',),
     "old/text": ('{"data": "plain", "user": "outer"}',),
+    "old/data/app": ('{"user": "inner"}',),  # what is written there is `{"data": …}`
+    "old/x/data/y": ('{"data": {"user": "inner"}, "user": "outer"}',),
     "old/nulled": ('{"data": null, "user": "outer"}',),
 }
 """Every secret with its versions in their order, as JSON."""

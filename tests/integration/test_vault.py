@@ -317,7 +317,8 @@ def test_a_path_may_stand_behind_the_addresss_own_path(run: Run, env: Mapping[st
 def test_the_namespace_is_sent_with_the_login_and_with_reads(
     run: Run,
 ) -> None:
-    answer = {"auth": {"client_token": "t"}, "data": {"data": {"password": "hunter22"}}}
+    data = {"data": {"password": "hunter22"}, "metadata": {}}
+    answer = {"auth": {"client_token": "t"}, "data": data}
     with stand_in(lambda exchange: exchange.reply(200, json.dumps(answer).encode())) as server:
         own = {
             "VAULT_ADDR": server.address,

@@ -12,7 +12,6 @@ from tests.integration.manifests import fields, manifest
 from tests.integration.stand_in import (
     StandIn,
     as_html,
-    as_json,
     forward,
     free_port,
     secret,
@@ -169,7 +168,6 @@ def test_requests_are_held_back_by_a_rate(
     pauses: list[float] = []
     monkeypatch.setattr(time, "sleep", pauses.append)
     many = b"---\n".join(manifest({"a": "<password>"}, f"kv/data/{name}") for name in "abcdef")
-    server.answer = as_json(200, {"data": {"data": {"password": "hunter22"}}})
 
     run("generate", "-", env=environ(server.address), stdin=many)
     assert (len(server.asked), pauses) == (6, [])

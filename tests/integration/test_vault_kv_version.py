@@ -109,6 +109,114 @@ def test_a_data_in_a_name_is_told_from_that_of_version_2(
     assert len(questions(proxy)) == 2
 
 
+def test_a_secret_of_version_1_that_looks_like_a_path_of_version_2_is_told_by_its_answer(
+    run: Run, vault: Vault, proxy: StandIn, env: Mapping[str, str], kv1: str
+) -> None:
+    wrapped = {"password": "outer", "data": {"password": "inner"}}
+    paths = [f"{kv1}/x/data/y", f"{kv1}/data/y", f"{kv1}/data/z"]
+    for path in paths:
+        vault.call("post", path, wrapped)
+    document = manifest({path[-8:]: f"<path:{path}#password>" for path in paths})
+
+    found = fields(run("generate", "-", env=env, stdin=document))
+
+    assert set(found.values()) == {"outer"}
+    assert len(questions(proxy)) == 1
+    assert sorted(set(proxy.paths) - set(questions(proxy))) == sorted(f"/v1/{p}" for p in paths)
+
+
+def test_an_answer_without_metadata_is_of_version_2_where_vault_says_nothing_else(
+    run: Run,
+) -> None:
+    with stand_in(as_json(200, {"data": {"data": {"password": "hunter22"}}})) as server:
+        own = {"VAULT_ADDR": server.address, "VAULT_TOKEN": "t"}
+        document = manifest({"a": "<password>"}, "kv/data/app")
+        assert fields(run("generate", "-", env=own, stdin=document)) == {"a": "hunter22"}
+        assert server.paths == ["/v1/kv/data/app", f"{MOUNTS}kv/data/app"]
+
+
+def test_a_token_that_may_only_read_what_is_meant_reads_it(
+    run: Run, vault: Vault, proxy: StandIn, kv2: str
+) -> None:
+    vault.write(f"{kv2}/data/ns/data/app", {"password": "hunter22"})
+    own = {"VAULT_ADDR": proxy.address, "VAULT_TOKEN": vault.token(f"{kv2}/data/ns/*")}
+    document = manifest({"a": f"<path:{kv2}/ns/data/app#password>"})
+
+    assert fields(run("generate", "-", env=own, stdin=document)) == {"a": "hunter22"}
+
+    assert proxy.paths[-1] == f"/v1/{kv2}/data/ns/data/app"
+
+
+def test_an_explicit_path_that_is_refused_asks_nothing_more(
+    fails: Fails, vault: Vault, proxy: StandIn, kv2: str
+) -> None:
+    vault.write(f"{kv2}/data/app", {"password": "hunter22"})
+    own = {"VAULT_ADDR": proxy.address, "VAULT_TOKEN": vault.token("none")}
+
+    fails(manifest({"a": "<password>"}, f"{kv2}/data/app"), own)
+    fails(manifest({"a": "<password>"}, f"{kv2}/data/nowhere"), own)
+
+    assert proxy.paths == [f"/v1/{kv2}/data/app", f"/v1/{kv2}/data/nowhere"]
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_mount_that_is_not_there_hides_none_beside_it(
+    fails: Fails, run: Run, vault: Vault, env: Mapping[str, str], kv2: str, is_first: bool
+) -> None:
+    mounts = {name: f"{kv2}-team/{name}" for name in ("b", "c")}
+    for version, mount in enumerate(mounts.values(), 1):
+        vault.client.sys.enable_secrets_engine("kv", path=mount, options={"version": str(version)})
+    vault.call("post", f"{mounts['b']}/app", {"k": "one"})
+    vault.call("post", f"{mounts['c']}/data/app", {"data": {"k": "two"}})
+    wrong = f"{kv2}-team/{'a' if is_first else 'z'}/app"
+    right = {name: f"<path:{mount}/app#k>" for name, mount in mounts.items()}
+    one_by_one = {**env, "AVP_CONCURRENCY": "1"}
+
+    said = fails(manifest({"wrong": f"<path:{wrong}#k>", **right}), one_by_one)
+
+    assert "1 failure, nothing was printed" in said
+    assert f"Vault has no secrets engine at {wrong}" in said
+    assert fields(run("generate", "-", env=one_by_one, stdin=manifest(right))) == {
+        "b": "one", "c": "two",
+    }  # fmt: skip
+
+
+def test_a_refusal_is_noted_for_all_secrets_of_a_folder(
+    fails: Fails, vault: Vault, proxy: StandIn, kv2: str
+) -> None:
+    own = {"VAULT_ADDR": proxy.address, "VAULT_TOKEN": vault.token("none"), "AVP_CONCURRENCY": "1"}
+    wanted = {name: f"<path:{kv2}/ns/{name}#k>" for name in "abc"}
+
+    fails(manifest(wanted), own)
+
+    assert len(questions(proxy)) == 1
+
+
+@pytest.mark.parametrize("path", ["", "/"])
+def test_a_mount_is_no_secret(
+    fails: Fails, env: Mapping[str, str], kv1: str, kv2: str, path: str
+) -> None:
+    for mount in (kv1, kv2):
+        said = fails(manifest({"a": f"<path:{mount}{path}#k>"}), env)
+        assert f"{mount} is a mount, and no secret" in said
+        assert "next: name the secret behind the mount" in said
+
+
+def test_advice_for_a_mount_with_slashes_in_its_name(
+    fails: Fails, vault: Vault, env: Mapping[str, str], kv2: str
+) -> None:
+    mount = f"team/{kv2}"
+    vault.client.sys.enable_secrets_engine("kv", path=mount, options={"version": "2"})
+    write_it = "next: check the path, and write the secret if it is not there yet"
+
+    for path in (f"{mount}/nothing", f"{mount}/data/nothing"):
+        said = fails(manifest({"a": f"<path:{path}#k>"}), env)
+        assert f"Vault has nothing at {mount}/data/nothing" in said
+        assert write_it in said
+    said = fails(manifest({"a": f"<path:{mount}/nothing#k>"}, kv_version="2"), env)
+    assert f"as team/data/{kv2}/nothing if team is the mount" in said
+
+
 def test_one_secret_named_in_three_ways_is_read_once(
     run: Run, vault: Vault, proxy: StandIn, env: Mapping[str, str], kv2: str
 ) -> None:

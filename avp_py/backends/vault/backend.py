@@ -68,7 +68,7 @@ class VaultBackend(Backend):
                 return
             # A `data` further on in the path may be a part of a name.
         placed = self._logged_in(lambda: self._mounts.place(location))
-        if placed != guess:
+        if guess is None or (placed.path, placed.kv_version) != (guess.path, guess.kv_version):
             yield placed
 
     def read(self, location: Location) -> Secret:
@@ -102,7 +102,9 @@ class VaultBackend(Backend):
                 hint=f'the token\'s policy must hold: path "{location.path}" '
                 '{ capabilities = ["read"] }; or the token has expired',
             ) from None
-        return _unwrap(answer, location)
+        if location.is_guess and not _may_be_version_2(answer):
+            location = self._mounts.place(location)
+        return _unwrap(answer, location, self._mounts.known(location.path))
 
     def _once(self, path: str, version: str) -> Mapping[str, Any]:
         """The answer of a read that is sent once for all who ask; a refusal is not kept."""
@@ -125,7 +127,16 @@ class VaultBackend(Backend):
         return answer.result()
 
 
-def _unwrap(answer: Mapping[str, Any], location: Location) -> Secret:
+def _may_be_version_2(answer: Mapping[str, Any]) -> bool:
+    """Whether an answer is one of KV version 2, with its metadata, or none of any secret."""
+    data = answer.get("data")
+    if not isinstance(data, Mapping):
+        return True
+    metadata = data.get("metadata")
+    return data.keys() == {"data", "metadata"} and isinstance(metadata, Mapping)
+
+
+def _unwrap(answer: Mapping[str, Any], location: Location, mount: str | None) -> Secret:
     """The values in Vault's answer.
 
     The forms are those of Vault 1.21's KV engine; argocd-vault-plugin tells them apart in the same
@@ -137,9 +148,9 @@ def _unwrap(answer: Mapping[str, Any], location: Location) -> Secret:
     if location.kv_version == "1":
         if isinstance(data, Mapping):
             return Secret(data)
-        raise _nothing(answer, location)
+        raise _nothing(answer, location, mount)
     if not isinstance(data, Mapping):
-        raise _nothing(answer, location)
+        raise _nothing(answer, location, mount)
     inner = data.get("data")
     if isinstance(inner, Mapping):
         return Secret(inner)
@@ -167,13 +178,12 @@ def _own(path: str) -> BackendError:
     )
 
 
-def _nothing(answer: Mapping[str, Any], location: Location) -> NotFoundError:
+def _nothing(answer: Mapping[str, Any], location: Location, mount: str | None) -> NotFoundError:
     warnings, errors = str(answer.get("warnings")), str(answer.get("errors"))
-    mount, _, rest = location.path.partition("/")
     if "versioned K/V" in warnings:
         return NotFoundError(
             f"{location.path} is not a path of the KV engine version 2",
-            hint=f"put /data/ behind the mount, as {mount}/data/{rest}",
+            hint=f"put /data/ behind the mount, as {_with_data(location.path, mount)}",
         )
     if "no handler for route" in errors:
         return NotFoundError(
@@ -183,6 +193,17 @@ def _nothing(answer: Mapping[str, Any], location: Location) -> NotFoundError:
     hint = "check the path, and write the secret if it is not there yet"
     if location.version:
         hint = "check the path and the version"
-    if location.kv_version == "2" and not rest.startswith("data/"):
-        hint = f"with KV version 2 the path has /data/ behind the mount, as {mount}/data/{rest}"
+    if location.kv_version == "2" and "/data/" not in f"{location.path}/":
+        hint = (
+            "with KV version 2 the path has /data/ behind the mount, as "
+            f"{_with_data(location.path, mount)}"
+        )
     return NotFoundError(f"Vault has nothing at {location}", hint=hint)
+
+
+def _with_data(path: str, mount: str | None) -> str:
+    """A path as it may be meant; where the mount is not known, its first part is taken for it."""
+    if mount is not None:
+        return f"{mount}data/{path[len(mount) :]}"
+    first, _, rest = path.partition("/")
+    return f"{first}/data/{rest}" + (f" if {first} is the mount" if "/" in rest else "")

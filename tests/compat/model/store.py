@@ -3,7 +3,7 @@
 import json
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -78,11 +78,11 @@ class Store:
             side.deviates("vaults-own-paths")
             raise FailedError("a path of Vault's own")
         if kv is None:
-            is_2 = segments[1:2] == ["data"]
-            kv = "2" if is_2 else _MOUNTS.get(segments[0], "2")
-            if not is_2 and segments[0] in _MOUNTS:
+            kv = self._detected(segments, version)
+            if kv is None:
                 side.deviates("kv-version-is-detected")
-                if kv == "2":
+                kv = _MOUNTS.get(segments[0], "2")
+                if kv == "2" and segments[1:2] != ["data"]:
                     segments.insert(1, "data")
         answer = self._get("/v1/" + "/".join(segments), version if kv == "2" else "")
         data = answer.get("data") if answer is not None else None
@@ -92,6 +92,21 @@ class Store:
         if not isinstance(found, dict):
             raise FailedError("deleted, or no secret of KV 2")
         return found
+
+    def _detected(self, segments: Sequence[str], version: str) -> str | None:
+        """The version as the path and the answer show it; None where the mount has to say it."""
+        if segments[0] not in _MOUNTS:
+            return "2"
+        if "data" not in segments[1:]:
+            return None
+        try:
+            answer = self._get("/v1/" + "/".join(segments), version)
+        except FailedError:
+            answer = None
+        data = answer.get("data") if answer is not None else None
+        if data is None:
+            return "2" if segments[1] == "data" else None
+        return "2" if data.keys() == {"data", "metadata"} else None
 
     def _get(self, path: str, version: str) -> Answer:
         key = (path, version)
