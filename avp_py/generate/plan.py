@@ -64,7 +64,8 @@ class Plan:
         else:
             path, version = annotations.path or "", annotations.secret_version
             if placeholder is None and annotations.imported:
-                path = annotations.imported
+                # The version is that of the annotation's path.
+                path, version = annotations.imported, ""
         try:
             if kind and manifest.is_list:
                 raise PathError(

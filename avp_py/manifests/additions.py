@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from avp_py.errors import DocumentError
 from avp_py.manifests.manifest import Manifest
 from avp_py.manifests.scalars import flow, quoted
-from avp_py.nodes import AliasNode, Entry, MappingNode, ScalarNode, resolve
+from avp_py.nodes import AliasNode, Entry, MappingNode, Node, ScalarNode, SequenceNode, resolve
 
 TARGETS: Mapping[str, str] = {"Secret": "stringData", "ConfigMap": "data"}
 """The field that takes new keys, by kind."""
@@ -56,7 +56,7 @@ def edits(
         gone: the entries of the document that other edits remove.
 
     Raises:
-        DocumentError: the field is an alias, or neither a mapping nor empty.
+        DocumentError: the field is an alias or has one, or is neither a mapping nor empty.
     """
     if not new.values:
         return []
@@ -64,25 +64,51 @@ def edits(
     entry = next((each for each in root.entries if each.key.value == new.field), None)
     if entry is None:
         if root.flow:
-            return [_into(root, f"{quoted(new.field)}: {flow(new.values)}")]
-        lines = f"{new.field}:\n{_lines(new.values, '  ')}"
+            return [_into(text, root, f"{quoted(new.field)}: {flow(new.values)}")]
         newline = text.find("\n", root.end - 1)
         if newline < 0:
-            return [_above(text, root, lines)]
-        return [(newline + 1, newline + 1, lines)]
+            at = _line(text, root)
+            return [(at, at, _field(new, _line_break(text, at)))]
+        return [(newline + 1, newline + 1, _field(new, _line_break(text, newline)))]
     target = entry.value
+    if _is_aliased(root, target):
+        raise DocumentError(
+            f"{new.field} is written a second time by an alias (*), which would get the keys too",
+            hint="write the two out",
+        )
     if isinstance(target, MappingNode):
         removed = {id(each.value) for each in gone}
         if all(id(each.value) in removed for each in target.entries):
-            start = target.start if target.flow else target.entries[0].key.start
-            return [(start, target.end, flow(new.values))]
+            return [(*content_span(text, target), flow(new.values))]
         if target.flow:
-            return [_into(target, flow(new.values)[1:-1])]
-        return [_above(text, target, _lines(new.values, _indent(text, target)))]
+            return [_into(text, target, flow(new.values)[1:-1])]
+        at = _line(text, target)
+        indent = " " * (target.entries[0].key.start - at)
+        return [(at, at, _lines(new.values, indent, _line_break(text, at)))]
     if isinstance(target, ScalarNode) and target.is_null:
         return [(target.start, target.end, f" {flow(new.values)}")]
     what = "an alias" if isinstance(target, AliasNode) else "no mapping"
     raise DocumentError(f"{new.field} is {what}, and cannot take keys", hint="write it out")
+
+
+def content_span(text: str, mapping: MappingNode) -> tuple[int, int]:
+    """Where all entries of a mapping stand, so that `{…}` can take their place."""
+    start = brace(text, mapping) if mapping.flow else entry_start(text, mapping.entries[0])
+    # A block scalar at its end holds the line breaks before what follows.
+    return start, start + len(text[start : mapping.end].rstrip())
+
+
+def brace(text: str, mapping: MappingNode) -> int:
+    """Where a mapping in flow style opens: an anchor or a tag may stand before it."""
+    return text.index("{", mapping.start)
+
+
+def entry_start(text: str, entry: Entry) -> int:
+    """Where an entry of a block mapping begins: at its key, or at the `?` before it."""
+    start = entry.key.start
+    before = text[text.rfind("\n", 0, start) + 1 : start].rstrip(" ")
+    is_indicator = before.endswith("?") and before[-2:-1] in ("", " ")
+    return text.rfind("?", 0, start) if is_indicator else start
 
 
 def without(root: MappingNode, new: Addition) -> tuple[MappingNode, Mapping[str, str]]:
@@ -107,22 +133,40 @@ def without(root: MappingNode, new: Addition) -> tuple[MappingNode, Mapping[str,
     return root._replace(entries=tuple(entries)), found
 
 
-def _lines(values: Mapping[str, str], indent: str) -> str:
-    return "".join(f"{indent}{quoted(key)}: {quoted(value)}\n" for key, value in values.items())
+def _is_aliased(node: Node, target: Node) -> bool:
+    """Whether an alias below a node stands for the target."""
+    match node:
+        case AliasNode():
+            return node.target is target
+        case MappingNode():
+            return any(_is_aliased(each.value, target) for each in node.entries)
+        case SequenceNode():
+            return any(_is_aliased(each, target) for each in node.items)
+    return False
 
 
-def _indent(text: str, mapping: MappingNode) -> str:
-    start = mapping.entries[0].key.start
-    return " " * (start - text.rfind("\n", 0, start) - 1)
+def _field(new: Addition, line_break: str) -> str:
+    return f"{new.field}:{line_break}{_lines(new.values, '  ', line_break)}"
 
 
-def _into(mapping: MappingNode, pairs: str) -> tuple[int, int, str]:
+def _lines(values: Mapping[str, str], indent: str, line_break: str) -> str:
+    return "".join(
+        f"{indent}{quoted(key)}: {quoted(value)}{line_break}" for key, value in values.items()
+    )
+
+
+def _line(text: str, mapping: MappingNode) -> int:
+    """Where the first line of a block mapping begins; its last one may lack a line break."""
+    return text.rfind("\n", 0, mapping.entries[0].key.start) + 1
+
+
+def _line_break(text: str, at: int) -> str:
+    """The line break of the line that a place is in."""
+    newline = text.find("\n", at)
+    return "\r\n" if newline > 0 and text[newline - 1] == "\r" else "\n"
+
+
+def _into(text: str, mapping: MappingNode, pairs: str) -> tuple[int, int, str]:
     """Behind the opening brace: the last entry may have a comma behind it, or not."""
-    at = mapping.start + 1
+    at = brace(text, mapping) + 1
     return at, at, f"{pairs}, "
-
-
-def _above(text: str, mapping: MappingNode, lines: str) -> tuple[int, int, str]:
-    """Above the first line of a block mapping: its last line may lack a line break."""
-    at = text.rfind("\n", 0, mapping.entries[0].key.start) + 1
-    return at, at, lines

@@ -149,11 +149,13 @@ def read_manifest(document: Document, text: str, where: str) -> Manifest | None:
             f"{label}: {PREFIX}remove-missing works on Secrets and ConfigMaps only",
             hint="remove the annotation",
         )
-    if annotations.imported is not None and not is_plain_text:
+    if annotations.imported is not None and not annotations.ignore and not is_plain_text:
         raise DocumentError(
             f"{label}: {PREFIX}import works on Secrets and ConfigMaps only",
             hint="remove the annotation",
         )
+    if not annotations.ignore:
+        _check_items(root, label)
     slots: tuple[Slot, ...] = ()
     if not annotations.ignore and _may_hold_placeholders(text, document, kind):
         finder = _Finder(text, generic=annotations.path is not None, secret=kind == "Secret")
@@ -168,6 +170,25 @@ def read_manifest(document: Document, text: str, where: str) -> Manifest | None:
         slots,
         imports=annotations.imported is not None and not annotations.ignore,
     )
+
+
+def _check_items(root: MappingNode, label: str) -> None:
+    """Refuses an import where nobody would see it: annotations of items count nothing, as in AVP.
+
+    Raises:
+        DocumentError: an item has the annotation.
+    """
+    items = root.get("items")
+    for index, item in enumerate(items.items if isinstance(items, SequenceNode) else ()):
+        found: Node | None = resolve(item)
+        for key in ("metadata", "annotations", PREFIX + "import"):
+            found = found.get(key) if isinstance(found, MappingNode) else None
+        if found is not None:
+            raise DocumentError(
+                f"{label}: items[{index}] has the annotation {PREFIX}import, which counts on a "
+                "document of its own only",
+                hint="write each item as a document of its own",
+            )
 
 
 def _label(kind: str, metadata: Node | None, where: str) -> str:

@@ -180,10 +180,7 @@ def _removals(text: str, root: MappingNode, removed: set[int]) -> list[_Edit]:
         elif isinstance(node, MappingNode) and node.entries:
             gone = [id(resolve(entry.value)) in removed for entry in node.entries]
             if all(gone):
-                start = node.start if node.flow else _start(text, node.entries[0])
-                # A block scalar at its end holds the line breaks before what follows.
-                end = start + len(text[start : node.end].rstrip())
-                cuts.append((start, end, "{}"))
+                cuts.append((*additions.content_span(text, node), "{}"))
                 return
             for entry, is_gone in zip(node.entries, gone, strict=True):
                 if not is_gone:
@@ -214,10 +211,10 @@ def _block_cuts(text: str, node: MappingNode, gone: Sequence[bool]) -> list[_Edi
     """
     cuts: list[_Edit] = []
     first_kept = gone.index(False)
-    start = _start(text, node.entries[0])
+    start = additions.entry_start(text, node.entries[0])
     shares_line = bool(text[text.rfind("\n", 0, start) + 1 : start].strip())
     if shares_line and first_kept > 0:
-        cuts.append((start, _start(text, node.entries[first_kept]), ""))
+        cuts.append((start, additions.entry_start(text, node.entries[first_kept]), ""))
     for index, (entry, is_gone) in enumerate(zip(node.entries, gone, strict=True)):
         if not is_gone or (shares_line and index < first_kept):
             continue
@@ -228,14 +225,6 @@ def _block_cuts(text: str, node: MappingNode, gone: Sequence[bool]) -> list[_Edi
             end = newline + 1 if newline >= 0 else len(text)
         cuts.append((line, end, ""))
     return cuts
-
-
-def _start(text: str, entry: Entry) -> int:
-    """Where an entry of a block mapping begins: at its key, or at the `?` before it."""
-    start = entry.key.start
-    before = text[text.rfind("\n", 0, start) + 1 : start].rstrip(" ")
-    is_indicator = before.endswith("?") and before[-2:-1] in ("", " ")
-    return text.rfind("?", 0, start) if is_indicator else start
 
 
 def _verify(
