@@ -24,7 +24,7 @@ from avp_py.manifests import (
 )
 from avp_py.values import Number, Value
 
-_DATA_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
+_DATA_KEY = re.compile(r"(?!\.\.|\.$)[-._a-zA-Z0-9]{1,253}")
 """What Kubernetes takes for a key (IsConfigMapKey in apimachinery's validation.go, v0.34)."""
 
 
@@ -115,10 +115,9 @@ class Filler:
         value: Value | Missing = MISSING if found is None else found
         for statement in placeholder.modifiers:
             words = statement.split()
-            if value is MISSING and words[:1] != ["default"]:
-                # Modifiers are passed over until one gives a value, as in AVP.
-                continue
             if not words:
+                if value is MISSING:
+                    continue  # as in AVP
                 raise PlaceholderError(
                     "there is no modifier behind a |", hint="name a modifier, or remove the |"
                 )
@@ -142,7 +141,12 @@ class Filler:
         except AvpError as error:
             self._fail_import(manifest, error)
             return None
-        texts = {key: _as_text(value) for key, value in secret.items() if value is not None}
+        try:
+            texts = {key: _as_text(value) for key, value in secret.items() if value is not None}
+        except ModifierError as error:
+            hint = "name the keys that you need one by one"
+            self._fail_import(manifest, PlaceholderError(f"a value of it: {error}", hint=hint))
+            return None
         unfit = sorted(key for key in texts if not _DATA_KEY.fullmatch(key))
         if unfit:
             names = ", ".join(repr(key[:80]) for key in unfit)

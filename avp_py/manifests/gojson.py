@@ -144,6 +144,14 @@ def utf8(text: str) -> bytes:
     raise JsonTextError("the text is not Unicode")
 
 
+def is_unicode(value: Value) -> bool:
+    """Whether no text in the value holds bytes that are no UTF-8. The value must be shallow."""
+    if isinstance(value, str):
+        return _SURROGATE.search(value) is None
+    keys = all(map(is_unicode, value)) if isinstance(value, Mapping) else True
+    return keys and all(map(is_unicode, _children(value)))
+
+
 def is_shallow(value: Value) -> bool:
     """Whether collections nest no deeper than MAX_DEPTH, so that functions may recurse on them."""
     level = _children(value)

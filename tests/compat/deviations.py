@@ -104,6 +104,19 @@ DEVIATIONS: Mapping[str, Deviation] = {
         "crash",
         "error",
     ),
+    "unknown-modifier-of-a-missing-key": Deviation(
+        "A modifier that does not exist is passed over where the key is missing; with "
+        "`remove-missing` the field goes.",
+        "An error: it may be a mistyped `default`.",
+        Reason.LOSS,
+        _document(
+            "data: {a: <absent | base64>}\n",
+            kind="ConfigMap",
+            more='    avp.kubernetes.io/remove-missing: "true"\n',
+        ),
+        "{}",
+        "error",
+    ),
     "panic-modifier-on-number": Deviation(
         "`sha256sum` and `jsonPath` on a number crash it.",
         "An error; `jsonPath` looks into the number.",

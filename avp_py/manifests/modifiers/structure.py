@@ -36,7 +36,9 @@ def yaml_parse(arguments: Sequence[str], value: Value) -> Value:
 def to_json(arguments: Sequence[str], value: Value) -> Value:
     """Source: Sprig v3 (Helm's library), defaults.go, toJson, which is json.Marshal."""
     no_arguments(arguments)
-    return gojson.write(_shallow(value))
+    if not gojson.is_unicode(_shallow(value)):
+        raise ModifierError("takes Unicode, and the value holds other bytes; base64 can carry them")
+    return gojson.write(value)
 
 
 def to_yaml(arguments: Sequence[str], value: Value) -> Value:

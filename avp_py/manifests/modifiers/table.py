@@ -111,8 +111,11 @@ _ALL = (
     Modifier(
         "default",
         "default TEXT",
-        'The text, where the backend has no such key or it is null; `default ""` is the empty '
-        "text. Any other value stays as it is. White space in the text becomes one space.",
+        "The text, where the backend has no such key or it is null. Any other value stays as it "
+        'is. Quotes around the text, single or double, are not part of it, so `default ""` is the '
+        "empty text; white space in it becomes one space; `|` and `>` cannot stand in it. It is "
+        "text even where it looks like a number: for a field that needs one, write "
+        "`<replicas | toJson | default 3 | jsonParse>`.",
         Example(None, "default not set", "not set"),
         text.present,
         text.default_text,
@@ -197,7 +200,8 @@ def apply(name: str, arguments: Sequence[str], value: "Value | Missing") -> "Val
     Args:
         name: the modifier's name.
         arguments: the words behind it, as split on white space.
-        value: the value, or MISSING, which passes through all but `default`.
+        value: the value, or MISSING, which passes through all but `default`, whatever their
+            arguments.
 
     Returns:
         The next value.

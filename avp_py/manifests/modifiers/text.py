@@ -39,6 +39,7 @@ SPACE = (
 )
 """What Go's unicode.IsSpace, and with it strings.TrimSpace, takes for white space."""
 
+_QUOTED = re.compile(r"""(["'])((?:(?!\1).)*)\1""", re.DOTALL)
 _INTEGER = re.compile(r"[+-]?0*[0-9]{1,19}")
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
@@ -158,11 +159,12 @@ def bcrypt(arguments: Sequence[str], value: Value) -> Value:
 
 
 def default_text(arguments: Sequence[str]) -> str:
-    """The words of `default`, with one space between them."""
+    """The words of `default`, with one space between them, without quotes around the whole."""
     if not arguments:
         raise ModifierError('takes the text to use; the empty text is ""')
     text = " ".join(arguments)
-    return "" if text == '""' else text
+    quoted = _QUOTED.fullmatch(text)
+    return text if quoted is None else quoted[2]
 
 
 def present(arguments: Sequence[str], value: Value) -> Value:

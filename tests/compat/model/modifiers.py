@@ -9,6 +9,7 @@ from avp_py.manifests import ModifierError, apply, gojson
 from avp_py.manifests.gojson import Float64
 from avp_py.manifests.jsonpath import JsonPathError
 from avp_py.manifests.jsonpath import parser as jsonpath
+from avp_py.manifests.modifiers import MODIFIERS
 from avp_py.values import Number, Value
 from tests.compat.model.side import FailedError, PanicError, Side
 
@@ -39,6 +40,9 @@ def _as_ours(side: Side, value: Value, statements: Sequence[str]) -> Value:
             if name == "default":
                 side.deviates("more-modifiers")
                 value, missing = _apply(name, words, None), False
+            elif name and name not in MODIFIERS:
+                side.deviates("unknown-modifier-of-a-missing-key")
+                raise FailedError("no such modifier")
             continue
         if name not in AVPS_OWN or (name == "indent" and len(words) > 1):
             side.deviates("more-modifiers")
