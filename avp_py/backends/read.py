@@ -31,11 +31,13 @@ def read_all(
     Raises:
         LimitError: the time was over first.
     """
+    told: list[BackendError | PathError] = []
 
     def read(location: Location) -> Secret | BackendError | PathError:
         try:
             return _read(backend, location, gate)
         except (BackendError, PathError) as error:
+            told.append(error)
             return error
 
     wanted = list(dict.fromkeys(locations))
@@ -46,8 +48,9 @@ def read_all(
         )
         return dict(zip(wanted, found, strict=True))
     except TimeoutError:
+        known = f"; until then: {told[0].reason}" if told else ""
         raise LimitError(
-            "the backend had not given all secrets when the time of the whole run was over",
+            f"the backend had not given all secrets when the time of the whole run was over{known}",
             hint="look at how fast the backend answers; AVP_RUN_TIMEOUT sets the time",
         ) from None
     finally:

@@ -45,7 +45,10 @@ _POSIX_CLASSES = {
     "xdigit": "0-9A-Fa-f",
 }
 _ESCAPE = re.compile(r"\\.", re.DOTALL)
-_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
+_DURATION = re.compile(r"([0-9]*\.?[0-9]*)(ns|us|µs|μs|ms|s|m|h)")
+_UNIT_SECONDS = {
+    "ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600,
+}  # fmt: skip
 _DAY = 86400
 _MAX_FILE_NAME = 255
 """How many bytes one name in a path may have (NAME_MAX on Linux and macOS)."""
@@ -132,11 +135,6 @@ def positive(raw: str) -> int:
     return _whole(raw, 1, 1000)
 
 
-def count(raw: str) -> int:
-    """A whole number from 0 to 1000."""
-    return _whole(raw, 0, 1000)
-
-
 _UNITS = {"": 1, "Ki": 1024, "Mi": 1024**2, "Gi": 1024**3}
 
 
@@ -157,9 +155,14 @@ def amount(raw: str) -> int:
     return int(stripped)
 
 
+def retries(raw: str) -> int:
+    """A whole number of 32 bits, as Vault's own client takes."""
+    return _whole(raw, 0, 2**32 - 1)
+
+
 def _whole(raw: str, least: int, most: int) -> int:
     stripped = raw.strip()
-    if not re.fullmatch("[0-9]{1,4}", stripped) or not least <= int(stripped) <= most:
+    if not re.fullmatch("[0-9]{1,10}", stripped) or not least <= int(stripped) <= most:
         raise ValueError(f"a whole number from {least} to {most}")
     return int(stripped)
 
@@ -173,25 +176,35 @@ def seconds(raw: str) -> float:
 
 
 def time_limit(raw: str) -> float:
-    """A length of time as `seconds` reads it; what is not above 0, as Vault has it, is no limit.
+    """A length of time as `seconds` reads it; what is not above 0 is no limit.
 
     No limit, and one beyond a day, is a day here.
     """
-    stripped = raw.strip()
-    value = _duration(stripped.removeprefix("-"))
+    value = _duration(raw.strip())
     if value is None:
         raise ValueError("a time in seconds or as 1m30s; 0 is no limit")
-    return _DAY if stripped.startswith("-") or not value else min(value, _DAY)
+    return min(value, _DAY) if value > 0 else _DAY
 
 
 def _duration(text: str) -> float | None:
-    if re.fullmatch(r"\d+(\.\d+)?", text, re.ASCII):
-        return float(text)
-    match = _DURATION.fullmatch(text)
-    if not text or match is None:
-        return None
-    hours, minutes, secs, millis = (float(part or 0) for part in match.groups())
-    return hours * 3600 + minutes * 60 + secs + millis / 1000
+    """Seconds, as Vault's own client reads them (go-secure-stdlib, parseutil.go, v0.1.8).
+
+    That is a number of seconds, days as `2d`, or what Go's time.ParseDuration takes. A number may
+    have a fraction here.
+    """
+    sign, rest = (text[:1], text[1:]) if text[:1] in ("+", "-") else ("", text)
+    if re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,15})?", rest):
+        value = float(rest)
+    elif re.fullmatch(r"[0-9]{1,9}d", rest):
+        value = float(rest[:-1]) * _DAY
+    else:
+        parts = _DURATION.findall(rest)
+        numbers = [number for number, _ in parts]
+        is_whole = "".join(number + unit for number, unit in parts) == rest
+        if not parts or not is_whole or not all(number.strip(".") for number in numbers):
+            return None
+        value = sum(float(number) * _UNIT_SECONDS[unit] for number, unit in parts)
+    return -value if sign == "-" else value
 
 
 def address(raw: str) -> str:

@@ -387,6 +387,6 @@ TABLE: Final[tuple[Setting, ...]] = (
     ),
     Setting(
         "VAULT_MAX_RETRIES", "vault", "max_retries", _OP,
-        "how often a request is repeated on a lost connection, 412, 429 or 5xx", parse.count, "2",
+        "how often a request is repeated on a lost connection, 412, 429 or 5xx", parse.retries, "2",
     ),
 )  # fmt: skip

@@ -162,20 +162,48 @@ def test_a_refused_token_is_forgotten_though_the_login_fails(
 ) -> None:
     assert reads(run, document, env)
     assert len(entries(folder)) == 1
-    proxy.answer = as_json(403, {"errors": ["permission denied"]})
+    proxy.answer = as_json(403, {"errors": ["permission denied", "invalid token"]})
     assert "Vault refuses the login by approle" in fails(document, env)
     assert entries(folder) == []
 
 
-def test_a_path_that_stays_forbidden_costs_one_login_a_run(
-    fails: Fails, proxy: StandIn, env: Mapping[str, str]
+def test_a_path_that_stays_forbidden_costs_nobody_a_login(
+    run: Run,
+    fails: Fails,
+    proxy: StandIn,
+    document: bytes,
+    env: Mapping[str, str],
+    folder: Path,
 ) -> None:
+    assert reads(run, document, env)
+    kept = entries(folder)[0].read_bytes()
     documents = b"".join(manifest({"a": "<k>"}, f"nowhere/data/{n}") for n in range(5))
+
     said = fails(documents, env)
+
     assert said.count("Vault refuses to show") == 5
-    assert logins(proxy) == 2
-    fails(documents, env)
-    assert logins(proxy) == 3
+    assert entries(folder)[0].read_bytes() == kept
+    assert reads(run, document, env)
+    assert logins(proxy) == 1
+
+
+def test_a_token_that_may_not_ask_about_itself_stays_where_no_other_can_be_had(
+    run: Run, fails: Fails, vault: Vault, proxy: StandIn, kv2: str, document: bytes, folder: Path
+) -> None:
+    role_id, secret_id = vault.approle(
+        f"{kv2}/data/app", secret_id_num_uses=1, token_no_default_policy=True
+    )
+    own = {
+        "VAULT_ADDR": proxy.address,
+        "AVP_ROLE_ID": role_id,
+        "AVP_SECRET_ID": secret_id,
+        "AVP_TOKEN_CACHE": str(folder),
+    }
+    assert reads(run, document, own)
+    said = fails(document + manifest({"a": "<k>"}, "nowhere/data/app"), own)
+    assert "Vault refuses to show nowhere/data/app" in said
+    assert "refuses the login" not in said
+    assert reads(run, document, own)
 
 
 @pytest.mark.parametrize(

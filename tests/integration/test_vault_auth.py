@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,13 +73,16 @@ def test_github_through_a_stand_in_for_its_api(
         config = {"organization": "team", "organization_id": 7, "base_url": f"{github.address}/"}
         vault.call("post", "auth/github/config", config)
         vault.call("post", "auth/github/map/users/alice", {"value": policy})
-        env = {"VAULT_ADDR": vault.address, "VAULT_MAX_RETRIES": "0"}
+        env = {"VAULT_ADDR": vault.address}
 
         assert reads(run, document, {**env, "AVP_GITHUB_TOKEN": "github-token"})
+        asked = len(github.asked)
         said = fails(document, {**env, "AVP_GITHUB_TOKEN": "other-token"}, secrets=("other-token",))
-    # Vault takes GitHub's 401 for a failure of its own, and answers 500.
-    assert f"Vault at {vault.address} failed" in said
+        tokens = [each.headers.get("Authorization") for each in github.asked[asked:]]
+    # Vault takes GitHub's 401 for a failure of its own, and answers 500; trying again is no use.
+    assert "Vault refuses the login by github: who stands behind Vault does not take" in said
     assert "401" in said
+    assert tokens.count("Bearer other-token") == 1
 
 
 @pytest.mark.parametrize(("mount", "setting"), [("kubernetes", ""), ("east", "AVP_K8S_MOUNT_PATH")])
@@ -277,14 +281,60 @@ def test_a_token_that_expired_before_a_question_for_a_mount_is_replaced_too(
     assert result.out.count("hunter22") == 2
 
 
-def test_a_path_that_stays_forbidden_costs_one_new_login_and_is_an_error(
+LOOKUP = "/v1/auth/token/lookup-self"
+
+
+def test_a_path_that_stays_forbidden_costs_one_question_and_is_an_error(
     fails: Fails, vault: Vault, proxy: StandIn, kv2: str
 ) -> None:
     env = approle(vault, proxy, f"{kv2}/data/other")
     documents = b"".join(manifest({"a": "<k>"}, f"{kv2}/data/app{n}") for n in range(9))
     said = fails(documents, env)
     assert said.count("Vault refuses to show") == 9
-    assert logins(proxy) == 2
+    assert (logins(proxy), proxy.paths.count(LOOKUP)) == (1, 1)
+
+
+def test_a_token_that_may_not_ask_about_itself_costs_one_new_login(
+    fails: Fails, vault: Vault, proxy: StandIn, kv2: str
+) -> None:
+    role_id, secret_id = vault.approle(f"{kv2}/data/other", token_no_default_policy=True)
+    env = {"VAULT_ADDR": proxy.address, "AVP_ROLE_ID": role_id, "AVP_SECRET_ID": secret_id}
+    documents = b"".join(manifest({"a": "<k>"}, f"{kv2}/data/app{n}") for n in range(9))
+    said = fails(documents, env)
+    assert said.count("Vault refuses to show") == 9
+    assert (logins(proxy), proxy.paths.count(LOOKUP)) == (2, 1)
+
+
+def test_a_vault_that_says_no_more_of_a_dead_token_gets_a_new_login(
+    run: Run, vault: Vault, proxy: StandIn, document: bytes, kv2: str
+) -> None:
+    env = approle(vault, proxy, f"{kv2}/data/app")
+    onward = forward(vault.address)
+    denied = as_json(403, {"errors": ["permission denied"]})  # as Vault before 1.13
+    proxy.answer = lambda exchange: (
+        denied if logins(proxy) == 1 and not exchange.path.endswith("/login") else onward
+    )(exchange)
+    assert reads(run, document, env)
+    assert (logins(proxy), proxy.paths.count(LOOKUP)) == (2, 1)
+
+
+@pytest.mark.parametrize("options", [{}, {"token_no_default_policy": True}])
+def test_a_forbidden_path_takes_nothing_from_those_beside_it(
+    fails: Fails, vault: Vault, proxy: StandIn, kv2: str, options: dict[str, Any]
+) -> None:
+    vault.write(f"{kv2}/data/app", {"password": "hunter22"})
+    role_id, secret_id = vault.approle(f"{kv2}/data/app", secret_id_num_uses=1, **options)
+    env = {
+        "VAULT_ADDR": proxy.address,
+        "AVP_ROLE_ID": role_id,
+        "AVP_SECRET_ID": secret_id,
+        "AVP_CONCURRENCY": "1",
+    }
+    documents = manifest({"a": "<password>"}, f"{kv2}/data/denied")
+    documents += manifest({"a": "<password>"}, f"{kv2}/data/app")
+    said = fails(documents, env)
+    assert "1 failure, nothing was printed" in said
+    assert f"Vault refuses to show {kv2}/data/denied" in said
 
 
 def test_a_token_of_somebody_else_is_not_renewed(

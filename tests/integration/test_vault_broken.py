@@ -530,16 +530,18 @@ def test_a_standby_node_sends_us_to_the_active_one(
     assert [each.headers["X-Vault-Token"] for each in server.asked] == [TOKEN]
 
 
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_a_login_is_sent_on_as_it_is(
-    run: Run, server: StandIn, login_env: Mapping[str, str]
+    run: Run, server: StandIn, login_env: Mapping[str, str], status: int
 ) -> None:
     server.answer = in_turn(as_json(200, {"auth": {"client_token": "t"}}), GOOD)
     with stand_in(
-        lambda exchange: redirect(307, f"{server.address}{exchange.path}")(exchange)
+        lambda exchange: redirect(status, f"{server.address}{exchange.path}")(exchange)
     ) as standby:
         own = {**login_env, "VAULT_ADDR": standby.address}
         assert fields(run("generate", "-", env=own, stdin=WANTED)) == {"a": "hunter22"}
 
+    assert [each.method for each in server.asked] == ["POST", "GET"]
     assert json.loads(server.asked[0].body) == {"role_id": ROLE_ID, "secret_id": SECRET_ID}
 
 

@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import Run
 from tests.integration.conftest import Fails
 from tests.integration.manifests import fields, manifest
-from tests.integration.stand_in import Exchange, StandIn, as_json, forward, stand_in
+from tests.integration.stand_in import Exchange, StandIn, as_json, forward, in_turn, stand_in
 from tests.integration.vault import Vault
 
 pytestmark = pytest.mark.usefixtures("any_machine")
@@ -251,3 +251,35 @@ def test_an_address_that_does_not_answer_is_waited_for_once(
     assert f"{proxy.address} did not answer within 0.2 s" in said
     assert "1 failure, " in said
     assert len(proxy.asked) <= 2
+
+
+def test_a_sealed_vault_is_asked_for_one_secret_only(
+    fails: Fails, proxy: StandIn, many: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("avp_py.backends.vault.transport.BACKOFF_SECONDS", 0.001)
+    proxy.answer = as_json(503, {"errors": ["Vault is sealed"]})
+    own = {"VAULT_ADDR": proxy.address, "VAULT_TOKEN": "t", "AVP_CONCURRENCY": "1"}
+
+    said = fails(many, own)
+
+    assert f"1. Vault at {proxy.address} is sealed or down (3 tries)" in said
+    assert said.count("spec.a: <password>") == MANY
+    assert len(proxy.asked) == 3
+
+
+def test_when_the_time_is_over_the_first_failure_is_told(
+    fails: Fails, proxy: StandIn, many: bytes
+) -> None:
+    denied = as_json(403, {"errors": ["permission denied"]})
+    proxy.answer = in_turn(denied, lambda _: time.sleep(2))
+    own = {
+        "VAULT_ADDR": proxy.address,
+        "VAULT_TOKEN": "t",
+        "AVP_CONCURRENCY": "1",
+        "AVP_RUN_TIMEOUT": "1",
+    }
+
+    said = fails(many, own)
+
+    assert "had not given all secrets when the time of the whole run was over; until then: " in said
+    assert "Vault refuses to show" in said

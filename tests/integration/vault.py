@@ -81,12 +81,13 @@ class Vault:
         token: str = answer["auth"]["client_token"]
         return token
 
-    def approle(self, *paths: str, mount: str = "approle") -> tuple[str, str]:
+    def approle(self, *paths: str, mount: str = "approle", **options: Any) -> tuple[str, str]:
         """Role id and secret id of a fresh role that may read these paths."""
         self.enable("approle", mount)
         name = f"role{next(_NUMBERS)}"
         api = self.client.auth.approle
-        api.create_or_update_approle(name, token_policies=[self.policy(*paths)], mount_point=mount)
+        role = {"token_policies": [self.policy(*paths)], **options}
+        self.call("post", f"auth/{mount}/role/{name}", role)
         role_id = api.read_role_id(name, mount_point=mount)["data"]["role_id"]
         secret_id = api.generate_secret_id(name, mount_point=mount)["data"]["secret_id"]
         return role_id, secret_id

@@ -87,11 +87,10 @@ class VaultBackend(Backend):
         login = self._login.ensure()
         try:
             return ask()
-        except (ForbiddenError, LoginError):
-            # The token may have expired or been revoked since; a new one may do.
-            if self._login.ensure(refused=login) == login:
+        except (ForbiddenError, LoginError) as error:
+            if not self._login.renew(login, error):
                 raise
-            return ask()
+        return ask()
 
     def _at(self, location: Location) -> Secret:
         try:

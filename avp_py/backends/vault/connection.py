@@ -26,7 +26,13 @@ MAX_LEVELS: Final = 310
 """How deep an answer may nest. Vault takes no secret that nests deeper than 300 levels
 (max_json_depth; http/handler.go, v1.21), and an answer wraps it in a few more."""
 
-_UNREACHABLE = (requests.ConnectionError, requests.Timeout, urllib3.exceptions.TimeoutError)
+_UNREACHABLE = (
+    requests.ConnectionError,
+    requests.Timeout,
+    urllib3.exceptions.TimeoutError,
+    hvac.exceptions.VaultDown,
+)
+"""What will be the same for the next request; each could last as long, with all its tries."""
 
 _TOKEN = re.compile(r"[!-~]+")
 _VERSION = re.compile(r"[0-9A-Za-z.+-]{1,40}")
@@ -109,7 +115,7 @@ class Connection:
     def read(self, path: str, parameters: Mapping[str, str]) -> Mapping[str, Any]:
         """Vault's answer to a read of a path, numbers with their text.
 
-        Once Vault could not be reached, it is not asked again: each time could last as long.
+        Once Vault could not be reached, or was sealed, it is not asked again.
 
         Raises:
             ForbiddenError: the token may not read the path.

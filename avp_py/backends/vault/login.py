@@ -10,11 +10,11 @@ from typing import Final
 from avp_py.backends.vault.auth import AuthMethod
 from avp_py.backends.vault.connection import Connection
 from avp_py.backends.vault.token_cache import TokenCache
-from avp_py.errors import BackendError, LoginError, UnreachableError
+from avp_py.errors import BackendError, ForbiddenError, LoginError, UnreachableError
 from avp_py.settings import Sensitive
 
 MAX_LOGINS: Final = 2
-"""How many tokens a run uses: the second because the first may have expired."""
+"""How many tokens a run uses: the second because the first may have expired or been revoked."""
 
 _notes = logging.getLogger(__name__)
 
@@ -29,20 +29,18 @@ class Login:
         self._auth = auth
         self._cache = cache
         self._kept: tuple[str, Sensitive] | None = None
-        """What may stand in the cache, and is dropped when Vault refuses it."""
+        """What may stand in the cache, and is dropped when Vault does not take it any more."""
         self._lock = threading.Lock()
         self._number = 0
+        self._alive = 0
+        """The number of the login whose token is known to live."""
         self._error: BackendError | None = None
 
-    def ensure(self, refused: int = 0) -> int:
+    def ensure(self) -> int:
         """Sees to it that there is a token.
 
-        Args:
-            refused: the number of the login whose token Vault has refused; 0 for none.
-
         Returns:
-            The number of the login whose token is in use. It is `refused` where another login
-            would not help.
+            The number of the login whose token is in use.
 
         Raises:
             BackendError: Vault cannot be reached, or refuses the login; each call says so again.
@@ -51,23 +49,74 @@ class Login:
         with self._lock:
             if self._error is not None:
                 raise self._error
-            if self._number > refused or (self._number and not self._can_repeat()):
-                return self._number
-            try:
-                self._get_token()
-            except UnreachableError as error:
-                self._error = error
-                raise
-            except BackendError as error:
-                self._error = LoginError(
-                    f"Vault refuses the login by {self._auth.name}: {error.reason}",
-                    hint="check the credentials, the role, and AVP_MOUNT_PATH",
-                )
-                raise self._error from None
-            self._number += 1
+            if not self._number:
+                self._log_in()
             return self._number
 
-    def _get_token(self) -> None:
+    def renew(self, refused: int, error: ForbiddenError | LoginError) -> bool:
+        """Gets another token where that may help.
+
+        Vault before 1.13 says of a token that has expired no more than of a path that it may not
+        read, so that such a token is first asked about itself.
+
+        Args:
+            refused: the number of the login whose token was refused.
+            error: how: a path (ForbiddenError), or the token itself (LoginError).
+
+        Returns:
+            Whether there is another token now. If not, the one that there is stays in use, as it
+            may do for other paths.
+
+        Raises:
+            BackendError: Vault cannot be reached, or takes neither the token nor the credentials.
+            SettingsError: a file with a credential, or the token cache, cannot be used.
+        """
+        with self._lock:
+            if self._error is not None:
+                raise self._error
+            if self._number > refused:
+                return True
+            if not self._auth.can_repeat or self._number >= MAX_LOGINS:
+                return False
+            if isinstance(error, LoginError):
+                if self._cache is not None and self._kept is not None:
+                    self._cache.drop(*self._kept)
+                self._log_in(is_new=True)
+                return True
+            if self._alive == self._number or self._lives():
+                self._alive = self._number
+                return False
+            try:
+                self._get_token(is_new=True)
+            except BackendError:
+                # There will be no other: what was refused stays refused.
+                self._alive = self._number
+                return False
+            self._number += 1
+            return True
+
+    def _log_in(self, *, is_new: bool = False) -> None:
+        try:
+            self._get_token(is_new=is_new)
+        except UnreachableError as error:
+            self._error = error
+            raise
+        except BackendError as error:
+            self._error = LoginError(
+                f"Vault refuses the login by {self._auth.name}: {error.reason}",
+                hint="check the credentials, the role, and AVP_MOUNT_PATH",
+            )
+            raise self._error from None
+        self._number += 1
+
+    def _lives(self) -> bool:
+        try:
+            self._connection.read("auth/token/lookup-self", {})
+        except BackendError:
+            return False
+        return True
+
+    def _get_token(self, *, is_new: bool) -> None:
         credential = self._auth.credential()
         if isinstance(credential, Sensitive):
             self._connection.use(credential)
@@ -77,16 +126,13 @@ class Login:
             self._connection.log_in(credential)
             return
         name = cache.name(credential)
-        if self._kept is not None:
-            cache.drop(*self._kept)
-        elif (token := cache.get(name)) is not None:
+        if not is_new and (token := cache.get(name)) is not None:
             _notes.info("the token of an earlier run is used")
             self._kept = name, token
             self._connection.use(token)
             return
         grant = self._connection.log_in(credential)
+        if self._kept is not None:
+            cache.drop(*self._kept)
         cache.put(name, grant.token, grant.seconds)
         self._kept = name, grant.token
-
-    def _can_repeat(self) -> bool:
-        return self._auth.can_repeat and self._number < MAX_LOGINS

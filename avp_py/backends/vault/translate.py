@@ -14,7 +14,12 @@ import hvac.exceptions
 import requests
 import urllib3.exceptions
 
-from avp_py.backends.vault.transport import MAX_ANSWER_BYTES, TooLargeError, TriedError
+from avp_py.backends.vault.transport import (
+    MAX_ANSWER_BYTES,
+    TooLargeError,
+    TriedError,
+    is_refused_behind,
+)
 from avp_py.errors import BackendError, ForbiddenError, LoginError, NotFoundError, UnreachableError
 from avp_py.settings import VaultSettings
 
@@ -69,6 +74,11 @@ class Translator:
                 )
         if error.errors is None and (status or 0) < 500:
             return self.not_vault()
+        if is_refused_behind(error):
+            return BackendError(
+                f"who stands behind Vault does not take the credential: {said}",
+                hint="check it, and what Vault is configured with",
+            )
         match error:
             case hvac.exceptions.Forbidden() | hvac.exceptions.Unauthorized():
                 if "invalid token" in said:

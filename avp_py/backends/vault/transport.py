@@ -8,6 +8,7 @@ import functools
 import io
 import ipaddress
 import json
+import re
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -154,6 +155,9 @@ class _Transport(requests.adapters.HTTPAdapter):
         self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
     ) -> requests.Response:
         response = super().send(request, *args, **kwargs)
+        if response.status_code in (301, 302):
+            # Vault's own client sends the same again, where requests would make a GET of a login.
+            response.status_code = requests.codes.temporary_redirect
         response.raw = io.BytesIO(_read_body(response.raw))
         return response
 
@@ -213,6 +217,7 @@ class Adapter(hvac.adapters.RawAdapter):
                 status = response.status_code
                 failure = TriedError(self._refusal(response, kwargs), tries, status)
                 is_passing = status in (412, 429) or (status >= 500 and status != 501)
+                is_passing = is_passing and not is_refused_behind(failure.error)
                 pause = max(pause, _retry_after(response))
             if not is_passing or tries > self._max_retries or time.monotonic() + pause >= end:
                 raise failure
@@ -229,6 +234,17 @@ class Adapter(hvac.adapters.RawAdapter):
         return hvac.exceptions.VaultError.from_status(
             response.status_code, "", errors=errors, text=text
         )
+
+
+def is_refused_behind(error: Exception) -> bool:
+    """Whether Vault failed as somebody behind it refuses the credential, as GitHub's API does."""
+    return isinstance(error, hvac.exceptions.InternalServerError) and any(
+        _UNAUTHORIZED.search(str(each)) for each in error.errors or ()
+    )
+
+
+_UNAUTHORIZED = re.compile(r"\b401\b")
+"""How GitHub's answer stands in Vault's (go-github's ErrorResponse: method, URL, status, text)."""
 
 
 def _is_lost(error: Exception) -> bool:

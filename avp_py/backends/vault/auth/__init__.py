@@ -36,7 +36,7 @@ def open_auth(settings: VaultSettings) -> AuthMethod:
         for kind in AUTH_METHODS.values():
             method = kind.from_settings(settings)
             if method is not None:
-                _notes.info("auth method %s, as %s is set", kind.name, kind.needs)
+                _notes.info("auth method %s, as there is %s", kind.name, kind.needs)
                 return method
         needs = "; ".join(f"{kind.name}: {kind.needs}" for kind in AUTH_METHODS.values())
         raise SettingsError("there are no credentials for Vault", hint=f"set those of one: {needs}")
