@@ -177,11 +177,12 @@ def position(text: str, index: int) -> str:
 class _Frame:
     """A collection that is being read."""
 
-    __slots__ = ("anchor", "children", "flow", "keys", "pending", "size", "start")
+    __slots__ = ("anchor", "children", "flow", "keys", "pending", "repeated", "size", "start")
 
     def __init__(self, event: Any, *, mapping: bool) -> None:
         self.children: list[Any] = []
-        self.keys: set[str] | None = set() if mapping else None
+        self.keys: dict[str, ScalarNode] | None = {} if mapping else None
+        self.repeated: ScalarNode | None = None
         self.pending: ScalarNode | None = None
         self.anchor: str | None = event.anchor
         self.flow = bool(event.flow_style)
@@ -200,8 +201,8 @@ def parse(text: str, source: str) -> Sequence[Document]:
         The documents in their order; their spans cover the text without a gap.
 
     Raises:
-        DocumentError: the text is not YAML, nests deeper than MAX_DEPTH, repeats a key, has a key
-            that is not a scalar, or aliases that expand beyond MAX_EXPANDED_NODES.
+        DocumentError: the text is not YAML, nests deeper than MAX_DEPTH, repeats a key with another
+            value, has a key that is not a scalar, or aliases that expand beyond MAX_EXPANDED_NODES.
     """
     try:
         found = list(_documents(text, source))
@@ -289,8 +290,10 @@ def _root(next_event: Any, text: str, source: str) -> Node | None:
         if frame.keys is None:
             frame.children.append(node)
         elif frame.pending is None:
-            frame.pending = _key(frame.keys, node, text, source)
+            frame.pending = _key(frame, frame.keys, node, text, source)
         else:
+            if frame.repeated is not None:
+                _refuse_other_value(frame, frame.pending, node, text, source)
             frame.children.append(Entry(frame.pending, node))
             frame.pending = None
 
@@ -318,19 +321,53 @@ def _close(frame: _Frame, event: Any) -> Node:
     return SequenceNode(tuple(children), frame.flow, frame.start, end)
 
 
-def _key(seen: set[str], node: Node, text: str, source: str) -> ScalarNode:
+def _key(
+    frame: _Frame, keys: dict[str, ScalarNode], node: Node, text: str, source: str
+) -> ScalarNode:
     key = resolve(node)
     if not isinstance(key, ScalarNode):
         raise _error(text, source, node.start, "a key is a mapping or a list", "use a string")
     is_plain = key.style is None and key.tag is None
     name = _BOOLEANS.get(key.value, key.value) if is_plain else key.value
-    if name in seen:
-        reason, hint = f"the key {name[:80]!r} stands twice in one mapping", "keep one of the two"
-        if name != key.value:
-            reason, hint = f"{reason}, here as {key.value!r}", f"{hint}, or quote this one"
-        raise _error(text, source, node.start, reason, hint)
-    seen.add(name)
-    return ScalarNode(key.value, key.style, key.tag, node.start, node.end)
+    found = ScalarNode(key.value, key.style, key.tag, node.start, node.end)
+    frame.repeated = keys.get(name)
+    if frame.repeated is None:
+        keys[name] = found
+    elif frame.repeated.value != key.value:
+        raise _repeated(name, found, text, source)
+    return found
+
+
+def _refuse_other_value(
+    frame: _Frame, key: ScalarNode, value: Node, text: str, source: str
+) -> None:
+    """Refuses a key that stands twice, but for one whose values are written alike."""
+    before = next(each for each in frame.children if each.key is frame.repeated)
+    if not _is_same(before.value, value):
+        raise _repeated(key.value, key, text, source)
+
+
+def _repeated(name: str, key: ScalarNode, text: str, source: str) -> DocumentError:
+    reason = f"the key {name[:80]!r} stands twice in one mapping"
+    hint = "keep one of the two"
+    if name != key.value:
+        reason, hint = f"{reason}, here as {key.value!r}", f"{hint}, or quote this one"
+    return _error(text, source, key.start, reason, hint)
+
+
+def _is_same(one: Node, other: Node) -> bool:
+    """Whether two nodes are written alike, wherever they stand."""
+    match resolve(one), resolve(other):
+        case ScalarNode() as a, ScalarNode() as b:
+            return (a.value, a.style is None, a.tag) == (b.value, b.style is None, b.tag)
+        case SequenceNode() as a, SequenceNode() as b:
+            return len(a.items) == len(b.items) and all(map(_is_same, a.items, b.items))
+        case MappingNode() as a, MappingNode() as b:
+            return len(a.entries) == len(b.entries) and all(
+                x.key.value == y.key.value and _is_same(x.value, y.value)
+                for x, y in zip(a.entries, b.entries, strict=True)
+            )
+    return False
 
 
 def _error(text: str, source: str, index: int, reason: str, hint: str = "") -> DocumentError:

@@ -157,7 +157,11 @@ class Filler:
             self._fail_import(manifest, unfitting)
             return None
         self._budget.spend(sum(map(len, texts.values())))
-        return manifests.addition(manifest, texts)
+        try:
+            return manifests.addition(manifest, texts)
+        except PlaceholderError as error:
+            self._fail_import(manifest, error)
+            return None
 
     def _fail(
         self, manifest: Manifest, slot: Slot, placeholder: Placeholder, error: AvpError

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from avp_py.errors import DocumentError
 from avp_py.manifests.manifest import Manifest
-from avp_py.manifests.scalars import flow, quoted
+from avp_py.manifests.scalars import flow, quoted, refuse_uncarried
 from avp_py.nodes import AliasNode, Entry, MappingNode, Node, ScalarNode, SequenceNode, resolve
 
 TARGETS: Mapping[str, str] = {"Secret": "stringData", "ConfigMap": "data"}
@@ -34,6 +34,9 @@ def addition(manifest: Manifest, values: Mapping[str, str]) -> Addition:
     Args:
         manifest: a Secret or ConfigMap.
         values: the texts of all keys.
+
+    Raises:
+        PlaceholderError: a text would not reach Kubernetes as it is.
     """
     taken: set[str] = set()
     for name in _TAKEN:
@@ -41,6 +44,7 @@ def addition(manifest: Manifest, values: Mapping[str, str]) -> Addition:
         if isinstance(node, MappingNode):
             taken |= node.keys()
     wanted = {key: values[key] for key in sorted(values) if key not in taken}
+    refuse_uncarried(wanted)
     return Addition(TARGETS[manifest.kind], wanted)
 
 

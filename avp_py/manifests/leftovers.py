@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
-from avp_py.manifests.manifest import Manifest, Slot, counted, field_of, merged
+from avp_py.manifests.manifest import Manifest, Slot, counted, field_of, merged, text_of
 from avp_py.nodes import AliasNode, MappingNode, Node, ScalarNode, SequenceNode
 
 _FORMS: Mapping[str, str] = {
@@ -24,11 +24,14 @@ _FORMS: Mapping[str, str] = {
 
 _LEFTOVER = re.compile(
     "(?:" + "|".join(f"({form})" for form in _FORMS.values()) + r")\s*path(?::|%3[aA]|&#58;)"
+    r"(?:(?!%3[cCeE]|&[lg]t;|\\u003[cCeE])[^<>\n]){0,1000}?"
+    r"(?:#|%23|&#35;|/data/|%2[fF]data%2[fF])"
 )
+"""With a key, or a path of KV version 2: `<path:name>` is a route to Flask and Django."""
 
-_HINT = re.compile(r"(?:<|3[cC];?|lt;|60;)\s*path|\\[xuU]")
-"""What stands in the text of each document with a leftover that is not in base64. Behind an escape
-of YAML's any character may hide."""
+_HINT = re.compile(r"(?:<|3[cC];?|lt;|60;)\s*path|\\[xuU]|!")
+"""What stands in the text of each document with a leftover that is not in base64 unannounced.
+Behind an escape of YAML's, or a tag, any character may hide."""
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
 _STANDARD = str.maketrans("-_", "+/", "\r\n")
@@ -75,9 +78,10 @@ def _form(scalar: ScalarNode, slot: Slot | None, *, is_secret: bool) -> str:
             if isinstance(part, str) and (form := _search(part)):
                 return f"{form}, inside base64" if slot.encoded else form
         return ""
-    if form := _search(scalar.value):
+    said = text_of(scalar)
+    if form := _search(said):
         return form
-    decoded = _decode(scalar.value) if is_secret else ""
+    decoded = _decode(said) if is_secret else ""
     return f"{form}, inside base64" if decoded and (form := _search(decoded)) else ""
 
 

@@ -24,6 +24,9 @@ _PLAIN_KEY = re.compile(r"[\w-]+")
 
 PREFIX = "avp.kubernetes.io/"
 
+_BINARY = "tag:yaml.org,2002:binary"
+_NO_SPACE = str.maketrans("", "", " \t")
+
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 """What Go's strconv.ParseBool takes for true; all else, unparsable text included, is false."""
 
@@ -213,6 +216,7 @@ def _annotations(metadata: Node | None, label: str) -> Annotations:
             if value is None:
                 continue
             if isinstance(value, ScalarNode) and (_is_string(value) or value.is_null):
+                # Kubernetes takes null for the empty text.
                 found[name] = "" if value.is_null else value.value
                 continue
             # AVP then ignores every annotation of the document, without a word.
@@ -246,9 +250,12 @@ def _is_string(scalar: ScalarNode) -> bool:
 
 
 def _may_hold_placeholders(text: str, document: Document, kind: str) -> bool:
-    """A cheap look that saves the walk: a `<` can also hide behind an escape, or in base64."""
+    """A cheap look that saves the walk.
+
+    A `<` can also hide behind an escape, or in base64, which a tag can announce.
+    """
     span = (document.start, document.end)
-    return kind == "Secret" or text.find("<", *span) >= 0 or text.find("\\", *span) >= 0
+    return kind == "Secret" or any(text.find(each, *span) >= 0 for each in ("<", "\\", "!"))
 
 
 def counted(
@@ -330,12 +337,22 @@ class _Finder:
             yield from self._scalar(value, field, mapping)
 
     def _scalar(self, scalar: ScalarNode, field: str, parent: MappingNode | None) -> Iterator[Slot]:
-        decoded = decode_base64(scalar.value) if self._secret else None
+        said = text_of(scalar)
+        decoded = decode_base64(said) if self._secret else None
         encoded = decoded is not None and has_generic_match(decoded)
-        text = decoded if encoded and decoded is not None else scalar.value
+        text = decoded if encoded and decoded is not None else said
         template = read_template(text, generic=self._generic)
         if template is not None:
             yield Slot(scalar, field, template, encoded, parent)
+
+
+def text_of(scalar: ScalarNode) -> str:
+    """The text that a scalar says to Kubernetes: what is tagged as binary stands in base64."""
+    if scalar.tag != _BINARY:
+        return scalar.value
+    packed = scalar.value.translate(_NO_SPACE)
+    decoded = decode_base64(packed)
+    return scalar.value if decoded is None else decoded
 
 
 def field_of(path: str, key: str) -> str:

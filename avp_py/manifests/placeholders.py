@@ -53,6 +53,14 @@ class Template:
         """Whether the string is one placeholder and nothing else."""
         return len(self.parts) == 1
 
+    @property
+    def alone(self) -> Placeholder | None:
+        """The one placeholder of a string that holds nothing else but white space."""
+        if any(isinstance(part, str) and not part.isspace() for part in self.parts):
+            return None
+        found = self.placeholders
+        return found[0] if len(found) == 1 else None
+
 
 def read_template(text: str, *, generic: bool) -> Template | None:
     """Finds the placeholders of a string.

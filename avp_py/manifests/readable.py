@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 from avp_py.errors import DocumentError
+from avp_py.manifests.scalars import UNCARRIED
 from avp_py.nodes import Document, MappingNode, Node, ScalarNode, SequenceNode, position
 
 _DOUBTFUL = re.compile(
@@ -20,23 +21,39 @@ _DOUBTFUL = re.compile(
 _MISSPELT = re.compile(r"\\/|\?|[\s\[{,]:\S")
 """What stands in every document that libyaml takes and yaml.v2 does not, and in some others."""
 
+_CONTROL = re.compile(
+    f"{UNCARRIED.pattern}|\\\\(?:x[7-9]|u00[7-9]|N|u[fF]{{3}}[eEfF]|U0000(?:00[7-9]|[fF]{{3}}[eEfF]))"
+)
+"""What stands in every document with such a character: itself, or an escape for one near it."""
+
 _UNQUOTED = re.compile(r"\?|(?<=[\s\[{,]):")
 
 _ESCAPED_SLASH = re.compile(r"(?<!\\)(?:\\\\)*\\/")
 
 
-def refuse_unreadable(text: str, document: Document, where: str) -> None:
+def refuse_unreadable(text: str, document: Document, where: str, *, is_json: bool) -> None:
     """Refuses a document that Kubernetes could not read.
 
     Args:
         text: the text of the whole stream.
-        document: one of its documents, not written in JSON.
+        document: one of its documents.
         where: what to call the document's place, as `document 3 of standard input`.
+        is_json: whether it is written in JSON, so that it says nothing that JSON cannot say.
 
     Raises:
         DocumentError: a key is null, a number infinite, a tag does not fit, or the like.
     """
     span = (document.start, document.end)
+    if document.root is not None and _CONTROL.search(text, *span):
+        for scalar, _ in _scalars(document.root, False):
+            if UNCARRIED.search(scalar.value):
+                raise DocumentError(
+                    f"{where}, {position(text, scalar.start)}: a control character that Argo CD "
+                    "cannot carry (U+007F to U+009F, U+FFFE or U+FFFF)",
+                    hint="remove it, or put the text into base64 in the data of a Secret",
+                )
+    if is_json:
+        return
     if document.root is not None and _MISSPELT.search(text, *span):
         for scalar, flow in _scalars(document.root, False):
             _refuse_spelling(text, scalar, flow, where)

@@ -17,7 +17,7 @@ from avp_py.manifests import additions
 from avp_py.manifests.additions import Addition
 from avp_py.manifests.manifest import Manifest, Slot
 from avp_py.manifests.placeholders import Placeholder
-from avp_py.manifests.scalars import respell
+from avp_py.manifests.scalars import refuse_uncarried, respell
 from avp_py.nodes import (
     AliasNode,
     Entry,
@@ -52,8 +52,9 @@ class Fill:
 def fill(slot: Slot, kind: str, value_of: Callable[[Placeholder], Value]) -> Value:
     """The value of a field once its placeholders are filled.
 
-    A placeholder that is the whole field gives it the value with its type. Inside a longer string
-    a number or boolean is written out. In a ConfigMap and inside base64 everything is text.
+    A placeholder that is the whole field, but for white space, gives it the value with its type.
+    Inside a longer string a number or boolean is written out. In a ConfigMap and inside base64
+    everything is text.
 
     Args:
         slot: the field.
@@ -61,19 +62,22 @@ def fill(slot: Slot, kind: str, value_of: Callable[[Placeholder], Value]) -> Val
         value_of: gives each placeholder's value.
 
     Raises:
-        PlaceholderError: a list or mapping where text is needed.
+        PlaceholderError: a list or mapping where text is needed, or a text that would not reach
+            Kubernetes as it is.
     """
-    parts = slot.template.parts
-    if slot.template.is_whole and isinstance(parts[0], Placeholder):
-        value = value_of(parts[0])
+    alone = slot.template.alone
+    if alone is not None and (slot.template.is_whole or not isinstance(value_of(alone), str)):
+        value = value_of(alone)
         if kind == "ConfigMap" or slot.encoded:
             value = _text(value, "a ConfigMap" if not slot.encoded else "base64")
     else:
         value = "".join(
             part if isinstance(part, str) else _text(value_of(part), "a longer string")
-            for part in parts
+            for part in slot.template.parts
         )
-    if slot.encoded and isinstance(value, str):
+    if not slot.encoded:
+        refuse_uncarried(value)
+    elif isinstance(value, str):
         return base64.b64encode(value.encode("utf-8", "surrogateescape")).decode("ascii")
     return value
 
@@ -136,14 +140,22 @@ def rewrite(
 
 
 def _filling(text: str, scalar: ScalarNode, value: Value) -> "_Edit":
-    end = scalar.end
+    start, end = scalar.start, scalar.end
+    anchor = ""
+    if scalar.tag is not None and (
+        properties := _PROPERTIES.search(text, text.rfind("\n", 0, start) + 1, start)
+    ):
+        # What is filled in says its type by itself; an anchor stays.
+        start = properties.start()
+        anchor = "".join(f"{each} " for each in properties[0].split() if each.startswith("&"))
     blank = _BLANK_LINES.match(text, end) if scalar.style is None else None
     if blank is not None and "\t" in blank[0]:
         # Behind a plain scalar a line may hold a tab and nothing else, behind quotes not.
         end = blank.end()
-    return scalar.start, end, respell(scalar, text, value)
+    return start, end, anchor + respell(scalar, text, value)
 
 
+_PROPERTIES = re.compile(r"(?<!\S)(?:[&!]\S*[ \t]+)+$|(?<=[\[{,])(?:[&!]\S*[ \t]+)+$")
 _BLANK_LINES = re.compile(r"(?:[ \t]*\r?\n[ \t]*(?=\r?\n))+")
 
 
@@ -297,9 +309,9 @@ def _holds(node: Node, value: Value) -> bool:
     """Whether a node that was written for a value says that value."""
     match value, node:
         case str(), ScalarNode():
-            return node.value == value and node.style in ('"', "|")
+            return node.value == value and node.style in ('"', "|") and node.tag is None
         case ((bool() | None | Number()), ScalarNode()):
-            return node.style is None
+            return node.style is None and node.tag is None
         case Mapping(), MappingNode():
             return [entry.key.value for entry in node.entries] == list(value) and all(
                 _holds(entry.value, value[entry.key.value]) for entry in node.entries

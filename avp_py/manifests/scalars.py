@@ -11,6 +11,11 @@ from avp_py.values import Number, Value
 _UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 """What JSON lets stand in a string and YAML does not, or takes for a line break."""
 
+UNCARRIED = re.compile("[\x7f-\x9f\ufffe\uffff]")
+"""What is lost on the way through Argo CD however it is written: Argo CD reads each manifest once
+more from Go's JSON, which does not escape these, and yaml.v2 refuses them or, as U+0085, takes one
+for a line break (SplitYAML in gitops-engine's kube.go, for Argo CD v3.2)."""
+
 _NOT_IN_BLOCK = re.compile("[\x00-\x08\x0b-\x1f]|" + _UNSAFE.pattern)
 
 
@@ -33,6 +38,29 @@ def _escape(match: re.Match[str]) -> str:
             "the value is not valid Unicode", hint="store binary data as base64 in the backend"
         )
     return f"\\u{ord(match[0]):04x}"
+
+
+def refuse_uncarried(value: Value) -> None:
+    """Refuses what would not reach Kubernetes as it is, in whatever field.
+
+    Raises:
+        PlaceholderError: a text in the value holds what Argo CD cannot carry.
+    """
+    match value:
+        case str():
+            if UNCARRIED.search(value):
+                raise PlaceholderError(
+                    "the value holds a control character that Argo CD cannot carry (U+007F to "
+                    "U+009F, U+FFFE or U+FFFF)",
+                    hint="put it into base64 in the data of a Secret",
+                )
+        case Mapping():
+            for key, item in value.items():
+                refuse_uncarried(key)
+                refuse_uncarried(item)
+        case Sequence():
+            for item in value:
+                refuse_uncarried(item)
 
 
 def flow(value: Value) -> str:

@@ -9,12 +9,17 @@ from avp_py.errors import AvpError, DocumentError, Failure
 from avp_py.manifests.aliases import write_out
 from avp_py.manifests.manifest import Manifest, read_manifest
 from avp_py.manifests.readable import refuse_unreadable
-from avp_py.nodes import Document, parse
+from avp_py.nodes import Document, parse, position
 
 _SURROGATE_PAIR = re.compile(
     r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})"
 )
 """Two escapes that are one character, behind an even number of backslashes."""
+
+_LATE_MARK = re.compile(r"^(---[^\n]*\n)\ufeff", re.MULTILINE)
+"""A byte order mark where a later document begins, as of files that were put together."""
+
+_MARKER = re.compile("^---", re.MULTILINE)
 
 _ESCAPED_SLASH = re.compile(r"(?<!\\)((?:\\\\)*)\\/")
 
@@ -61,12 +66,11 @@ def read_stream(data: bytes, source: str) -> tuple[Stream, Sequence[Failure]]:
     except DocumentError as error:
         return Stream("", (), ()), error.failures
     manifests: list[Manifest] = []
-    failures: list[Failure] = []
+    failures = [*_false_markers(text, documents, source)]
     for number, document in enumerate(documents, 1):
         where = f"document {number} of {source}" if len(documents) > 1 else source
         try:
-            if not is_json:
-                refuse_unreadable(text, document, where)
+            refuse_unreadable(text, document, where, is_json=is_json)
             manifest = read_manifest(document, text, where)
         except AvpError as error:
             failures.extend(error.failures)
@@ -74,6 +78,22 @@ def read_stream(data: bytes, source: str) -> tuple[Stream, Sequence[Failure]]:
             if manifest is not None:
                 manifests.append(manifest)
     return Stream(text, documents, tuple(manifests), is_cut), failures
+
+
+def _false_markers(text: str, documents: Sequence[Document], source: str) -> Iterable[Failure]:
+    """A failure for each line of a text that begins as a document does.
+
+    Readers of Kubernetes split a stream by lines (YAMLReader in apimachinery's
+    util/yaml/decoder.go, v0.34), whatever they are part of.
+    """
+    begins = {each.marker_end - 3 for each in documents if each.marker_end is not None}
+    for match in _MARKER.finditer(text):
+        if match.start() not in begins:
+            yield Failure(
+                f"{source}, {position(text, match.start())}: a line of a text begins with ---, "
+                "which Argo CD takes for the end of the document",
+                hint="indent the line",
+            )
 
 
 def _prepare(data: bytes, source: str) -> tuple[str, bool]:
@@ -86,20 +106,18 @@ def _prepare(data: bytes, source: str) -> tuple[str, bool]:
         ) from None
     bounds = list(_json_bounds(text)) if text.lstrip()[:1] == "{" else []
     if not bounds:
-        return text, False
-    # JSON that YAML readers refuse: a character written as two escapes, and documents one after
-    # the other. Both are written as YAML takes them.
-    joined = _SURROGATE_PAIR.sub(_join_surrogates, text)
-    if joined != text:
-        text, bounds = joined, list(_json_bounds(joined))
+        return _LATE_MARK.sub(r"\1", text) if "\ufeff" in text else text, False
+    # JSON that the readers of YAML, Argo CD's among them, refuse or read otherwise: characters
+    # written as two escapes, escaped slashes, separators of lines, and documents one after the
+    # other. All are written as YAML takes them.
+    written = _SURROGATE_PAIR.sub(_join_surrogates, text)
+    written = _ESCAPED_SLASH.sub(r"\1/", written)
+    written = written.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    if written != text:
+        text, bounds = written, list(_json_bounds(written))
     if len(bounds) > 1:
-        text = "".join(f"---\n{_bare_slashes(text[start:end])}\n" for start, end in bounds)
+        text = "".join(f"---\n{text[start:end]}\n" for start, end in bounds)
     return text, True
-
-
-def _bare_slashes(text: str) -> str:
-    """JSON without the escape of a slash, which Kubernetes does not know in YAML."""
-    return _ESCAPED_SLASH.sub(r"\1/", text)
 
 
 def _join_surrogates(match: re.Match[str]) -> str:
@@ -166,8 +184,6 @@ def join(texts: Sequence[str]) -> str:
     for text in texts:
         if not text.strip():
             continue
-        if text.lstrip()[:1] == "{" and list(_json_bounds(text)):
-            text = _bare_slashes(text)
         if parts and not text.startswith("---"):
             parts.append("---\n")
         parts.append(text if text.endswith("\n") else f"{text}\n")

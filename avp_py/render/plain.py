@@ -37,6 +37,11 @@ class PlainRenderer(Renderer):
         return rendered
 
 
+def is_manifest(name: str) -> bool:
+    """Whether a file's name ends as those of manifests do; `.yaml` alone does, as to Go."""
+    return name.endswith(_SUFFIXES)
+
+
 def _file_names(root: Path, most: int) -> Sequence[str]:
     """The files' names from the folder on, in the order of Go's filepath.Walk."""
     found: list[Path] = []
@@ -60,7 +65,7 @@ def _file_names(root: Path, most: int) -> Sequence[str]:
             path = Path(entry)
             if entry.is_dir(follow_symlinks=False):
                 waiting.append(path)
-            elif path.suffix in _SUFFIXES:
+            elif is_manifest(entry.name):
                 found.append(path.relative_to(root))
     return [str(each) for each in sorted(found, key=lambda each: each.parts)]
 

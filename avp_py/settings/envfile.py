@@ -44,9 +44,6 @@ def parse_env(text: str, environ: Mapping[str, str]) -> Mapping[str, str]:
     for number, line in _lines(text):
         match = _LINE.fullmatch(line)
         if match is None:
-            words = line.split(" ", 1)
-            if words[0] == "export" and len(words) == 2 and words[1] in values:
-                continue
             raise EnvFileError(number)
         values[match[1]] = _value((match[2] or "").strip(), environ, values)
     return values
@@ -92,7 +89,8 @@ def _value(raw: str, environ: Mapping[str, str], above: Mapping[str, str]) -> st
     def fill(match: re.Match[str]) -> str:
         if match[1]:
             return match[0][1:]
-        name = match[4] or ""
-        return environ.get(name, above.get(name, ""))
+        if not match[4]:
+            return match[0]  # no name: the dollar is one
+        return environ.get(match[4], above.get(match[4], ""))
 
     return _VARIABLE.sub(fill, value)

@@ -104,11 +104,19 @@ def _read_yaml(text: str, path: Path) -> Mapping[str, str]:
             continue
         if not isinstance(root, MappingNode):
             raise _misplaced(text, root.start, path)
+        written = [entry.key.value for entry in root.entries]
         for entry in root.entries:
-            name, value = entry.key.value.upper(), resolve(entry.value)
+            if written.count(entry.key.value) > 1:
+                raise SettingsError(
+                    f"{path}, {position(text, entry.key.start)}: {entry.key.value[:80]!r} stands "
+                    "twice",
+                    hint="keep one of the two",
+                )
+        for key in sorted(root.keys()):
+            name, value = key.upper(), root.get(key)
             if isinstance(value, ScalarNode):
                 values.update({} if value.is_null else {name: value.value})
-            elif name.startswith(_OURS):
+            elif value is not None and name.startswith(_OURS):
                 raise _misplaced(text, value.start, path)
     return values
 

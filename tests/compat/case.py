@@ -5,6 +5,17 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
+class Link:
+    """A file that is a symlink.
+
+    Attributes:
+        to: where it leads.
+    """
+
+    to: str
+
+
+@dataclass(frozen=True)
 class Case:
     """One input.
 
@@ -19,7 +30,7 @@ class Case:
     name: str
     stdin: bytes = b""
     argv: tuple[str, ...] = ("generate", "-")
-    files: Mapping[str, str | bytes] = field(default_factory=dict)
+    files: Mapping[str, str | bytes | Link] = field(default_factory=dict)
     env: Mapping[str, str | None] = field(default_factory=dict)
 
     @property

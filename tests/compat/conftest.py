@@ -64,10 +64,11 @@ def original(
 def facts(vault: Vault) -> Mapping[str, str]:
     """What cases may name: Vault's address, and credentials that it takes."""
     role_id, secret_id = vault.approle("kv/data/app", "sys/internal/ui/mounts/*")
-    username, password = "web", "0123"
+    username, password = "web", "s3cr$t$(x)#w0rd"
     vault.client.sys.enable_auth_method("userpass")
     policies = [vault.policy("kv/data/app")]
-    for each in ((username, password), ("user-with-password-83", "83")):
+    others = ("user-with-password-83", "83"), ("dollar", "p@ss$w0rd$")
+    for each in ((username, password), *others):
         vault.client.auth.userpass.create_or_update_user(*each, policies)
     return {
         "VAULT_ADDR": vault.address,

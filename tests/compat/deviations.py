@@ -12,7 +12,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Final
 
-from tests.compat.case import Case, manifests
+from tests.compat.case import Case, Link, manifests
 from tests.compat.outcome import Outcome
 
 
@@ -73,7 +73,7 @@ _NOWHERE: Final = "http://127.0.0.1:1"
 
 DEVIATIONS: Mapping[str, Deviation] = {
     "number-in-text": Deviation(
-        "A number or boolean inside a longer string takes the place of the whole string.",
+        "A number or boolean inside a longer text takes the place of the whole text.",
         "It is written into the string.",
         Reason.CORRUPTION,
         _document('spec: "x-<port>"\n'),
@@ -81,7 +81,7 @@ DEVIATIONS: Mapping[str, Deviation] = {
         '"x-5432"',
     ),
     "structure-in-text": Deviation(
-        "A list or mapping inside a longer string takes the place of the whole string.",
+        "A list or mapping inside a longer text takes the place of the whole text.",
         "An error.",
         Reason.CORRUPTION,
         _document('spec: "x-<list>"\n'),
@@ -158,8 +158,9 @@ DEVIATIONS: Mapping[str, Deviation] = {
         "error",
     ),
     "leftover-placeholder": Deviation(
-        "A `<path:` that is no placeholder to it (four parts, a space before `path`, in a key, in "
-        "a list in a list, escaped as `\\u003c`, `%3C` or `&lt;`) is deployed as it is.",
+        "A `<path:` with a `#` or `/data/` behind it that is no placeholder to it (four parts, a "
+        "space before `path`, in a key, in a list in a list, escaped as `\\u003c`, `%3C` or "
+        "`&lt;`) is deployed as it is.",
         "An error that names the field, unless the document is ignored or `AVP_LEFTOVERS` says so.",
         Reason.LOSS,
         'kind: X\nspec: "<path:kv/data/app#user#1#2>"\n',
@@ -174,21 +175,13 @@ DEVIATIONS: Mapping[str, Deviation] = {
         '"\ufffd\\u0000\ufffd\ufffd"',
         "error",
     ),
-    "characters-that-yaml-refuses": Deviation(
-        "A value with a character that YAML refuses is an error of the YAML that it would write.",
-        "It is written as an escape.",
-        Reason.EXTENSION,
-        _document('spec: "<not-a-character>"\n'),
-        "error",
-        '"a\uffffb"',
-    ),
     "next-line-becomes-a-space": Deviation(
-        "The character U+0085 in a value becomes a space.",
-        "It stays.",
+        "The character U+0085 becomes a space.",
+        "An error: Argo CD itself would make a space of it, however it is written.",
         Reason.CORRUPTION,
         _document('spec: "<next-line>"\n'),
         '"a b"',
-        '"a\x85b"',
+        "error",
     ),
     "base64-is-written-anew": Deviation(
         "Base64 in a Secret that holds `<…>` and no placeholder is written anew.",
@@ -208,7 +201,8 @@ DEVIATIONS: Mapping[str, Deviation] = {
     ),
     "annotation-is-no-string": Deviation(
         "One annotation whose value is no string, and all annotations of the document are ignored.",
-        "Ours count; one of ours that is no string is an error.",
+        "Ours count; one of ours that is no string is an error, but null is the empty text, as it "
+        "is to Kubernetes.",
         Reason.LOSS,
         "kind: X\nmetadata:\n  annotations: {a: 1, avp.kubernetes.io/path: kv/data/app}\n"
         'spec: "<user>"\n',
@@ -216,7 +210,7 @@ DEVIATIONS: Mapping[str, Deviation] = {
         '"alice"',
     ),
     "repeated-key": Deviation(
-        "Of two equal keys in a mapping the last one counts.",
+        "Of two equal keys with different values in a mapping the last one counts.",
         "An error that names the line.",
         Reason.LOSS,
         "kind: X\nspec: {a: 1, a: 2}\n",
@@ -460,8 +454,21 @@ DEVIATIONS: Mapping[str, Deviation] = {
         "1",
         "error",
     ),
+    "symlink-out-of-the-folder": Deviation(
+        "A symlink in the folder is followed wherever it leads.",
+        "One that leads out of the folder is an error.",
+        Reason.LEAK,
+        Case(
+            "",
+            argv=("generate", "{files}/a"),
+            files={"a/a.yaml": Link("../b.yaml"), "b.yaml": "kind: B\nx: 1\n"},
+        ),
+        "1",
+        "error",
+    ),
     "json-that-is-not-utf-8": Deviation(
-        "Bytes in JSON that are not UTF-8 become replacement characters.",
+        "Bytes in JSON that are not UTF-8, and halves of surrogate pairs, become replacement "
+        "characters.",
         "An error.",
         Reason.CORRUPTION,
         Case("", b'{"kind": "A", "x": "\xe9"}'),
@@ -535,6 +542,18 @@ DEVIATIONS: Mapping[str, Deviation] = {
         "error",
         '"alice"',
     ),
+    "folder-behind-a-symlink": Deviation(
+        "A folder that is named by a symlink is an error.",
+        "It is a folder.",
+        Reason.EXTENSION,
+        Case(
+            "",
+            argv=("generate", "{files}/b"),
+            files={"a/a.yaml": "kind: A\nx: 1\n", "b": Link("a")},
+        ),
+        "error",
+        "1",
+    ),
     "folders-named-as-files": Deviation(
         "A folder whose name ends with `.yaml` is an error.",
         "It is a folder.",
@@ -602,6 +621,9 @@ def _lines() -> Iterator[str]:
 
 def _told(case: Case) -> Iterator[str]:
     for name, content in case.files.items():
+        if isinstance(content, Link):
+            yield f"# {name} -> {content.to}"
+            continue
         text = (
             content.decode("ascii", "backslashreplace") if isinstance(content, bytes) else content
         )

@@ -6,7 +6,7 @@ Cases run as processes. `{files}` in a command line or a variable is the folder 
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tests.compat.case import Case
+from tests.compat.case import Case, Link
 from tests.compat.fixed_documents import USER, Fixed, annotated, plain
 
 WITHOUT_VAULT: Final[dict[str, Any]] = {
@@ -19,7 +19,9 @@ _OLD: Final = plain("x: <path:old/other#user>")
 _CONFIG: Final = ("generate", "-", "-c", "{files}/config.yaml")
 
 
-def _folder(name: str, files: Mapping[str, str | bytes], *, argv: tuple[str, ...] = ()) -> Case:
+def _folder(
+    name: str, files: Mapping[str, str | bytes | Link], *, argv: tuple[str, ...] = ()
+) -> Case:
     return Case(name, argv=argv or ("generate", "{files}"), files=files)
 
 
@@ -94,6 +96,25 @@ COMMANDS: Final = tuple(
          '"frank"'),
         (6, _config("an env file, with variables", "ONE=1\nAVP_KV_VERSION=${ONE}\n", _OLD,
                     file="c.env"), '"frank"'),
+        (6, _config("an env file, a dollar that names nothing", "AVP_USERNAME=dollar\n"
+                    "AVP_PASSWORD=p@ss$w0rd$\n", plain(f"x: {USER}"), file="c.env",
+                    AVP_AUTH_TYPE="userpass", VAULT_TOKEN=None), '"alice"'),
+        (6, _config("an env file, a dollar in quotes", 'AVP_USERNAME=dollar\n'
+                    'AVP_PASSWORD="p@ss$w0rd$"\n', plain(f"x: {USER}"), file="c.env",
+                    AVP_AUTH_TYPE="userpass", VAULT_TOKEN=None), '"alice"'),
+        (6, _config("an env file, the environment before the lines above",
+                    "AVP_MOUNT=2\nAVP_KV_VERSION=$AVP_MOUNT\n", _OLD, file="c.env", AVP_MOUNT="1"),
+         '"frank"'),
+        (6, _config("an env file, the lines above", "X=userpass\nAVP_AUTH_TYPE=$X\n"
+                    "AVP_USERNAME={USERNAME}\nAVP_PASSWORD='{PASSWORD}'\n", plain(f"x: {USER}"),
+                    file="c.env", AVP_AUTH_TYPE=None, VAULT_TOKEN=None), '"alice"'),
+        (6, _config("an env file, export of a name alone", "AVP_KV_VERSION=1\n"
+                    "export AVP_KV_VERSION\n", _ONE, file="c.env"), "error"),
+        (6, _config("an env file, Windows line ends", "AVP_KV_VERSION=1\r\nX='a\r\nb'\r\n", _OLD,
+                    file="c.env"), '"frank"'),
+        (6, _config("YAML, a merge that says more", "x: &a {AVP_USERNAME: '{USERNAME}', "
+                    "AVP_PASSWORD: wrong}\n<<: *a\nAVP_PASSWORD: '{PASSWORD}'\n",
+                    plain(f"x: {USER}"), AVP_AUTH_TYPE="userpass", VAULT_TOKEN=None), '"alice"'),
         (6, _config("an env file that is none", "no setting\n", _ONE, file="c.env"), "error"),
         (6, _config("a file of another kind", "AVP_KV_VERSION=1\n", _OLD, file="c.txt"), "error"),
         (6, _config("a file without an ending", "AVP_KV_VERSION=1\n", _OLD, file="config"),
@@ -117,6 +138,18 @@ COMMANDS: Final = tuple(
         }), '[{"x": 1}, {"resources": ["a.yaml"]}]'),
         (7, _folder("a chart is no manifest", {"Chart.yaml": "name: a\nversion: 0.1.0\n"}),
          "error"),
+        (7, _folder("names that are nothing but an ending", {
+            ".yaml": "kind: A\nm: 1\n", ".json": '{"kind": "B", "m": 0}', ".yml": "kind: C\nm: 2\n",
+            "yaml": "kind: D\n", "a.YAML": "kind: E\n", "z.yaml.bak": "kind: F\n",
+        }), '[{"m": 0}, {"m": 1}, {"m": 2}]'),
+        (7, _folder("a symlink that stays in the folder", {
+            "a.yaml": Link("b/c.txt"), "b/c.txt": "kind: B\nx: 1\n",
+        }), "1"),
+        (7, _folder("a symlink that leads nowhere", {"a.yaml": Link("nowhere")}), "error"),
+        (7, _folder("byte order marks", {"a.yaml": "\ufeffkind: A\nx: 1\n", "b.json":
+                    '\ufeff{"kind": "B", "x": 2}'}), '[{"x": 1}, {"x": 2}]'),
+        (7, _folder("JSON with escaped slashes", {"a.json": '{"kind": "A", "u": "http:\\/\\/x"}'}),
+         '"http://x"'),
         (7, _folder("JSON first", {"a.json": '{"kind": "A", "u": "a\\/b"}', "b.yaml": "kind: B\n"}),
          '[{"u": "a/b"}, {}]'),
         (7, _folder("placeholders", {"a.yaml": plain(f"x: {USER}")}), '"alice"'),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from avp_py.errors import Failure
-from tests.compat.reading import Manifest, UnreadableError, canonical, read_stream
+from tests.compat.reading import Manifest, UnreadableError, canonical, read_output
 
 _NAMES: Final = ("apiVersion", "kind", "metadata")
 
@@ -19,7 +19,7 @@ class Outcome:
         documents: the manifests in it; None where the program failed.
         error: what was said of the failure.
         panicked: whether it was no failure but a crash.
-        unreadable: whether it ended well, and printed what Kubernetes cannot read.
+        unreadable: whether it ended well, and printed what Argo CD cannot read.
         failures: avp-py's failures one by one.
     """
 
@@ -61,9 +61,9 @@ class Outcome:
 def printed(output: str) -> Outcome:
     """The outcome of a program that ended well."""
     try:
-        return Outcome(output, tuple(read_stream(output)))
+        return Outcome(output, tuple(read_output(output)))
     except UnreadableError as error:
-        said = f"printed what Kubernetes cannot read: {error}\n{output}"
+        said = f"printed what Argo CD cannot read: {error}\n{output}"
         return Outcome(error=said, unreadable=True)
 
 

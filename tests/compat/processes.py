@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from tests.compat.case import Case
+from tests.compat.case import Case, Link
 from tests.compat.original import PANIC, SECONDS
 from tests.compat.outcome import Outcome, printed
 
@@ -29,6 +29,9 @@ def run(
     for name, content in case.files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, Link):
+            path.symlink_to(content.to)
+            continue
         data = _filled(content, facts).encode() if isinstance(content, str) else content
         path.write_bytes(data)
     changed = {**env, **case.env}

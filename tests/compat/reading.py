@@ -59,6 +59,51 @@ def read_stream(text: str, peek: int = ARGO_CD_PEEKS) -> list[Manifest]:
     return [value for value in values if value]
 
 
+def read_output(text: str) -> list[Manifest]:
+    """The manifests that Argo CD makes of what a plugin prints.
+
+    It reads them a second time, as YAML, from the JSON that the first reading gives (SplitYAML in
+    gitops-engine's kube.go, Argo CD v3.2.1); JSON that was printed is read so as it is.
+
+    Raises:
+        UnreadableError: as read_stream does.
+    """
+    manifests = read_stream(text)
+    if text[:ARGO_CD_PEEKS].lstrip().startswith("{"):
+        again = [read_document(each) for each in _json_texts(text)]
+        return [value for value in again if value]
+    return [_again(each) for each in manifests]
+
+
+def _again(value: Any) -> Any:
+    match value:
+        case str() if _UNESCAPED.search(value):
+            # Go's encoder escapes the separators U+2028 and U+2029, and not what YAML refuses.
+            text = json.dumps(value, ensure_ascii=False)
+            text = text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+            if _REFUSED.search(text):
+                raise UnreadableError("control characters are not allowed")
+            return read_document(text)
+        case dict():
+            return {_again(key): _again(item) for key, item in value.items()}
+        case list():
+            return [_again(item) for item in value]
+    return value
+
+
+_UNESCAPED: Final = re.compile("[\x7f-\x9f\ufffe\uffff]")
+_REFUSED: Final = re.compile("[\x7f-\x84\x86-\x9f\ufffe\uffff]")
+
+
+def _json_texts(text: str) -> Iterator[str]:
+    decoder = json.JSONDecoder()
+    rest = text.lstrip()
+    while rest:
+        _, end = decoder.raw_decode(rest)
+        yield rest[:end]
+        rest = rest[end:].lstrip()
+
+
 def split(text: str) -> Iterator[str]:
     """The texts of the documents (YAMLReader.Read).
 
@@ -87,6 +132,7 @@ def read_document(text: str) -> Any:
     Raises:
         UnreadableError: it is not YAML, or says what JSON cannot say.
     """
+    text = text.removeprefix("\ufeff")
     if _SUSPICIOUS.search(text) and _is_refused(text):
         raise UnreadableError("yaml.v2 refuses what libyaml takes")
     try:

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from avp_py.errors import DocumentError, PlaceholderError
 from avp_py.manifests import REMOVED, Fill, Manifest, fill, read_stream, rewrite
-from avp_py.manifests.scalars import flow, quoted
+from avp_py.manifests.scalars import UNCARRIED, flow, quoted
 from avp_py.values import Number, Value
 
 TEXT = st.text(
     alphabet=st.one_of(
-        st.sampled_from(" \n\t\r:#-'\"\\{}[],&*!|>%@`~<0x\x00\x07\x7f\x85\u2028\ufeff\ufffe🔑é"),
-        st.characters(exclude_categories=["Cs"]),
+        st.sampled_from(" \n\t\r:#-'\"\\{}[],&*!|>%@`~<0x\x00\x07\u2028\ufeff🔑é"),
+        st.characters(exclude_categories=["Cs"]).filter(lambda char: not UNCARRIED.match(char)),
     ),
     max_size=60,
 )
@@ -59,7 +59,7 @@ def rewritten(body: str, value: Value) -> Any:
     (slot,) = manifest.slots
     output = rewrite(text, manifest, [Fill(slot, fill(slot, "X", lambda _: value))])
     start, end = slot.scalar.start, slot.scalar.end
-    assert output.startswith(text[:start])
+    assert output.startswith(text[:start].removesuffix("!!str "))
     assert output.endswith(text[end:])
     data = yaml.load(output, yaml.CSafeLoader)
     if body.startswith('{"'):

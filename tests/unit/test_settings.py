@@ -199,6 +199,11 @@ def test_a_settings_file_is_yaml_json_or_env(tmp_path: Path, name: str, text: st
         ("A=pa\\$ss", "pa$ss"),
         ("A: yes", "yes"),
         ("A=$HOME/${X}", "/home/above"),
+        ("A=p@ss$w0rd", "p@ss$w0rd"),
+        ("A=a$", "a$"),
+        ('A="$lower"', "$lower"),
+        ("A=${lower}", "${lower}"),
+        ("A=$(x)$$", "$(x)$$"),
         ("A='$HOME'", "$HOME"),
         ('A="two\nlines"', "two\nlines"),
         ('A="a\\nb"', "a\nb"),
@@ -211,7 +216,7 @@ def test_an_env_file_is_read_as_the_original_reads_it(
     tmp_path: Path, line: str, value: str
 ) -> None:
     file = tmp_path / "c.env"
-    file.write_text(f"X=above\n{line}\nexport X\n")
+    file.write_text(f"X=above\n{line}\n")
     assert read_config(file, {"HOME": "/home"}) == {"X": "above", "A": value}
 
 

@@ -14,8 +14,10 @@ from avp_py.backends.vault.mounts import Mounts, guess_by_path
 from avp_py.backends.vault.token_cache import TokenCache
 from avp_py.errors import BackendError, ForbiddenError, LoginError, NotFoundError
 
-_VERSION = re.compile(r"-?[0-9]{1,18}")
-"""Vault's versions are whole numbers of 64 bits."""
+_VERSION = re.compile(
+    r"[+-]?(?:[0-9]{1,18}|0[xX][0-9a-fA-F]{1,16}|0[bB][01]{1,63}|0[oO][0-7]{1,20})"
+)
+"""Vault takes whole numbers of 64 bits, as Go's strconv.ParseInt reads them."""
 
 OWN_PATHS: Final = frozenset({"audit", "auth", "cubbyhole", "identity", "sys"})
 """Where no engine can be mounted (protectedMounts in vault/mount.go, v1.21): no secrets of anybody,

@@ -68,6 +68,10 @@ _VERSIONS: Final = {
     "latest": 0.5,
     "1.0": 0.5,
     "01": 0.5,
+    "+2": 0.5,
+    "0x1": 0.5,
+    "0b1": 0.3,
+    "0o2": 0.3,
     "99999999999999999999": 0.3,
 }
 
@@ -221,6 +225,12 @@ _ODDITIES: Final = (
     "<user | base64encode |>",
     "<path:kv/data/app#>",
     "<path:kv/data/app>",
+    "<path:filename>",
+    "&lt;path:name&gt; #",
+    "use <path:...> here",
+    " <port>\n",
+    "<list> ",
+    "\n<object>",
     "<path:#user>",
     "<path:##user>",
     "<path:kv/data/app##1>",

@@ -16,7 +16,7 @@ _VALUES: Final[Mapping[str, tuple[str, ...]]] = {
     "AVP_AUTH_TYPE": ("token", "userpass"),
     "AVP_KV_VERSION": ("2", "1"),
     "AVP_USERNAME": ("{USERNAME}", "nobody"),
-    "AVP_PASSWORD": ("{PASSWORD}", "wrong # word"),
+    "AVP_PASSWORD": ("{PASSWORD}", "wrong # word", "$VAULT_ADDR", "p@ss$word"),
     "AVP_MOUNT_PATH": ("auth/userpass", "auth/elsewhere"),
     "AVP_PATH_VALIDATION": ("^(kv|old)/", "^kv/", r"^old/\w+$"),
     "VAULT_TOKEN": ("{VAULT_TOKEN}", "wrong"),
@@ -93,6 +93,40 @@ def _written(draw: Draw, ending: str, values: Mapping[str, str]) -> str:
     if ending == ".json":
         renamed = {names[name]: values[name] for name in names}
         return json.dumps(renamed, indent=draw.pick((None, 2)))
-    if ending in (".yaml", ".yml"):
-        return "".join(f"{names[name]}: {json.dumps(values[name])}\n" for name in names)
-    return "".join(f"{draw.pick(('', 'export '))}{name}='{values[name]}'\n" for name in names)
+    lines = [f"# {draw.pick(('a comment', 'NAME=value', ''))}", ""] if draw.chance(0.3) else []
+    is_yaml = ending in (".yaml", ".yml")
+    for name in names:
+        form = _in_yaml if is_yaml else _in_env
+        lines.append(form(draw, names[name] if is_yaml else name, values[name]))
+    return "".join(f"{line}{draw.pick(_ENDS) if draw.chance(0.1) else ''}\n" for line in lines)
+
+
+_ENDS: Final = ("  ", " # a comment", "\r")
+
+
+def _in_yaml(draw: Draw, name: str, value: str) -> str:
+    match draw.weighed({"double": 4, "single": 3, "plain": 3, "block": 1, "spaced": 1}):
+        case "single":
+            return f"{name}: '{value}'"
+        case "plain" if value.isalpha():
+            return f"{name}: {value}"
+        case "block":
+            return f"{name}: >-\n  {value}"
+        case "spaced":
+            return f'"{name}" :   {json.dumps(value)}'
+    return f"{name}: {json.dumps(value)}"
+
+
+def _in_env(draw: Draw, name: str, value: str) -> str:
+    before = draw.pick(("", "", "export ", "  "))
+    equals = draw.weighed({"=": 8, " = ": 1, ": ": 1})
+    match draw.weighed({"single": 4, "double": 3, "bare": 3, "escaped": 1, "of another": 1}):
+        case "double":
+            return f'{before}{name}{equals}"{value}"'
+        case "bare":
+            return f"{before}{name}{equals}{value}"
+        case "escaped":
+            return f'{before}{name}{equals}"{value.replace("$", chr(92) + "$")}"'
+        case "of another":
+            return f"OTHER_{name}='{value}'\n{before}{name}{equals}${{OTHER_{name}}}"
+    return f"{before}{name}{equals}'{value}'"

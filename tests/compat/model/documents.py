@@ -155,13 +155,12 @@ def _text(side: Side, text: str) -> str:
         if not side.is_avp:
             raise FailedError("not valid Unicode")
         text = _SURROGATE.sub("\ufffd", text)
-    if not side.is_avp:
-        return text
     if _REFUSED.search(text):
-        side.deviates("characters-that-yaml-refuses")
         raise FailedError("control characters are not allowed")
     if "\u0085" in text:
         side.deviates("next-line-becomes-a-space")
+        if not side.is_avp:
+            raise FailedError("Argo CD would make a space of it")
         # It goes through JSON, in which U+0085 needs no escape, and YAML takes it for a line break.
         return str(yaml_reader.read(json.dumps(text, ensure_ascii=False)))
     return text

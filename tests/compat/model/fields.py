@@ -110,14 +110,15 @@ class Fields:
 
     def _joined(self, text: str, matches: Sequence[re.Match[str]], values: list[Value]) -> Value:
         whole = len(matches) == 1 and matches[0][0] == text
+        alone = len(matches) == 1 and not text.replace(matches[0][0], "", 1).strip()
         if self._side.is_avp:
             others = [value for value in values if not isinstance(value, str | None)]
             if others:
-                if not whole:
+                if not alone:
                     is_flat = isinstance(others[-1], bool | Number)
                     self._side.deviates("number-in-text" if is_flat else "structure-in-text")
                 return others[-1]
-        elif whole:
+        elif whole or (alone and not isinstance(values[0], str)):
             return values[0]
         parts = []
         end = 0

@@ -10,7 +10,17 @@ from tests.compat.reading import decode
 
 _LEFTOVER: Final = re.compile(
     r"(?:<|\\(?:u00|x)3[cC]|%3[cC]|&lt;|&#0{0,8}60;|&#[xX]0{0,8}3[cC];)\s*path(?::|%3[aA]|&#58;)"
+    r"(?P<rest>[^<>\n]{0,1010})"
 )
+_END: Final = re.compile(r"%3[cCeE]|&[lg]t;|\\u003[cCeE]")
+_OF_A_SECRET: Final = re.compile(r"#|%23|&#35;|/data/|%2[fF]data%2[fF]")
+
+
+def _is_leftover(text: str) -> bool:
+    """Whether a text holds `<path:` with a key, or with a path of KV version 2, before a `>`."""
+    return any(
+        _OF_A_SECRET.search(_END.split(match["rest"])[0]) for match in _LEFTOVER.finditer(text)
+    )
 
 
 def holds_leftover(document: Any, *, generic: bool, secret: bool) -> bool:
@@ -27,7 +37,7 @@ def holds_leftover(document: Any, *, generic: bool, secret: bool) -> bool:
             rest = [text, _unpacked(text)] if secret else [text]
         else:
             rest = _literal(text, expression, secret=secret)
-        if any(_LEFTOVER.search(each) for each in rest):
+        if any(map(_is_leftover, rest)):
             return True
     return False
 

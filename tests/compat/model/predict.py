@@ -136,6 +136,7 @@ def _read_as_ours(side: Side, text: str) -> list[Manifest]:
     if values is None:
         # As Kubernetes' own reader ends the last line, a block scalar there ends with a line break.
         whole = text if text.endswith("\n") else f"{text}\n"
+        whole = re.sub(r"(?m)^(---.*\n)\ufeff", r"\1", whole)
         values = [read_document(each) for each in _documents(side, whole)]
     for value in values:
         if value is not None and not isinstance(value, dict):
@@ -182,11 +183,37 @@ def _confuses_keys(text: str) -> bool:
 
 
 def _repeats_a_key(root: Any) -> bool:
-    return any(len(keys) > len({_name(key) for key in keys}) for keys in _keys(root))
+    """Whether a key stands twice in a mapping, and not just so."""
+    return any(
+        _name(key) == _name(other) and (key.value != other.value or not _is_same(value, another))
+        for pairs in _pairs(root)
+        for number, (key, value) in enumerate(pairs)
+        for other, another in pairs[:number]
+    )
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Whether two nodes are written alike."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, yaml.ScalarNode):
+        return bool(
+            (one.value, one.style is None, one.tag) == (other.value, other.style is None, other.tag)
+        )
+    items = [one.value, other.value]
+    if isinstance(one, yaml.MappingNode):
+        items = [[node for pair in each for node in pair] for each in items]
+    return len(items[0]) == len(items[1]) and all(map(_is_same, *items))
 
 
 def _keys(root: Any) -> Iterator[Sequence[yaml.ScalarNode]]:
     """The keys of each mapping."""
+    for pairs in _pairs(root):
+        yield [key for key, _ in pairs]
+
+
+def _pairs(root: Any) -> Iterator[Sequence[tuple[yaml.ScalarNode, yaml.Node]]]:
+    """The entries of each mapping whose keys are scalars."""
     nodes, seen = [root], set()
     while nodes:
         node = nodes.pop()
@@ -196,7 +223,7 @@ def _keys(root: Any) -> Iterator[Sequence[yaml.ScalarNode]]:
         if isinstance(node, yaml.SequenceNode):
             nodes += node.value
         elif isinstance(node, yaml.MappingNode):
-            yield [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+            yield [pair for pair in node.value if isinstance(pair[0], yaml.ScalarNode)]
             nodes += [value for _, value in node.value]
 
 

@@ -17,7 +17,9 @@ SECONDS: Final = 20
 
 _MOUNTS: Final = {"kv": "2", "old": "1"}
 _OWN: Final = frozenset({"audit", "auth", "cubbyhole", "identity", "sys"})
-_VERSION: Final = re.compile(r"-?[0-9]{1,18}")
+_VERSION: Final = re.compile(
+    r"[+-]?(?:[0-9]{1,18}|0[xX][0-9a-fA-F]{1,16}|0[bB][01]{1,63}|0[oO][0-7]{1,20})"
+)
 _MISWRITTEN: Final = re.compile(r"[\x00-\x1f\x7f\\]")
 
 Answer = Mapping[str, Any] | None
