@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -66,8 +67,10 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
     if arguments.door is Door.ARGOCD_VAULT_PLUGIN:
         environ = _as_avp(environ)
 
-    def load_settings(config: Mapping[str, str], *, from_secret: bool = False) -> Settings:
-        settings = load(environ, config, from_secret=from_secret)
+    def load_settings(
+        config: Mapping[str, str], *, from_secret: bool = False, before_secret: bool = False
+    ) -> Settings:
+        settings = load(environ, config, from_secret=from_secret, before_secret=before_secret)
         if arguments.disable_token_cache:
             vault = dataclasses.replace(settings.vault, token_cache=None)
             settings = dataclasses.replace(settings, vault=vault)
@@ -76,20 +79,24 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
     config: Mapping[str, str] = {}
     if arguments.config_path:
         config = read_config(arguments.config_path, environ)
-    settings = load_settings(config)
     secret_name = arguments.secret_name or None
-    if arguments.door is Door.AVP_PY:
-        secret_name = secret_name or settings.backend.secret_name
+    if arguments.door is Door.AVP_PY and secret_name is None:
+        secret_name = load(environ, config, before_secret=True).backend.secret_name
+    # A settings file overrides the Secret as a whole.
+    if arguments.config_path:
+        secret_name = None
+    settings = load_settings(config, before_secret=secret_name is not None)
 
-    def complete(known: Settings, gate: PolicyGate) -> Settings:
-        # A settings file overrides the Secret as a whole; the file backend needs no credentials.
-        if secret_name is None or arguments.config_path or known.backend.type == "file":
+    def complete(known: Settings, gate: PolicyGate, deadline: float) -> Settings:
+        # The file backend needs no credentials.
+        if secret_name is None or known.backend.type == "file":
             return known
         from avp_py.kubernetes import read_settings_secret, split_name
 
         if secret_name not in (arguments.secret_name, _operators_secret(environ)):
             gate.check_secret(*split_name(secret_name))
-        return load_settings(read_settings_secret(secret_name, environ), from_secret=True)
+        left = deadline - time.monotonic()
+        return load_settings(read_settings_secret(secret_name, environ, left), from_secret=True)
 
     request = Request(source, arguments.render, settings, environ, complete)
     output = generate(request)
@@ -98,7 +105,7 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
 
 def _operators_secret(environ: Mapping[str, str]) -> str | None:
     """The Secret that the operator names in the environment."""
-    return load(without_tenant(environ)).backend.secret_name
+    return load(without_tenant(environ), before_secret=True).backend.secret_name
 
 
 def _as_avp(environ: Mapping[str, str]) -> Mapping[str, str]:

@@ -32,14 +32,15 @@ class Request:
         environ: the environment, of which kustomize and helm see a part.
         complete: gives the settings with those that must first be fetched, from the Secret that
             `-s` names; called once, and only where a placeholder needs a backend. It gets the gate,
-            which must let a Secret pass that the Application names.
+            which must let a Secret pass that the Application names, and the deadline of the run, on
+            the clock of time.monotonic().
     """
 
     source: Path | bytes
     mode: Mode
     settings: Settings
     environ: Mapping[str, str] = field(repr=False)
-    complete: Callable[[Settings, PolicyGate], Settings] = lambda settings, _gate: settings
+    complete: Callable[[Settings, PolicyGate, float], Settings] = lambda settings, *_: settings
 
 
 def generate(
@@ -81,7 +82,7 @@ def generate(
         raise GenerateError([_nothing(request)])
 
     try:
-        plan, gate = _plan(request, streams, permissions)
+        plan, gate = _plan(request, streams, permissions, deadline)
         wanted = len(plan.locations)
         refuse_more("secrets to read", wanted, settings.limits.references, "AVP_MAX_REFERENCES")
         budget.in_time()
@@ -141,7 +142,10 @@ def _permissions(settings: Settings) -> Permissions | None:
 
 
 def _plan(
-    request: Request, streams: Sequence[Stream], permissions: Permissions | None
+    request: Request,
+    streams: Sequence[Stream],
+    permissions: Permissions | None,
+    deadline: float,
 ) -> tuple[Plan, PolicyGate]:
     """What is to be read, and the gate that each read must pass."""
     wanting = [
@@ -152,7 +156,7 @@ def _plan(
     ]
     identity, settings = request.settings.identity, request.settings
     if wanting:
-        settings = request.complete(settings, PolicyGate(identity, permissions))
+        settings = request.complete(settings, PolicyGate(identity, permissions), deadline)
     gate = PolicyGate(identity, permissions, settings.policy.path_validation)
     plan = Plan(settings, by_kind=gate.tells_kinds)
     for manifest in wanting:

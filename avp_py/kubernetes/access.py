@@ -1,6 +1,8 @@
 """Where the Kubernetes API is, what certificate it must have, and who we are to it."""
 
+import errno
 import ipaddress
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +15,9 @@ from avp_py.settings.parse import token as parse_token
 
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where a pod finds its service account (InClusterConfig in client-go's rest/config.go, v0.34)."""
+
+MAX_FILE_BYTES: Final = 4 * 1024 * 1024
+"""As much as an answer of the API may have; /dev/zero has no end."""
 
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----", re.ASCII)
 _HOST_NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*")
@@ -88,13 +93,26 @@ def in_cluster(environ: Mapping[str, str]) -> Access:
 
 def _read_in_pod(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_file(path)
     except OSError as error:
         raise ClusterError(
             f"the pod's service account cannot be used: {path}: {error.strerror}",
             hint="let the pod have it: automountServiceAccountToken: true (Argo CD's own "
             "manifests say false for the repo-server), or mount a projected token there",
         ) from None
+
+
+def read_file(path: Path) -> bytes:
+    """The content of a file, up to a length that no token, certificate or kubeconfig has.
+
+    Raises:
+        OSError: it cannot be read, or is longer.
+    """
+    with path.open("rb") as file:
+        data = file.read(MAX_FILE_BYTES + 1)
+    if len(data) > MAX_FILE_BYTES:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+    return data
 
 
 def _url_host(host: str) -> str:
@@ -128,6 +146,8 @@ def read_token(data: bytes, what: str) -> Sensitive:
     Raises:
         SettingsError: it is empty, or holds other characters; `what` names it.
     """
+    if not data.strip():
+        raise SettingsError(f"{what} is empty", hint="put the token there, alone")
     try:
         return parse_token(data.decode("ascii"))
     except ValueError:

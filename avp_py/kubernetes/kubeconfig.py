@@ -19,6 +19,7 @@ from avp_py.kubernetes.access import (
     ClientCertificate,
     is_host,
     read_certificates,
+    read_file,
     read_token,
 )
 from avp_py.nodes import MappingNode, Node, ScalarNode, SequenceNode, parse, position, resolve
@@ -61,7 +62,7 @@ def _first_existing(listed: str) -> Path:
     for path in paths:
         if path.exists():
             return path
-    names = ", ".join(map(str, paths))
+    names = ", ".join(map(str, paths)) or "file named"
     raise SettingsError(
         f"KUBECONFIG: there is no {names}", hint="name a file that is there, or unset KUBECONFIG"
     )
@@ -69,7 +70,7 @@ def _first_existing(listed: str) -> Path:
 
 def _read(path: Path, what: str) -> bytes:
     try:
-        return path.read_bytes()
+        return read_file(path)
     except OSError as error:
         raise SettingsError(
             f"{what}: {path} cannot be read: {error.strerror}", hint="name a file that can be read"

@@ -41,6 +41,10 @@ class Answer:
     retry_after: int | None
 
 
+class LostConnectionError(ClusterError):
+    """The connection was reset, or ended before the answer did."""
+
+
 def get(access: Access, path: str, seconds: float) -> Answer:
     """Asks once. A redirect is an answer like any other.
 
@@ -123,6 +127,7 @@ def _context(access: Access) -> ssl.SSLContext:
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.set_alpn_protocols(["http/1.1"])
+    context.hostname_checks_common_name = False
     if not access.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -226,6 +231,12 @@ def _translate(error: OSError | HTTPException, access: Access, seconds: float) -
             return ClusterError(
                 f"the proxy on the way to the Kubernetes API at {server} cannot be used",
                 hint=f"check proxy-url in {source}",
+            )
+        case ConnectionResetError() | BrokenPipeError():
+            # http.client's RemoteDisconnected is one too.
+            return LostConnectionError(
+                f"no connection to the Kubernetes API at {server}: it broke off",
+                hint=f"try again; check the address in {source}",
             )
         case OSError():
             return ClusterError(

@@ -2,15 +2,19 @@
 
 import base64
 import json
+import logging
 import re
+import threading
 import time
 from collections.abc import Mapping
+from concurrent.futures import Future
 from typing import Any, Final
 
 from avp_py.errors import ClusterError, SettingsError
 from avp_py.kubernetes.access import Access, in_cluster
 from avp_py.kubernetes.kubeconfig import read_kubeconfig
-from avp_py.kubernetes.request import Answer, get, not_the_api
+from avp_py.kubernetes.request import Answer, LostConnectionError, get, not_the_api
+from avp_py.settings import OUR_PREFIXES
 
 DEFAULT_NAMESPACE: Final = "argocd"
 """argocd-vault-plugin's (ArgoCDNamespace in pkg/types/constants.go, v1.18.1)."""
@@ -18,6 +22,17 @@ DEFAULT_NAMESPACE: Final = "argocd"
 TIME_LIMIT_SECONDS: Final = 10.0
 """What reading the Secret may take, all tries together. It takes milliseconds; Argo CD waits 60
 seconds for the whole run, and Vault must be read in that too."""
+
+LOST_PAUSE_SECONDS: Final = 1.0
+"""How long after a lost connection the API is asked again."""
+
+MAX_LOST: Final = 3
+"""How often a connection may be lost; client-go would try ten times."""
+
+GRACE_SECONDS: Final = 0.5
+"""How much later a read is given up that does not end by its own time limit."""
+
+_notes = logging.getLogger(__name__)
 
 # RFC 1123 as Kubernetes has it (apimachinery's pkg/util/validation/validation.go, v0.34). None of
 # these names can climb in a URL, or end its path.
@@ -30,15 +45,20 @@ _ACCOUNT = re.compile(
 )
 
 
-def read_settings_secret(name: str, environ: Mapping[str, str]) -> Mapping[str, str]:
+def read_settings_secret(
+    name: str, environ: Mapping[str, str], seconds: float = TIME_LIMIT_SECONDS
+) -> Mapping[str, str]:
     """Reads the Secret from the API that KUBECONFIG names, else from that of this pod's cluster.
 
     argocd-vault-plugin does so in pkg/kube/client.go (v1.18.1), in a pod only. There, `a:b:c` means
-    the Secret `a`, and bytes that are not UTF-8 are kept; here both are errors.
+    the Secret `a`, and bytes that are not UTF-8 are kept; here both are errors, the latter in the
+    value of a setting.
 
     Args:
         name: the Secret, as `[namespace:]name`.
         environ: the environment of the process.
+        seconds: the time that it may take, from the first file to the last byte; never more than
+            TIME_LIMIT_SECONDS.
 
     Returns:
         Its values as text, by their keys in capitals: settings are named in any case there.
@@ -49,9 +69,37 @@ def read_settings_secret(name: str, environ: Mapping[str, str]) -> Mapping[str, 
         ClusterError: there is no API, no such Secret, or no right to read it.
     """
     namespace, secret = split_name(name)
+    limit = max(min(seconds, TIME_LIMIT_SECONDS), 0)
+    found: Future[Mapping[str, str]] = Future()
+
+    def read() -> None:
+        try:
+            found.set_result(_read(namespace, secret, environ, limit))
+        except BaseException as error:
+            found.set_exception(error)
+
+    # Names that do not resolve, and files that never end, know no time limit of their own.
+    threading.Thread(target=read, daemon=True).start()
+    try:
+        return found.result(limit + GRACE_SECONDS)
+    except TimeoutError:
+        raise ClusterError(
+            f"the Secret {secret} in the namespace {namespace} could not be read within "
+            f"{round(limit, 1):g} s",
+            hint="look at the network, the Kubernetes API, and what KUBECONFIG names",
+        ) from None
+
+
+def _read(
+    namespace: str, secret: str, environ: Mapping[str, str], limit: float
+) -> Mapping[str, str]:
     kubeconfig = environ.get("KUBECONFIG", "")
     access = read_kubeconfig(kubeconfig) if kubeconfig else in_cluster(environ)
-    answer = _ask(access, f"/api/v1/namespaces/{namespace}/secrets/{secret}")
+    _notes.info(
+        "settings from the Secret %s/%s at %s, by %s",
+        namespace, secret, access.server, access.source,
+    )  # fmt: skip
+    answer = _ask(access, f"/api/v1/namespaces/{namespace}/secrets/{secret}", limit)
     body = _body(answer)
     if answer.status != 200:
         raise _refusal(access, answer, body, namespace, secret)
@@ -84,14 +132,23 @@ def split_name(name: str) -> tuple[str, str]:
     return namespace, secret
 
 
-def _ask(access: Access, path: str) -> Answer:
-    """Asks, and again while a server that is busy says when to.
+def _ask(access: Access, path: str, seconds: float) -> Answer:
+    """Asks, and again where a connection is lost, or while a server that is busy says when to.
 
-    That rule is client-go's (checkWait in rest/request.go, v0.34): 429 or 5xx, and Retry-After.
+    Those rules are client-go's (rest/request.go and with_retry.go, v0.34): a connection that is
+    reset or ends early, after a second, and 429 or 5xx with Retry-After.
     """
-    deadline = time.monotonic() + TIME_LIMIT_SECONDS
+    deadline = time.monotonic() + seconds
+    lost = 0
     while True:
-        answer = get(access, path, max(deadline - time.monotonic(), 0.001))
+        try:
+            answer = get(access, path, max(deadline - time.monotonic(), 0.001))
+        except LostConnectionError:
+            lost += 1
+            if lost >= MAX_LOST or time.monotonic() + LOST_PAUSE_SECONDS >= deadline:
+                raise
+            time.sleep(LOST_PAUSE_SECONDS)
+            continue
         busy = answer.status == 429 or answer.status >= 500
         wait = answer.retry_after
         if not busy or wait is None or time.monotonic() + wait >= deadline:
@@ -157,6 +214,8 @@ def _as_settings(values: Mapping[str, bytes], where: str) -> Mapping[str, str]:
         try:
             settings[name] = value.decode()
         except UnicodeDecodeError:
+            if not name.startswith(OUR_PREFIXES):
+                continue  # It means something to somebody else.
             raise SettingsError(
                 f"the value of {key} in {where} is not UTF-8", hint="settings are text"
             ) from None

@@ -17,9 +17,10 @@ from avp_py.settings.images import Image
 from avp_py.settings.load import load, tenant_settings, without_tenant
 from avp_py.settings.parameters import PARAMETERS
 from avp_py.settings.parse import RateLimit, Sensitive
-from avp_py.settings.table import TABLE, TENANT_PREFIX, Kind, Owner, Setting
+from avp_py.settings.table import OUR_PREFIXES, TABLE, TENANT_PREFIX, Kind, Owner, Setting
 
 __all__ = [
+    "OUR_PREFIXES",
     "PARAMETERS",
     "TABLE",
     "TENANT_PREFIX",

@@ -12,12 +12,10 @@ from typing import Any
 from avp_py.errors import SettingsError
 from avp_py.nodes import MappingNode, ScalarNode, parse, position, resolve
 from avp_py.settings.envfile import EnvFileError, parse_env
-from avp_py.settings.table import BACKEND_PREFIXES
+from avp_py.settings.table import OUR_PREFIXES
 
 _YAML = (".yaml", ".yml", ".json")
 _ENV = (".env", ".dotenv")
-_OURS = ("AVP_", *BACKEND_PREFIXES)
-"""How the names begin that mean something to us; a file may hold others for others."""
 
 
 def read_config(path: Path, environ: Mapping[str, str]) -> Mapping[str, str]:
@@ -73,7 +71,7 @@ def _read_json(text: str, path: Path) -> Mapping[str, str]:
             values[key] = "true" if value else "false"
         elif isinstance(value, str):
             values[key] = value
-        elif value is not None and key.startswith(_OURS):
+        elif value is not None and key.startswith(OUR_PREFIXES):
             raise SettingsError(
                 f"{path}: {name[:80]!r} has more than one value",
                 hint='write a setting as "AVP_TYPE": "vault"',
@@ -116,7 +114,7 @@ def _read_yaml(text: str, path: Path) -> Mapping[str, str]:
             name, value = key.upper(), root.get(key)
             if isinstance(value, ScalarNode):
                 values.update({} if value.is_null else {name: value.value})
-            elif value is not None and name.startswith(_OURS):
+            elif value is not None and name.startswith(OUR_PREFIXES):
                 raise _misplaced(text, value.start, path)
     return values
 

@@ -33,6 +33,7 @@ def load(
     config: Mapping[str, str] | None = None,
     *,
     from_secret: bool = False,
+    before_secret: bool = False,
 ) -> groups.Settings:
     """Reads all settings.
 
@@ -40,6 +41,8 @@ def load(
         environ: the environment of the process.
         config: what the operator's settings file or Secret holds, by name in capitals.
         from_secret: whether it is a Secret, which an Application may have chosen.
+        before_secret: whether a Secret is to be read before a backend is; what it can override may
+            still be malformed then, and is as if it were not set.
 
     Returns:
         The settings.
@@ -61,8 +64,9 @@ def load(
         try:
             value = _read(setting, environ, operator, permitted, parameters)
         except SettingsError as error:
-            failures.extend(error.failures)
             value = None
+            if not before_secret or not setting.name.startswith(BACKEND_PREFIXES):
+                failures.extend(error.failures)
         values.setdefault(setting.group, {})[setting.field] = value
     if failures:
         raise GenerateError(failures)

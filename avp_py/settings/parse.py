@@ -70,7 +70,11 @@ def verbatim(raw: str) -> str:
 
 
 def file_path(raw: str) -> str:
-    """The path of a file; messages show it, so what may be the file's text is refused."""
+    """The path of a file; messages show it, so what may be the file's text is refused.
+
+    A line break at its end, as a Secret often has, is no part of it.
+    """
+    raw = raw.rstrip("\r\n")
     parts = raw.encode(errors="surrogateescape").split(b"/")
     if "\n" in raw or max(map(len, parts)) > _MAX_FILE_NAME or _JWT.fullmatch(raw.strip()):
         raise ValueError("the path of a file; it looks like the text of one")

@@ -92,6 +92,9 @@ BACKEND_PREFIXES: Final = (
 pkg/config/config.go, v1.18.1). From a tenant they, and names with AVP_, count only where this table
 says so."""
 
+OUR_PREFIXES: Final = ("AVP_", *BACKEND_PREFIXES)
+"""How the names begin that mean something to us; a file or a Secret may hold others for others."""
+
 TENANT_SETTINGS: Final = "AVP_TENANT_SETTINGS"
 """The operator's list of further settings that tenants may set. The table is read by it."""
 

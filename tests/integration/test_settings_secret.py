@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import socket
 import ssl
 import subprocess
@@ -58,7 +59,12 @@ OBJECTS: list[Mapping[str, Any]] = [
     {
         "kind": "Secret",
         "metadata": {"name": "bytes", "namespace": "argocd"},
-        "data": {"BLOB": "/2NhbmFyeQ==", "A": encoded(NEIGHBOUR)},
+        "data": {"AVP_PASSWORD": "/2NhbmFyeQ==", "A": encoded(NEIGHBOUR)},
+    },
+    {
+        "kind": "Secret",
+        "metadata": {"name": "foreign-bytes", "namespace": "argocd"},
+        "data": {"keystore.jks": "/2NhbmFyeQ==", "AVP_TYPE": encoded("vault")},
     },
     {
         "kind": "Secret",
@@ -260,9 +266,13 @@ def test_a_token_that_is_none_or_for_someone_else(
 def test_bytes_that_are_no_text(pod: Pod, refused: Callable[..., Refused]) -> None:
     found = refused("bytes", pod(), "canary")
     assert found.reason == (
-        "the value of BLOB in the Secret bytes in the namespace argocd is not UTF-8"
+        "the value of AVP_PASSWORD in the Secret bytes in the namespace argocd is not UTF-8"
     )
     assert isinstance(found.error, SettingsError)
+
+
+def test_bytes_that_are_somebody_elses(pod: Pod) -> None:
+    assert read_settings_secret("foreign-bytes", pod()) == {"AVP_TYPE": "vault"}
 
 
 def test_one_name_in_two_cases(pod: Pod, refused: Callable[..., Refused]) -> None:
@@ -667,12 +677,67 @@ def test_odd_answers(
     refused: Callable[..., Refused],
     answer: Answer,
     reason: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(secret, "LOST_PAUSE_SECONDS", 0.01)
     server.answer = answer
     found = refused("avp", kubeconfig({"server": server.address}), "canary-")
     assert isinstance(found.error, ClusterError)
     assert found.reason == reason.format(server=server.address)
-    assert len(server.asked) == 1
+    assert len(server.asked) == (secret.MAX_LOST if "broke off" in reason else 1)
+
+
+@pytest.mark.parametrize(
+    "lost", [b"", b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"kind": "Secret"}']
+)
+def test_a_connection_that_is_lost_once_is_made_again(
+    server: StandIn, kubeconfig: Kubeconfig, monkeypatch: pytest.MonkeyPatch, lost: bytes
+) -> None:
+    monkeypatch.setattr(secret, "LOST_PAUSE_SECONDS", 0.01)
+    server.answer = in_turn(raw(lost), a_secret({"AVP_TYPE": encoded("vault")}))
+    found = read_settings_secret("avp", kubeconfig({"server": server.address}))
+    assert found == {"AVP_TYPE": "vault"}
+
+
+def test_headers_that_drip_end_in_time_too(
+    server: StandIn,
+    kubeconfig: Kubeconfig,
+    refused: Callable[..., Refused],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(secret, "TIME_LIMIT_SECONDS", 0.3)
+    given_up = threading.Event()
+
+    def drip(exchange: Exchange) -> None:
+        exchange.wfile.write(b"HTTP/1.1 200 OK\r\n")
+        for _ in range(200):
+            exchange.wfile.write(b"X-Drop: 1\r\n")
+            if given_up.wait(0.05):
+                return
+
+    server.answer = drip
+    began = time.monotonic()
+    found = refused("avp", kubeconfig({"server": server.address}))
+    given_up.set()
+    assert found.reason.endswith("could not be read within 0.3 s")
+    assert time.monotonic() - began < 5
+
+
+def test_a_file_without_end_is_none(tmp_path: Path, refused: Callable[..., Refused]) -> None:
+    link = tmp_path / "config"
+    link.symlink_to("/dev/zero")
+    found = refused("avp", {"KUBECONFIG": str(link)})
+    assert found.reason.endswith("cannot be read: File too large")
+
+
+def test_a_pipe_that_nobody_writes_to_ends_in_time(
+    tmp_path: Path, refused: Callable[..., Refused], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secret, "TIME_LIMIT_SECONDS", 0.2)
+    pipe = tmp_path / "config"
+    os.mkfifo(pipe)
+    found = refused("avp", {"KUBECONFIG": str(pipe)})
+    assert found.reason.endswith("could not be read within 0.2 s")
 
 
 def test_redirects_are_not_followed(
@@ -737,16 +802,20 @@ def test_something_else_than_tls(
 
 
 def test_a_server_that_hangs_up_within_tls(
-    kubeconfig: Kubeconfig, refused: Callable[..., Refused], another: Certificate
+    kubeconfig: Kubeconfig,
+    refused: Callable[..., Refused],
+    another: Certificate,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(secret, "LOST_PAUSE_SECONDS", 0.01)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(another.certificate, another.key)
     with stand_in(raw(b""), tls) as server:
         fields = {"server": server.address, "certificate-authority": str(another.certificate)}
         found = refused("avp", kubeconfig(fields))
         assert found.reason.startswith(f"no connection to the Kubernetes API at {server.address}")
-        (asked,) = server.asked
-    assert asked.headers["Authorization"].startswith("Bearer ")
+    tokens = [each.headers["Authorization"].partition(" ")[0] for each in server.asked]
+    assert tokens == ["Bearer"] * secret.MAX_LOST
 
 
 # --- The command ---
@@ -773,6 +842,12 @@ def test_a_run_takes_vaults_address_and_token_from_the_secret(
     assert fields(run("generate", "-", "-s", name, env=environ, stdin=stdin)) == {
         "a": "from-the-real-vault"
     }
+    malformed = {**environ, "VAULT_ADDR": "vault.example:8200", "VAULT_CLIENT_TIMEOUT": "20"}
+    overridden = run("generate", "-v", "-", "-s", name, env=malformed, stdin=stdin)
+    assert 'a: "from-the-real-vault"' in overridden.out
+    assert f"settings from the Secret argocd/{name} at https://127.0.0.1:" in overridden.err
+    left = run("generate", "-", "-s", name, env={**malformed, "AVP_KV_VERSION": "3"}, stdin=stdin)
+    assert left.code == 1
     failed = run("generate", "-v", "-", "-s", "gone", env=environ, stdin=stdin)
     assert (failed.code, failed.out) == (1, "")
     assert "1. there is no Secret gone in the namespace argocd\n   next: create it" in failed.err

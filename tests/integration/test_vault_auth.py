@@ -80,7 +80,7 @@ def test_github_through_a_stand_in_for_its_api(
         said = fails(document, {**env, "AVP_GITHUB_TOKEN": "other-token"}, secrets=("other-token",))
         tokens = [each.headers.get("Authorization") for each in github.asked[asked:]]
     # Vault takes GitHub's 401 for a failure of its own, and answers 500; trying again is no use.
-    assert "Vault refuses the login by github: who stands behind Vault does not take" in said
+    assert "Vault refuses the login by github: the credential is not taken: " in said
     assert "401" in said
     assert tokens.count("Bearer other-token") == 1
 
@@ -351,6 +351,32 @@ def test_a_wrong_credential_is_not_sent_again(fails: Fails, proxy: StandIn) -> N
     documents = b"".join(manifest({"a": "<k>"}, f"kv/data/app{n}") for n in range(9))
     fails(documents, env)
     assert logins(proxy) == 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "user is not part of required org",
+        "failed to verify client's certificate: x509: certificate has expired",
+        "JSON string value exceeds allowed length",
+    ],
+)
+def test_a_credential_that_vault_calls_a_failure_is_not_sent_again(
+    fails: Fails, proxy: StandIn, said: str
+) -> None:
+    proxy.answer = as_json(500, {"errors": [said]})
+    env = {"VAULT_ADDR": proxy.address, "AVP_ROLE_ID": "some-role", "AVP_SECRET_ID": "some-id"}
+    told = fails(manifest({"a": "<k>"}, "kv/data/app"), env)
+    assert f"Vault refuses the login by approle: the credential is not taken: {said}" in told
+    assert logins(proxy) == 1
+
+
+@pytest.mark.parametrize("setting", ["AVP_K8S_TOKEN_PATH", "AVP_JWT_PATH"])
+def test_a_token_file_without_end_is_none(fails: Fails, proxy: StandIn, setting: str) -> None:
+    role = {"AVP_K8S_TOKEN_PATH": "AVP_K8S_ROLE", "AVP_JWT_PATH": "AVP_JWT_ROLE"}[setting]
+    env = {"VAULT_ADDR": proxy.address, role: "r", setting: "/dev/zero\n"}
+    assert "/dev/zero is longer than a token" in fails(manifest({"a": "<k>"}, "kv/data/app"), env)
+    assert proxy.asked == []
 
 
 def test_a_login_that_vault_fails_is_tried_again(

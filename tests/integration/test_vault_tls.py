@@ -371,11 +371,11 @@ def _bad_files(place: Place, folder: Path) -> Mapping[str, tuple[Mapping[str, Pa
         ),
         "another's key": (
             {"VAULT_CLIENT_CERT": cert, "VAULT_CLIENT_KEY": place.here.key},
-            f"VAULT_CLIENT_CERT: {cert} cannot be used: key values mismatch",
+            f"VAULT_CLIENT_KEY: {cert} and {place.here.key} cannot be used: key values mismatch",
         ),
         "a key with a password": (
             {"VAULT_CLIENT_CERT": cert, "VAULT_CLIENT_KEY": locked},
-            f"VAULT_CLIENT_CERT: {cert} cannot be used",
+            f"VAULT_CLIENT_CERT and VAULT_CLIENT_KEY: {cert} and {locked} cannot be used",
         ),
     }
 

@@ -369,7 +369,7 @@ def test_a_pod_without_a_service_account(pod: Path, missing: str) -> None:
         (of_a_pod(host="a@b"), {}, "KUBERNETES_SERVICE_HOST is not an address or a name"),
         (of_a_pod(port="0"), {}, "KUBERNETES_SERVICE_PORT is not a port"),
         (of_a_pod(port="tcp://10.0.0.1"), {}, "KUBERNETES_SERVICE_PORT is not a port"),
-        (of_a_pod(), {"token": ""}, "{pod}/token is not a token in printable ASCII"),
+        (of_a_pod(), {"token": " \n"}, "{pod}/token is empty"),
         (of_a_pod(), {"token": "a\nb"}, "{pod}/token is not a token in printable ASCII"),
         (of_a_pod(), {"ca.crt": "canary"}, "{pod}/ca.crt holds no certificate in PEM"),
     ],

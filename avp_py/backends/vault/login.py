@@ -35,6 +35,7 @@ class Login:
         self._alive = 0
         """The number of the login whose token is known to live."""
         self._error: BackendError | None = None
+        self._mount = ""
 
     def ensure(self) -> int:
         """Sees to it that there is a token.
@@ -104,7 +105,8 @@ class Login:
         except BackendError as error:
             self._error = LoginError(
                 f"Vault refuses the login by {self._auth.name}: {error.reason}",
-                hint="check the credentials, the role, and AVP_MOUNT_PATH",
+                hint="check the credentials, the role, and where the method is mounted: "
+                f"{self._mount} was asked ({self._auth.mount_settings})",
             )
             raise self._error from None
         self._number += 1
@@ -121,6 +123,7 @@ class Login:
         if isinstance(credential, Sensitive):
             self._connection.use(credential)
             return
+        self._mount = credential.path.removesuffix("/login")
         cache = self._cache
         if cache is None:
             self._connection.log_in(credential)

@@ -23,6 +23,7 @@ def open_context(settings: VaultSettings) -> ssl.SSLContext:
         SettingsError: a file is not there, is not what it should be, or half of a pair.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.hostname_checks_common_name = False  # as Go
     if settings.skip_verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -81,9 +82,14 @@ def _identify(context: ssl.SSLContext, settings: VaultSettings) -> None:
             f"{'VAULT_CLIENT_CERT' if cert is None else 'VAULT_CLIENT_KEY'} is not set",
             hint="set VAULT_CLIENT_CERT and VAULT_CLIENT_KEY, or neither",
         )
-    _load("VAULT_CLIENT_KEY", key, lambda path: Path(path).open("rb").close())
+    for name, file in (("VAULT_CLIENT_CERT", cert), ("VAULT_CLIENT_KEY", key)):
+        _load(name, file, lambda path: Path(path).open("rb").close())
     # An empty password: without one, OpenSSL would ask for it at the terminal.
-    _load("VAULT_CLIENT_CERT", cert, lambda path: context.load_cert_chain(path, key, password=""))
+    _load(
+        "VAULT_CLIENT_CERT and VAULT_CLIENT_KEY",
+        f"{cert} and {key}",
+        lambda _: context.load_cert_chain(cert, key, password=""),
+    )
 
 
 def _load(name: str, path: str, load: Callable[[str], None]) -> None:

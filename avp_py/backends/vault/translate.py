@@ -76,7 +76,7 @@ class Translator:
             return self.not_vault()
         if is_refused_behind(error):
             return BackendError(
-                f"who stands behind Vault does not take the credential: {said}",
+                f"the credential is not taken: {said}",
                 hint="check it, and what Vault is configured with",
             )
         match error:

@@ -237,14 +237,18 @@ class Adapter(hvac.adapters.RawAdapter):
 
 
 def is_refused_behind(error: Exception) -> bool:
-    """Whether Vault failed as somebody behind it refuses the credential, as GitHub's API does."""
+    """Whether Vault says that it failed, and means that a credential was refused."""
     return isinstance(error, hvac.exceptions.InternalServerError) and any(
-        _UNAUTHORIZED.search(str(each)) for each in error.errors or ()
+        _REFUSED.search(str(each)) for each in error.errors or ()
     )
 
 
-_UNAUTHORIZED = re.compile(r"\b401\b")
-"""How GitHub's answer stands in Vault's (go-github's ErrorResponse: method, URL, status, text)."""
+_REFUSED = re.compile(
+    r"\b401\b|user is not part of required org|failed to verify client's certificate"
+    r"|exceeds allowed length"
+)
+"""What Vault 1.21 says with status 500: GitHub's answer (go-github's ErrorResponse), its github and
+cert methods, and its limit for the texts of a request."""
 
 
 def _is_lost(error: Exception) -> bool:

@@ -32,11 +32,13 @@ class AuthMethod(ABC):
         name: its name in AVP_AUTH_TYPE.
         needs: the settings that it needs, in words.
         can_repeat: whether another login can give another token.
+        mount_settings: the settings that say where it is mounted, in words.
     """
 
     name: ClassVar[str]
     needs: ClassVar[str]
     can_repeat: ClassVar[bool] = True
+    mount_settings: ClassVar[str] = "AVP_MOUNT_PATH"
 
     @classmethod
     @abstractmethod

@@ -11,11 +11,16 @@ SERVICE_ACCOUNT_TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccou
 """Where Kubernetes mounts the token, and AVP_K8S_TOKEN_PATH names no other file."""
 
 
+MAX_TOKEN: Final = 256 * 1024
+"""In characters; Kubernetes' tokens have some 1,000, and /dev/zero has no end."""
+
+
 class Kubernetes(AuthMethod):
     """A role of Vault's, and a service account."""
 
     name = "k8s"
     needs = "AVP_K8S_ROLE"
+    mount_settings = "AVP_K8S_MOUNT_PATH, which wins over AVP_MOUNT_PATH"
 
     def __init__(self, role: str, token_path: Path, mount: str) -> None:
         self._role = role
@@ -41,10 +46,11 @@ def read_token(path: Path) -> Sensitive:
     """The token in a file.
 
     Raises:
-        SettingsError: the file cannot be read, or is empty.
+        SettingsError: the file cannot be read, is empty, or longer than MAX_TOKEN.
     """
     try:
-        token = path.read_text(encoding="ascii").strip()
+        with path.open(encoding="ascii") as file:
+            token = file.read(MAX_TOKEN + 1).strip()
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not ASCII text"
         raise SettingsError(
@@ -54,4 +60,8 @@ def read_token(path: Path) -> Sensitive:
         ) from None
     if not token:
         raise SettingsError(f"the token file {path} is empty", hint="mount it anew")
+    if len(token) > MAX_TOKEN:
+        raise SettingsError(
+            f"the token file {path} is longer than a token", hint="name the file with the token"
+        )
     return Sensitive(token)
