@@ -608,7 +608,7 @@ def _lines() -> Iterator[str]:
     yield "([placeholders.md](placeholders.md)); the original does not know it."
     yield ""
     yield "The Secret of `-s` is read from the cluster's API, which that run does not have. There,"
-    yield "the original knows only a pod. Here `KUBECONFIG` counts before the pod, the pod must have"
+    yield "the original knows only a pod. Here `KUBECONFIG` counts before the pod, the pod needs"
     yield "its `ca.crt`, proxies of the environment are not used, all of it may take 10 seconds,"
     yield "`a:b:c` is no name, and a setting that is not UTF-8 is an error"
     yield "([backends.md](backends.md))."
