@@ -50,3 +50,8 @@ class Door(Enum):
     ARGOCD_VAULT_PLUGIN = "argocd-vault-plugin"
     """Behaves as that program does: folders are read as plain files, and only `-s` names a
     settings Secret."""
+
+    @property
+    def exit_usage(self) -> int:
+        """The exit code where the command line is wrong; that program knows 0 and 1 only."""
+        return 2 if self is Door.AVP_PY else 1

@@ -55,6 +55,12 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
     source: Path | bytes
     if arguments.path == STANDARD_INPUT:
         source = console.stdin.read()
+    elif not arguments.path:
+        # Path("") would be the working directory.
+        raise UsageError(
+            "the path is empty, as one from an unset variable is",
+            hint="name a folder with manifests; . is the working directory, - standard input",
+        )
     else:
         source = Path(arguments.path)
         try:

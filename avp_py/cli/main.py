@@ -12,17 +12,17 @@ from typing import Any, Final, NoReturn
 from avp_py.cli import generate, healthcheck, parameters, plugin, policy, version
 from avp_py.cli.console import Console, Door
 from avp_py.cli.hardening import harden
+from avp_py.cli.help import add_parser as add_help
 from avp_py.cli.report import describe, frames
 from avp_py.errors import AvpError, UsageError
 from avp_py.settings.parse import boolean
 
 EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
-EXIT_USAGE: Final = 2
 EXIT_INTERRUPTED: Final = 130
 
 _EPILOG = """\
-exit codes: 0 done, 1 failed, 2 wrong usage
+exit codes: 0 done, 1 failed, {exit_usage} wrong usage
 settings: environment variables, listed in docs/settings.md
 """
 
@@ -37,13 +37,14 @@ def build_parser(door: Door = Door.AVP_PY) -> argparse.ArgumentParser:
         prog=door.value,
         parents=[_common_options(shown=False)],
         description="Puts the secrets of a backend into the manifests that Argo CD applies.",
-        epilog=_EPILOG,
+        epilog=_EPILOG.format(exit_usage=door.exit_usage),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in (generate, healthcheck, parameters, plugin, policy, version):
         command.add_parser(commands, _common_options(shown=True), door)
+    add_help(commands, parser, door)
     return parser
 
 
@@ -58,7 +59,7 @@ def _common_options(*, shown: bool) -> argparse.ArgumentParser:
         "-c",
         "--config-path",
         metavar="FILE",
-        type=Path,
+        type=_file,
         help="a file with settings (.yaml, .json, .env)",
     )
     add(
@@ -82,6 +83,11 @@ def _common_options(*, shown: bool) -> argparse.ArgumentParser:
     return common
 
 
+def _file(text: str) -> Path | None:
+    """The file of an option; an empty name is none, as argocd-vault-plugin takes it."""
+    return Path(text) if text else None
+
+
 def _parse(argv: Sequence[str], door: Door) -> argparse.Namespace:
     """The command line; a boolean option may have a value, as Go's have: `--verbose=false`."""
     words = []
@@ -95,7 +101,7 @@ def _parse(argv: Sequence[str], door: Door) -> argparse.Namespace:
                 pass
         words.append(word)
     parser = build_parser(door)
-    if not words and door is Door.ARGOCD_VAULT_PLUGIN:
+    if not any(words) and door is Door.ARGOCD_VAULT_PLUGIN:
         words = ["--help"]
     unset = argparse.Namespace(
         config_path=None, secret_name=None, verbose=False, disable_token_cache=False
@@ -116,8 +122,14 @@ def main(argv: Sequence[str], console: Console, door: Door = Door.AVP_PY) -> int
 
     Returns:
         The exit code.
+
+    Raises:
+        SystemExit: argparse has printed a help, or what is wrong with the arguments.
     """
-    arguments = _parse(argv, door)
+    try:
+        arguments = _parse(argv, door)
+    except SystemExit as ended:
+        raise SystemExit(door.exit_usage if ended.code else EXIT_OK) from None
     _tell_notes(console, verbose=arguments.verbose)
     run: Callable[[argparse.Namespace, Console], int | None] = arguments.run
     try:
@@ -126,7 +138,7 @@ def main(argv: Sequence[str], console: Console, door: Door = Door.AVP_PY) -> int
         console.stderr.write(describe(error, verbose=arguments.verbose))
         if arguments.verbose:
             console.stderr.write(frames(error))
-        return EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED
+        return door.exit_usage if isinstance(error, UsageError) else EXIT_FAILED
     except BrokenPipeError:
         # Who reads our output has gone, and so nobody is there to tell.
         return EXIT_FAILED

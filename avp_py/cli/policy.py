@@ -27,7 +27,7 @@ class _PathsAnywhere(argparse.ArgumentParser):
 def add_parser(
     commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
     common: argparse.ArgumentParser,
-    _door: Door,
+    door: Door,
 ) -> None:
     """Adds the command."""
     parser = commands.add_parser(
@@ -46,7 +46,7 @@ def add_parser(
         description="Tells for each path whether a request may read it, and which rule decides. "
         "A name that is not given is one that Argo CD did not say. No backend is contacted, and "
         "AVP_PATH_VALIDATION is not asked.",
-        epilog="exit codes: 0 all allowed, 1 something denied, 2 wrong usage",
+        epilog=f"exit codes: 0 all allowed, 1 something denied, {door.exit_usage} wrong usage",
         allow_abbrev=False,
     )
     check.add_argument("file", metavar="FILE", type=Path, help="the policy")

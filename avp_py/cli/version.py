@@ -2,19 +2,39 @@
 
 import argparse
 import platform
+from collections.abc import Mapping
+from typing import Final
 
 from avp_py import __version__
 from avp_py.cli.console import Console, Door
 from avp_py.render import version_of
-from avp_py.settings import load
+from avp_py.settings import RenderSettings, load
+
+FOLLOWED: Final = "v1.18.1"
+"""The version of argocd-vault-plugin whose behaviour is ours by its name."""
+
+_NEEDED: Final = ("AVP_KUSTOMIZE", "AVP_HELM")
 
 
 def add_parser(
     commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
     common: argparse.ArgumentParser,
-    _door: Door,
+    door: Door,
 ) -> None:
     """Adds the command."""
+    if door is Door.ARGOCD_VAULT_PLUGIN:
+        parser = commands.add_parser(
+            "version",
+            parents=[common],
+            help="print the version",
+            description="Prints the version of argocd-vault-plugin whose behaviour is followed, "
+            "and that of avp-py.",
+            allow_abbrev=False,
+        )
+        # It takes surplus arguments without a word.
+        parser.add_argument("surplus", nargs="*", help=argparse.SUPPRESS)
+        parser.set_defaults(run=run_as_avp)
+        return
     parser = commands.add_parser(
         "version",
         parents=[common],
@@ -27,7 +47,7 @@ def add_parser(
 
 def run(_arguments: argparse.Namespace, console: Console) -> None:
     """Prints a line for each."""
-    settings = load(console.environ).render
+    settings = _programs(console.environ)
     lines = (
         ("avp-py", __version__),
         ("python", platform.python_version()),
@@ -35,3 +55,13 @@ def run(_arguments: argparse.Namespace, console: Console) -> None:
         ("helm", version_of("helm", settings.helm, console.environ)),
     )
     console.write("".join(f"{name:10}{text}\n" for name, text in lines))
+
+
+def run_as_avp(_arguments: argparse.Namespace, console: Console) -> None:
+    """Prints the line of argocd-vault-plugin (cmd/version.go, v1.18.1)."""
+    console.write(f"argocd-vault-plugin {FOLLOWED} (avp-py {__version__}) BuildDate: unknown\n")
+
+
+def _programs(environ: Mapping[str, str]) -> RenderSettings:
+    """The settings that are needed; no other one that is wrong is in the way."""
+    return load({name: environ[name] for name in _NEEDED if name in environ}).render

@@ -23,6 +23,12 @@ class PlainRenderer(Renderer):
         root = self._path.resolve()
         left = self._limits.input_bytes
         if root.is_file():
+            # The name that was given counts, not the one that a symlink leads to.
+            if not is_manifest(self._path.name):
+                raise RenderError(
+                    f"{self._path} is no .yaml, .yml or .json file",
+                    hint="name a file with such an ending, or give the manifests on standard input",
+                )
             return (Rendered(root.name, _read(root, root.name, left)),)
         rendered: list[Rendered] = []
         for name in _file_names(root, self._limits.files):

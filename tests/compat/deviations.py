@@ -512,6 +512,14 @@ DEVIATIONS: Mapping[str, Deviation] = {
         "error",
         '"alice"',
     ),
+    "empty-short-options": Deviation(
+        "`-c=` and `-s=`, with nothing behind, name a file and a Secret called `=`.",
+        "They are not given, as `-c ''` and `--config-path=` are to both.",
+        Reason.EXTENSION,
+        Case("", _INLINE, ("generate", "-", "-c=", "-s=")),
+        "error",
+        '"alice"',
+    ),
     "mount-without-auth": Deviation(
         "`AVP_MOUNT_PATH` must begin with `auth/`.",
         "It may.",
@@ -563,8 +571,9 @@ DEVIATIONS: Mapping[str, Deviation] = {
         "1",
     ),
     "more-options": Deviation(
-        "v1.18.1 does not know `-v`, `--render`, nor yet `--disable-token-cache`.",
-        "They are taken.",
+        "v1.18.1 does not know `-v`, `--render`, nor yet `--disable-token-cache`, and its options "
+        "are those of `generate` alone.",
+        "They are taken; `version` takes them too, and makes nothing of them.",
         Reason.EXTENSION,
         Case("", b"kind: A\nx: 1\n", ("generate", "-", "--disable-token-cache")),
         "error",
@@ -612,6 +621,11 @@ def _lines() -> Iterator[str]:
     yield "its `ca.crt`, proxies of the environment are not used, all of it may take 10 seconds,"
     yield "`a:b:c` is no name, and a setting that is not UTF-8 is an error"
     yield "([backends.md](backends.md))."
+    yield ""
+    yield "Exit codes are the same by the name `argocd-vault-plugin`: 1 for all that fails, wrong"
+    yield "usage included ([errors.md](errors.md)). Its `version` prints one line in its shape,"
+    yield "`argocd-vault-plugin v1.18.1 (avp-py VERSION) BuildDate: unknown`. The original's"
+    yield "`completion`, which writes scripts for shells, is not offered."
     yield ""
     yield "## The same, shown"
     for name, row in DEVIATIONS.items():

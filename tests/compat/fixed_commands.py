@@ -37,7 +37,12 @@ def _env(name: str, stdin: str, **env: str | None) -> Case:
 
 
 def _argv(name: str, *argv: str, stdin: str = "kind: A\nx: 1\n") -> Case:
-    return Case(name, stdin.encode(), argv=argv, files={"a.yaml": "kind: A\nx: file\n"})
+    files = {
+        "a.yaml": "kind: A\nx: file\n",
+        ".yaml": "kind: A\nx: hidden\n",
+        "notes.txt": "kind: A\n",
+    }
+    return Case(name, stdin.encode(), argv=argv, files=files)
 
 
 _ONE: Final = plain("x: 1")
@@ -47,8 +52,11 @@ COMMANDS: Final = tuple(
     for line, case, gives in (
         # The command line.
         (6, _argv("standard input", "generate", "-"), "1"),
-        (6, _argv("a folder", "generate", "{files}"), '"file"'),
+        (6, _folder("a folder", {"a.yaml": "kind: A\nx: file\n"}), '"file"'),
         (6, _argv("a file", "generate", "{files}/a.yaml"), '"file"'),
+        (6, _argv("a file with another ending", "generate", "{files}/notes.txt"), "error"),
+        (6, _argv("a file whose name is an ending", "generate", "{files}/.yaml"), '"hidden"'),
+        (6, _argv("an empty path", "generate", ""), "error"),
         (6, _argv("a folder that is not there", "generate", "{files}/nowhere"), "error"),
         (6, _argv("no path", "generate"), "error"),
         (6, _argv("an unknown option", "generate", "-", "--unknown"), "error"),
@@ -63,6 +71,19 @@ COMMANDS: Final = tuple(
         (6, _argv("an option without its value", "generate", "-", "-c"), "error"),
         (6, _argv("a Secret, and no cluster", "generate", "-", "-s", "argocd:settings",
                   stdin=plain(f"x: {USER}")), "error"),
+        (6, _argv("an empty option -c", "generate", "-", "-c", "", stdin=plain(f"x: {USER}")),
+         '"alice"'),
+        (6, _argv("an empty option --config-path", "--config-path=", "generate", "-",
+                  stdin=plain(f"x: {USER}")), '"alice"'),
+        (6, _argv("an empty -c behind another", "generate", "-", "-c", "{files}/none.yaml", "-c",
+                  "", stdin=plain(f"x: {USER}")), '"alice"'),
+        (6, _argv("an empty option -s", "generate", "-", "-s", "", stdin=plain(f"x: {USER}")),
+         '"alice"'),
+        (6, _argv("an empty option --secret-name", "generate", "-", "--secret-name=",
+                  stdin=plain(f"x: {USER}")), '"alice"'),
+        (6, _argv("an unknown option of the program", "--unknown"), "error"),
+        (6, _argv("--version is no option", "--version"), "error"),
+        (6, _argv("an unknown option of version", "version", "--unknown"), "error"),
         # Settings files.
         (6, _config("YAML", 'AVP_KV_VERSION: "1"\n', _OLD), '"frank"'),
         (6, _config("YAML, names in any case", "avp_kv_version: '1'\n", _OLD), '"frank"'),
@@ -299,3 +320,24 @@ COMMANDS: Final = tuple(
         (10, _env("the backend in other letters", plain(f"x: {USER}"), AVP_TYPE="Vault"), "error"),
     )
 )  # fmt: skip
+
+WORDS: Final = tuple(
+    Case(" ".join(["argocd-vault-plugin", *argv]), argv=argv, env=env)
+    for argv, env in (
+        ((), {}),
+        (("",), {}),
+        (("--help",), {}),
+        (("help",), {}),
+        (("help", "generate"), {}),
+        (("help", "generate", "surplus"), {}),
+        (("help", "help"), {}),
+        (("help", "version"), {}),
+        (("help", "unknown"), {}),
+        (("generate", "--help"), {}),
+        (("version",), {}),
+        (("version", "surplus", ""), {}),
+        (("version", "--help"), {}),
+        (("version",), {"VAULT_CLIENT_TIMEOUT": "x", "ARGOCD_ENV_VAULT_ADDR": "y"}),
+    )
+)
+"""What prints words for a person, no manifests."""

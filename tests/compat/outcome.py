@@ -15,12 +15,13 @@ class Outcome:
     """What came of a case.
 
     Attributes:
-        output: what was printed, where the program ended well.
+        output: what was printed.
         documents: the manifests in it; None where the program failed.
         error: what was said of the failure.
         panicked: whether it was no failure but a crash.
         unreadable: whether it ended well, and printed what Argo CD cannot read.
         failures: avp-py's failures one by one.
+        code: the exit code of a process that was the case's own.
     """
 
     output: str = ""
@@ -29,6 +30,7 @@ class Outcome:
     panicked: bool = False
     unreadable: bool = False
     failures: tuple[Failure, ...] = ()
+    code: int | None = None
 
     @property
     def is_ok(self) -> bool:
@@ -64,11 +66,13 @@ def printed(output: str) -> Outcome:
         return Outcome(output, tuple(read_output(output)))
     except UnreadableError as error:
         said = f"printed what Argo CD cannot read: {error}\n{output}"
-        return Outcome(error=said, unreadable=True)
+        return Outcome(output, error=said, unreadable=True)
 
 
 def are_equal(theirs: Outcome, ours: Outcome) -> bool:
-    """Whether a team would see no difference: the same manifests, or an error."""
+    """Whether a team would see no difference: the same manifests or an error, the same exit code."""
+    if theirs.code != ours.code:
+        return False
     if theirs.documents is None or ours.documents is None:
         spoiled = theirs.panicked or theirs.unreadable or ours.unreadable
         return not spoiled and not theirs.is_ok and not ours.is_ok

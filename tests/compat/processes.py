@@ -1,5 +1,6 @@
 """Runs either program as a process, with its command line, files and environment."""
 
+import dataclasses
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -45,9 +46,9 @@ def run(
     )
     err = done.stderr.decode(errors="replace")
     if done.returncode == 0:
-        return printed(done.stdout.decode())
+        return dataclasses.replace(printed(done.stdout.decode()), code=0)
     panicked = done.returncode == PANIC and _CRASHED in err
-    return Outcome(output=done.stdout.decode(), error=err, panicked=panicked)
+    return Outcome(done.stdout.decode(), error=err, panicked=panicked, code=done.returncode)
 
 
 def _filled(text: str, facts: Mapping[str, str]) -> str:

@@ -1,9 +1,12 @@
 """Command lines and settings one by one: both programs take them alike."""
 
+import re
+
 import pytest
 
+from tests.compat.case import Case
 from tests.compat.conftest import RunBoth
-from tests.compat.fixed_commands import COMMANDS
+from tests.compat.fixed_commands import COMMANDS, WORDS
 from tests.compat.fixed_documents import Fixed
 from tests.compat.outcome import are_equal
 
@@ -15,3 +18,19 @@ def test_both_programs_take_it_alike(run_both: RunBoth, fixed: Fixed) -> None:
     assert theirs.shown() == fixed.gives, told
     assert own.shown() == fixed.gives, told
     assert are_equal(theirs, own), told
+
+
+@pytest.mark.parametrize("case", WORDS, ids=lambda case: case.name)
+def test_both_programs_have_words(run_both: RunBoth, case: Case) -> None:
+    theirs, own = run_both(case)
+    told = f"{case}\n{theirs.describe()}\n{own.describe()}"
+    assert theirs.code == own.code == 0, told
+    assert bool(theirs.output) is bool(own.output), told
+
+
+def test_a_script_finds_the_version_in_the_same_place(run_both: RunBoth) -> None:
+    theirs, own = run_both(Case("version", argv=("version",)))
+    shape = re.compile(r"(argocd-vault-plugin v1\.18\.1) \([^()]*\) BuildDate: .*\n")
+    one, other = shape.fullmatch(theirs.output), shape.fullmatch(own.output)
+    assert one, theirs.output
+    assert other, own.output

@@ -18,6 +18,9 @@ from avp_py.cli.report import describe, frames
 from avp_py.errors import AvpError, Failure, GenerateError
 from tests.conftest import ROOT, Run
 
+AVP = Path(sys.executable).with_name("argocd-vault-plugin")
+"""The console script of its other name."""
+
 MANIFEST = b"kind: Secret\nmetadata: {name: a}\nstringData: {a: <path:p#k>}\n"
 
 
@@ -28,6 +31,15 @@ def program(
     return subprocess.run(
         command, input=stdin, env=env, capture_output=True, check=False, timeout=60
     )
+
+
+def called(
+    door: Door, *argv: str, env: Mapping[str, str], stdin: bytes = b""
+) -> tuple[int, str, str]:
+    out, err = io.BytesIO(), io.StringIO()
+    console = Console(dict(env), io.BytesIO(stdin), out, err)
+    code = main(list(argv), console, door)
+    return code, out.getvalue().decode(), err.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -42,6 +54,13 @@ def program(
         (["generate", "no-such-folder"], 2),
         (["generate", "-"], 1),
         (["version"], 0),
+        (["version", "surplus"], 2),
+        (["help"], 0),
+        (["help", "generate"], 0),
+        (["help", "policy", "check"], 0),
+        (["help", "nonsense"], 2),
+        (["generate", ""], 2),
+        (["generate", "-", "-c", "no-such-file.yaml"], 1),
     ],
 )
 def test_exit_codes(argv: list[str], code: int) -> None:
@@ -49,6 +68,68 @@ def test_exit_codes(argv: list[str], code: int) -> None:
     assert done.returncode == code, done.stderr
     assert bool(done.stderr) == (code != 0)
     assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("argv", "code"),
+    [
+        ([], 0),
+        ([""], 0),
+        (["help", "generate", "surplus"], 0),
+        (["help", "nonsense"], 0),
+        (["version", "surplus", ""], 0),
+        (["version", "--nonsense"], 1),
+        (["generate"], 1),
+        (["nonsense"], 1),
+        (["policy", "check"], 1),
+        (["generate", "no-such-folder"], 1),
+        (["generate", ""], 1),
+        (["generate", "-"], 1),
+    ],
+)
+def test_by_its_other_name_it_exits_as_the_original(argv: list[str], code: int) -> None:
+    done = subprocess.run([AVP, *argv], env={}, input=b"", capture_output=True, check=False)
+    assert done.returncode == code, done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [["generate"], ["policy", "check"]])
+def test_help_shows_what_the_option_shows(words: list[str]) -> None:
+    asked = program("help", *words, env={})
+    assert asked.stdout.decode().startswith(f"usage: avp-py {' '.join(words)} ")
+    assert asked.stdout == program(*words, "--help", env={}).stdout
+
+
+def test_help_of_nothing_is_that_of_the_program() -> None:
+    assert program("help", env={}).stdout == program("--help", env={}).stdout
+
+
+def test_help_for_a_command_that_is_not_there_names_those_that_are() -> None:
+    done = program("help", "nonsense", env={})
+    assert done.stdout == b""
+    assert re.search(rb"invalid choice: 'nonsense' \(choose from .*generate", done.stderr)
+
+
+@pytest.mark.parametrize("door", Door)
+def test_an_empty_path_is_not_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, secrets: Mapping[str, str], door: Door
+) -> None:
+    (tmp_path / "a.yaml").write_bytes(MANIFEST)
+    monkeypatch.chdir(tmp_path)
+    code, out, err = called(door, "generate", "", env=secrets)
+    assert (code, out) == (door.exit_usage, "")
+    assert "1. the path is empty" in err
+    assert "   next: " in err
+
+
+@pytest.mark.parametrize("door", Door)
+@pytest.mark.parametrize("empty", [["-c", ""], ["-c="], ["--config-path="], ["-s", ""], ["-s="]])
+def test_an_empty_option_is_not_given(
+    secrets: Mapping[str, str], door: Door, empty: list[str]
+) -> None:
+    code, out, err = called(door, "generate", "-", *empty, env=secrets, stdin=MANIFEST)
+    assert (code, err) == (0, "")
+    assert "hunter22" in out
 
 
 def test_the_readme_shows_the_help_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,6 +151,24 @@ def test_version_says_what_is_missing(run: Run, tmp_path: Path) -> None:
     assert re.search(r"kustomize +not found", result.out)
     assert re.search(r"helm +AVP_HELM: .* is no program that can be run", result.out)
     assert result.code == 0
+
+
+BAD = {"VAULT_CLIENT_TIMEOUT": "x", "ARGOCD_ENV_VAULT_ADDR": "y", "AVP_RENDER_TIMEOUT": "z"}
+"""Settings that are malformed, or not the Application's to set."""
+
+
+def test_version_reads_no_setting_that_it_does_not_need(
+    run: Run, environ: Mapping[str, str]
+) -> None:
+    assert run("version", env={**environ, **BAD}) == run("version", env=environ)
+
+
+def test_by_its_other_name_it_tells_its_version_as_the_original() -> None:
+    code, out, err = called(Door.ARGOCD_VAULT_PLUGIN, "version", env=BAD)
+    assert (code, err) == (0, "")
+    assert out == (
+        f"argocd-vault-plugin v1.18.1 (avp-py {avp_py.__version__}) BuildDate: unknown\n"
+    )
 
 
 def test_a_reader_that_goes_away_is_no_traceback() -> None:
@@ -153,13 +252,6 @@ def test_the_docstring_draws_every_error() -> None:
     assert drawn == defined
 
 
-def as_avp(*argv: str, env: Mapping[str, str], stdin: bytes = b"") -> tuple[int, str, str]:
-    out, err = io.BytesIO(), io.StringIO()
-    console = Console(dict(env), io.BytesIO(stdin), out, err)
-    code = main(list(argv), console, Door.ARGOCD_VAULT_PLUGIN)
-    return code, out.getvalue().decode(), err.getvalue()
-
-
 @pytest.fixture
 def secrets(tmp_path: Path) -> Mapping[str, str]:
     file = tmp_path / "secrets.yaml"
@@ -175,7 +267,7 @@ def test_by_its_other_name_it_reads_folders_as_plain_files(
     (folder / "kustomization.yaml").write_text("kind: Kustomization\nresources: [a.yaml]\n")
     (folder / "a.yaml").write_bytes(MANIFEST)
     env = {**secrets, "ARGOCD_ENV_IMAGE_NAME": "x", "ARGOCD_ENV_AVP_SECRET": "not-read"}
-    code, out, err = as_avp("generate", str(folder), env=env)
+    code, out, err = called(Door.ARGOCD_VAULT_PLUGIN, "generate", str(folder), env=env)
     assert (code, err) == (0, "")
     assert out.startswith("kind: Secret\n")
     assert "hunter22" in out
@@ -198,14 +290,13 @@ def test_options_stand_where_the_original_takes_them(
     file = tmp_path / "settings.yaml"
     file.write_text("AVP_CONCURRENCY: 1\n")
     words = [word.replace("FILE", str(file)) for word in argv]
-    code, out, err = as_avp(*words, env=secrets, stdin=MANIFEST)
+    code, out, err = called(Door.ARGOCD_VAULT_PLUGIN, *words, env=secrets, stdin=MANIFEST)
     assert (code, err) == (0, "")
     assert "hunter22" in out
 
 
 def test_its_other_name_is_installed_too() -> None:
-    script = Path(sys.executable).with_name("argocd-vault-plugin")
-    done = subprocess.run([script], env={}, capture_output=True, text=True, check=False)
+    done = subprocess.run([AVP], env={}, capture_output=True, text=True, check=False)
     assert done.returncode == 0
     assert done.stdout.startswith("usage: argocd-vault-plugin ")
 

@@ -45,11 +45,25 @@ def test_files_are_read_in_the_order_of_their_names_sub_folders_among_them(
 
 def test_one_file_is_given_as_it_is(tmp_path: Path, run: Run) -> None:
     text = "# A comment.\n" + config_map("one") + "---\n" + config_map("two").rstrip("\n")
-    write(tmp_path, {"some.txt": text})
+    write(tmp_path, {"some.yml": text})
 
-    result = run("generate", tmp_path / "some.txt", env=NO_PROGRAMS)
+    result = run("generate", tmp_path / "some.yml", env=NO_PROGRAMS)
 
     assert (result.code, result.err, result.out) == (0, "", text)
+
+
+def test_the_name_says_whether_one_file_is_read(tmp_path: Path, run: Run) -> None:
+    write(tmp_path, {name: config_map("a") for name in ("a.txt", "a.YAML", "yaml", ".json")})
+    (tmp_path / "link.yaml").symlink_to("a.txt")
+    (tmp_path / "link").symlink_to(".json")
+    results = {each.name: run("generate", each, env=NO_PROGRAMS) for each in tmp_path.iterdir()}
+
+    read = {name for name, result in results.items() if result.code == 0}
+    assert read == {".json", "link.yaml"}
+    result = results["a.txt"]
+    assert (result.code, result.out) == (1, "")
+    assert "/a.txt is no .yaml, .yml or .json file" in result.err
+    assert "next: " in result.err
 
 
 def test_files_without_a_line_break_at_their_end_stay_apart(tmp_path: Path, run: Run) -> None:

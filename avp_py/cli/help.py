@@ -1,0 +1,34 @@
+"""`avp-py help`: what `--help` behind a command prints."""
+
+import argparse
+from functools import partial
+
+from avp_py.cli.console import Console, Door
+
+
+def add_parser(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    root: argparse.ArgumentParser,
+    door: Door,
+) -> None:
+    """Adds the command, which tells what `root` knows."""
+    parser = commands.add_parser(
+        "help",
+        help="show the help of a command",
+        description="Shows the help of a command, or of the program.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("words", metavar="COMMAND", nargs="*", help="the command")
+    parser.set_defaults(run=partial(_run, root, door))
+
+
+def _run(
+    root: argparse.ArgumentParser, door: Door, arguments: argparse.Namespace, _console: Console
+) -> None:
+    try:
+        root.parse_args([*arguments.words, "--help"])
+    except SystemExit:
+        if door is Door.AVP_PY:
+            raise
+        # To argocd-vault-plugin it is no failure where there is no such command.
+        raise SystemExit(0) from None
