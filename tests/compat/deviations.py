@@ -651,7 +651,7 @@ def _told(case: Case) -> Iterator[str]:
         yield from text.splitlines()
     for name, value in case.env.items():
         yield f"unset {name}" if value is None else f"export {name}={shlex.quote(value)}"
-    if isinstance(case.stdin, bytes) and (case.files or case.env):
+    if isinstance(case.stdin, bytes) and (case.files or case.env or case.argv != Case.argv):
         yield f"argocd-vault-plugin {' '.join(case.argv)}"
     yield from case.stdin.decode("ascii", "backslashreplace").splitlines()
 

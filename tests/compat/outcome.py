@@ -70,7 +70,7 @@ def printed(output: str) -> Outcome:
 
 
 def are_equal(theirs: Outcome, ours: Outcome) -> bool:
-    """Whether a team would see no difference: the same manifests or an error, the same exit code."""
+    """Whether a team would see no difference: same manifests or an error, and exit code."""
     if theirs.code != ours.code:
         return False
     if theirs.documents is None or ours.documents is None:
