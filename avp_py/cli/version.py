@@ -10,7 +10,7 @@ from avp_py.cli.console import Console, Door
 from avp_py.render import version_of
 from avp_py.settings import RenderSettings, load
 
-FOLLOWED: Final = "v1.18.1"
+_FOLLOWED: Final = "v1.18.1"
 """The version of argocd-vault-plugin whose behaviour is ours by its name."""
 
 _NEEDED: Final = ("AVP_KUSTOMIZE", "AVP_HELM")
@@ -59,7 +59,7 @@ def run(_arguments: argparse.Namespace, console: Console) -> None:
 
 def run_as_avp(_arguments: argparse.Namespace, console: Console) -> None:
     """Prints the line of argocd-vault-plugin (cmd/version.go, v1.18.1)."""
-    console.write(f"argocd-vault-plugin {FOLLOWED} (avp-py {__version__}) BuildDate: unknown\n")
+    console.write(f"argocd-vault-plugin {_FOLLOWED} (avp-py {__version__}) BuildDate: unknown\n")
 
 
 def _programs(environ: Mapping[str, str]) -> RenderSettings:
