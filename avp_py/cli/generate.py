@@ -1,13 +1,14 @@
 """`avp-py generate`: renders a folder and puts the values in."""
 
 import argparse
+import contextlib
 import dataclasses
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from avp_py.cli.console import Console, Door
-from avp_py.errors import UsageError
+from avp_py.errors import GenerateError, UsageError
 from avp_py.generate import Request, generate
 from avp_py.policy import PolicyGate
 from avp_py.render import MODES
@@ -87,7 +88,9 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
         config = read_config(arguments.config_path, environ)
     secret_name = arguments.secret_name or None
     if arguments.door is Door.AVP_PY and secret_name is None:
-        secret_name = load(environ, config, before_secret=True).backend.secret_name
+        # What is wrong beside the Secret is told below, with all else.
+        with contextlib.suppress(GenerateError):
+            secret_name = load(environ, config, before_secret=True).backend.secret_name
     # A settings file overrides the Secret as a whole.
     if arguments.config_path:
         secret_name = None
