@@ -53,11 +53,12 @@ FROM ${BASE_IMAGE} AS root
 # Debian packages to add, for example "git" for kustomizations that name a remote base.
 ARG EXTRA_PACKAGES=""
 # What installs packages, changes users or mounts has no work in a container that is read-only and
-# runs as 999. An extra package may need perl, so with one Debian's own tools stay.
+# runs as 999. An extra package may need perl, so with one Debian's own tools stay. libstdc++6 is
+# what google-re2 links to.
 RUN export DEBIAN_FRONTEND=noninteractive \
     && apt-get update -qq && apt-get upgrade -qq -y >/dev/null \
     && apt-get install -qq -y --no-install-recommends \
-        ca-certificates python3 tini ${EXTRA_PACKAGES} >/dev/null \
+        ca-certificates libstdc++6 python3 tini ${EXTRA_PACKAGES} >/dev/null \
     && if [ -z "${EXTRA_PACKAGES}" ]; then \
         dpkg --purge --force-remove-essential --force-remove-protected --force-depends \
             apt apt-utils debian-archive-keyring e2fsprogs init-system-helpers login login.defs \

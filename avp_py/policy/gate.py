@@ -1,11 +1,9 @@
 """The gate before every read: what a request may ask of a backend."""
 
-import re
-
 from avp_py.errors import PathError, SettingsError
 from avp_py.policy.decide import Permissions
 from avp_py.policy.paths import normalise, validate
-from avp_py.settings import Identity
+from avp_py.settings import Identity, Regexp
 
 
 class PolicyGate:
@@ -15,7 +13,7 @@ class PolicyGate:
         self,
         identity: Identity,
         permissions: Permissions | None,
-        validation: re.Pattern[str] | None = None,
+        validation: Regexp | None = None,
     ) -> None:
         """Makes the gate.
 

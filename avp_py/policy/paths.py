@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 from avp_py.errors import PathError
+from avp_py.settings import Regexp
 
 MAX_LENGTH: Final = 4096
 """How long a path may be, in characters; Vault's storage takes less."""
@@ -46,20 +47,20 @@ def normalise(path: str) -> str:
     return "/".join(segments)
 
 
-def validate(path: str, pattern: re.Pattern[str] | None) -> str:
+def validate(path: str, expression: Regexp | None) -> str:
     """The path, if the operator's AVP_PATH_VALIDATION allows it.
 
-    argocd-vault-plugin looks for the pattern anywhere in the path as it is written, so that
+    argocd-vault-plugin looks for the expression anywhere in the path as it is written, so that
     `^team-a/` lets `team-a/../team-b/x` through (pkg/kube/template.go, v1.18.1).
 
     Args:
         path: the path, normalised.
-        pattern: what it must match from its beginning; None allows every path.
+        expression: what it must match from its beginning; None allows every path.
 
     Raises:
         PathError: it does not match.
     """
-    if pattern is not None and not pattern.match(path):
+    if expression is not None and not expression.matches(path):
         raise PathError(
             f"AVP_PATH_VALIDATION does not allow the path {path[:200]}",
             hint="ask the operator which paths may be read",

@@ -17,6 +17,7 @@ from avp_py.settings.images import Image
 from avp_py.settings.load import load, tenant_settings, without_tenant
 from avp_py.settings.parameters import PARAMETERS
 from avp_py.settings.parse import RateLimit, Sensitive
+from avp_py.settings.regexp import Regexp
 from avp_py.settings.table import OUR_PREFIXES, TABLE, TENANT_PREFIX, Kind, Owner, Setting
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Owner",
     "PolicySettings",
     "RateLimit",
+    "Regexp",
     "RenderSettings",
     "Sensitive",
     "Setting",

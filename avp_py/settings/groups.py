@@ -1,11 +1,11 @@
 """The settings by who uses them; units and meanings stand in the table."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from avp_py.settings.images import Image
 from avp_py.settings.parse import RateLimit, Sensitive
+from avp_py.settings.regexp import Regexp
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class PolicySettings:
     """Which paths are meant, and who may have which; which settings are handed on to tenants."""
 
     path_template: str
-    path_validation: re.Pattern[str] | None
+    path_validation: Regexp | None
     file: str | None
     tenant_settings: tuple[str, ...]
     fail_on_leftovers: bool

@@ -1,7 +1,6 @@
 """From the text of a setting to its value. Each parser raises ValueError with the form it wants."""
 
 import re
-import warnings
 from dataclasses import dataclass
 
 from avp_py.values import Guarded
@@ -34,17 +33,6 @@ class Sensitive(Guarded):
 
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
-_POSIX_CLASS = re.compile(r"\[:(\w+):\]")
-_POSIX_CLASSES = {
-    "alnum": "0-9A-Za-z",
-    "alpha": "A-Za-z",
-    "digit": "0-9",
-    "lower": "a-z",
-    "upper": "A-Z",
-    "word": "0-9A-Za-z_",
-    "xdigit": "0-9A-Fa-f",
-}
-_ESCAPE = re.compile(r"\\.", re.DOTALL)
 _DURATION = re.compile(r"([0-9]*\.?[0-9]*)(ns|us|µs|μs|ms|s|m|h)")
 _UNIT_SECONDS = {
     "ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600,
@@ -270,23 +258,6 @@ def annotation_key(raw: str) -> str:
     if not _ANNOTATION_KEY.fullmatch(raw.strip()):
         raise ValueError("the key of an annotation, as github.com/url")
     return raw.strip()
-
-
-def pattern(raw: str) -> re.Pattern[str]:
-    """A regular expression, as Go's RE2 reads it as far as Python can.
-
-    Classes such as `[[:alpha:]]` and the escape z are RE2's; w, d and s are of ASCII, as there.
-    """
-    text = _POSIX_CLASS.sub(lambda match: _POSIX_CLASSES.get(match[1], match[0]), raw)
-    text = _ESCAPE.sub(lambda match: r"\Z" if match[0] == r"\z" else match[0], text)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            return re.compile(text, re.ASCII)
-    except re.error as error:
-        raise ValueError(f"a regular expression: {error.msg}") from None
-    except Warning:
-        raise ValueError("a regular expression that Go and Python read alike") from None
 
 
 def one_line(raw: str) -> str:

@@ -6,6 +6,7 @@ from enum import Enum, StrEnum
 from typing import Any, Final
 
 from avp_py.settings import images, parse
+from avp_py.settings.regexp import regexp
 
 
 class Owner(Enum):
@@ -258,8 +259,9 @@ TABLE: Final[tuple[Setting, ...]] = (
     ),
     Setting(
         "AVP_PATH_VALIDATION", "policy", "path_validation", _ALONE,
-        "a regular expression that every path must match from its beginning, once it is normalised",
-        parse.pattern, in_secret=True,
+        "a regular expression in the syntax of Go (RE2) that every path must match from its "
+        "beginning, once it is normalised",
+        regexp, in_secret=True,
     ),
     Setting(
         "AVP_POLICY", "policy", "file", _ALONE,

@@ -627,6 +627,13 @@ def _lines() -> Iterator[str]:
     yield "`argocd-vault-plugin v1.18.1 (avp-py VERSION) BuildDate: unknown`. The original's"
     yield "`completion`, which writes scripts for shells, is not offered."
     yield ""
+    yield "`AVP_PATH_VALIDATION` is read by RE2 in C++, of which Go's package is a version. What"
+    yield "only RE2 knows is refused. Built with Go 1.25 or later, the original knows long names of"
+    yield r"classes (`\p{Letter}`, `\p{LC}`, `\p{Cn}`), which are an error here, and counts"
+    yield r"unassigned characters to `\p{C}`. Letters new in Unicode 15.1 are letters here."
+    yield "An expression that takes more than 64 MiB is an error here, and one of more than 1000"
+    yield "levels of parentheses is one there."
+    yield ""
     yield "## The same, shown"
     for name, row in DEVIATIONS.items():
         yield ""

@@ -45,6 +45,20 @@ def _argv(name: str, *argv: str, stdin: str = "kind: A\nx: 1\n") -> Case:
     return Case(name, stdin.encode(), argv=argv, files=files)
 
 
+_VALIDATIONS: Final[Mapping[str, tuple[str, ...]]] = {
+    '"alice"': (
+        "^(?i)KV", r"^\Qkv/\E", r"^\p{L}+/", "^[[:^digit:]]+/", "(?U)^kv/.*", "^(?<a>kv)/",
+        r"^kv\x{2f}", "[a-z&&b]", r"^kv\b/data/\141", "^[[kv]{2}/|^kv/", r"^\pL{1,1000}/",
+        "^[{9999999999}kv]+/", "(?P<a>k)(?P<a>v)",
+    ),
+    "error": (
+        "^kv/data/.{,3}$", r"^\p{Lu}", r"^\Qk.\E", "(?!old)", "(?=kv)", "(?#x)kv", "k++", "k*+",
+        r"^kv/.*\Z", r"\u006bv", r"\C", "^kv/.{1001}", "k{9999999999}?", "(?P<ü>kv)",
+        "(?P<a>k)(?P=a)", r"(k)\1", "^(kv{0,1000}){1,2}",
+    ),
+}  # fmt: skip
+"""Expressions of AVP_PATH_VALIDATION, by what becomes of the path kv/data/app."""
+
 _ONE: Final = plain("x: 1")
 
 COMMANDS: Final = tuple(
@@ -313,6 +327,9 @@ COMMANDS: Final = tuple(
                  AVP_PATH_VALIDATION="^kv/data/other$"), "error"),
         (9, _env("a validation that is no expression", plain(f"x: {USER}"),
                  AVP_PATH_VALIDATION="("), "error"),
+        *((9, _env(f"the validation {expression}", plain(f"x: {USER}"),
+                   AVP_PATH_VALIDATION=expression), gives)
+          for gives, expressions in _VALIDATIONS.items() for expression in expressions),
         # Backends.
         (10, _env("no such backend", plain(f"x: {USER}"), AVP_TYPE="magic"), "error"),
         (10, _env("spaces around the backend", plain(f"x: {USER}"), AVP_TYPE=" vault\n"),

@@ -29,6 +29,14 @@ def test_without_arguments_it_says_how_it_is_used(start: Start) -> None:
     assert start().stdout.startswith("usage: avp-py")
 
 
+@pytest.mark.parametrize(("expression", "code"), [(r"^\p{L}+/", 0), ("(?=kv)", 1)])
+def test_it_reads_regular_expressions(expression: str, code: int, start: Start) -> None:
+    options = ("--env", f"AVP_PATH_VALIDATION={expression}")
+    ran = start("avp-py", "generate", "-", options=options, stdin=MAP)
+    assert ran.returncode == code, ran.stderr
+    assert ("(RE2): invalid perl operator" in ran.stderr) == bool(code)
+
+
 def test_it_finds_kustomize_and_helm(start: Start) -> None:
     told = start("avp-py", "version").stdout
 

@@ -116,7 +116,7 @@ def test_the_licences_of_all_parts_are_there(start: Start) -> None:
     charts = start("sh", "-c", "cat /usr/share/licenses/helm/helm.sh/helm/v3*/LICENSE")
     debian = start("ls", "/usr/share/doc/tini/copyright", "/usr/share/doc/python3/copyright")
 
-    assert {"avp-py", "hvac", "bcrypt"} <= python.keys()
+    assert {"avp-py", "hvac", "bcrypt", "google-re2"} <= python.keys()
     assert [name for name, files in python.items() if not files] == []
     assert "Apache License" in programs.stdout
     assert "Apache License" in charts.stdout

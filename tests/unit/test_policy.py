@@ -1,7 +1,5 @@
 """Paths: one form, and the template for an empty annotation."""
 
-import re
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +7,7 @@ from hypothesis import strategies as st
 from avp_py.errors import PathError, SettingsError
 from avp_py.policy import default_path, normalise, validate
 from avp_py.settings import Identity
+from avp_py.settings.regexp import regexp
 
 
 @pytest.mark.parametrize(
@@ -71,12 +70,12 @@ def test_a_template_is_sandboxed_and_checked(template: str) -> None:
         default_path(template, Identity(app="a", namespace="b", project="c"))
 
 
-def test_the_operators_pattern_holds_from_the_beginning_of_the_normalised_path() -> None:
-    pattern = re.compile("^team-a/")
-    assert validate("team-a/data/x", pattern) == "team-a/data/x"
+def test_the_operators_expression_holds_from_the_beginning_of_the_normalised_path() -> None:
+    expression = regexp("^team-a/")
+    assert validate("team-a/data/x", expression) == "team-a/data/x"
     assert validate("anything", None) == "anything"
     for path in ("team-a/../team-b/x", "x/team-a/y", "team-b/x"):
         with pytest.raises(PathError, match="AVP_PATH_VALIDATION does not allow"):
-            validate(normalise(path), pattern)
+            validate(normalise(path), expression)
     with pytest.raises(PathError):
-        validate("x/team-a/y", re.compile("team-a/"))
+        validate("x/team-a/y", regexp("team-a/"))

@@ -9,6 +9,7 @@ import pytest
 from avp_py.errors import AvpError, GenerateError
 from avp_py.settings import TABLE, RateLimit, Sensitive, Settings, images, load, read_config
 from avp_py.settings import parse as parsers
+from avp_py.settings.regexp import regexp
 
 
 def reasons(environ: dict[str, str]) -> list[str]:
@@ -263,24 +264,6 @@ def test_a_tenant_cannot_hand_itself_settings() -> None:
     assert len(reasons(environ)) == 2
 
 
-@pytest.mark.parametrize(
-    ("expression", "path"),
-    [
-        ("[[:alpha:]/]+\\z", "kv/data"),
-        ("(?i)KV/", "kv/x"),
-        (r"\w+/\\z", r"kv/\z"),
-        (r"[\d]+", "12"),
-    ],
-)
-def test_a_pattern_is_read_as_go_reads_it(expression: str, path: str) -> None:
-    assert parsers.pattern(expression).match(path)
-
-
-@pytest.mark.parametrize(("expression", "path"), [(r"\w+\z", "kvü"), (r"\d", "٣"), ("a$", "a\n\n")])
-def test_a_pattern_matches_no_more_than_in_go(expression: str, path: str) -> None:
-    assert not parsers.pattern(expression).match(path)
-
-
 def test_the_identity_is_argo_cds_to_say() -> None:
     settings = load({"ARGOCD_APP_NAME": "web", "ARGOCD_ENV_ARGOCD_APP_NAME": "other"})
     assert settings.identity.app == "web"
@@ -355,9 +338,7 @@ def test_a_setting_is_read(parser: Any, raw: str, value: object) -> None:
         (parsers.time_limit, "--1s"),
         (parsers.time_limit, "٣s"),
         (parsers.retries, "4294967296"),
-        (parsers.pattern, "(unclosed"),
-        (parsers.pattern, r"\pL"),
-        (parsers.pattern, "[[:^alpha:]]"),
+        (regexp, "(unclosed"),
         (parsers.retries, "-1"),
         (parsers.address, "vault:8200"),
         (parsers.address, "http://user:password@vault"),

@@ -154,7 +154,7 @@ def test_a_secret_does_not_loosen_the_validation_of_paths() -> None:
     for secret in ({}, {"AVP_PATH_VALIDATION": ".*"}, {"AVP_PATH_VALIDATION": ""}):
         found = load(environ, secret, from_secret=True).policy.path_validation
         assert found is not None
-        assert found.pattern == "^kv/team-a/"
+        assert found.text == "^kv/team-a/"
 
 
 def test_the_file_of_c_is_the_operators() -> None:
