@@ -37,7 +37,7 @@ from avp_py.settings.regexp import regexp
         (r"^\pL{1,1000}$", "kvü"),
         ("(" * 1000 + "a" + ")" * 1000, "a"),
         (r"\w+/\\z", r"kv/\z"),
-        (r"^kv\b.data\B.", "kv/data"[:6] + "aa"),
+        (r"^kv\b.data\B.", "kv/dataa"),
         (r"[\d]+", "12"),
         ("^(?i)k", "\u212a"),
         ("^a$", "a"),
