@@ -1,14 +1,13 @@
 """`avp-py generate`: renders a folder and puts the values in."""
 
 import argparse
-import contextlib
 import dataclasses
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from avp_py.cli.console import Console, Door
-from avp_py.errors import GenerateError, UsageError
+from avp_py.errors import UsageError
 from avp_py.generate import Request, generate
 from avp_py.policy import PolicyGate
 from avp_py.render import MODES
@@ -86,15 +85,14 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
     config: Mapping[str, str] = {}
     if arguments.config_path:
         config = read_config(arguments.config_path, environ)
+    settings = load_settings(config, before_secret=True)
     secret_name = arguments.secret_name or None
-    if arguments.door is Door.AVP_PY and secret_name is None:
-        # What is wrong beside the Secret is told below, with all else.
-        with contextlib.suppress(GenerateError):
-            secret_name = load(environ, config, before_secret=True).backend.secret_name
+    if arguments.door is Door.AVP_PY:
+        secret_name = secret_name or settings.backend.secret_name
     # A settings file overrides the Secret as a whole.
-    if arguments.config_path:
+    if arguments.config_path or secret_name is None:
         secret_name = None
-    settings = load_settings(config, before_secret=secret_name is not None)
+        settings = load_settings(config)
 
     def complete(known: Settings, gate: PolicyGate, deadline: float) -> Settings:
         # The file backend needs no credentials.

@@ -41,8 +41,8 @@ def load(
         environ: the environment of the process.
         config: what the operator's settings file or Secret holds, by name in capitals.
         from_secret: whether it is a Secret, which an Application may have chosen.
-        before_secret: whether a Secret is to be read before a backend is; what it can override may
-            still be malformed then, and is as if it were not set.
+        before_secret: whether a Secret may still be read; what it can override is no failure by
+            itself then, and as if it were not set.
 
     Returns:
         The settings.
@@ -52,6 +52,7 @@ def load(
             counts in no Secret.
     """
     failures: list[Failure] = []
+    overridable: list[Failure] = []
     config = config or {}
     if from_secret:
         config = _of_secret(environ, config, failures)
@@ -65,11 +66,11 @@ def load(
             value = _read(setting, environ, operator, permitted, parameters)
         except SettingsError as error:
             value = None
-            if not before_secret or not setting.name.startswith(BACKEND_PREFIXES):
-                failures.extend(error.failures)
+            may_wait = before_secret and setting.name.startswith(BACKEND_PREFIXES)
+            (overridable if may_wait else failures).extend(error.failures)
         values.setdefault(setting.group, {})[setting.field] = value
     if failures:
-        raise GenerateError(failures)
+        raise GenerateError([*failures, *overridable])
     return groups.Settings(
         **{
             field.name: field.type(**values[field.name])  # type: ignore[operator]  # the groups' classes
