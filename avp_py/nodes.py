@@ -357,7 +357,10 @@ def _repeated(name: str, key: ScalarNode, text: str, source: str) -> DocumentErr
 
 def _is_same(one: Node, other: Node) -> bool:
     """Whether two nodes are written alike, wherever they stand."""
-    match resolve(one), resolve(other):
+    one, other = resolve(one), resolve(other)
+    if one is other:
+        return True
+    match one, other:
         case ScalarNode() as a, ScalarNode() as b:
             return (a.value, a.style is None, a.tag) == (b.value, b.style is None, b.tag)
         case SequenceNode() as a, SequenceNode() as b:

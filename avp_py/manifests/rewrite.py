@@ -142,9 +142,9 @@ def rewrite(
 def _filling(text: str, scalar: ScalarNode, value: Value) -> "_Edit":
     start, end = scalar.start, scalar.end
     anchor = ""
-    if scalar.tag is not None and (
-        properties := _PROPERTIES.search(text, text.rfind("\n", 0, start) + 1, start)
-    ):
+    line = text.rfind("\n", max(start - MAX_PROPERTIES, 0), start) + 1
+    first = max(line, start - MAX_PROPERTIES, 0)
+    if scalar.tag is not None and (properties := _PROPERTIES.search(text, first, start)):
         # What is filled in says its type by itself; an anchor stays.
         start = properties.start()
         anchor = "".join(f"{each} " for each in properties[0].split() if each.startswith("&"))
@@ -154,6 +154,9 @@ def _filling(text: str, scalar: ScalarNode, value: Value) -> "_Edit":
         end = blank.end()
     return start, end, anchor + respell(scalar, text, value)
 
+
+MAX_PROPERTIES: Final = 512
+"""How far before a scalar its tag and anchor are sought; a line may hold very many."""
 
 _PROPERTIES = re.compile(r"(?<!\S)(?:[&!]\S*[ \t]+)+$|(?<=[\[{,])(?:[&!]\S*[ \t]+)+$")
 _BLANK_LINES = re.compile(r"(?:[ \t]*\r?\n[ \t]*(?=\r?\n))+")
