@@ -33,6 +33,9 @@ MAX_EXPANDED_NODES = 100_000
 """How many nodes a document may have once its aliases are written out; counted only where it has
 aliases. A reader that expands them (go-yaml, every JSON converter) pays for each."""
 
+BINARY = "tag:yaml.org,2002:binary"
+"""The tag of a scalar that stands in base64."""
+
 NESTING_PROBLEM = "exceeded maximum nesting depth"
 """libyaml's own words where its scanner, which looks ahead, meets 1000 levels before we see 200
 (PyYAML from 6.0.4 on)."""
@@ -327,6 +330,8 @@ def _key(
     key = resolve(node)
     if not isinstance(key, ScalarNode):
         raise _error(text, source, node.start, "a key is a mapping or a list", "use a string")
+    if key.tag == BINARY:
+        raise _error(text, source, node.start, "a key is tagged as binary", "write it as text")
     is_plain = key.style is None and key.tag is None
     name = _BOOLEANS.get(key.value, key.value) if is_plain else key.value
     found = ScalarNode(key.value, key.style, key.tag, node.start, node.end)

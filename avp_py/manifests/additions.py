@@ -1,8 +1,10 @@
 """New keys for a Secret or ConfigMap: where they go in its text."""
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from avp_py.errors import DocumentError
 from avp_py.manifests.manifest import Manifest
@@ -87,7 +89,7 @@ def edits(
         if target.flow:
             return [_into(text, target, flow(new.values)[1:-1])]
         at = _line(text, target)
-        indent = " " * (target.entries[0].key.start - at)
+        indent = " " * (entry_start(text, target.entries[0]) - at)
         return [(at, at, _lines(new.values, indent, _line_break(text, at)))]
     if isinstance(target, ScalarNode) and target.is_null:
         return [(target.start, target.end, f" {flow(new.values)}")]
@@ -108,11 +110,33 @@ def brace(text: str, mapping: MappingNode) -> int:
 
 
 def entry_start(text: str, entry: Entry) -> int:
-    """Where an entry of a block mapping begins: at its key, or at the `?` before it."""
-    start = entry.key.start
-    before = text[text.rfind("\n", 0, start) + 1 : start].rstrip(" ")
+    """Where an entry of a block mapping begins: at its key, or at what stands before that.
+
+    That is an anchor, a tag, or a `?`.
+    """
+    line = text.rfind("\n", 0, entry.key.start) + 1
+    start = properties_start(text, entry.key.start, line)
+    before = text[line:start].rstrip(" ")
     is_indicator = before.endswith("?") and before[-2:-1] in ("", " ")
     return text.rfind("?", 0, start) if is_indicator else start
+
+
+def properties_start(text: str, start: int, first: int) -> int:
+    """Where the anchor and tag before a node begin, or where the node itself does.
+
+    Args:
+        text: the text of the stream.
+        start: where the node begins.
+        first: where to begin to look; no further back than MAX_PROPERTIES.
+    """
+    found = _PROPERTIES.search(text, max(first, start - MAX_PROPERTIES), start)
+    return start if found is None else found.start()
+
+
+MAX_PROPERTIES: Final = 512
+"""How far before a node its tag and anchor are sought; a line may hold very many."""
+
+_PROPERTIES = re.compile(r"(?:(?<!\S)|(?<=[\[{,:]))(?:[&!]\S*\s+)+$")
 
 
 def without(root: MappingNode, new: Addition) -> tuple[MappingNode, Mapping[str, str]]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from avp_py.errors import DocumentError
 from avp_py.manifests.placeholders import Template, has_generic_match, read_template
 from avp_py.nodes import (
+    BINARY,
     Document,
     Entry,
     MappingNode,
@@ -24,7 +25,6 @@ _PLAIN_KEY = re.compile(r"[\w-]+")
 
 PREFIX = "avp.kubernetes.io/"
 
-_BINARY = "tag:yaml.org,2002:binary"
 _NO_SPACE = str.maketrans("", "", " \t")
 
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
@@ -132,7 +132,7 @@ def read_manifest(document: Document, text: str, where: str) -> Manifest | None:
             hint="a manifest begins with apiVersion, kind and metadata",
         )
     said = root.get("kind")
-    kind = said.value if isinstance(said, ScalarNode) and _is_string(said) else ""
+    kind = text_of(said) if isinstance(said, ScalarNode) and _is_string(said) else ""
     if not kind:
         raise DocumentError(
             f"{where}, {position(text, root.start)}: the document has no kind",
@@ -217,7 +217,7 @@ def _annotations(metadata: Node | None, label: str) -> Annotations:
                 continue
             if isinstance(value, ScalarNode) and (_is_string(value) or value.is_null):
                 # Kubernetes takes null for the empty text.
-                found[name] = "" if value.is_null else value.value
+                found[name] = "" if value.is_null else text_of(value)
                 continue
             # AVP then ignores every annotation of the document, without a word.
             raise DocumentError(
@@ -348,7 +348,7 @@ class _Finder:
 
 def text_of(scalar: ScalarNode) -> str:
     """The text that a scalar says to Kubernetes: what is tagged as binary stands in base64."""
-    if scalar.tag != _BINARY:
+    if scalar.tag != BINARY:
         return scalar.value
     packed = scalar.value.translate(_NO_SPACE)
     decoded = decode_base64(packed)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 from avp_py.errors import DocumentError
+from avp_py.manifests.manifest import text_of
 from avp_py.manifests.scalars import UNCARRIED
 from avp_py.nodes import Document, MappingNode, Node, ScalarNode, SequenceNode, position
 
@@ -22,9 +23,10 @@ _MISSPELT = re.compile(r"\\/|\?|[\s\[{,]:\S")
 """What stands in every document that libyaml takes and yaml.v2 does not, and in some others."""
 
 _CONTROL = re.compile(
-    f"{UNCARRIED.pattern}|\\\\(?:x[7-9]|u00[7-9]|N|u[fF]{{3}}[eEfF]|U0000(?:00[7-9]|[fF]{{3}}[eEfF]))"
+    f"{UNCARRIED.pattern}|binary|\\\\(?:x[7-9]|u00[7-9]|N|u[fF]{{3}}[eEfF]|U0000(?:00[7-9]|[fF]{{3}}[eEfF]))"
 )
-"""What stands in every document with such a character: itself, or an escape for one near it."""
+"""What stands in every document with such a character: itself, an escape for one near it, or the
+tag of what stands in base64."""
 
 _UNQUOTED = re.compile(r"\?|(?<=[\s\[{,]):")
 
@@ -46,7 +48,7 @@ def refuse_unreadable(text: str, document: Document, where: str, *, is_json: boo
     span = (document.start, document.end)
     if document.root is not None and _CONTROL.search(text, *span):
         for scalar, _ in _scalars(document.root, False):
-            if UNCARRIED.search(scalar.value):
+            if UNCARRIED.search(text_of(scalar)):
                 raise DocumentError(
                     f"{where}, {position(text, scalar.start)}: a control character that Argo CD "
                     "cannot carry (U+007F to U+009F, U+FFFE or U+FFFF)",

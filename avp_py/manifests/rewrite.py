@@ -142,12 +142,11 @@ def rewrite(
 def _filling(text: str, scalar: ScalarNode, value: Value) -> "_Edit":
     start, end = scalar.start, scalar.end
     anchor = ""
-    line = text.rfind("\n", max(start - MAX_PROPERTIES, 0), start) + 1
-    first = max(line, start - MAX_PROPERTIES, 0)
-    if scalar.tag is not None and (properties := _PROPERTIES.search(text, first, start)):
+    if scalar.tag is not None:
         # What is filled in says its type by itself; an anchor stays.
-        start = properties.start()
-        anchor = "".join(f"{each} " for each in properties[0].split() if each.startswith("&"))
+        start = additions.properties_start(text, start, 0)
+        words = text[start : scalar.start].split()
+        anchor = "".join(f"{each} " for each in words if each.startswith("&"))
     blank = _BLANK_LINES.match(text, end) if scalar.style is None else None
     if blank is not None and "\t" in blank[0]:
         # Behind a plain scalar a line may hold a tab and nothing else, behind quotes not.
@@ -155,10 +154,6 @@ def _filling(text: str, scalar: ScalarNode, value: Value) -> "_Edit":
     return start, end, anchor + respell(scalar, text, value)
 
 
-MAX_PROPERTIES: Final = 512
-"""How far before a scalar its tag and anchor are sought; a line may hold very many."""
-
-_PROPERTIES = re.compile(r"(?<!\S)(?:[&!]\S*[ \t]+)+$|(?<=[\[{,])(?:[&!]\S*[ \t]+)+$")
 _BLANK_LINES = re.compile(r"(?:[ \t]*\r?\n[ \t]*(?=\r?\n))+")
 
 
@@ -200,19 +195,25 @@ def _removals(text: str, root: MappingNode, removed: set[int]) -> list[_Edit]:
             for entry, is_gone in zip(node.entries, gone, strict=True):
                 if not is_gone:
                     visit(entry.value)
-            cuts.extend(_flow_cuts(node, gone) if node.flow else _block_cuts(text, node, gone))
+            cuts.extend(
+                _flow_cuts(text, node, gone) if node.flow else _block_cuts(text, node, gone)
+            )
 
     visit(root)
     return cuts
 
 
-def _flow_cuts(node: MappingNode, gone: Sequence[bool]) -> list[_Edit]:
+def _flow_cuts(text: str, node: MappingNode, gone: Sequence[bool]) -> list[_Edit]:
     """Entries in braces: each goes with its comma, the last ones with the comma before them."""
     cuts: list[_Edit] = []
     last_kept = max(index for index, is_gone in enumerate(gone) if not is_gone)
     for index, is_gone in enumerate(gone):
         if is_gone and index < last_kept:
-            cuts.append((node.entries[index].key.start, node.entries[index + 1].key.start, ""))
+            start, end = (
+                additions.properties_start(text, node.entries[n].key.start, node.start)
+                for n in (index, index + 1)
+            )
+            cuts.append((start, end, ""))
     if last_kept < len(gone) - 1:
         cuts.append((node.entries[last_kept].value.end, node.entries[-1].value.end, ""))
     return cuts
@@ -258,7 +259,7 @@ def _verify(
         root = _without_additions(manifest, root, new)
     # What follows must still begin on its own line.
     joins = text.endswith("\n", manifest.start, manifest.end) and not result.endswith("\n")
-    if root is None or joins or not _same(manifest.root, root, values):
+    if root is None or joins or not _Comparison(values).holds(manifest.root, root):
         raise DocumentError(
             "its text cannot be edited safely",
             hint="write the fields that hold placeholders in plain block style, without aliases",
@@ -280,28 +281,45 @@ def _without_additions(manifest: Manifest, root: MappingNode, new: Addition) -> 
     return rest._replace(entries=tuple(entries))
 
 
-def _same(old: Node, new: Node, values: Mapping[int, Filling]) -> bool:
-    """Whether `new` is `old` with the given values in the places of the given scalars."""
-    if isinstance(old, AliasNode) or isinstance(new, AliasNode):
-        # What an alias stands for is compared at its anchor.
-        return isinstance(old, AliasNode) and isinstance(new, AliasNode)
-    if id(old) in values:
-        value = values[id(old)]
-        return value is not REMOVED and _holds(new, value)
-    match old, new:
-        case ScalarNode(), ScalarNode():
-            return (old.value, old.style, old.tag) == (new.value, new.style, new.tag)
-        case SequenceNode(), SequenceNode():
-            return len(old.items) == len(new.items) and all(
-                _same(a, b, values) for a, b in zip(old.items, new.items, strict=True)
+class _Comparison:
+    """Whether a node is another one with the given values in the places of the given scalars."""
+
+    def __init__(self, values: Mapping[int, Filling]) -> None:
+        self._values = values
+        self._places: dict[int, int] = {}
+        """Where a node of the new document begins, by where it began in the old one."""
+
+    def holds(self, old: Node, new: Node) -> bool:
+        """Whether `new` is `old` with the values."""
+        if isinstance(old, AliasNode) or isinstance(new, AliasNode):
+            # What an alias stands for is compared at its anchor.
+            return (
+                isinstance(old, AliasNode)
+                and isinstance(new, AliasNode)
+                and self._places.get(old.target.start) == new.target.start
             )
-        case MappingNode(), MappingNode():
-            kept = [entry for entry in old.entries if not _is_removed(entry, values)]
-            return len(kept) == len(new.entries) and all(
-                a.key.value == b.key.value and _same(a.value, b.value, values)
-                for a, b in zip(kept, new.entries, strict=True)
-            )
-    return False
+        self._places[old.start] = new.start
+        if id(old) in self._values:
+            value = self._values[id(old)]
+            return value is not REMOVED and _holds(new, value)
+        match old, new:
+            case ScalarNode(), ScalarNode():
+                return (old.value, old.style, old.tag) == (new.value, new.style, new.tag)
+            case SequenceNode(), SequenceNode():
+                return len(old.items) == len(new.items) and all(
+                    map(self.holds, old.items, new.items)
+                )
+            case MappingNode(), MappingNode():
+                kept = [entry for entry in old.entries if not _is_removed(entry, self._values)]
+                return len(kept) == len(new.entries) and all(
+                    self._is_key(a.key, b.key) and self.holds(a.value, b.value)
+                    for a, b in zip(kept, new.entries, strict=True)
+                )
+        return False
+
+    def _is_key(self, old: ScalarNode, new: ScalarNode) -> bool:
+        self._places[old.start] = new.start
+        return (old.value, old.tag) == (new.value, new.tag)
 
 
 def _is_removed(entry: Entry, values: Mapping[int, Filling]) -> bool:

@@ -1,6 +1,7 @@
 """A text that holds manifests, and how several become one output."""
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ _SURROGATE_PAIR = re.compile(
 )
 """Two escapes that are one character, behind an even number of backslashes."""
 
-_LATE_MARK = re.compile(r"^(---[^\n]*\n)\ufeff", re.MULTILINE)
+_LATE_MARK = re.compile(r"^(---[^\n]*\n(?:[ \t]*(?:#[^\n]*)?\r?\n)*)\ufeff", re.MULTILINE)
 """A byte order mark where a later document begins, as of files that were put together."""
 
 _MARKER = re.compile("^---", re.MULTILINE)
@@ -127,7 +128,7 @@ def _join_surrogates(match: re.Match[str]) -> str:
 
 def _json_bounds(text: str) -> Iterable[tuple[int, int]]:
     """Where each JSON document of the text begins and ends; nothing if it is not all JSON."""
-    decoder = json.JSONDecoder()
+    decoder = json.JSONDecoder(parse_float=_finite)
     bounds = []
     start = _skip_space(text, 0)
     while start < len(text):
@@ -138,6 +139,16 @@ def _json_bounds(text: str) -> Iterable[tuple[int, int]]:
         bounds.append((start, end))
         start = _skip_space(text, end)
     return bounds
+
+
+def _finite(text: str) -> float:
+    """A number, which Argo CD would take for text where float64 cannot hold it."""
+    number = float(text)
+    if math.isinf(number):
+        raise DocumentError(
+            "a number in JSON is too large for float64", hint="write it in quotes, as text"
+        )
+    return number
 
 
 def _skip_space(text: str, start: int) -> int:

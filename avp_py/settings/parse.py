@@ -202,6 +202,8 @@ def _duration(text: str) -> float | None:
 def address(raw: str) -> str:
     """An http or https URL, without a slash at its end, or the URL of a socket."""
     stripped = raw.strip().rstrip("/")
+    scheme, colon, rest = stripped.partition(":")
+    stripped = scheme.lower() + colon + rest
     if not re.fullmatch(r"https?://[^\s/@]+(/\S*)?|unix:///\S+", stripped):
         raise ValueError(
             "a URL as https://vault.example:8200 or unix:///run/vault.sock, without a user or "

@@ -210,7 +210,8 @@ DEVIATIONS: Mapping[str, Deviation] = {
         '"alice"',
     ),
     "repeated-key": Deviation(
-        "Of two equal keys with different values in a mapping the last one counts.",
+        "Of two equal keys with different values in a mapping the last one counts (two merge keys "
+        "add up).",
         "An error that names the line.",
         Reason.LOSS,
         "kind: X\nspec: {a: 1, a: 2}\n",
