@@ -77,7 +77,7 @@ def edits(
             return [(at, at, _field(new, _line_break(text, at)))]
         return [(newline + 1, newline + 1, _field(new, _line_break(text, newline)))]
     target = entry.value
-    if _is_aliased(root, target):
+    if is_aliased(root, target):
         raise DocumentError(
             f"{new.field} is written a second time by an alias (*), which would get the keys too",
             hint="write the two out",
@@ -161,15 +161,15 @@ def without(root: MappingNode, new: Addition) -> tuple[MappingNode, Mapping[str,
     return root._replace(entries=tuple(entries)), found
 
 
-def _is_aliased(node: Node, target: Node) -> bool:
+def is_aliased(node: Node, target: Node) -> bool:
     """Whether an alias below a node stands for the target."""
     match node:
         case AliasNode():
             return node.target is target
         case MappingNode():
-            return any(_is_aliased(each.value, target) for each in node.entries)
+            return any(is_aliased(each.value, target) for each in node.entries)
         case SequenceNode():
-            return any(_is_aliased(each, target) for each in node.items)
+            return any(is_aliased(each, target) for each in node.items)
     return False
 
 

@@ -118,7 +118,9 @@ def rewrite(
     edits = [
         _filling(text, each.slot.scalar, each.value) for each in fills if each.value is not REMOVED
     ]
-    removed = {id(each.slot.scalar) for each in fills if each.value is REMOVED}
+    values: dict[int, Filling] = {id(each.slot.scalar): each.value for each in fills}
+    values |= dict.fromkeys(_reappearing(manifest.root, values), REMOVED)
+    removed = {each for each, value in values.items() if value is REMOVED}
     added: list[_Edit] = []
     if new is not None:
         gone = [entry for entry in _entries(manifest.root) if id(resolve(entry.value)) in removed]
@@ -135,8 +137,43 @@ def rewrite(
         position = end
     pieces.append(text[position : manifest.end])
     result = "".join(pieces)
-    _verify(text, manifest, result, {id(each.slot.scalar): each.value for each in fills}, new)
+    _verify(text, manifest, result, values, new)
     return result
+
+
+def _reappearing(root: MappingNode, values: Mapping[int, Filling]) -> Iterator[int]:
+    """What a merge key would bring back where the key that hides it is removed: by its `id`.
+
+    Raises:
+        DocumentError: it is written elsewhere too, where it may be wanted.
+    """
+    for node in _mappings(root):
+        gone = {entry.key.value for entry in node.entries if _is_removed(entry, values)}
+        for merge in node.entries if gone else ():
+            items = merge.value.items if isinstance(merge.value, SequenceNode) else (merge.value,)
+            for item in items if merge.is_merge else ():
+                source = resolve(item)
+                if not isinstance(source, MappingNode) or not gone & source.keys():
+                    continue
+                if source is not item or additions.is_aliased(root, source):
+                    raise DocumentError(
+                        f"a key that is removed, {min(gone & source.keys())[:80]!r}, would come "
+                        "back by a merge key (<<)",
+                        hint="write the mapping out",
+                    )
+                for entry in source.entries:
+                    if entry.key.value in gone:
+                        yield id(resolve(entry.value))
+
+
+def _mappings(node: Node) -> Iterator[MappingNode]:
+    if isinstance(node, MappingNode):
+        yield node
+        for entry in node.entries:
+            yield from _mappings(entry.value)
+    elif isinstance(node, SequenceNode):
+        for item in node.items:
+            yield from _mappings(item)
 
 
 def _filling(text: str, scalar: ScalarNode, value: Value) -> "_Edit":

@@ -17,6 +17,9 @@ _SURROGATE_PAIR = re.compile(
 )
 """Two escapes that are one character, behind an even number of backslashes."""
 
+_BREAKS = {"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+"""What JSON lets stand in a string and YAML takes for a line break, and its escape."""
+
 _LATE_MARK = re.compile(r"^(---[^\n]*\n(?:[ \t]*(?:#[^\n]*)?\r?\n)*)\ufeff", re.MULTILINE)
 """A byte order mark where a later document begins, as of files that were put together."""
 
@@ -113,7 +116,8 @@ def _prepare(data: bytes, source: str) -> tuple[str, bool]:
     # other. All are written as YAML takes them.
     written = _SURROGATE_PAIR.sub(_join_surrogates, text)
     written = _ESCAPED_SLASH.sub(r"\1/", written)
-    written = written.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    for char, escape in _BREAKS.items():
+        written = written.replace(char, escape)
     if written != text:
         text, bounds = written, list(_json_bounds(written))
     if len(bounds) > 1:
