@@ -119,7 +119,8 @@ def rewrite(
         _filling(text, each.slot.scalar, each.value) for each in fills if each.value is not REMOVED
     ]
     values: dict[int, Filling] = {id(each.slot.scalar): each.value for each in fills}
-    values |= dict.fromkeys(_reappearing(manifest.root, values), REMOVED)
+    if any(value is REMOVED for value in values.values()):
+        values |= dict.fromkeys(_reappearing(manifest.root, values), REMOVED)
     removed = {each for each, value in values.items() if value is REMOVED}
     added: list[_Edit] = []
     if new is not None:
