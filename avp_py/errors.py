@@ -7,6 +7,7 @@
     ├── LimitError          the run takes more than the operator lets it
     ├── RenderError         the folder cannot be turned into manifests
     │   ├── ToolMissingError    kustomize or helm is not there
+    │   ├── SandboxError        a child process cannot have the sandbox that it must have
     │   └── ChildError          kustomize or helm failed, or ran out of time
     ├── DocumentError       manifests (or another YAML text) cannot be read
     ├── PathError           a path that may not be asked for
@@ -85,6 +86,10 @@ class RenderError(AvpError):
 
 class ToolMissingError(RenderError):
     """A program that the render needs is not there."""
+
+
+class SandboxError(RenderError):
+    """A child process cannot have the sandbox that the operator requires."""
 
 
 class ChildError(RenderError):

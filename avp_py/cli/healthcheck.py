@@ -11,6 +11,7 @@ from avp_py.cli.report import one_line
 from avp_py.errors import AvpError, RenderError
 from avp_py.policy import read_policy
 from avp_py.render import ask_version, open_workspace
+from avp_py.sandbox import describe_sandbox
 from avp_py.settings import Settings, load, read_config
 
 EXIT_UNHEALTHY = 1
@@ -29,7 +30,8 @@ def add_parser(
         "healthcheck",
         parents=[common],
         help="tell whether a run would find what it needs",
-        description="Checks the settings, the policy, the temporary folder, kustomize and helm, "
+        description="Checks the settings, the policy, the temporary folder, kustomize, helm and "
+        "the sandbox of child processes, "
         "and prints a line for each. The exit code is 0 when all is well, else 1. The backend is "
         "asked only on request: an outage of it must not stop a sidecar.",
         allow_abbrev=False,
@@ -74,7 +76,8 @@ def _checks(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Iterat
             yield "policy", partial(_read_policy, settings.policy.file)
         for kind in ("kustomize", "helm"):
             program = getattr(settings.render, kind)
-            yield kind, partial(ask_version, kind, program, environ)
+            yield kind, partial(ask_version, kind, program, environ, settings.render.sandbox)
+        yield "sandbox", partial(describe_sandbox, settings.render.sandbox)
         if arguments.backend or arguments.login:
             yield "backend", partial(_ask_backend, settings, arguments, environ)
 

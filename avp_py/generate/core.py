@@ -17,7 +17,8 @@ from avp_py.generate.fill import Filler
 from avp_py.generate.plan import Plan
 from avp_py.manifests import Stream
 from avp_py.policy import Permissions, PolicyGate, read_policy
-from avp_py.render import Limits, Mode, Rendered, limits_of, open_renderer
+from avp_py.render import Mode, Rendered, open_renderer
+from avp_py.sandbox import Limits, limits_of
 from avp_py.settings import Settings
 
 

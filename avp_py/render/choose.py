@@ -10,8 +10,8 @@ from avp_py.render.helm import HelmRenderer
 from avp_py.render.interface import Renderer
 from avp_py.render.kustomization import kustomization_files
 from avp_py.render.kustomize import KustomizeRenderer
-from avp_py.render.limits import Limits
 from avp_py.render.plain import PlainRenderer
+from avp_py.sandbox import Limits
 from avp_py.settings import TABLE, Identity, RenderSettings, Setting
 
 Mode: TypeAlias = Literal["auto", "kustomize", "helm", "plain"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from avp_py.errors import RenderError
 from avp_py.render.interface import Rendered, Renderer
-from avp_py.render.limits import Limits
+from avp_py.sandbox import Limits
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 

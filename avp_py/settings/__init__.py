@@ -16,7 +16,7 @@ from avp_py.settings.groups import (
 from avp_py.settings.images import Image
 from avp_py.settings.load import load, tenant_settings, without_tenant
 from avp_py.settings.parameters import PARAMETERS
-from avp_py.settings.parse import RateLimit, Sensitive
+from avp_py.settings.parse import RateLimit, SandboxMode, Sensitive
 from avp_py.settings.regexp import Regexp
 from avp_py.settings.table import OUR_PREFIXES, TABLE, TENANT_PREFIX, Kind, Owner, Setting
 
@@ -35,6 +35,7 @@ __all__ = [
     "RateLimit",
     "Regexp",
     "RenderSettings",
+    "SandboxMode",
     "Sensitive",
     "Setting",
     "Settings",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from avp_py.settings.images import Image
-from avp_py.settings.parse import RateLimit, Sensitive
+from avp_py.settings.parse import RateLimit, SandboxMode, Sensitive
 from avp_py.settings.regexp import Regexp
 
 
@@ -26,6 +26,8 @@ class RenderSettings:
     kubectl: str
     timeout: float
     network: bool
+    ports: tuple[int, ...]
+    sandbox: SandboxMode
     environment: tuple[str, ...]
     source_path: str | None
     annotation_key: str

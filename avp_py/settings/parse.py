@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
 
 from avp_py.values import Guarded
 
@@ -115,6 +116,27 @@ def fail_or_ignore(raw: str) -> bool:
     if raw.strip() in ("fail", "ignore"):
         return raw.strip() == "fail"
     raise ValueError("fail or ignore")
+
+
+SandboxMode: TypeAlias = Literal["auto", "required", "off"]
+"""How much of a sandbox child processes must have."""
+
+
+def sandbox_mode(raw: str) -> SandboxMode:
+    """Return a mode of the sandbox."""
+    modes: tuple[SandboxMode, ...] = get_args(SandboxMode)
+    for mode in modes:
+        if raw.strip() == mode:
+            return mode
+    raise ValueError("auto, required or off")
+
+
+def ports(raw: str) -> tuple[int, ...]:
+    """Return TCP ports, separated by commas or white space."""
+    found = words(raw)
+    if not all(re.fullmatch("[0-9]{1,5}", each) and 0 < int(each) < 2**16 for each in found):
+        raise ValueError("a list of TCP ports as 443,80,22, each from 1 to 65535")
+    return tuple(map(int, found))
 
 
 def words(raw: str) -> tuple[str, ...]:

@@ -196,9 +196,22 @@ TABLE: Final[tuple[Setting, ...]] = (
         parse.boolean, "true",
     ),
     Setting(
+        "AVP_RENDER_PORTS", "render", "ports", _ALONE,
+        "the TCP ports that a render may connect to where it may use the network, separated by "
+        "commas; the ports of the proxies in HTTP_PROXY and HTTPS_PROXY are added",
+        parse.ports, "443,80,22",
+    ),
+    Setting(
+        "AVP_SANDBOX", "render", "sandbox", _ALONE,
+        "the kernel sandbox (Landlock) of kustomize, helm and git: `auto` uses what the kernel "
+        "has, `required` fails where it lacks something, `off` runs them without",
+        parse.sandbox_mode, "auto",
+    ),
+    Setting(
         "AVP_RENDER_ENV", "render", "environment", _ALONE,
         "further variables that kustomize and helm get to see, by name, separated by commas; "
-        "none of ours (`AVP_`, `VAULT_`)",
+        "none of ours (`AVP_`, `VAULT_`); files that their values name by absolute paths can be "
+        "read",
         parse.passed_on, "",
     ),
     Setting(

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import pytest
 
 from tests.conftest import Run
-from tests.integration.charts import serve_chart
+from tests.integration.charts import port_of, serve_chart
 from tests.integration.test_kustomize import EDITS, copy_case, reference, tenant
 from tests.processes import AVP, run_as_anybody, session_members, until
 from tests.trees import snapshot, write
@@ -30,6 +30,12 @@ class Repository(NamedTuple):
 def repository(tmp_path: Path, tools: Mapping[str, Path]) -> Iterator[Repository]:
     with serve_chart(tmp_path / "repository", tools["helm"]) as (url, asked):
         yield Repository(url, asked)
+
+
+@pytest.fixture
+def environ(environ: Mapping[str, str], repository: Repository) -> Mapping[str, str]:
+    """An environment in which a render may reach the repository."""
+    return {**environ, "AVP_RENDER_PORTS": port_of(repository.url)}
 
 
 def charts(url: str, *names: str, home: str = "") -> str:

@@ -38,6 +38,8 @@ def test_the_defaults() -> None:
             "kubectl": "kubectl",
             "timeout": 60.0,
             "network": True,
+            "ports": (443, 80, 22),
+            "sandbox": "auto",
             "environment": (),
             "source_path": None,
             "annotation_key": "github.com/url",
