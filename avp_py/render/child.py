@@ -1,5 +1,6 @@
 """One program of a render: what it may use, and how it is started."""
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from avp_py.sandbox import (
     Written,
     child_environment,
     confine,
+    describe_sandbox,
     named_access,
     program_access,
     proxy_ports,
@@ -23,6 +25,8 @@ from avp_py.sandbox import (
     without_network,
 )
 from avp_py.settings import RenderSettings
+
+logger: Final = logging.getLogger(__name__)
 
 _CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
@@ -54,7 +58,11 @@ class Child:
             environ: our environment, of which it sees a part.
             workspace: the run's temporary directory.
             repository: what it may read.
+
+        Raises:
+            SandboxError: AVP_SANDBOX requires what the kernel does not have.
         """
+        logger.info("sandbox: %s", describe_sandbox(settings.sandbox))
         self._program = program
         self._mode = settings.sandbox
         self._limits = limits
@@ -69,7 +77,7 @@ class Child:
         env = child_environment(environ, settings.environment, workspace.variables)
         self._env = env if settings.network else without_network(env, workspace.provided)
         self._places = Places(
-            workspace.tree, workspace.folder, repository.root if repository.is_known else None
+            workspace.tree, workspace.folder, repository.root if repository.is_tenants else None
         )
 
     @property
@@ -87,7 +95,7 @@ class Child:
 
         Raises:
             ChildError: it failed, or took too much.
-            SandboxError: AVP_SANDBOX requires what the kernel does not have.
+            SandboxError: the kernel refused the sandbox.
         """
         # What was copied counts too, and is limited by itself.
         written = Written(

@@ -8,7 +8,7 @@ from avp_py.render.child import Child
 from avp_py.render.helm_arguments import helm_arguments
 from avp_py.render.helm_wrapper import check_chart
 from avp_py.render.interface import Rendered, Renderer
-from avp_py.render.repository import find_repository
+from avp_py.render.repository import Repository
 from avp_py.render.tools import require_tool
 from avp_py.render.workspace import open_workspace
 from avp_py.sandbox import Access, Limits
@@ -24,12 +24,14 @@ class HelmRenderer(Renderer):
     def __init__(
         self,
         path: Path,
+        repository: Repository,
         settings: RenderSettings,
         limits: Limits,
         identity: Identity,
         environ: Mapping[str, str],
     ) -> None:
         self._path = path
+        self._repository = repository
         self._settings = settings
         self._limits = limits
         self._identity = identity
@@ -39,10 +41,10 @@ class HelmRenderer(Renderer):
         """Runs helm in the chart's folder; what helm writes goes to a folder of its own."""
         settings = self._settings
         if not self._path.is_dir():
-            raise RenderError(f"{self._path} is no folder", hint="name the folder of the chart")
+            raise RenderError(f"{self._path} is not a directory", hint="name the chart's directory")
         helm = require_tool("helm", settings.helm, self._environ)
         folder = self._path.resolve()
-        repository = find_repository(folder, settings.source_path, self._environ)
+        repository = self._repository
         check_chart(folder, (repository.root,), self._limits, network=settings.network)
         arguments = ["template", f"--namespace={self._identity.namespace or 'default'}"]
         if settings.kube_version:

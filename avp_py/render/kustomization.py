@@ -27,6 +27,12 @@ FILE_NAMES: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _HELM = frozenset({"helmcharts", "helmchartinflationgenerator"})
 """The fields with charts; the second is also the kind of a generator that runs helm."""
 
+_PLUGINS = frozenset({"generators", "transformers", "validators"})
+"""The fields with configurations of kustomize's own plugins."""
+
+_CONFIGURATIONS = ("generator", "transformer", "validator")
+"""How the kinds of these end, in lower case."""
+
 _BINARY = frozenset({"tag:yaml.org,2002:binary", "!binary"})
 
 MAX_FILE: Final = 4 << 20
@@ -104,12 +110,13 @@ def find_roots(start: Path, within: Repository, size: int = MAX_FILE) -> Roots:
             if kustomization_files(path):
                 waiting.append(Path(os.path.realpath(path)))
     helm = [(folder, scalars) for folder, scalars in found.items() if _has(scalars, _HELM)]
-    if any(_has(scalars, {"generators"}) for scalars in found.values()):
+    if any(_has(scalars, _PLUGINS) for scalars in found.values()):
         for folder, scalars in found.items():
             for config in _named_texts(folder, scalars, size):
                 inner, _ = _scalars(config)
                 if _has(inner, _HELM):
                     helm.append((folder, inner))
+                if any(each.lower().endswith(_CONFIGURATIONS) for each in inner):
                     referred[folder] |= references(config)
     homes = {os.path.realpath(home) for folder, texts in helm for home in _homes(folder, texts)}
     return Roots(

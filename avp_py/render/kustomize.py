@@ -12,7 +12,7 @@ from avp_py.render.images import image_arguments
 from avp_py.render.interface import Rendered, Renderer
 from avp_py.render.kustomization import FILE_NAMES, Roots, find_roots, kustomization_files
 from avp_py.render.references import is_local_git
-from avp_py.render.repository import Repository, find_repository, outside
+from avp_py.render.repository import Repository, outside
 from avp_py.render.shadow import make_shadow, shadow_of
 from avp_py.render.tools import find_tool, require_tool
 from avp_py.render.workspace import Workspace, open_workspace
@@ -28,9 +28,15 @@ class KustomizeRenderer(Renderer):
     """
 
     def __init__(
-        self, path: Path, settings: RenderSettings, limits: Limits, environ: Mapping[str, str]
+        self,
+        path: Path,
+        repository: Repository,
+        settings: RenderSettings,
+        limits: Limits,
+        environ: Mapping[str, str],
     ) -> None:
         self._path = path
+        self._repository = repository
         self._settings = settings
         self._limits = limits
         self._environ = environ
@@ -45,7 +51,7 @@ class KustomizeRenderer(Renderer):
             )
         edits = self._edits()
         program = self._program(bool(edits))
-        repository = find_repository(folder, self._settings.source_path, self._environ)
+        repository = self._repository
         roots = find_roots(folder, repository, self._limits.input_bytes)
         self._refuse(roots, repository, Path("/"))
         with open_workspace(self._operators()) as workspace:

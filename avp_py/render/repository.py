@@ -23,10 +23,12 @@ class Repository:
         root: the directory that everything must be in, symlinks resolved.
         is_known: whether the root is the repository's. Otherwise it is the directory that was
             named, and a person runs this, whose bases may be beside it.
+        is_tenants: whether Argo CD asks for it, so that messages reach a tenant.
     """
 
     root: Path
     is_known: bool
+    is_tenants: bool = False
 
     def contains(self, path: Path | str) -> bool:
         """Return whether a path is in the repository, as it is written and with links resolved.
@@ -48,8 +50,8 @@ def find_repository(
 
     Under argocd-cmp-server that is a directory of its own for each request. Elsewhere, where Argo
     CD says which directory of the repository it renders (ARGOCD_APP_SOURCE_PATH), the root is the
-    nearest directory above that has just this one at that path. Without that, it is the nearest
-    directory above with `.git` in it; without either, the root is not known.
+    nearest directory above that has this one at that path, or below. Without that, it is the
+    nearest one above with `.git` in it; without either, the root is not known.
 
     Args:
         folder: the directory to render, symlinks resolved.
@@ -64,7 +66,7 @@ def find_repository(
     base = Path(environ.get(CMP_WORKDIR) or tempfile.gettempdir()) / _CMP_DIRECTORY
     requests = Path(os.path.realpath(base))
     if folder != requests and folder.is_relative_to(requests):
-        return Repository(requests / folder.relative_to(requests).parts[0], True)
+        return Repository(requests / folder.relative_to(requests).parts[0], True, True)
     if source_path is None:
         for above in (folder, *folder.parents):
             if (above / ".git").exists():
@@ -73,8 +75,9 @@ def find_repository(
     inner = tuple(part for part in PurePosixPath(source_path).parts if part != "/")
     if ".." not in inner:
         for above in (folder, *folder.parents):
-            if Path(os.path.realpath(above.joinpath(*inner))) == folder:
-                return Repository(above, True)
+            named = Path(os.path.realpath(above.joinpath(*inner)))
+            if folder.is_relative_to(named) and named.is_relative_to(above):
+                return Repository(above, True, True)
     raise RenderError(
         f"the directory is not the one that ARGOCD_APP_SOURCE_PATH names: {source_path[:200]!r}",
         hint="the Application's path must be a directory of its repository, not a symlink out of "

@@ -25,14 +25,12 @@ _ROOT: Final = "\0"
 
 _CLIMBING: Final = re.compile(r"\0[^\s'\"`,;:)\]}>]*/\.\.(?:/|(?=[\s'\"`,;:)\]}>]|$))")
 
-_ABOUT_FILES: Final = (
-    "no such file", "not exist", "not in or below", "permission denied", "not permitted",
-    "not a directory", "is a directory", "must build at directory", "not a valid directory",
-    "evalsymlink", "symbolic link", "too many levels", "name too long", "invalid argument",
-    "lstat", "stat ", "open ", "read ", "readlink", "chdir", "mkdir", "write", "unlink",
-    "security;", "unable to find", "input/output", "busy", "not found", "path not",
-)  # fmt: skip
-"""Words of messages that depend on what exists at a path (errno texts, and kustomize's own)."""
+_POINTER: Final = re.compile(r"(?:doc is missing (?:key|path): \"?|- at ')/[^\s'\"]*")
+"""A place in a document or in values, not in the file system: of a JSON patch (evanphx/json-patch),
+and of a chart's schema."""
+
+_OF_TEMPLATE: Final = re.compile(r"(?:Error: ){1,2}execution error at \(")
+"""How helm begins what the template functions `fail` and `required` say."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +40,8 @@ class Places:
     Attributes:
         staging: where the staging copy begins: the copy of `/repo/app` is `staging/repo/app`.
         workspace: the run's temporary directory.
-        root: the repository's root, or None where a person renders a directory whose repository
-            is not known; then every path is shown.
+        root: the repository's root where a tenant asks, or None for a person at a terminal, to whom
+            every path is shown.
     """
 
     staging: Path
@@ -53,7 +51,7 @@ class Places:
     def legible(self, messages: bytes) -> str:
         """Return messages with paths relative to the repository, and without passwords in URLs.
 
-        A line that depends on what exists outside of the repository becomes OUTSIDE.
+        OUTSIDE takes the place of lines that tell what exists outside of the repository.
         """
         text = _ANSI.sub("", messages.decode(errors="replace")).replace(_ROOT, "?")
         # After any error of an edit kustomize explains a command line that nobody here wrote.
@@ -90,7 +88,13 @@ def _without_environment(text: str) -> str:
 
 
 def _tells_outside(line: str) -> bool:
-    if _ABSOLUTE.search(line) is None and _CLIMBING.search(line) is None:
+    """Return whether a message names a path outside of the repository.
+
+    What a program says about such a path depends on what exists there, so all is dropped but what
+    is known not to be about files. What precedes and follows is a tenant's text, too: a directory
+    can be named like any phrase.
+    """
+    line = _POINTER.sub("", line)
+    if _OF_TEMPLATE.match(line) is not None:
         return False
-    lower = line.lower()
-    return any(words in lower for words in _ABOUT_FILES)
+    return _ABSOLUTE.search(line) is not None or _CLIMBING.search(line) is not None

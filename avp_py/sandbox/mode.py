@@ -1,15 +1,11 @@
 """AVP_SANDBOX: which protections a child process gets, and which ones the operator insists on."""
 
-import logging
 from collections.abc import Sequence
-from typing import Final
 
 from avp_py.errors import SandboxError
 from avp_py.sandbox.access import Access
 from avp_py.sandbox.landlock import PROTECTIONS, Protection, kernel_abi
 from avp_py.settings import SandboxMode
-
-logger: Final = logging.getLogger(__name__)
 
 
 def confine(access: Access, mode: SandboxMode) -> Access | None:
