@@ -56,6 +56,7 @@ SYSTEM: Final = Access(
                 "/etc/pki/ca-trust/extracted", "/etc/ca-certificates",
                 "/usr/share/ca-certificates", "/usr/local/share/ca-certificates",
                 "/usr/share/pki",
+                "/dev/urandom",
                 # The Go runtime sizes its heap and its threads by these.
                 "/sys/kernel/mm/transparent_hugepage", "/sys/fs/cgroup",
             ),
@@ -81,7 +82,9 @@ _GIT: Final = Access(
     )
 )  # fmt: skip
 
-_GIT_HELPERS: Final = ("sh", "ssh", "sed", "basename", "uname")
+_GIT_HELPERS: Final = (
+    "sh", "ssh", "sed", "basename", "uname", "gettext.sh", "gettext", "envsubst",
+)  # fmt: skip
 """What git's own programs start: ssh for its transport, the others in `git submodule`."""
 
 _MAX_INTERPRETERS: Final = 4
