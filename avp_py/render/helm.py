@@ -50,10 +50,7 @@ class HelmRenderer(Renderer):
         if settings.kube_version:
             arguments += [f"--kube-version={settings.kube_version}"]
         arguments += [f"--api-versions={version}" for version in settings.kube_api_versions]
-        operators = {
-            name: self._environ[name] for name in settings.environment if name in self._environ
-        }
-        with open_workspace(operators) as workspace:
+        with open_workspace(self._environ, settings.environment) as workspace:
             chosen, options = helm_arguments(
                 settings, folder, repository, self._limits, workspace.provided
             )

@@ -57,9 +57,10 @@ def write_helm_wrapper(
             "the temporary directory lets no program run, and one must stand before helm",
             hint="let TMPDIR name a directory that is not mounted noexec",
         )
-    standard_library = Path(os.__file__).parent
     access = program_access(str(program)) | program_access(helm)
-    return program, access | Access(read=(package, standard_library))
+    # The standard library, and where the interpreter's own library is, if it has one.
+    libraries = (Path(os.__file__).parent, Path(sys.base_prefix) / "lib")
+    return program, access | Access(read=(package, *libraries))
 
 
 def check_chart(chart: Path, roots: Iterable[Path], limits: Limits, *, network: bool) -> None:

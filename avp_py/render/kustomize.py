@@ -54,7 +54,7 @@ class KustomizeRenderer(Renderer):
         repository = self._repository
         roots = find_roots(folder, repository, self._limits.input_bytes)
         self._refuse(roots, repository, Path("/"))
-        with open_workspace(self._operators()) as workspace:
+        with open_workspace(self._environ, self._settings.environment) as workspace:
             child = Child(
                 program[0], self._settings, self._limits, self._environ, workspace, repository
             )
@@ -90,11 +90,6 @@ class KustomizeRenderer(Renderer):
                 raise
             hint = f"{error.hint}; AVP_RENDER_NETWORK forbids remote bases and charts"
             raise ChildError(error.reason, hint=hint, detail=error.detail) from None
-
-    def _operators(self) -> Mapping[str, str]:
-        """Return the variables that the operator names for child processes."""
-        names = self._settings.environment
-        return {name: self._environ[name] for name in names if name in self._environ}
 
     def _refuse(self, roots: Roots, repository: Repository, tree: Path) -> None:
         """Refuse what kustomize would read and may not, as far as it can be known beforehand.

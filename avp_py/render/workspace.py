@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -49,15 +49,18 @@ OPERATORS_FILES: Final = ("HELM_REGISTRY_CONFIG", "HELM_REPOSITORY_CONFIG", "DOC
 
 
 @contextlib.contextmanager
-def open_workspace(operators: Mapping[str, str] = MappingProxyType({})) -> Iterator[Workspace]:
+def open_workspace(
+    environ: Mapping[str, str] = MappingProxyType({}), names: Collection[str] = ()
+) -> Iterator[Workspace]:
     """Make the directory, and remove it in the end, with those that killed runs left behind.
 
     After SIGKILL, with which cmp-server ends a run that takes too long, it stays until the next
     run. No value of a secret is ever in it: they come in when it is gone.
 
     Args:
-        operators: variables that the operator names in AVP_RENDER_ENV, with their values; of those
-            in OPERATORS_FILES the operator's count.
+        environ: the environment.
+        names: AVP_RENDER_ENV; of those in OPERATORS_FILES that it names, the operator's values
+            count.
 
     Raises:
         RenderError: it cannot be made, or (any OSError in the context) not be filled.
@@ -69,14 +72,15 @@ def open_workspace(operators: Mapping[str, str] = MappingProxyType({})) -> Itera
             for name in ("home", "scratch", "provided"):
                 (folder / name).mkdir()
             variables = _variables(folder / "home", folder / "scratch")
-            kept = {name: operators[name] for name in OPERATORS_FILES if operators.get(name)}
+            named = (name for name in OPERATORS_FILES if name in names and environ.get(name))
+            variables |= {name: environ[name] for name in named}
             yield Workspace(
                 folder,
                 folder / "tree",
                 folder / "scratch",
                 folder / "provided",
                 folder / "home",
-                variables | kept,
+                variables,
             )
         finally:
             # tempfile.TemporaryDirectory would change modes, before Python 3.11.8 also of what

@@ -67,8 +67,14 @@ SYSTEM: Final = Access(
 """What every program may read of the machine."""
 
 _LIBRARIES: Final = tuple(
-    map(Path, ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache"))
-)
+    map(
+        Path,
+        (
+            "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache",
+            "/nix/store",
+        ),
+    )
+)  # fmt: skip
 
 _GIT: Final = Access(
     read=tuple(

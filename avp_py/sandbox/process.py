@@ -7,6 +7,7 @@ import resource
 import selectors
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -123,6 +124,8 @@ def _start(
 
 def _limit(pid: int, limits: Limits, written: Written) -> None:
     """Limit what a child, and each process that it starts, takes of the machine."""
+    if sys.platform != "linux":
+        return
     seconds = math.ceil(min(limits.timeout, max(limits.left, 0))) + 1
     wanted = {
         resource.RLIMIT_CORE: 0,

@@ -33,6 +33,7 @@ def backend_line(result: Result, credentials: Mapping[str, str], *, code: int) -
         ["ok", "settings"],
         ["ok", "kustomize"],
         ["ok", "helm"],
+        ["ok", "sandbox"],
     ]
     return line
 

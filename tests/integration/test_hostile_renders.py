@@ -596,6 +596,24 @@ def test_messages_do_not_tell_what_exists_outside(
     assert len(set(said)) == 1, said
 
 
+@pytest.mark.parametrize("mode", ["plain", "helm"])
+def test_nor_do_those_about_plain_files_and_charts(mode: str, guarded: Tree, run: Run) -> None:
+    tree = guarded
+    said = []
+    for path in (tree.token, tree.token.parent / "not-one", tree.token.parent / "other"):
+        for link in ("link.yaml", "charts/c/stolen", "charts/c/values.yaml"):
+            (tree.app / link).unlink(missing_ok=True)
+            (tree.app / link).symlink_to(path)
+        folder = tree.app if mode == "plain" else tree.app / "charts/c"
+        env = {**tree.env, "ARGOCD_APP_SOURCE_PATH": str(folder.relative_to(tree.app.parents[1]))}
+        if mode == "helm":
+            env |= {"ARGOCD_ENV_HELM_VALUES_FILES": "../../link.yaml"}
+        result = run("generate", f"--render={mode}", folder, env=env)
+        assert (result.code, result.out) == (1, "")
+        said.append(result.err.replace(path.name, "PATH"))
+    assert len(set(said)) == 1, said
+
+
 def test_bare_kustomize_tells_what_exists(tree: Tree) -> None:
     said = []
     for path in (tree.token, tree.token.parent / "not-one"):

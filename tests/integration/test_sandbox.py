@@ -20,7 +20,7 @@ from avp_py.errors import ChildError
 from avp_py.sandbox import SYSTEM, Access, Limits, Places, Written, program_access, run
 from tests.conftest import Run
 from tests.integration.hostile import MAP
-from tests.processes import AVP, as_anybody
+from tests.processes import AVP, NO_LANDLOCK, as_anybody
 from tests.trees import write
 
 LIMITS: Final = Limits(
@@ -274,26 +274,11 @@ def test_a_child_that_never_stops_talking_is_ended_in_time(laboratory: Laborator
     assert "AVP_RENDER_TIMEOUT" in raised.value.hint
 
 
-_WITHOUT_LANDLOCK = """
-import ctypes, os, struct, sys
-# Answers the system calls of Landlock as a kernel that does not have them (seccomp(2), bpf(4)).
-LOAD, JUMP_BELOW, JUMP_ABOVE, RETURN = 0x20, 0x35, 0x25, 0x06
-ALLOW, ENOSYS = 0x7FFF0000, 0x00050000 | 38
-code = [(LOAD, 0, 0, 0), (JUMP_BELOW, 0, 2, 444), (JUMP_ABOVE, 1, 0, 446),
-        (RETURN, 0, 0, ENOSYS), (RETURN, 0, 0, ALLOW)]
-program = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *each) for each in code))
-libc = ctypes.CDLL(None, use_errno=True)
-filter = struct.pack("@HP", len(code), ctypes.addressof(program))
-if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, filter, 0, 0):
-    sys.exit(f"prctl: {os.strerror(ctypes.get_errno())}")
-os.execv(sys.argv[1], sys.argv[1:])
-"""
-
-
 def without_landlock(env: Mapping[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
     """Run the command as if the kernel had no Landlock."""
+    code = f"{NO_LANDLOCK}\nos.execv(sys.argv[1], sys.argv[1:])"
     return subprocess.run(
-        [sys.executable, "-c", _WITHOUT_LANDLOCK, *AVP, *arguments],
+        [sys.executable, "-c", code, *AVP, *arguments],
         env=env, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
 
