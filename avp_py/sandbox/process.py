@@ -27,6 +27,9 @@ MAX_MESSAGES: Final = 256 * 1024
 MAX_OPEN_FILES: Final = 1024
 """How many files a child may have open at once."""
 
+_FILE_TOO_LARGE: Final = (b"file too large", b"died of signal 25", b"file size limit exceeded")
+"""How programs report RLIMIT_FSIZE: the text of EFBIG, and git and shells of a child's SIGXFSZ."""
+
 FIRST_MEASURE_SECONDS: Final = 0.2
 """When the files that a child has written are first measured; most children are done by then."""
 
@@ -91,6 +94,8 @@ def run(
             if child.poll() is None:
                 _kill(child.pid)
     if child.returncode != 0:
+        if written.size and any(words in messages.lower() for words in _FILE_TOO_LARGE):
+            raise _too_much(name, written)
         raise ChildError(
             f"{name} failed ({_status(child.returncode)})",
             hint=f"fix the {Path(argv[0]).name} error below",
@@ -201,15 +206,19 @@ def _measure(name: str, written: Written) -> float:
                     with contextlib.suppress(OSError):
                         size += entry.stat(follow_symlinks=False).st_size
                 if size > written.size or files > written.files:
-                    raise ChildError(
-                        f"{name} fetched or wrote too much: more than {written.size} bytes or "
-                        f"{written.files} files",
-                        hint="name smaller charts and bases; the operator's settings AVP_MAX_INPUT "
-                        "and AVP_MAX_FILES say how much there may be",
-                    )
+                    raise _too_much(name, written)
     # At most a tenth of the time goes into measuring.
     took = time.monotonic() - started
     return time.monotonic() + max(FIRST_MEASURE_SECONDS, 10 * took)
+
+
+def _too_much(name: str, written: Written) -> ChildError:
+    return ChildError(
+        f"{name} fetched or wrote too much: more than {written.size} bytes or {written.files} "
+        "files",
+        hint="name smaller charts and bases; the operator's settings AVP_MAX_INPUT and "
+        "AVP_MAX_FILES say how much there may be",
+    )
 
 
 def _pipe(stream: IO[bytes] | None) -> IO[bytes]:

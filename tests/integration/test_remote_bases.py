@@ -112,3 +112,25 @@ def test_a_remote_base_with_a_submodule_is_built(
         result = run("generate", app, env={**env, "AVP_RENDER_PORTS": "443"})
         assert (result.code, result.out) == (1, "")
         assert "AVP_RENDER_PORTS (443)" in result.err
+
+
+@pytest.mark.parametrize("sandbox", ["required", "off"])
+def test_a_clone_is_limited_like_what_is_read(
+    sandbox: str, tmp_path: Path, environ: Mapping[str, str], run: Run
+) -> None:
+    root = tmp_path / "served"
+    write(root / "big", {"kustomization.yaml": "resources: [map.yaml]\n", "map.yaml": MAP})
+    write(root / "big", {"blob": os.urandom(8 << 20)})
+    for arguments in (("init", "-q", "-b", "main"), ("add", "-A"), ("commit", "-qm", "a")):
+        git(root / "big", *arguments)
+    with serve_git(root) as url:
+        base = f"resources: ['{url}/big/.git//?ref=main']\n"
+        app = write(tmp_path / "app", {"kustomization.yaml": base})
+        env = {**environ, "AVP_SANDBOX": sandbox, "AVP_RENDER_PORTS": port_of(url)}
+        assert run("generate", app, env=env).code == 0
+
+        result = run("generate", app, env={**env, "AVP_MAX_INPUT": "2Mi"})
+
+    assert (result.code, result.out) == (1, "")
+    assert "fetched or wrote too much" in result.err
+    assert "AVP_MAX_INPUT" in result.err
