@@ -158,17 +158,8 @@ def _tell_notes(console: Console, *, verbose: bool) -> None:
     logger.setLevel(logging.INFO if verbose else logging.CRITICAL)
 
 
-def entrypoint() -> NoReturn:
-    """The console script `avp-py`."""
-    _exit(Door.AVP_PY)
-
-
-def entrypoint_as_avp() -> NoReturn:
-    """The console script `argocd-vault-plugin`."""
-    _exit(Door.ARGOCD_VAULT_PLUGIN)
-
-
-def _exit(door: Door) -> NoReturn:
+def start(door: Door = Door.AVP_PY) -> NoReturn:
+    """Run the command that `sys.argv` names, and end the process with its exit code."""
     # A run is short, and its many nodes hold no cycles: to look for some takes a third of the time.
     gc.disable()
     # Python has None for a standard stream that is closed.
