@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from avp_py.cli.console import Console, Door
+from avp_py.cli.parser import Commands, Parser
 from avp_py.errors import UsageError
 from avp_py.generate import Request, generate
 from avp_py.policy import PolicyGate
@@ -26,8 +27,8 @@ STANDARD_INPUT = "-"
 
 
 def add_parser(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
-    common: argparse.ArgumentParser,
+    commands: Commands,
+    common: Parser,
     door: Door,
 ) -> None:
     """Adds the command."""
