@@ -4,11 +4,13 @@ import io
 import os
 import select
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import BinaryIO, TextIO
 
+from avp_py.cli.limits import ProcessLimits, RunLimits, TimeLimitReached
 from avp_py.errors import OutputError
 
 
@@ -22,12 +24,16 @@ class Console:
         stdout: standard output: manifests and nothing else. Not buffered, so that each write says
             how much of it was written, or None where a write would block.
         stderr: standard error: all that is said to a person.
+        limits: the limits that the run has in this process.
+        started: when the program began, on the clock of time.monotonic().
     """
 
     environ: Mapping[str, str] = field(repr=False)
     stdin: BinaryIO
     stdout: io.RawIOBase | io.BytesIO
     stderr: TextIO
+    limits: RunLimits = field(default_factory=RunLimits)
+    started: float = field(default_factory=time.monotonic)
 
     def write(self, text: str) -> None:
         """Write all of a text to standard output, and flush it.
@@ -48,13 +54,21 @@ class Console:
             self.stdout.flush()
         except OSError as error:
             raise OutputError(
-                f"standard output cannot be written: {error.strerror}",
-                hint="check where it goes; what arrived there is not the whole output",
+                f"standard output cannot be written: {error.strerror}", hint=_INCOMPLETE
+            ) from None
+        except TimeLimitReached:
+            raise OutputError(
+                "standard output was not read within the time limit of the run "
+                f"(AVP_RUN_TIMEOUT={self.limits.seconds:g}s)",
+                hint=_INCOMPLETE,
             ) from None
 
 
+_INCOMPLETE = "check where it goes; what arrived there is not the whole output"
+
+
 def open_console(environ: Mapping[str, str]) -> Console:
-    """Return the console of this process.
+    """Return the console of this process, which is the run's own.
 
     A standard stream that is closed becomes /dev/null, so that no other file gets its number.
     Standard output becomes one that cannot be written: what is printed is lost, and that is an
@@ -72,6 +86,7 @@ def open_console(environ: Mapping[str, str]) -> Console:
         open(0, "rb", closefd=False),
         io.FileIO(1, "w", closefd=False),
         sys.stderr,
+        ProcessLimits(),
     )
 
 

@@ -14,9 +14,12 @@ from avp_py.cli import generate, healthcheck, parameters, plugin, policy, versio
 from avp_py.cli.console import Console, Door, open_console
 from avp_py.cli.hardening import harden
 from avp_py.cli.help import add_parser as add_help
+from avp_py.cli.limits import TimeLimitReached
 from avp_py.cli.parser import HelpRequested, Parser
 from avp_py.cli.report import describe, frames
 from avp_py.errors import AvpError, UsageError
+from avp_py.generate import time_limit_error
+from avp_py.settings import read_limits
 from avp_py.settings.parse import boolean
 
 EXIT_OK: Final = 0
@@ -142,14 +145,22 @@ def main(argv: Sequence[str], console: Console, door: Door = Door.AVP_PY) -> int
     except SystemExit as ended:
         raise SystemExit(door.exit_usage if ended.code else EXIT_OK) from None
     except AvpError as error:
-        console.stderr.write(describe(error, verbose=verbose))
-        if verbose:
-            console.stderr.write(frames(error))
+        _report(error, error, console, verbose=verbose)
         return door.exit_usage if isinstance(error, UsageError) else EXIT_FAILED
+    except TimeLimitReached as reached:
+        _report(time_limit_error(console.limits.seconds), reached, console, verbose=verbose)
+        return EXIT_FAILED
     except Exception as error:
         console.stderr.write(f"avp-py: internal error, {type(error).__name__}; please report it\n")
         console.stderr.write(frames(error))
         return EXIT_FAILED
+
+
+def _report(error: AvpError, origin: BaseException, console: Console, *, verbose: bool) -> None:
+    """Write an error to standard error; with `-v` also where in the program it came from."""
+    console.stderr.write(describe(error, verbose=verbose))
+    if verbose:
+        console.stderr.write(frames(origin))
 
 
 def _tell_notes(console: Console, *, verbose: bool) -> None:
@@ -169,10 +180,26 @@ def start(door: Door = Door.AVP_PY) -> NoReturn:
     harden()
     console = open_console(os.environ)
     try:
-        code = main(sys.argv[1:], console, door)
+        code = run_within_avp_run_timeout(sys.argv[1:], console, door)
     except KeyboardInterrupt:
         code = EXIT_INTERRUPTED
+    except TimeLimitReached as reached:
+        # It came while `main` was reporting something else.
+        _report(time_limit_error(console.limits.seconds), reached, console, verbose=False)
+        code = EXIT_FAILED
     with contextlib.suppress(OSError):
         console.stderr.flush()
     # Threads that still load a library need not be waited for.
     os._exit(code)
+
+
+def run_within_avp_run_timeout(argv: Sequence[str], console: Console, door: Door) -> int:
+    """Run a command within the time that AVP_RUN_TIMEOUT gives it, and return the exit code.
+
+    Where nothing but faulthandler can end the process, it prints the names of the functions that
+    were running. The name of this one is there for whoever reads that.
+    """
+    console.limits.limit_time(read_limits(console.environ).seconds, console.started)
+    code = main(argv, console, door)
+    console.limits.pause()
+    return code
