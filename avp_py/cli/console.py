@@ -1,10 +1,16 @@
 """What a command gets of the process that it runs in."""
 
+import io
+import os
+import select
+import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import BinaryIO, TextIO
 
+from avp_py.cli.limits import ProcessLimits, RunLimits, TimeLimitReached
 from avp_py.errors import OutputError
 
 
@@ -15,32 +21,73 @@ class Console:
     Attributes:
         environ: the environment, as it was at the start.
         stdin: standard input.
-        stdout: standard output: manifests and nothing else.
+        stdout: standard output: manifests and nothing else. Not buffered, so that each write says
+            how much of it was written, or None where a write would block.
         stderr: standard error: all that is said to a person.
+        limits: the limits that the run has in this process.
+        started: when the program began, on the clock of time.monotonic().
     """
 
     environ: Mapping[str, str] = field(repr=False)
     stdin: BinaryIO
-    stdout: BinaryIO
+    stdout: io.RawIOBase | io.BytesIO
     stderr: TextIO
+    limits: RunLimits = field(default_factory=RunLimits)
+    started: float = field(default_factory=time.monotonic)
 
     def write(self, text: str) -> None:
-        """Writes to standard output, at once.
+        """Write all of a text to standard output, and flush it.
 
         Raises:
-            OutputError: it cannot be written.
-            BrokenPipeError: who reads it has gone.
+            OutputError: not all of it was written.
         """
+        left = memoryview(text.encode())
         try:
-            self.stdout.write(text.encode())
+            while left:
+                # A full disk, a limit, or a reader that goes away can cut one write short.
+                written = self.stdout.write(left)
+                if written is None:
+                    # The descriptor does not block, and its reader is slower than we are.
+                    select.select((), (self.stdout,), ())
+                else:
+                    left = left[written:]
             self.stdout.flush()
-        except BrokenPipeError:
-            raise
         except OSError as error:
             raise OutputError(
-                f"standard output cannot be written: {error.strerror}",
-                hint="look where it goes; it may hold a part",
+                f"standard output cannot be written: {error.strerror}", hint=_INCOMPLETE
             ) from None
+        except TimeLimitReached:
+            raise OutputError(
+                "standard output was not read within the time limit of the run "
+                f"(AVP_RUN_TIMEOUT={self.limits.seconds:g}s)",
+                hint=_INCOMPLETE,
+            ) from None
+
+
+_INCOMPLETE = "check where it goes; what arrived there is not the whole output"
+
+
+def open_console(environ: Mapping[str, str]) -> Console:
+    """Return the console of this process, which is the run's own.
+
+    A standard stream that is closed becomes /dev/null, so that no other file gets its number.
+    Standard output becomes one that cannot be written: what is printed is lost, and that is an
+    error.
+    """
+    for number, flags in enumerate((os.O_RDONLY, os.O_RDONLY, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, flags)
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", errors="backslashreplace", closefd=False)  # noqa: SIM115
+    return Console(
+        dict(environ),
+        open(0, "rb", closefd=False),
+        io.FileIO(1, "w", closefd=False),
+        sys.stderr,
+        ProcessLimits(),
+    )
 
 
 class Door(Enum):

@@ -5,8 +5,10 @@ import dataclasses
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 from avp_py.cli.console import Console, Door
+from avp_py.cli.parser import Commands, Parser
 from avp_py.errors import UsageError
 from avp_py.generate import Request, generate
 from avp_py.policy import PolicyGate
@@ -24,10 +26,13 @@ from avp_py.settings import (
 
 STANDARD_INPUT = "-"
 
+_CHUNK = 1 << 20
+"""How many bytes are read of standard input at once."""
+
 
 def add_parser(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
-    common: argparse.ArgumentParser,
+    commands: Commands,
+    common: Parser,
     door: Door,
 ) -> None:
     """Adds the command."""
@@ -52,22 +57,19 @@ def add_parser(
 
 def run(arguments: argparse.Namespace, console: Console) -> None:
     """Prints the manifests, at once, when all went well."""
-    source: Path | bytes
-    if arguments.path == STANDARD_INPUT:
-        source = console.stdin.read()
-    elif not arguments.path:
+    if not arguments.path:
         # Path("") would be the working directory.
         raise UsageError(
             "the path is empty, as one from an unset variable is",
             hint="name a folder with manifests; . is the working directory, - standard input",
         )
-    else:
-        source = Path(arguments.path)
+    if arguments.path != STANDARD_INPUT:
         try:
-            source.stat()
+            Path(arguments.path).stat()
         except OSError as error:
             raise UsageError(
-                f"{source} cannot be used: {error.strerror}", hint="name a folder with manifests"
+                f"{arguments.path} cannot be used: {error.strerror}",
+                hint="name a folder with manifests",
             ) from None
     environ = console.environ
     if arguments.door is Door.ARGOCD_VAULT_PLUGIN:
@@ -105,9 +107,43 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
         left = deadline - time.monotonic()
         return load_settings(read_settings_secret(secret_name, environ, left), from_secret=True)
 
-    request = Request(source, arguments.render, settings, environ, complete)
-    output = generate(request)
-    console.write(output)
+    source, started = _source(arguments.path, settings, console)
+    console.write(generate(Request(source, arguments.render, settings, environ, complete, started)))
+
+
+def _source(path: str, settings: Settings, console: Console) -> tuple[Path | bytes, float]:
+    """Return what is to be rendered, and when the run began.
+
+    Waiting for whatever writes to standard input is no time of the run. Only under Argo CD, which
+    gives a request one time for all that it needs, the run begins with the program.
+    """
+    seconds = settings.limits.seconds
+    console.limits.limit_time(seconds, console.started)
+    if path != STANDARD_INPUT:
+        return Path(path), console.started
+    if settings.identity.app is not None:
+        return _read(console.stdin, settings.limits.input_bytes), console.started
+    console.limits.pause()
+    manifests = _read(console.stdin, settings.limits.input_bytes)
+    started = time.monotonic()
+    console.limits.limit_time(seconds, started)
+    return manifests, started
+
+
+def _read(stdin: BinaryIO, most: int) -> bytes:
+    """Read standard input, and not much more of it than may be read."""
+    parts = []
+    length = 0
+    try:
+        while length <= most and (part := stdin.read(_CHUNK)):
+            parts.append(part)
+            length += len(part)
+    except OSError as error:
+        raise UsageError(
+            f"standard input cannot be read: {error.strerror}",
+            hint="give it the manifests by a pipe or a file",
+        ) from None
+    return b"".join(parts)
 
 
 def _operators_secret(environ: Mapping[str, str]) -> str | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from avp_py.backends import check_backend, module_of
 from avp_py.cli.console import Console, Door
+from avp_py.cli.parser import Commands, Parser
 from avp_py.cli.report import one_line
 from avp_py.errors import AvpError, RenderError
 from avp_py.policy import read_policy
@@ -21,8 +22,8 @@ Check = tuple[str, Callable[[], str]]
 
 
 def add_parser(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
-    common: argparse.ArgumentParser,
+    commands: Commands,
+    common: Parser,
     _door: Door,
 ) -> None:
     """Adds the command."""

@@ -4,11 +4,12 @@ import argparse
 from functools import partial
 
 from avp_py.cli.console import Console, Door
+from avp_py.cli.parser import Commands, Parser
 
 
 def add_parser(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
-    root: argparse.ArgumentParser,
+    commands: Commands,
+    root: Parser,
     door: Door,
 ) -> None:
     """Adds the command, which tells what `root` knows."""
@@ -22,9 +23,7 @@ def add_parser(
     parser.set_defaults(run=partial(_run, root, door))
 
 
-def _run(
-    root: argparse.ArgumentParser, door: Door, arguments: argparse.Namespace, _console: Console
-) -> None:
+def _run(root: Parser, door: Door, arguments: argparse.Namespace, _console: Console) -> None:
     try:
         root.parse_args([*arguments.words, "--help"])
     except SystemExit:

@@ -1,6 +1,7 @@
 """From argv to an exit code; the one place where an error becomes an exit."""
 
 import argparse
+import contextlib
 import gc
 import logging
 import os
@@ -10,11 +11,15 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from avp_py.cli import generate, healthcheck, parameters, plugin, policy, version
-from avp_py.cli.console import Console, Door
+from avp_py.cli.console import Console, Door, open_console
 from avp_py.cli.hardening import harden
 from avp_py.cli.help import add_parser as add_help
+from avp_py.cli.limits import TimeLimitReached
+from avp_py.cli.parser import HelpRequested, Parser
 from avp_py.cli.report import describe, frames
 from avp_py.errors import AvpError, UsageError
+from avp_py.generate import time_limit_error
+from avp_py.settings import read_limits
 from avp_py.settings.parse import boolean
 
 EXIT_OK: Final = 0
@@ -27,13 +32,13 @@ settings: environment variables, listed in docs/settings.md
 """
 
 
-def build_parser(door: Door = Door.AVP_PY) -> argparse.ArgumentParser:
+def build_parser(door: Door = Door.AVP_PY) -> Parser:
     """The parser of the command line, one sub-command a file.
 
     Options may stand before the command too, as argocd-vault-plugin takes them; the help of a
     command shows them.
     """
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=door.value,
         parents=[_common_options(shown=False)],
         description="Puts the secrets of a backend into the manifests that Argo CD applies.",
@@ -48,9 +53,9 @@ def build_parser(door: Door = Door.AVP_PY) -> argparse.ArgumentParser:
     return parser
 
 
-def _common_options(*, shown: bool) -> argparse.ArgumentParser:
+def _common_options(*, shown: bool) -> Parser:
     # What is not given stays unset, so that a command does not undo what stands before it.
-    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    common = Parser(add_help=False, argument_default=argparse.SUPPRESS)
 
     def add(*names: str, help: str, **kwargs: Any) -> None:  # noqa: A002 - argparse's word
         common.add_argument(*names, help=help if shown else argparse.SUPPRESS, **kwargs)
@@ -124,28 +129,38 @@ def main(argv: Sequence[str], console: Console, door: Door = Door.AVP_PY) -> int
         The exit code.
 
     Raises:
-        SystemExit: argparse has printed a help, or what is wrong with the arguments.
+        SystemExit: argparse has printed what is wrong with the arguments.
     """
+    verbose = False
     try:
-        arguments = _parse(argv, door)
+        try:
+            arguments = _parse(argv, door)
+            verbose = arguments.verbose
+            _tell_notes(console, verbose=verbose)
+            run: Callable[[argparse.Namespace, Console], int | None] = arguments.run
+            return run(arguments, console) or EXIT_OK
+        except HelpRequested as requested:
+            console.write(requested.text)
+            return EXIT_OK
     except SystemExit as ended:
         raise SystemExit(door.exit_usage if ended.code else EXIT_OK) from None
-    _tell_notes(console, verbose=arguments.verbose)
-    run: Callable[[argparse.Namespace, Console], int | None] = arguments.run
-    try:
-        return run(arguments, console) or EXIT_OK
     except AvpError as error:
-        console.stderr.write(describe(error, verbose=arguments.verbose))
-        if arguments.verbose:
-            console.stderr.write(frames(error))
+        _report(error, error, console, verbose=verbose)
         return door.exit_usage if isinstance(error, UsageError) else EXIT_FAILED
-    except BrokenPipeError:
-        # Who reads our output has gone, and so nobody is there to tell.
+    except TimeLimitReached as reached:
+        _report(time_limit_error(console.limits.seconds), reached, console, verbose=verbose)
         return EXIT_FAILED
     except Exception as error:
         console.stderr.write(f"avp-py: internal error, {type(error).__name__}; please report it\n")
         console.stderr.write(frames(error))
         return EXIT_FAILED
+
+
+def _report(error: AvpError, origin: BaseException, console: Console, *, verbose: bool) -> None:
+    """Write an error to standard error; with `-v` also where in the program it came from."""
+    console.stderr.write(describe(error, verbose=verbose))
+    if verbose:
+        console.stderr.write(frames(origin))
 
 
 def _tell_notes(console: Console, *, verbose: bool) -> None:
@@ -158,29 +173,33 @@ def _tell_notes(console: Console, *, verbose: bool) -> None:
     logger.setLevel(logging.INFO if verbose else logging.CRITICAL)
 
 
-def entrypoint() -> NoReturn:
-    """The console script `avp-py`."""
-    _exit(Door.AVP_PY)
-
-
-def entrypoint_as_avp() -> NoReturn:
-    """The console script `argocd-vault-plugin`."""
-    _exit(Door.ARGOCD_VAULT_PLUGIN)
-
-
-def _exit(door: Door) -> NoReturn:
+def start(door: Door = Door.AVP_PY) -> NoReturn:
+    """Run the command that `sys.argv` names, and end the process with its exit code."""
     # A run is short, and its many nodes hold no cycles: to look for some takes a third of the time.
     gc.disable()
-    # Python has None for a standard stream that is closed.
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - for good
     harden()
-    console = Console(dict(os.environ), sys.stdin.buffer, sys.stdout.buffer, sys.stderr)
+    console = open_console(os.environ)
     try:
-        code = main(sys.argv[1:], console, door)
+        code = run_within_avp_run_timeout(sys.argv[1:], console, door)
     except KeyboardInterrupt:
         code = EXIT_INTERRUPTED
-    sys.stderr.flush()
+    except TimeLimitReached as reached:
+        # It came while `main` was reporting something else.
+        _report(time_limit_error(console.limits.seconds), reached, console, verbose=False)
+        code = EXIT_FAILED
+    with contextlib.suppress(OSError):
+        console.stderr.flush()
     # Threads that still load a library need not be waited for.
     os._exit(code)
+
+
+def run_within_avp_run_timeout(argv: Sequence[str], console: Console, door: Door) -> int:
+    """Run a command within the time that AVP_RUN_TIMEOUT gives it, and return the exit code.
+
+    Where nothing but faulthandler can end the process, it prints the names of the functions that
+    were running. The name of this one is there for whoever reads that.
+    """
+    console.limits.limit_time(read_limits(console.environ).seconds, console.started)
+    code = main(argv, console, door)
+    console.limits.pause()
+    return code

@@ -5,13 +5,14 @@ import json
 from pathlib import Path
 
 from avp_py.cli.console import Console, Door
+from avp_py.cli.parser import Commands, Parser
 from avp_py.cmp import announce
 from avp_py.render import MODES
 
 
 def add_parser(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
-    common: argparse.ArgumentParser,
+    commands: Commands,
+    common: Parser,
     _door: Door,
 ) -> None:
     """Adds the command."""

@@ -3,12 +3,13 @@
 import argparse
 
 from avp_py.cli.console import Console, Door
+from avp_py.cli.parser import Commands, Parser
 from avp_py.cmp import PLUGINS
 
 
 def add_parser(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
-    common: argparse.ArgumentParser,
+    commands: Commands,
+    common: Parser,
     _door: Door,
 ) -> None:
     """Adds the command."""

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from avp_py.cli.console import Console, Door
+from avp_py.cli.parser import Commands, Parser
 from avp_py.errors import PathError, UsageError
 from avp_py.policy import Permissions, Verdict, normalise, read_policy
 from avp_py.settings import Identity
 
 
-class _PathsAnywhere(argparse.ArgumentParser):
+class _PathsAnywhere(Parser):
     """Takes PATHs behind options too: before Python 3.12.7, argparse gives up after FILE."""
 
     def parse_known_args(  # type: ignore[override]
@@ -25,8 +26,8 @@ class _PathsAnywhere(argparse.ArgumentParser):
 
 
 def add_parser(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
-    common: argparse.ArgumentParser,
+    commands: Commands,
+    common: Parser,
     door: Door,
 ) -> None:
     """Adds the command."""

@@ -3,7 +3,7 @@
 import traceback
 from collections.abc import Iterator, Sequence
 
-from avp_py.errors import AvpError, Failure
+from avp_py.errors import AvpError, Failure, OutputError
 
 PLACES_SHOWN = 10
 """How many places one failure lists; `-v` lists them all."""
@@ -22,7 +22,8 @@ def describe(error: AvpError, *, verbose: bool) -> str:
         groups.setdefault(key, []).append(failure)
     count = len(groups)
     head = "1 failure" if count == 1 else f"{count} failures"
-    lines = [f"avp-py: {head}, nothing was printed"]
+    lost = "the output is not complete" if isinstance(error, OutputError) else "nothing was printed"
+    lines = [f"avp-py: {head}, {lost}"]
     for number, ((reason, hint, detail), failures) in enumerate(groups.items(), 1):
         lines += ["", f"{number}. {reason}"]
         lines += _places(failures, len(failures) if verbose else PLACES_SHOWN)

@@ -7,6 +7,7 @@ from typing import Final
 
 from avp_py import __version__
 from avp_py.cli.console import Console, Door
+from avp_py.cli.parser import Commands, Parser
 from avp_py.errors import SandboxError
 from avp_py.render import version_of
 from avp_py.sandbox import describe_sandbox
@@ -19,8 +20,8 @@ _NEEDED: Final = ("AVP_KUSTOMIZE", "AVP_HELM", "AVP_SANDBOX")
 
 
 def add_parser(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
-    common: argparse.ArgumentParser,
+    commands: Commands,
+    common: Parser,
     door: Door,
 ) -> None:
     """Adds the command."""

@@ -11,20 +11,19 @@ class Budget:
     """What is left of a run's limits.
 
     Attributes:
-        deadline: when the run must be over, on the clock of time.monotonic().
+        seconds: how long the run may take.
+        deadline: when it must be over, on the clock of time.monotonic().
         characters: how long the filled text may still become.
     """
 
+    seconds: float
     deadline: float
     characters: int
 
     def in_time(self) -> None:
         """Goes on, or raises LimitError where the time is over."""
         if time.monotonic() >= self.deadline:
-            raise LimitError(
-                "the run was not done in its time",
-                hint="split the Application; the operator's setting AVP_RUN_TIMEOUT sets the time",
-            )
+            raise time_limit_error(self.seconds)
 
     def spend(self, characters: int) -> None:
         """Takes what a text needs, before it is made, or raises LimitError."""
@@ -35,6 +34,15 @@ class Budget:
                 hint="split the Application; the operator's setting AVP_MAX_OUTPUT says how long "
                 "they may be",
             )
+
+
+def time_limit_error(seconds: float) -> LimitError:
+    """Return the error of a run that has taken longer than it may."""
+    return LimitError(
+        f"the run exceeded its time limit (AVP_RUN_TIMEOUT={seconds:g}s)",
+        hint="split the Application, or raise the operator's setting AVP_RUN_TIMEOUT; -v shows "
+        "where the run was",
+    )
 
 
 def refuse_more(what: str, count: int, most: int, setting: str) -> None:

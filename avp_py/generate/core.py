@@ -35,6 +35,7 @@ class Request:
             `-s` names; called once, and only where a placeholder needs a backend. It gets the gate,
             which must let a Secret pass that the Application names, and the deadline of the run, on
             the clock of time.monotonic().
+        started: when the run began, on that clock: its time limit counts from there.
     """
 
     source: Path | bytes
@@ -42,6 +43,7 @@ class Request:
     settings: Settings
     environ: Mapping[str, str] = field(repr=False)
     complete: Callable[[Settings, PolicyGate, float], Settings] = lambda settings, *_: settings
+    started: float = field(default_factory=time.monotonic)
 
 
 def generate(
@@ -63,9 +65,9 @@ def generate(
     settings = request.settings
     # Before anything that a tenant has a say in: not even a Secret that it names can change it.
     permissions = _permissions(settings)
-    deadline = time.monotonic() + settings.limits.seconds
+    deadline = request.started + settings.limits.seconds
     limits = limits_of(settings.limits, settings.render.timeout, deadline)
-    budget = Budget(deadline, settings.limits.output_bytes)
+    budget = Budget(settings.limits.seconds, deadline, settings.limits.output_bytes)
     rendered = _render(request, limits)
     streams: list[Stream] = []
     failures: list[Failure] = []

@@ -14,7 +14,7 @@ from avp_py.settings.groups import (
     VaultSettings,
 )
 from avp_py.settings.images import Image
-from avp_py.settings.load import load, tenant_settings, without_tenant
+from avp_py.settings.load import load, read_limits, tenant_settings, without_tenant
 from avp_py.settings.parameters import PARAMETERS
 from avp_py.settings.parse import RateLimit, SandboxMode, Sensitive
 from avp_py.settings.regexp import Regexp
@@ -42,6 +42,7 @@ __all__ = [
     "VaultSettings",
     "load",
     "read_config",
+    "read_limits",
     "tenant_settings",
     "without_tenant",
 ]

@@ -79,6 +79,22 @@ def load(
     )
 
 
+def read_limits(environ: Mapping[str, str]) -> groups.LimitSettings:
+    """Read the limits of a run, of which a malformed one counts as unset.
+
+    They hold before `load` has read all settings and reported what is malformed.
+    """
+    operator = _operator(environ, {})
+    values: dict[str, Any] = {}
+    for setting in TABLE:
+        if setting.group == "limits":
+            try:
+                values[setting.field] = _read(setting, {}, operator, frozenset(), {})
+            except SettingsError:
+                values[setting.field] = _read(setting, {}, {}, frozenset(), {})
+    return groups.LimitSettings(**values)
+
+
 def tenant_settings(environ: Mapping[str, str]) -> Sequence[Setting]:
     """The settings that tenants may set, those among them that the operator hands on."""
     permitted = _permitted(environ, [])

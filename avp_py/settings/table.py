@@ -217,7 +217,7 @@ TABLE: Final[tuple[Setting, ...]] = (
     Setting(
         "AVP_RUN_TIMEOUT", "limits", "seconds", _ALONE,
         "the time that a whole run may take, in seconds; Argo CD gives it 60, less what it needs "
-        "itself",
+        "itself. Holds for every command",
         parse.seconds, "55",
     ),
     Setting(

@@ -14,7 +14,7 @@ from tests.trees import write
 
 _DRIVER: Final = """
 import os, sys
-from avp_py import cli, errors
+from avp_py import cli, entry, errors
 
 report = int(sys.argv.pop(1))
 first = errors.AvpError.__init__
@@ -36,7 +36,7 @@ def audit(event, args):
 errors.AvpError.__init__ = raised
 sys.addaudithook(audit)
 BEFORE
-cli.entrypoint()
+entry.entrypoint()
 """
 """The console script's own entry point, with an eye on each error that is made (also one that
 becomes a part of another) and on each file that Python opens for writing or makes."""
