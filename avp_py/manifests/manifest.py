@@ -240,11 +240,11 @@ def _is_string(scalar: ScalarNode) -> bool:
         return True
     if scalar.tag is None and scalar.value[:1].isalpha() and scalar.value.lower() not in _WORDS:
         return True
-    from avp_py.manifests.modifiers import ModifierError, yaml_scalars
+    from avp_py.golang import yaml_scalars
 
     try:
         value = yaml_scalars.resolve(scalar.value, scalar.tag, implicit=scalar.tag is None)
-    except ModifierError:
+    except yaml_scalars.ScalarError:
         return False
     return isinstance(value, str)
 

@@ -62,7 +62,7 @@ def refuse_unreadable(text: str, document: Document, where: str, *, is_json: boo
     if not _DOUBTFUL.search(text, *span):
         return
     # Few documents need it, and it takes a while to load.
-    from avp_py.manifests.modifiers import yaml_reader
+    from avp_py.golang import yaml_reader
 
     try:
         yaml_reader.read(text[document.start : document.end])
