@@ -193,9 +193,25 @@ PROGRAMS = {
             stamps=(f"{_ARGOCD}/common.version={{number}}",),
             kept=("manifests/base/repo-server",),
         ),
+        Program(
+            name="reader",
+            folder="reader",
+            module="k8s.io/apimachinery",
+            package=".",
+            seconds=55,
+        ),
     )
 }
-DEFAULT_NAMES = ("kustomize", "helm", "vault", "kube-apiserver", "kubectl", "etcd", "argocd")
+DEFAULT_NAMES = (
+    "kustomize",
+    "helm",
+    "vault",
+    "kube-apiserver",
+    "kubectl",
+    "etcd",
+    "argocd",
+    "reader",
+)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """`avp-py policy check`: what a policy says to a request, and which rule decides."""
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ from avp_py.cli.console import Console, Door
 from avp_py.cli.parser import Commands, Parser
 from avp_py.errors import PathError, UsageError
 from avp_py.policy import Permissions, Verdict, normalise, read_policy
-from avp_py.settings import Identity
+from avp_py.settings import Identity, names
 
 
 class _PathsAnywhere(Parser):
@@ -51,9 +51,12 @@ def add_parser(
         allow_abbrev=False,
     )
     check.add_argument("file", metavar="FILE", type=Path, help="the policy")
-    check.add_argument("--project", metavar="P", help="the Application's project")
-    check.add_argument("--app", metavar="A", help="the Application's name")
-    check.add_argument("--namespace", metavar="N", help="the namespace that it deploys to")
+    for option, read, meaning in (
+        ("--project", names.project, "the Application's project"),
+        ("--app", names.application, "the Application's name"),
+        ("--namespace", names.namespace, "the namespace that it deploys to"),
+    ):
+        check.add_argument(option, metavar=option[2].upper(), type=_typed(read), help=meaning)
     check.add_argument("--kind", metavar="K", help="the kind of the document")
     check.add_argument(
         "--secret",
@@ -66,6 +69,18 @@ def add_parser(
         "paths", metavar="PATH", nargs="+", help="a path, as it is requested: kv/data/team/app"
     )
     check.set_defaults(run=run)
+
+
+def _typed(read: Callable[[str], str]) -> Callable[[str], str]:
+    """A parser of settings as argparse wants it: a name that fails a run is wrong usage here."""
+
+    def typed(raw: str) -> str:
+        try:
+            return read(raw)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{raw!r} is not {error}") from None
+
+    return typed
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:

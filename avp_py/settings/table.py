@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Any, Final
 
-from avp_py.settings import images, parse
+from avp_py.settings import images, names, parse
 from avp_py.settings.regexp import regexp
 
 
@@ -103,15 +103,15 @@ TABLE: Final[tuple[Setting, ...]] = (
     Setting(
         "ARGOCD_APP_NAME", "identity", "app", _ARGOCD,
         "the Application's name (`<namespace>_<name>` outside Argo CD's own namespace)",
-        parse.text,
+        names.application,
     ),
     Setting(
         "ARGOCD_APP_NAMESPACE", "identity", "namespace", _ARGOCD,
-        "the namespace that the Application deploys to", parse.text,
+        "the namespace that the Application deploys to", names.namespace,
     ),
     Setting(
         "ARGOCD_APP_PROJECT_NAME", "identity", "project", _ARGOCD,
-        "the Application's project", parse.text,
+        "the Application's project", names.project,
     ),
     Setting(
         "ARGOCD_APP_SOURCE_PATH", "render", "source_path", _ARGOCD,

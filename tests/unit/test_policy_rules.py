@@ -116,6 +116,21 @@ def test_all_selectors_of_a_rule_must_fit_whole_names(
     assert permissions.allows("kv/a", f"{{{selectors}, allow: [kv/a]}}") is applies
 
 
+@pytest.mark.parametrize(
+    "written", ["Billing", "billing ", " billing", "bil ling", "b\u0456lling", "\uff42illing"]
+)
+@pytest.mark.parametrize("selector", ["projects", "namespaces", "applications"])
+def test_a_selector_compares_byte_for_byte(permissions: Maker, selector: str, written: str) -> None:
+    billing = Identity(app="billing", namespace="billing", project="billing")
+    other = Identity(app=written, namespace=written, project=written)
+    rule = f"{{{selector}: [billing], allow: [kv/a]}}"
+    assert permissions.allows("kv/a", rule, identity=billing)
+    assert not permissions.allows("kv/a", rule, identity=other)
+    assert not permissions.allows(
+        "kv/a", f"{{{selector}: ['{written}'], allow: [kv/a]}}", identity=billing
+    )
+
+
 @pytest.mark.parametrize("selector", ["projects", "namespaces", "applications"])
 def test_a_selector_on_a_name_that_argo_cd_did_not_say_fits_nothing(
     permissions: Maker, selector: str

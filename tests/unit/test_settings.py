@@ -271,6 +271,58 @@ def test_the_identity_is_argo_cds_to_say() -> None:
     assert settings.identity.app == "web"
 
 
+NAME, NAMESPACE, PROJECT = (f"ARGOCD_APP_{each}" for each in ("NAME", "NAMESPACE", "PROJECT_NAME"))
+
+
+@pytest.mark.parametrize(
+    ("variable", "name"),
+    [
+        (NAME, "web"),
+        (NAME, "0"),
+        (NAME, "a.b-c.1"),
+        (NAME, "team-a_web"),
+        (NAME, f"{'n' * 63}_{'a' * 253}"),
+        (NAMESPACE, "demo"),
+        (NAMESPACE, "n" * 63),
+        (PROJECT, "default"),
+        (PROJECT, "a" * 253),
+    ],
+)
+def test_names_of_argo_cd_are_taken_verbatim(variable: str, name: str) -> None:
+    identity = load({variable: name}).identity
+    field = {NAME: identity.app, NAMESPACE: identity.namespace, PROJECT: identity.project}
+    assert field.pop(variable) == name
+    assert set(field.values()) == {None}
+
+
+@pytest.mark.parametrize("variable", [NAME, NAMESPACE, PROJECT])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("billing ", " billing", "billing\n", "billing\u00a0", "\u200bbilling", "billing\t"),
+        *("Billing", "bill\u0131ng", "b\u0456lling", "caf\u00e9", "\uff42illing", "billing\udcff"),
+        *(" ", "-a", "a-", ".a", "a.", "a..b", "a.-b", "..", "*", "a/b", "a:b", "a@b", "{{ app }}"),
+        *("a_", "_a", "a_b_c", "a.b_c", "A_b", "a_B", f"{'n' * 64}_a", "a" * 254, "a\0"),
+    ],
+)
+def test_names_that_kubernetes_does_not_have_are_refused(variable: str, name: str) -> None:
+    (reason,) = reasons({variable: name})
+    assert reason.startswith(f"{variable} is not the name of a")
+    assert name.strip() == "" or name not in reason
+
+
+@pytest.mark.parametrize(
+    ("variable", "name"), [(NAMESPACE, "a.b"), (NAMESPACE, "a" * 64), (PROJECT, "a_b")]
+)
+def test_each_name_has_its_own_form(variable: str, name: str) -> None:
+    assert len(reasons({variable: name})) == 1
+
+
+def test_names_that_are_empty_are_not_said() -> None:
+    identity = load({NAME: "", NAMESPACE: "", PROJECT: ""}).identity
+    assert (identity.app, identity.namespace, identity.project) == (None, None, None)
+
+
 @pytest.mark.parametrize(
     ("parser", "raw", "value"),
     [
