@@ -407,7 +407,7 @@ CASES: Final[Mapping[str, Case]] = {
     ),
     "the token is refused": Case(
         (errors.LoginError,),
-        "Vault does not take the token",
+        "Vault rejected the token from VAULT_TOKEN (403)",
         answered(as_json(403, {"errors": ["permission denied", "invalid token"]})),
     ),
     "the path is refused": Case(

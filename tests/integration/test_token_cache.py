@@ -115,7 +115,7 @@ def test_a_wrong_credential_is_refused_with_a_warm_cache(
     assert reads(run, document, env)
     for name in ("AVP_ROLE_ID", "AVP_SECRET_ID"):
         wrong = {**env, name: env[name][:-1] + ("0" if env[name][-1] != "0" else "1")}
-        assert "Vault refuses the login by approle" in fails(document, wrong)
+        assert "Vault rejected the login by approle" in fails(document, wrong)
     assert logins(proxy) == 3
 
 
@@ -132,7 +132,7 @@ def test_a_password_is_asked_for_with_a_warm_cache(
     }
     assert reads(run, document, {**own, "AVP_PASSWORD": "correct horse"})
     said = fails(document, {**own, "AVP_PASSWORD": "wrong horse"}, secrets=("wrong horse",))
-    assert "Vault refuses the login by userpass" in said
+    assert "Vault rejected the login by userpass" in said
 
 
 def test_a_role_reads_only_what_it_may_with_a_warm_cache(
@@ -163,7 +163,7 @@ def test_a_refused_token_is_forgotten_though_the_login_fails(
     assert reads(run, document, env)
     assert len(entries(folder)) == 1
     proxy.answer = as_json(403, {"errors": ["permission denied", "invalid token"]})
-    assert "Vault refuses the login by approle" in fails(document, env)
+    assert "Vault rejected the login by approle" in fails(document, env)
     assert entries(folder) == []
 
 
@@ -201,8 +201,8 @@ def test_a_token_that_may_not_ask_about_itself_stays_where_no_other_can_be_had(
     }
     assert reads(run, document, own)
     said = fails(document + manifest({"a": "<k>"}, "nowhere/data/app"), own)
-    assert "Vault refuses to show nowhere/data/app" in said
-    assert "refuses the login" not in said
+    assert "Vault denied read access to nowhere/data/app (403)" in said
+    assert "rejected the login" not in said
     assert reads(run, document, own)
 
 

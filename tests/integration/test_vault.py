@@ -531,11 +531,24 @@ def test_a_wrong_secret_id_is_a_refused_login(fails: Fails, vault: Vault, kv2: s
     assert "Vault refuses the login by approle: " in said
     assert "invalid role or secret ID" in said
     assert (
-        "next: check the credentials, the role, and where the method is mounted: auth/approle"
-        in said
+        "1 failure, nothing was printed\n\n"
+        "1. Vault rejected the login by approle at auth/approle: invalid role or secret ID\n"
+        "   next: check AVP_ROLE_ID and AVP_SECRET_ID, the role in Vault, and that the auth method "
+        "is mounted there (AVP_MOUNT_PATH)\n" in said
     )
-    assert "spec.a" in said
-    assert "spec.b" in said
+    assert "spec." not in said, "it is a failure of the run, and of no placeholder"
+
+
+def test_a_refused_login_hides_no_other_failure(fails: Fails, env: Mapping[str, str]) -> None:
+    own = {**env, "VAULT_TOKEN": "hvs.CAESIJ0000000000000000000000000000000000"}
+    wrong = {"a": "<k>", "b": "<path:../secret#k>", "c": "<k | nosuch>"}
+
+    said = fails(manifest(wrong, "kv/data/a") * 2 + manifest({}, **{"import": "kv/data/b"}), own)
+
+    assert "2 failures, nothing was printed" in said
+    assert said.count("Vault rejected the token from VAULT_TOKEN (403)") == 1
+    assert said.count("spec.b: <path:../secret#k>") == 2
+    assert "spec.a" not in said
 
 
 def test_a_login_at_a_missing_mount_is_a_refused_login(fails: Fails, vault: Vault) -> None:
@@ -549,7 +562,7 @@ def test_a_login_at_a_missing_mount_is_a_refused_login(fails: Fails, vault: Vaul
 
     said = fails(manifest({"a": "<k>"}, "kv/data/app"), own)
 
-    assert "Vault refuses the login by approle" in said
+    assert "Vault rejected the login by approle at auth/elsewhere: permission denied" in said
     assert "AVP_MOUNT_PATH" in said
 
 
@@ -565,8 +578,10 @@ def test_a_token_that_is_none_is_told_from_one_without_rights(
 
     said = fails(manifest({"a": "<password>"}, f"{kv2}/data/app"), {**env, "VAULT_TOKEN": token})
 
-    assert "Vault does not take the token" in said
-    assert "next: it has expired, was revoked, or belongs to another Vault" in said
+    assert (
+        "1. Vault rejected the token from VAULT_TOKEN (403): expired, revoked, or from another "
+        "Vault\n   next: `vault login` and export it again\n" in said
+    )
 
 
 def test_a_token_without_rights_names_the_path_that_its_policy_must_allow(

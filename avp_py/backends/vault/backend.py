@@ -86,13 +86,13 @@ class VaultBackend(Backend):
         self._connection.close()
 
     def _logged_in(self, ask: Callable[[], _Answer]) -> _Answer:
-        login = self._login.ensure()
-        try:
-            return ask()
-        except (ForbiddenError, LoginError) as error:
-            if not self._login.renew(login, error):
-                raise
-        return ask()
+        while True:
+            login = self._login.ensure()
+            try:
+                return ask()
+            except (ForbiddenError, LoginError) as error:
+                if not self._login.renew(login, error):
+                    raise
 
     def _at(self, location: Location) -> Secret:
         try:
