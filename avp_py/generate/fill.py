@@ -140,6 +140,8 @@ class Filler:
                 raise PlaceholderError(f"modifier {words[0]}: {error}", hint=hint) from None
         if value is MISSING:
             raise _missing(placeholder.key, secret)
+        if found is None and secret.doubt is not None:
+            raise secret.doubt  # a default would hide it
         if value is None:
             raise PlaceholderError(
                 f"the modifier {words[0]} gives null", hint="a field cannot be filled with null"
@@ -149,6 +151,8 @@ class Filler:
     def _import(self, manifest: Manifest) -> Addition | None:
         try:
             secret = self._secret(manifest, None)
+            if secret.doubt is not None:
+                raise secret.doubt
         except AvpError as error:
             self._fail_import(manifest, error)
             return None
@@ -210,6 +214,8 @@ class _MissingKeyError(PlaceholderError):
 
 
 def _missing(key: str, secret: Secret) -> _MissingKeyError:
+    if secret.doubt is not None:
+        return _MissingKeyError(secret.doubt.reason, hint=secret.doubt.hint)
     if key in secret:
         return _MissingKeyError(f"the key {key[:80]!r} is null", hint="give it a value")
     near = difflib.get_close_matches(key, secret, n=1)

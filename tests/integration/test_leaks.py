@@ -412,7 +412,7 @@ CASES: Final[Mapping[str, Case]] = {
     ),
     "the path is refused": Case(
         (errors.ForbiddenError,),
-        "Vault refuses to show kv/data/app",
+        "Vault denied read access to kv/data/app (403)",
         answered(as_json(403, {"errors": ["permission denied"]})),
     ),
     "there is nothing": Case(
