@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from avp_py.settings.images import Image
 from avp_py.settings.parse import RateLimit, SandboxMode, Sensitive
@@ -67,11 +68,15 @@ class BackendSettings:
     secret_name: str | None
 
 
+DEFAULT_ADDRESS: Final = "https://127.0.0.1:8200"
+"""Where Vault's own client looks for it when VAULT_ADDR is not set."""
+
+
 @dataclass(frozen=True)
 class VaultSettings:
     """How Vault is reached, and who we are to it."""
 
-    server_address: str
+    server_address: str | None
     agent_address: str | None
     namespace: str | None
     ca_cert: str | None
@@ -108,7 +113,17 @@ class VaultSettings:
     @property
     def address(self) -> str:
         """Where requests go: to the agent where there is one, as in Vault's own client."""
-        return self.agent_address or self.server_address
+        return self.agent_address or self.server_address or DEFAULT_ADDRESS
+
+    @property
+    def address_setting(self) -> str:
+        """The setting that gives the address, or would."""
+        return "VAULT_ADDR" if self.agent_address is None else "VAULT_AGENT_ADDR"
+
+    @property
+    def is_default_address(self) -> bool:
+        """Whether no setting gives the address."""
+        return self.agent_address is None and self.server_address is None
 
     @property
     def socket(self) -> str | None:

@@ -338,7 +338,8 @@ TABLE: Final[tuple[Setting, ...]] = (
     Setting("VAULT_TOKEN", "vault", "token", _OP, "token: Vault's token", parse.token),
     Setting(
         "VAULT_ADDR", "vault", "server_address", _OP,
-        "Vault's address, or `unix:///…` of a socket", parse.address, "https://127.0.0.1:8200",
+        "Vault's address, or `unix:///…` of a socket; `https://127.0.0.1:8200` if it is not set",
+        parse.address,
     ),
     Setting(
         "VAULT_AGENT_ADDR", "vault", "agent_address", _OP,

@@ -414,12 +414,12 @@ CASES: Final[Mapping[str, Case]] = {
     ),
     "the token is refused": Case(
         (errors.LoginError,),
-        "Vault does not take the token",
+        "Vault rejected the token from VAULT_TOKEN (403)",
         answered(as_json(403, {"errors": ["permission denied", "invalid token"]})),
     ),
     "the path is refused": Case(
         (errors.ForbiddenError,),
-        "Vault refuses to show kv/data/app",
+        "Vault denied read access to kv/data/app (403)",
         answered(as_json(403, {"errors": ["permission denied"]})),
     ),
     "there is nothing": Case(

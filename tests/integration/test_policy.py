@@ -1,7 +1,7 @@
 """The policy before a real Vault and a real Kubernetes API: what is denied is not asked for."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from tests.conftest import Run
 from tests.integration.cluster import Cluster
 from tests.integration.conftest import Fails
 from tests.integration.manifests import fields, manifest
-from tests.integration.stand_in import StandIn, forward, stand_in
+from tests.integration.stand_in import StandIn
 from tests.integration.vault import Vault
 
 pytestmark = pytest.mark.usefixtures("any_machine")
@@ -24,13 +24,6 @@ IDENTITY = {
     "ARGOCD_APP_NAMESPACE": "demo",
     "ARGOCD_APP_PROJECT_NAME": "team-a",
 }
-
-
-@pytest.fixture
-def proxy(vault: Vault) -> Iterator[StandIn]:
-    """A proxy in front of the real Vault."""
-    with stand_in(forward(vault.address)) as server:
-        yield server
 
 
 @pytest.fixture

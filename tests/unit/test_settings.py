@@ -71,7 +71,7 @@ def test_the_defaults() -> None:
             "secret_name": None,
         },
         "vault": {
-            "server_address": "https://127.0.0.1:8200",
+            "server_address": None,
             "agent_address": None,
             "namespace": None,
             "ca_cert": None,

@@ -25,7 +25,7 @@ def open_backend(settings: Settings) -> VaultBackend:
     auth = open_auth(settings.vault)
     cache = TokenCache.open(settings.vault)
     connection = Connection.open(settings.vault, settings.backend.concurrency)
-    return VaultBackend(connection, auth, cache)
+    return VaultBackend(connection, auth, cache, settings.backend.kv_version)
 
 
 def check(settings: Settings, *, log_in: bool) -> str:

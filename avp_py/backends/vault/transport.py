@@ -69,7 +69,7 @@ def open_session(settings: VaultSettings, concurrency: int) -> requests.Session:
         host, port = url.hostname, url.port
     except ValueError:
         raise SettingsError(
-            f"VAULT_ADDR, {settings.address}, is no address",
+            f"{settings.address_setting}, {settings.address}, is not an address",
             hint="write it as https://vault.example:8200",
         ) from None
     if settings.srv_lookup and settings.socket is None and port is None:
