@@ -89,7 +89,7 @@ def test_lookups_follow_aliases_and_merge_keys() -> None:
         assert isinstance(found, ScalarNode)
         assert found.value == value
     assert mapping.get("nothing") is None
-    alias = mapping.entries[-1].value
+    alias = tuple(mapping.entries)[-1].value
     assert isinstance(alias, AliasNode)
     assert text[alias.start : alias.end] == "*x"
 
