@@ -1,11 +1,12 @@
 """What a policy says to one who asks, and why."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from avp_py.policy.pattern import Pattern, matches
 from avp_py.policy.rules import Policy, Rule
 from avp_py.policy.template import FaultyTemplateError, UnfilledTemplateError
-from avp_py.settings import Identity
+from avp_py.settings import Identity, Trust
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,15 @@ class Permissions:
             if each.fits(f"{namespace}:{name}"):
                 return Verdict(True, f"{each.rule} allows {each.pattern.text}")
         return Verdict(False, self._none(self._secrets))
+
+    def trust(self, namespace: str, name: str) -> Mapping[Trust, Rule]:
+        """What a Secret is trusted with that the Application names, and a rule that says so."""
+        return {
+            trust: each.rule
+            for each in reversed(self._secrets)
+            if each.fits(f"{namespace}:{name}")
+            for trust in sorted(each.rule.trust)
+        }
 
     def _none(self, patterns: list[_Filled]) -> str:
         if not self._rules:

@@ -149,8 +149,27 @@ class PolicySettings:
 
 
 @dataclass(frozen=True)
+class ApplicationSecret:
+    """A Secret with settings that the Application named, and not the operator.
+
+    Attributes:
+        name: `namespace:name`.
+        given: the names of the settings that have their value from it.
+        addresses: those that decide where credentials are sent, unless it is trusted with them.
+    """
+
+    name: str
+    given: frozenset[str]
+    addresses: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Settings:
-    """All settings of one run."""
+    """All settings of one run.
+
+    Attributes:
+        secret: the Secret that some of them come from, where the Application named it.
+    """
 
     identity: Identity
     render: RenderSettings
@@ -158,3 +177,4 @@ class Settings:
     backend: BackendSettings
     vault: VaultSettings
     policy: PolicySettings
+    secret: ApplicationSecret | None = None

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from avp_py.errors import PathError, SettingsError
 from avp_py.policy import Permissions, PolicyGate, Verdict, read_policy
 from avp_py.policy.globs import matches_name, matches_path
-from avp_py.settings import Identity
+from avp_py.settings import Identity, Trust
 
 WEB = Identity(app="web", namespace="demo", project="team-a")
 NOBODY = Identity(app=None, namespace=None, project=None)
@@ -210,6 +210,20 @@ def test_kinds_bind_what_their_own_rule_allows_and_denies(permissions: Maker) ->
     assert {key: found.path(*key).allowed for key in expected} == expected
     assert found.path("kv/a", "Deployment").kinds == ("Secret", "*Config")
     assert not permissions("allow: [kv/a]").tells_kinds
+
+
+def test_a_secret_is_trusted_with_what_the_rules_that_fit_it_say(permissions: Maker) -> None:
+    found = permissions(
+        "secrets: ['argocd:*']",
+        "{secrets: ['argocd:avp-{{ project }}'], trust: [address]}",
+        "{projects: [team-b], secrets: ['*:*'], trust: [address, files]}",
+        "{secrets: ['argocd:avp-{{ project }}', 'demo:own'], trust: [files]}",
+    )
+    assert set(found.trust("argocd", "avp-team-a")) == {Trust.ADDRESS, Trust.FILES}
+    assert found.trust("argocd", "avp-team-a")[Trust.ADDRESS].number == 2
+    assert set(found.trust("demo", "own")) == {Trust.FILES}
+    for namespace, name in (("argocd", "avp-team-b"), ("demo", "other"), ("argocd", "own")):
+        assert not found.trust(namespace, name)
 
 
 def test_the_secrets_that_an_application_may_name(permissions: Maker) -> None:
