@@ -123,6 +123,7 @@ def _source(path: str, settings: Settings, console: Console) -> tuple[Path | byt
     """
     seconds = settings.limits.seconds
     console.limits.limit_time(seconds, console.started)
+    console.limits.limit_memory(settings.limits.memory_bytes)
     if path != STANDARD_INPUT:
         return Path(path), console.started
     if settings.identity.app is not None:

@@ -14,11 +14,11 @@ from avp_py.cli import generate, healthcheck, parameters, plugin, policy, versio
 from avp_py.cli.console import Console, Door, open_console
 from avp_py.cli.hardening import harden
 from avp_py.cli.help import add_parser as add_help
-from avp_py.cli.limits import TimeLimitReached
+from avp_py.cli.limits import TimeLimitReached, is_out_of_memory
 from avp_py.cli.parser import HelpRequested, Parser
 from avp_py.cli.report import describe, frames
 from avp_py.errors import AvpError, UsageError
-from avp_py.generate import time_limit_error
+from avp_py.generate import memory_limit_error, time_limit_error
 from avp_py.settings import read_limits
 from avp_py.settings.parse import boolean
 
@@ -147,19 +147,26 @@ def main(argv: Sequence[str], console: Console, door: Door = Door.AVP_PY) -> int
     except AvpError as error:
         _report(error, error, console, verbose=verbose)
         return door.exit_usage if isinstance(error, UsageError) else EXIT_FAILED
-    except TimeLimitReached as reached:
-        _report(time_limit_error(console.limits.seconds), reached, console, verbose=verbose)
-        return EXIT_FAILED
-    except Exception as error:
-        console.stderr.write(f"avp-py: internal error, {type(error).__name__}; please report it\n")
-        console.stderr.write(frames(error))
-        return EXIT_FAILED
+    except (TimeLimitReached, Exception) as error:
+        if not is_out_of_memory(error):
+            if isinstance(error, TimeLimitReached):
+                _report(time_limit_error(console.limits.seconds), error, console, verbose=verbose)
+            else:
+                text = f"avp-py: internal error, {type(error).__name__}; please report it\n"
+                console.stderr.write(text + frames(error))
+            return EXIT_FAILED
+    # The error is gone, and with it the frames that held what filled the memory.
+    console.limits.lift_memory()
+    _report(memory_limit_error(console.limits.memory_bytes), None, console, verbose=verbose)
+    return EXIT_FAILED
 
 
-def _report(error: AvpError, origin: BaseException, console: Console, *, verbose: bool) -> None:
+def _report(
+    error: AvpError, origin: BaseException | None, console: Console, *, verbose: bool
+) -> None:
     """Write an error to standard error; with `-v` also where in the program it came from."""
     console.stderr.write(describe(error, verbose=verbose))
-    if verbose:
+    if verbose and origin is not None:
         console.stderr.write(frames(origin))
 
 
@@ -199,7 +206,9 @@ def run_within_avp_run_timeout(argv: Sequence[str], console: Console, door: Door
     Where nothing but faulthandler can end the process, it prints the names of the functions that
     were running. The name of this one is there for whoever reads that.
     """
-    console.limits.limit_time(read_limits(console.environ).seconds, console.started)
+    limits = read_limits(console.environ)
+    console.limits.limit_time(limits.seconds, console.started)
+    console.limits.limit_memory(limits.memory_bytes)
     code = main(argv, console, door)
     console.limits.pause()
     return code

@@ -50,6 +50,7 @@ class LimitSettings:
     """How much one run may take; what lies beyond is an error."""
 
     seconds: float
+    memory_bytes: int
     input_bytes: int
     files: int
     output_bytes: int

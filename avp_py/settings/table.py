@@ -233,6 +233,12 @@ TABLE: Final[tuple[Setting, ...]] = (
         parse.seconds, "55",
     ),
     Setting(
+        "AVP_MAX_MEMORY", "limits", "memory_bytes", _ALONE,
+        "how much memory a run may use for its data, in bytes or as `1Gi`; kustomize and helm may "
+        "each use as much. Holds for every command",
+        parse.size, "1Gi",
+    ),
+    Setting(
         "AVP_MAX_INPUT", "limits", "input_bytes", _ALONE,
         "how much may be read as manifests (on standard input, of plain files), of one chart, of "
         "its values files, and of one file that a kustomization names, in bytes or as `100Mi`",

@@ -58,6 +58,7 @@ def test_the_defaults() -> None:
         },
         "limits": {
             "seconds": 55.0,
+            "memory_bytes": 1024**3,
             "input_bytes": 100 * 1024**2,
             "files": 200_000,
             "output_bytes": 100 * 1024**2,
