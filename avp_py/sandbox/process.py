@@ -31,9 +31,9 @@ _FILE_TOO_LARGE: Final = (b"file too large", b"died of signal 25", b"file size l
 """How programs report RLIMIT_FSIZE: the text of EFBIG, and git and shells of a child's SIGXFSZ."""
 
 _OUT_OF_MEMORY: Final = (
+    b"fatal error: out of memory", b"fatal error: runtime: out of memory",
     b"fatal error: runtime: cannot allocate memory",
-    b"fatal error: out of memory",
-)
+)  # fmt: skip
 """How the Go runtime reports RLIMIT_DATA, which child processes inherit (runtime/malloc.go)."""
 
 FIRST_MEASURE_SECONDS: Final = 0.2
