@@ -135,10 +135,17 @@ class ClusterError(AvpError):
 class GenerateError(AvpError):
     """All failures of one run."""
 
-    def __init__(self, failures: Sequence[Failure]) -> None:
+    def __init__(self, failures: Sequence[Failure], warnings: Sequence[Failure] = ()) -> None:
+        """Gather failures.
+
+        Args:
+            failures: what failed.
+            warnings: what was noticed besides, and fails nothing.
+        """
         count = len(failures)
         super().__init__(f"{count} failure{'' if count == 1 else 's'}")
         self._failures = tuple(failures)
+        self.warnings = tuple(warnings)
 
     @property
     def failures(self) -> Sequence[Failure]:

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from avp_py.cli.console import Console, Door
 from avp_py.cli.parser import Commands, Parser
+from avp_py.cli.report import describe_warnings
 from avp_py.cli.secret import load_with_secret
 from avp_py.errors import UsageError
 from avp_py.generate import Request, generate
@@ -112,7 +113,13 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
         )
 
     source, started = _source(arguments.path, settings, console)
-    console.write(generate(Request(source, arguments.render, settings, environ, complete, started)))
+    is_lenient = arguments.door is Door.ARGOCD_VAULT_PLUGIN
+    request = Request(
+        source, arguments.render, settings, environ, complete, started, is_lenient=is_lenient
+    )
+    output = generate(request)
+    console.stderr.write(describe_warnings(output.warnings))
+    console.write(output.text)
 
 
 def _source(path: str, settings: Settings, console: Console) -> tuple[Path | bytes, float]:

@@ -33,6 +33,18 @@ def describe(error: AvpError, *, verbose: bool) -> str:
     return "".join(f"{_printable(line)}\n" for line in lines)
 
 
+def describe_warnings(warnings: Sequence[Failure]) -> str:
+    """Return warnings as text, a line for each."""
+    return "".join(f"{_printable(_warning(each))}\n" for each in warnings)
+
+
+def _warning(warning: Failure) -> str:
+    place = ", ".join(each for each in (warning.document, warning.field) if each)
+    where = f" (in {place})" if place else ""
+    hint = f"; next: {warning.hint}" if warning.hint else ""
+    return f"avp-py: warning: {warning.reason}{where}{hint}"
+
+
 def one_line(error: AvpError) -> str:
     """The error as one line: its failures with what to do next, without texts of other programs."""
     failures = (

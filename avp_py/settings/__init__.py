@@ -17,7 +17,7 @@ from avp_py.settings.groups import (
 from avp_py.settings.images import Image
 from avp_py.settings.load import load, read_limits, tenant_settings, without_tenant
 from avp_py.settings.parameters import PARAMETERS
-from avp_py.settings.parse import RateLimit, SandboxMode, Sensitive
+from avp_py.settings.parse import RateLimit, SandboxMode, Sensitive, WarningMode
 from avp_py.settings.regexp import Regexp
 from avp_py.settings.table import OUR_PREFIXES, TABLE, TENANT_PREFIX, Kind, Owner, Setting, Trust
 from avp_py.settings.trust import OPERATORS_WAYS, judge_secret
@@ -45,6 +45,7 @@ __all__ = [
     "Settings",
     "Trust",
     "VaultSettings",
+    "WarningMode",
     "judge_secret",
     "load",
     "read_config",

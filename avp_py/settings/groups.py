@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from avp_py.settings.images import Image
-from avp_py.settings.parse import RateLimit, SandboxMode, Sensitive
+from avp_py.settings.parse import RateLimit, SandboxMode, Sensitive, WarningMode
 from avp_py.settings.regexp import Regexp
 
 
@@ -147,6 +147,7 @@ class PolicySettings:
     file: str | None
     tenant_settings: tuple[str, ...]
     fail_on_leftovers: bool
+    warnings: WarningMode
 
 
 @dataclass(frozen=True)

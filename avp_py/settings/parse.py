@@ -1,8 +1,9 @@
 """From the text of a setting to its value. Each parser raises ValueError with the form it wants."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 from avp_py.values import Guarded
 
@@ -122,13 +123,20 @@ SandboxMode: TypeAlias = Literal["auto", "required", "off"]
 """How much of a sandbox child processes must have."""
 
 
-def sandbox_mode(raw: str) -> SandboxMode:
-    """Return a mode of the sandbox."""
-    modes: tuple[SandboxMode, ...] = get_args(SandboxMode)
-    for mode in modes:
-        if raw.strip() == mode:
-            return mode
-    raise ValueError("auto, required or off")
+WarningMode: TypeAlias = Literal["show", "error", "ignore"]
+"""What becomes of what is probably not meant."""
+
+
+def one_of(choices: Any) -> Callable[[str], str]:
+    """Return a parser that accepts the words of a Literal type, and no other."""
+    known: tuple[str, ...] = get_args(choices)
+
+    def parse(raw: str) -> str:
+        if raw.strip() not in known:
+            raise ValueError(f"{', '.join(known[:-1])} or {known[-1]}")
+        return raw.strip()
+
+    return parse
 
 
 def ports(raw: str) -> tuple[int, ...]:

@@ -217,7 +217,7 @@ TABLE: Final[tuple[Setting, ...]] = (
         "AVP_SANDBOX", "render", "sandbox", _ALONE,
         "the kernel sandbox (Landlock) of kustomize, helm and git: `auto` uses what the kernel "
         "has, `required` fails where it lacks something, `off` runs them without",
-        parse.sandbox_mode, "auto",
+        parse.one_of(parse.SandboxMode), "auto",
     ),
     Setting(
         "AVP_RENDER_ENV", "render", "environment", _ALONE,
@@ -308,6 +308,12 @@ TABLE: Final[tuple[Setting, ...]] = (
         "AVP_LEFTOVERS", "policy", "fail_on_leftovers", _ALONE,
         "what a `<path:` is that nothing fills, escaped or not: `fail` or `ignore`",
         parse.fail_or_ignore, "fail",
+    ),
+    Setting(
+        "AVP_WARNINGS", "policy", "warnings", _ALONE,
+        "what becomes of what is probably not meant, such as an image that no object uses: `show` "
+        "writes a line to standard error, `error` fails the run, `ignore` says nothing",
+        parse.one_of(parse.WarningMode), "show",
     ),
     Setting(
         "AVP_AUTH_TYPE", "vault", "auth_type", _OP,

@@ -113,6 +113,7 @@ def test_the_defaults() -> None:
             "file": None,
             "tenant_settings": (),
             "fail_on_leftovers": True,
+            "warnings": "show",
         },
         "secret": None,
     }
