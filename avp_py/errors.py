@@ -120,7 +120,18 @@ class ForbiddenError(BackendError):
 
 
 class NotFoundError(BackendError):
-    """The backend has nothing at the path, or not in that version."""
+    """The backend has nothing at the path, or not in that version.
+
+    Attributes:
+        suggestions: hints that name another path, each after that path. A path that may not be
+            read is none to name, so whoever knows the policy chooses among them.
+    """
+
+    def __init__(
+        self, reason: str, *, hint: str = "", suggestions: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        super().__init__(reason, hint=hint)
+        self.suggestions = suggestions
 
 
 class ClusterError(AvpError):

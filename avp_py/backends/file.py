@@ -20,6 +20,9 @@ from avp_py.nodes import Entry, MappingNode, Node, ScalarNode, parse, position, 
 from avp_py.settings import Settings
 from avp_py.values import Number, Value
 
+MAX_SUGGESTIONS = 5
+"""How many names that are like a missing one are looked at for one that may be shown."""
+
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 _VERSION = re.compile(r"[0-9]{1,18}")
 _BOOLEANS = {"true": True, "false": False}
@@ -89,10 +92,11 @@ class FileBackend(Backend):
         )
         if name in self._secrets:
             return self._secrets[name]
-        near = difflib.get_close_matches(name, self._secrets, n=1)
+        near = difflib.get_close_matches(name, self._secrets, n=MAX_SUGGESTIONS)
         raise NotFoundError(
             f"{self._source} has no {name}",
-            hint=f"did you mean {near[0]}?" if near else f"add {name} to the file",
+            hint=f"add {name} to the file",
+            suggestions=[(each.partition("#")[0], f"did you mean {each}?") for each in near],
         )
 
     def _newest(self, path: str) -> str:

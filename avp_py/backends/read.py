@@ -84,7 +84,17 @@ def _read(backend: Backend, location: Location, gate: Gate) -> Secret:
         gate(place.path, place.kind)
         try:
             return backend.read(place)
-        except (NotFoundError, ForbiddenError) as error:
+        except NotFoundError as error:
+            last = _suggest(error, gate, place.kind)
+        except ForbiddenError as error:
             # Who may not read a path may still read the one that is meant.
             last = error
     raise last
+
+
+def _suggest(error: NotFoundError, gate: Gate, kind: str) -> NotFoundError:
+    """The error with the first hint that names a path which the gate lets pass."""
+    for path, hint in error.suggestions:
+        if _refusal(gate, path, kind) is None:
+            return NotFoundError(error.reason, hint=hint)
+    return error

@@ -474,6 +474,22 @@ def test_a_path_without_data_is_told_where_it_goes(
     assert f"put /data/ behind the mount, as {kv2}/data/team/app" in said
 
 
+def test_a_path_that_the_policy_denies_is_named_by_no_hint(
+    fails: Fails, vault: Vault, env: Mapping[str, str], kv2: str, tmp_path: Path
+) -> None:
+    vault.write(f"{kv2}/data/app", {"password": "hunter22"})
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(f"rules: [{{allow: ['{kv2}/app']}}]\n")
+    guarded = {**env, "AVP_POLICY": str(policy)}
+    wanted = manifest({"a": "<password>"}, f"{kv2}/app")
+    as_1 = manifest({"a": "<password>"}, f"{kv2}/app", kv_version="1")
+    for stdin, more in ((wanted, {"AVP_KV_VERSION": "2"}), (as_1, {})):
+        assert f"as {kv2}/data/app" in fails(stdin, {**env, **more})
+        said = fails(stdin, {**guarded, **more})
+        assert "put /data/ behind the mount\n" in said
+        assert f"{kv2}/data/app" not in said
+
+
 def test_kv_1_read_as_2_says_how_to_read_1(
     fails: Fails, vault: Vault, env: Mapping[str, str], kv1: str
 ) -> None:

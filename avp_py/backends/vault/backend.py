@@ -182,9 +182,11 @@ def _own(path: str) -> BackendError:
 def _nothing(answer: Mapping[str, Any], location: Location, mount: str | None) -> NotFoundError:
     warnings, errors = str(answer.get("warnings")), str(answer.get("errors"))
     if "versioned K/V" in warnings:
+        hint = "put /data/ behind the mount"
         return NotFoundError(
             f"{location.path} is not a path of the KV engine version 2",
-            hint=f"put /data/ behind the mount, as {_with_data(location.path, mount)}",
+            hint=hint,
+            suggestions=[_with_data(hint, location.path, mount)],
         )
     if "no handler for route" in errors:
         return NotFoundError(
@@ -194,17 +196,21 @@ def _nothing(answer: Mapping[str, Any], location: Location, mount: str | None) -
     hint = "check the path, and write the secret if it is not there yet"
     if location.version:
         hint = "check the path and the version"
+    suggestions = []
     if location.kv_version == "2" and "/data/" not in f"{location.path}/":
-        hint = (
-            "with KV version 2 the path has /data/ behind the mount, as "
-            f"{_with_data(location.path, mount)}"
-        )
-    return NotFoundError(f"Vault has nothing at {location}", hint=hint)
+        hint = "with KV version 2 the path has /data/ behind the mount"
+        suggestions = [_with_data(hint, location.path, mount)]
+    return NotFoundError(f"Vault has nothing at {location}", hint=hint, suggestions=suggestions)
 
 
-def _with_data(path: str, mount: str | None) -> str:
-    """A path as it may be meant; where the mount is not known, its first part is taken for it."""
+def _with_data(hint: str, path: str, mount: str | None) -> tuple[str, str]:
+    """A path as it may be meant, and a hint that goes on with it.
+
+    Where the mount is not known, its first part is taken for it.
+    """
     if mount is not None:
-        return f"{mount}data/{path[len(mount) :]}"
+        meant = f"{mount}data/{path[len(mount) :]}"
+        return meant, f"{hint}, as {meant}"
     first, _, rest = path.partition("/")
-    return f"{first}/data/{rest}" + (f" if {first} is the mount" if "/" in rest else "")
+    meant = f"{first}/data/{rest}"
+    return meant, f"{hint}, as {meant}" + (f" if {first} is the mount" if "/" in rest else "")
