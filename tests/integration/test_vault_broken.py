@@ -512,6 +512,27 @@ def test_a_vault_that_repeats_our_credentials_is_not_quoted(
     assert "cannot use ***" in fails(WANTED, login_env, secrets=("canary-of-the-login",))
 
 
+@pytest.mark.parametrize(
+    ("password", "said", "shown"),
+    [
+        ("e", "the request: e is refused, see e-mail", "the request: e is refused, see e-mail"),
+        ("-", "a - b-c", "a - b-c"),
+        ("err", "error: err, 'err', errors", "error: ***, '***', errors"),
+        ("1234567", "12345678 and 1234567.", "12345678 and ***."),
+        ("12345678", "x12345678y", "x***y"),
+        ("a", "in base64 YQ== and YQ==Z", "in base64 *** and YQ==Z"),
+    ],
+)
+def test_a_short_credential_masks_no_letters_of_other_words(
+    run: Run, server: StandIn, password: str, said: str, shown: str
+) -> None:
+    env = {"AVP_TYPE": "vault", "VAULT_ADDR": server.address, "AVP_USERNAME": "user"}
+    server.answer = as_json(400, {"errors": [said]})
+    result = run("generate", "-", env={**env, "AVP_PASSWORD": password}, stdin=WANTED)
+    assert result.code == 1
+    assert f"Vault does not take the request: {shown}\n" in result.err
+
+
 # Redirects: Vault's own client follows one, to any host (a standby node names the active one), but
 # never from https to http.
 
