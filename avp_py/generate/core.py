@@ -97,6 +97,8 @@ def generate(
         refuse_more("documents", documents, settings.limits.documents, "AVP_MAX_DOCUMENTS")
         streams.append(stream)
         failures.extend(unreadable)
+        for warning in each.warnings:
+            findings.add(warning, is_sure=False)
         if settings.policy.fail_on_leftovers:
             failures.extend(_leftovers(stream))
     if not failures and not any(stream.manifests for stream in streams):
