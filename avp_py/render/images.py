@@ -10,6 +10,10 @@ from avp_py.settings import Image, RenderSettings
 MAX_SHOWN: Final = 20
 """How many images a warning lists."""
 
+_OLD_KUSTOMIZE: Final = (
+    "kustomize before 5.4 ignores a tag with a digest: write name=name:tag@digest"
+)
+
 _USED: Final = re.compile(rb"^[ -]*image: [\"']?([^\s\"']+)", re.MULTILINE)
 
 
@@ -43,11 +47,13 @@ def unused_images(settings: RenderSettings, manifests: bytes) -> Iterator[Failur
         wanted = (renamed or image.argument).removesuffix(":*").removesuffix("@*")
         if "*" in wanted or wanted.encode() in manifests:
             continue
+        is_both = ":" in wanted.rpartition("/")[2].partition("@")[0] and "@" in wanted
+        advice = f"; {_OLD_KUSTOMIZE}" if is_both and not renamed else ""
         there = sorted({match.decode(errors="replace") for match in _USED.findall(manifests)})
         shown = ", ".join(there[:MAX_SHOWN]) + (", …" if len(there) > MAX_SHOWN else "")
         yield Failure(
             f"no object uses the image {image.name}, which {origin} sets",
-            hint=f"the images there are: {shown}" if there else "no object has an image",
+            hint=(f"the images there are: {shown}" if there else "no object has an image") + advice,
         )
 
 
