@@ -1,4 +1,4 @@
-"""The oldest kustomize that is supported: the same proof as for the newest, and where it differs."""
+"""The oldest kustomize that is supported: the same proof as for the newest, and a difference."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,8 +25,12 @@ def oldest(environ: Mapping[str, str]) -> Mapping[str, str]:
 
 
 @pytest.mark.parametrize("edits", ["no edit", "annotation", "tag", "digest"])
-@pytest.mark.parametrize("case", sorted(each.name for each in CASES.iterdir()))
-def test_output_is_that_of_the_oldest_kustomize_on_a_copy(
+@pytest.mark.parametrize(
+    "case",
+    # It refuses a field that is written twice.
+    sorted(each.name for each in CASES.iterdir() if each.name != "fields-in-any-case-and-twice"),
+)
+def test_the_output_is_its_own_on_a_copy(
     case: str, edits: str, tmp_path: Path, oldest: Mapping[str, str], run: Run
 ) -> None:
     expected = reference(copy_case(case, tmp_path / "copy"), EDITS[edits], oldest)
@@ -55,11 +59,8 @@ def test_a_tag_with_a_digest_is_not_ignored_in_silence(
     assert "kustomize before 5.4 ignores a tag with a digest" in result.err
 
     # What the warning says to write works with each.
-    for kustomize in (
-        oldest,
-        {**oldest, "AVP_KUSTOMIZE": str(build_tools("kustomize")["kustomize"])},
-    ):
-        env = {**env, **kustomize, "ARGOCD_ENV_IMAGE_NAME": f"{IMAGE}={IMAGE}"}
+    for kustomize in (oldest["AVP_KUSTOMIZE"], str(build_tools("kustomize")["kustomize"])):
+        env |= {"AVP_KUSTOMIZE": kustomize, "ARGOCD_ENV_IMAGE_NAME": f"{IMAGE}={IMAGE}"}
         result = run("generate", app, env=env)
         assert (result.code, result.err) == (0, "")
         assert f"image: {IMAGE}:{tag}\n" in result.out
