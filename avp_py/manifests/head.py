@@ -96,9 +96,7 @@ def read_head(root: MappingNode, text: str, where: str) -> Head:
         )
     metadata = root.get("metadata")
     label = _label(kind, metadata, where)
-    version = root.get("apiVersion")
-    said = "" if _is_null(version) else string_of(version)
-    if said is None or said.count("/") > 1:
+    if (string_of(root.get("apiVersion")) or "").count("/") > 1:
         raise DocumentError(
             f"{label}: its apiVersion is not a version, nor a group with its version",
             hint="write it as v1 or apps/v1",
