@@ -530,7 +530,7 @@ def test_a_short_credential_masks_no_letters_of_other_words(
     server.answer = as_json(400, {"errors": [said]})
     result = run("generate", "-", env={**env, "AVP_PASSWORD": password}, stdin=WANTED)
     assert result.code == 1
-    assert f"Vault does not take the request: {shown}\n" in result.err
+    assert f"rejected the login by userpass at auth/userpass: {shown}\n" in result.err
 
 
 # Redirects: Vault's own client follows one, to any host (a standby node names the active one), but
