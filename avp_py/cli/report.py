@@ -61,7 +61,7 @@ def _places(failures: Sequence[Failure], limit: int) -> Iterator[str]:
             document = each.document
             yield f"   in {document}"
         if each.field:
-            yield f"      {each.field}: {each.reference}"
+            yield f"      {each.field}" + (f": {each.reference}" if each.reference else "")
     if len(places) > limit:
         yield f"   and in {len(places) - limit} more places (-v lists them)"
 
