@@ -160,6 +160,9 @@ CASES = {
     "apiVersion: 1\nkind: A\n": "A",
     "apiVersion: a/b/c\nkind: A\n": REFUSED,
     "kind: Secret\n\r\r\n  x\n": REFUSED,
+    "kind: Secret\n\n  x\n": "Secret\nx",
+    "kind: 'Secret '\n": "Secret ",
+    "kind: |-\n  Secret\n  \n": "Secret",
     "kind: ConfigMap\n? : x\n": REFUSED,
     "{kind: ConfigMap, ?: }\n": REFUSED,
     # Where a document ends.
