@@ -240,7 +240,7 @@ def test_the_comparison_sees_a_kind_that_we_take_for_another(
     ]
 
 
-def test_the_reader_has_the_libraries_of_the_argo_cd_that_we_test_with() -> None:
+def test_the_reader_has_the_libraries_of_our_argo_cd() -> None:
     argocd, own = (
         dict(re.findall(r"^\s+(?:\S+ => )?(\S+) (v\S+)", text, re.MULTILINE))
         for text in (
