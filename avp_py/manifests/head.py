@@ -78,8 +78,8 @@ def read_head(root: MappingNode, text: str, where: str) -> Head:
         where: what to call the document's place, as `document 3 of standard input`.
 
     Raises:
-        DocumentError: it has no kind that is one word, a field that is written in two ways, or an
-            annotation of ours that is not a string.
+        DocumentError: it has no kind, or one that is read in two ways, a field in other letters, or
+            an annotation of ours that is not a string.
     """
     _refuse_look_alikes(root, _FIELDS, "", f"{where}, {position(text, root.start)}")
     kind = string_of(root.get("kind"))
@@ -88,11 +88,12 @@ def read_head(root: MappingNode, text: str, where: str) -> Head:
             f"{where}, {position(text, root.start)}: the document has no kind",
             hint="name its kind, or move files that are no manifests out of the folder",
         )
-    if kind.split() != [kind]:
-        # How many line breaks a text has, is not the same to every reader.
+    if "\n" in kind and text.find("\r\r\n", root.start, root.end) >= 0:
+        # The readers of Kubernetes take one carriage return away before they read YAML.
         raise DocumentError(
-            f"{where}, {position(text, root.start)}: the kind has white space in it",
-            hint="write the kind as one word",
+            f"{where}, {position(text, root.start)}: the kind has line breaks that are not the "
+            "same to every reader",
+            hint="write the kind on one line",
         )
     metadata = root.get("metadata")
     label = _label(kind, metadata, where)

@@ -31,9 +31,8 @@ def application(raw: str) -> str:
     """The name of an Application, after its namespace and `_` where that is not Argo CD's own."""
     namespace, separator, name = raw.rpartition("_")
     if not is_subdomain(name) or (separator and not is_label(namespace)):
-        raise ValueError(
-            "the name of an Application, as web or team_web: small letters, digits, '-' and '.', "
-            "with no space before or after it"
+        raise _unfit(
+            "the name of an Application, as web or team_web: lower-case letters, digits, '-'"
         )
     return raw
 
@@ -41,18 +40,16 @@ def application(raw: str) -> str:
 def namespace(raw: str) -> str:
     """The name of a namespace."""
     if not is_label(raw):
-        raise ValueError(
-            "the name of a namespace: up to 63 small letters, digits and '-', with no space before "
-            "or after it"
-        )
+        raise _unfit("the name of a namespace: up to 63 lower-case letters, digits and '-'")
     return raw
 
 
 def project(raw: str) -> str:
     """The name of an AppProject."""
     if not is_subdomain(raw):
-        raise ValueError(
-            "the name of a project: up to 253 small letters, digits, '-' and '.', with no space "
-            "before or after it"
-        )
+        raise _unfit("the name of a project: up to 253 lower-case letters, digits, '-' and '.'")
     return raw
+
+
+def _unfit(form: str) -> ValueError:
+    return ValueError(f"{form}; spaces before and after it count")
