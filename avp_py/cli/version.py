@@ -8,6 +8,7 @@ from typing import Final
 from avp_py import __version__
 from avp_py.cli.console import Console, Door
 from avp_py.cli.parser import Commands, Parser
+from avp_py.cli.report import MAX_LINE, clip
 from avp_py.render import version_of
 from avp_py.settings import RenderSettings, load
 
@@ -55,7 +56,7 @@ def run(_arguments: argparse.Namespace, console: Console) -> None:
         ("kustomize", version_of("kustomize", settings.kustomize, console.environ)),
         ("helm", version_of("helm", settings.helm, console.environ)),
     )
-    console.write("".join(f"{name:10}{text}\n" for name, text in lines))
+    console.write("".join(f"{name:10}{clip(text, MAX_LINE)}\n" for name, text in lines))
 
 
 def run_as_avp(_arguments: argparse.Namespace, console: Console) -> None:
