@@ -79,7 +79,9 @@ COPY --from=root / /
 COPY --from=build /out /
 COPY --from=build /opt/avp-py /opt/avp-py
 COPY plugin*.yaml /usr/share/avp-py/
-ENV PATH=/opt/avp-py/bin:/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 HOME=/home/argocd
+# Where a node's kernel lacks a part of the sandbox, docs/sandbox.md says what to set.
+ENV PATH=/opt/avp-py/bin:/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 HOME=/home/argocd \
+    AVP_SANDBOX=required
 WORKDIR /home/argocd
 USER 999:999
 # In Kubernetes give what is to run as `args`, or begin the `command` with tini: it takes its place.

@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-SOURCES := avp_py tests tools examples
+SOURCES := avp_py tests tools examples benchmarks
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test compat image image-test sbom lint types check tools docs requirements clean

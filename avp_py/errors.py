@@ -7,6 +7,7 @@
     ├── LimitError          the run takes more than the operator lets it
     ├── RenderError         the folder cannot be turned into manifests
     │   ├── ToolMissingError    kustomize or helm is not there
+    │   ├── SandboxError        a child process cannot have the sandbox that it must have
     │   └── ChildError          kustomize or helm failed, or ran out of time
     ├── DocumentError       manifests (or another YAML text) cannot be read
     ├── PathError           a path that may not be asked for
@@ -87,6 +88,10 @@ class ToolMissingError(RenderError):
     """A program that the render needs is not there."""
 
 
+class SandboxError(RenderError):
+    """A child process cannot have the sandbox that the operator requires."""
+
+
 class ChildError(RenderError):
     """A program that the render needs failed, or ran out of time."""
 
@@ -130,10 +135,17 @@ class ClusterError(AvpError):
 class GenerateError(AvpError):
     """All failures of one run."""
 
-    def __init__(self, failures: Sequence[Failure]) -> None:
+    def __init__(self, failures: Sequence[Failure], warnings: Sequence[Failure] = ()) -> None:
+        """Gather failures.
+
+        Args:
+            failures: what failed.
+            warnings: what was noticed besides, and fails nothing.
+        """
         count = len(failures)
         super().__init__(f"{count} failure{'' if count == 1 else 's'}")
         self._failures = tuple(failures)
+        self.warnings = tuple(warnings)
 
     @property
     def failures(self) -> Sequence[Failure]:

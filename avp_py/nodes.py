@@ -36,6 +36,9 @@ aliases. A reader that expands them (go-yaml, every JSON converter) pays for eac
 BINARY = "tag:yaml.org,2002:binary"
 """The tag of a scalar that stands in base64."""
 
+MERGE = "tag:yaml.org,2002:merge"
+"""The tag of a merge key, which needs none where it has no quotes."""
+
 NESTING_PROBLEM = "exceeded maximum nesting depth"
 """libyaml's own words where its scanner, which looks ahead, meets 1000 levels before we see 200
 (PyYAML from 6.0.4 on)."""
@@ -74,8 +77,14 @@ class Entry(NamedTuple):
 
     @property
     def is_merge(self) -> bool:
-        """Whether the key is a merge key, `<<`."""
-        return self.key.value == "<<" and self.key.style is None
+        """Whether yaml.v2 takes the key for a merge key, `<<` (isMerge in its decode.go, v2.4.0).
+
+        To libyaml, the tag `!` makes a quoted scalar one whose text decides.
+        """
+        key = self.key
+        if key.tag is None:
+            return key.value == "<<" and key.style is None
+        return key.value == "<<" and key.tag in ("!", MERGE)
 
     def sources(self) -> "Iterator[MappingNode]":
         """The mappings that a merge key brings in; the first one that has a key counts."""
@@ -260,6 +269,8 @@ def _root(next_event: Any, text: str, source: str) -> Node | None:
         elif kind is MappingStartEvent or kind is SequenceStartEvent:
             if len(stack) >= MAX_DEPTH:
                 raise _error(text, source, event.start_mark.index, _TOO_DEEP)
+            # An alias in there would stand for the collection that it is in, to every reader.
+            anchors.pop(event.anchor, None)
             stack.append(_Frame(event, mapping=kind is MappingStartEvent))
             continue
         elif kind is MappingEndEvent or kind is SequenceEndEvent:
@@ -332,6 +343,8 @@ def _key(
         raise _error(text, source, node.start, "a key is a mapping or a list", "use a string")
     if key.tag == BINARY:
         raise _error(text, source, node.start, "a key is tagged as binary", "write it as text")
+    if isinstance(node, AliasNode) and key.value == "<<":
+        raise _error(text, source, node.start, "an alias stands for the key <<", "write the key")
     is_plain = key.style is None and key.tag is None
     name = _BOOLEANS.get(key.value, key.value) if is_plain else key.value
     found = ScalarNode(key.value, key.style, key.tag, node.start, node.end)

@@ -121,6 +121,13 @@ PROGRAMS = {
             seconds=25,
         ),
         Program(
+            name="kustomize-oldest",
+            folder="kustomize-oldest",
+            module="sigs.k8s.io/kustomize/kustomize/v5",
+            package="sigs.k8s.io/kustomize/kustomize/v5",
+            seconds=25,
+        ),
+        Program(
             name="helm",
             folder="helm",
             module=_HELM,
@@ -193,9 +200,26 @@ PROGRAMS = {
             stamps=(f"{_ARGOCD}/common.version={{number}}",),
             kept=("manifests/base/repo-server",),
         ),
+        Program(
+            name="reader",
+            folder="reader",
+            module="k8s.io/apimachinery",
+            package=".",
+            seconds=55,
+        ),
     )
 }
-DEFAULT_NAMES = ("kustomize", "helm", "vault", "kube-apiserver", "kubectl", "etcd", "argocd")
+DEFAULT_NAMES = (
+    "kustomize",
+    "kustomize-oldest",
+    "helm",
+    "vault",
+    "kube-apiserver",
+    "kubectl",
+    "etcd",
+    "argocd",
+    "reader",
+)
 
 
 @dataclass(frozen=True)

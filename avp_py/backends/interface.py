@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from avp_py.errors import BackendError
 from avp_py.values import Guarded, Value
 
 
@@ -51,12 +52,17 @@ raises PathError where that may not be."""
 
 
 class Secret(Guarded, Mapping[str, Value]):
-    """What a backend holds at a location: values by key. It never prints a value."""
+    """What a backend holds at a location: values by key. It never prints a value.
 
-    __slots__ = ("_values",)
+    Attributes:
+        doubt: why these may not be the values that were meant; reported where a key is not found.
+    """
 
-    def __init__(self, values: Mapping[str, Value]) -> None:
+    __slots__ = ("_values", "doubt")
+
+    def __init__(self, values: Mapping[str, Value], doubt: BackendError | None = None) -> None:
         self._values = values
+        self.doubt = doubt
 
     def __getitem__(self, key: str) -> Value:
         return self._values[key]
@@ -92,6 +98,23 @@ class Backend(ABC):
         Raises:
             BackendError: the secret is not to be had; the subclass says why.
         """
+
+    def explain(
+        self,
+        location: Location,  # noqa: ARG002 - for those that override this
+        error: BackendError,
+        gate: Gate,  # noqa: ARG002
+    ) -> BackendError:
+        """Return the error of a failed read, or a better one.
+
+        This is called after all reads, and may query the backend. It raises nothing.
+
+        Args:
+            location: what was to be read.
+            error: how that failed.
+            gate: what the better one names of other paths must pass it.
+        """
+        return error
 
     def close(self) -> None:
         """Gives back what the backend holds open."""

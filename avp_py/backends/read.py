@@ -1,12 +1,17 @@
 """Many secrets at once, each read one time, and none without the gate's leave."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Final
 
 from avp_py.backends.interface import Backend, Gate, Location, Secret
 from avp_py.errors import BackendError, ForbiddenError, LimitError, NotFoundError, PathError
+
+EXPLAIN_SECONDS: Final = 5.0
+"""How long failures may be looked into, at most; and no longer than half of the time left."""
 
 
 def read_all(
@@ -46,7 +51,8 @@ def read_all(
         found = pool.map(
             read, wanted, timeout=min(max(deadline - time.monotonic(), 0), threading.TIMEOUT_MAX)
         )
-        return dict(zip(wanted, found, strict=True))
+        results = dict(zip(wanted, found, strict=True))
+        return {**results, **_explained(pool, backend, results, deadline, gate)}
     except TimeoutError:
         known = f"; until then: {told[0].reason}" if told else ""
         raise LimitError(
@@ -56,6 +62,29 @@ def read_all(
     finally:
         # A read that hangs ends by its own time limit, and nobody waits for it.
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _explained(
+    pool: ThreadPoolExecutor,
+    backend: Backend,
+    results: Mapping[Location, Secret | BackendError | PathError],
+    deadline: float,
+    gate: Gate,
+) -> Mapping[Location, BackendError]:
+    """Return the failed reads with better errors, as far as the backend has them in time."""
+    failed = {
+        location: error for location, error in results.items() if isinstance(error, BackendError)
+    }
+    left = (deadline - time.monotonic()) / 2
+    explained = pool.map(
+        lambda each: backend.explain(each[0], each[1], gate),
+        failed.items(),
+        timeout=min(max(left, 0), EXPLAIN_SECONDS),
+    )
+    with contextlib.suppress(TimeoutError):
+        for location, error in zip(failed, explained, strict=True):
+            failed[location] = error
+    return failed
 
 
 def refused(locations: Iterable[Location], gate: Gate) -> Mapping[Location, PathError]:

@@ -9,9 +9,11 @@ from avp_py.backends import check_backend, module_of
 from avp_py.cli.console import Console, Door
 from avp_py.cli.parser import Commands, Parser
 from avp_py.cli.report import MAX_LINE, clip, one_line
+from avp_py.cli.secret import load_with_secret
 from avp_py.errors import AvpError, RenderError
-from avp_py.policy import read_policy
+from avp_py.policy import Permissions, PolicyGate, read_policy
 from avp_py.render import ask_version, open_workspace
+from avp_py.sandbox import describe_sandbox
 from avp_py.settings import Settings, load, read_config
 
 EXIT_UNHEALTHY = 1
@@ -30,7 +32,8 @@ def add_parser(
         "healthcheck",
         parents=[common],
         help="tell whether a run would find what it needs",
-        description="Checks the settings, the policy, the temporary folder, kustomize and helm, "
+        description="Checks the settings, the policy, the temporary folder, kustomize, helm and "
+        "the sandbox of child processes, "
         "and prints a line for each. The exit code is 0 when all is well, else 1. The backend is "
         "asked only on request: an outage of it must not stop a sidecar.",
         allow_abbrev=False,
@@ -75,7 +78,8 @@ def _checks(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Iterat
             yield "policy", partial(_read_policy, settings.policy.file)
         for kind in ("kustomize", "helm"):
             program = getattr(settings.render, kind)
-            yield kind, partial(ask_version, kind, program, environ)
+            yield kind, partial(ask_version, kind, program, environ, settings.render.sandbox)
+        yield "sandbox", partial(describe_sandbox, settings.render.sandbox)
         if arguments.backend or arguments.login:
             yield "backend", partial(_ask_backend, settings, arguments, environ)
 
@@ -102,8 +106,15 @@ def _ask_backend(
 ) -> str:
     secret_name = arguments.secret_name or settings.backend.secret_name
     if secret_name and not arguments.config_path:
-        from avp_py.kubernetes import read_settings_secret
-
-        values = read_settings_secret(secret_name, environ)
-        settings = load(environ, values, from_secret=True)
+        file = settings.policy.file
+        permissions = Permissions(read_policy(Path(file)), settings.identity) if file else None
+        settings = load_with_secret(
+            secret_name,
+            arguments.secret_name,
+            environ,
+            PolicyGate(settings.identity, permissions),
+            settings,
+            partial(load, environ, from_secret=True),
+            settings.limits.seconds,
+        )
     return check_backend(settings, log_in=arguments.login)

@@ -16,8 +16,8 @@ from avp_py.cli.help import add_parser as add_help
 from avp_py.cli.limits import TimeLimitReached, is_out_of_memory
 from avp_py.cli.notes import notes_on
 from avp_py.cli.parser import HelpRequested, Parser
-from avp_py.cli.report import describe, frames
-from avp_py.errors import AvpError, UsageError
+from avp_py.cli.report import describe, describe_warnings, frames
+from avp_py.errors import AvpError, GenerateError, UsageError
 from avp_py.generate import memory_limit_error, time_limit_error
 from avp_py.settings import read_limits
 from avp_py.settings.parse import boolean
@@ -165,6 +165,8 @@ def _report(
     error: AvpError, origin: BaseException | None, console: Console, *, verbose: bool
 ) -> None:
     """Write an error to standard error; with `-v` also where in the program it came from."""
+    if isinstance(error, GenerateError):
+        console.stderr.write(describe_warnings(error.warnings))
     console.stderr.write(describe(error, verbose=verbose))
     if verbose and origin is not None:
         console.stderr.write(frames(origin))

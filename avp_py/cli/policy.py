@@ -1,7 +1,8 @@
 """`avp-py policy check`: what a policy says to a request, and which rule decides."""
 
 import argparse
-from collections.abc import Iterator, Sequence
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,12 @@ from avp_py.cli.console import Console, Door
 from avp_py.cli.parser import Commands, Parser
 from avp_py.errors import PathError, UsageError
 from avp_py.policy import Permissions, Verdict, normalise, read_policy
-from avp_py.settings import Identity
+from avp_py.settings import Identity, Trust, names
+
+_MEANINGS = {
+    Trust.ADDRESS: "say where the sidecar's own credentials are sent",
+    Trust.FILES: "name files of the sidecar",
+}
 
 
 class _PathsAnywhere(Parser):
@@ -51,9 +57,12 @@ def add_parser(
         allow_abbrev=False,
     )
     check.add_argument("file", metavar="FILE", type=Path, help="the policy")
-    check.add_argument("--project", metavar="P", help="the Application's project")
-    check.add_argument("--app", metavar="A", help="the Application's name")
-    check.add_argument("--namespace", metavar="N", help="the namespace that it deploys to")
+    for option, read, meaning in (
+        ("--project", names.project, "the Application's project"),
+        ("--app", names.application, "the Application's name"),
+        ("--namespace", names.namespace, "the namespace that it deploys to"),
+    ):
+        check.add_argument(option, metavar=option[2].upper(), type=_typed(read), help=meaning)
     check.add_argument("--kind", metavar="K", help="the kind of the document")
     check.add_argument(
         "--secret",
@@ -66,6 +75,18 @@ def add_parser(
         "paths", metavar="PATH", nargs="+", help="a path, as it is requested: kv/data/team/app"
     )
     check.set_defaults(run=run)
+
+
+def _typed(read: Callable[[str], str]) -> Callable[[str], str]:
+    """A parser of settings as argparse wants it: a name that fails a run is wrong usage here."""
+
+    def typed(raw: str) -> str:
+        try:
+            return read(raw)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{raw!r} is not {error}") from None
+
+    return typed
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -81,7 +102,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     verdicts = list(_verdicts(arguments, permissions))
     for what, verdict in verdicts:
         word = "allowed" if verdict.allowed else "denied"
-        console.write(f"{word:8}{what}\n        {verdict.why}\n")
+        console.write(f"{word:8}{what}\n")
+        console.write("".join(f"        {line}\n" for line in verdict.why.split("\n")))
     return 0 if all(verdict.allowed for _, verdict in verdicts) else 1
 
 
@@ -102,4 +124,18 @@ def _verdicts(
 
     for name in arguments.secret:
         namespace, secret = split_name(name)
-        yield f"the Secret {namespace}:{secret}", permissions.secret(namespace, secret)
+        verdict = permissions.secret(namespace, secret)
+        if verdict.allowed:
+            why = "\n".join((verdict.why, *_trust(permissions, namespace, secret)))
+            verdict = dataclasses.replace(verdict, why=why)
+        yield f"the Secret {namespace}:{secret}", verdict
+
+
+def _trust(permissions: Permissions, namespace: str, name: str) -> Iterator[str]:
+    """What a Secret may say that an Application names, a line for each."""
+    trust = permissions.trust(namespace, name)
+    for what, meaning in _MEANINGS.items():
+        if what in trust:
+            yield f"{trust[what]} trusts it with {what}: it may {meaning}"
+        else:
+            yield f"no rule trusts it with {what}: it may not {meaning}"

@@ -10,13 +10,16 @@ from typing import Final
 
 from avp_py.errors import AvpError, Failure, OutputError
 
-MAX_REPORT: Final = 40 << 10
+MAX_REPORT: Final = 36 << 10
 """How many bytes the failures of a run take at most."""
+
+MAX_WARNINGS: Final = 8 << 10
+"""How many bytes the warnings of a run take at most."""
 
 MAX_FRAMES: Final = 8 << 10
 """How many bytes the account of where an error came from takes at most."""
 
-MAX_NOTES: Final = 12 << 10
+MAX_NOTES: Final = 8 << 10
 """How many bytes the notes of what is done take at most."""
 
 MAX_CRASHES: Final = 4 << 10
@@ -72,6 +75,27 @@ def describe(error: AvpError, *, verbose: bool) -> str:
         left -= _size(block)
         lines += block
     return "".join(f"{line}\n" for line in lines)
+
+
+def describe_warnings(warnings: Sequence[Failure]) -> str:
+    """Return warnings as text, a line for each."""
+    lines: list[str] = []
+    left = MAX_WARNINGS - _COUNT
+    for number, each in enumerate(warnings):
+        line = clip(_warning(each), MAX_LINE // 2)
+        left -= _size([line])
+        if left < 0:
+            lines.append(f"avp-py: {_count(len(warnings) - number, 'more warning')}")
+            break
+        lines.append(line)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _warning(warning: Failure) -> str:
+    place = ", ".join(each for each in (warning.document, warning.field) if each)
+    where = f" (in {place})" if place else ""
+    hint = f"; next: {warning.hint}" if warning.hint else ""
+    return f"avp-py: warning: {warning.reason}{where}{hint}"
 
 
 def one_line(error: AvpError) -> str:

@@ -9,13 +9,15 @@ from avp_py import __version__
 from avp_py.cli.console import Console, Door
 from avp_py.cli.parser import Commands, Parser
 from avp_py.cli.report import MAX_LINE, clip
+from avp_py.errors import SandboxError
 from avp_py.render import version_of
-from avp_py.settings import RenderSettings, load
+from avp_py.sandbox import describe_sandbox
+from avp_py.settings import RenderSettings, SandboxMode, load
 
 _FOLLOWED: Final = "v1.18.1"
 """The version of argocd-vault-plugin whose behaviour is ours by its name."""
 
-_NEEDED: Final = ("AVP_KUSTOMIZE", "AVP_HELM")
+_NEEDED: Final = ("AVP_KUSTOMIZE", "AVP_HELM", "AVP_SANDBOX")
 
 
 def add_parser(
@@ -50,11 +52,13 @@ def add_parser(
 def run(_arguments: argparse.Namespace, console: Console) -> None:
     """Prints a line for each."""
     settings = _programs(console.environ)
+    mode = settings.sandbox
     lines = (
         ("avp-py", __version__),
         ("python", platform.python_version()),
-        ("kustomize", version_of("kustomize", settings.kustomize, console.environ)),
-        ("helm", version_of("helm", settings.helm, console.environ)),
+        ("kustomize", version_of("kustomize", settings.kustomize, console.environ, mode)),
+        ("helm", version_of("helm", settings.helm, console.environ, mode)),
+        ("sandbox", _sandbox(mode)),
     )
     console.write("".join(f"{name:10}{clip(text, MAX_LINE)}\n" for name, text in lines))
 
@@ -62,6 +66,13 @@ def run(_arguments: argparse.Namespace, console: Console) -> None:
 def run_as_avp(_arguments: argparse.Namespace, console: Console) -> None:
     """Prints the line of argocd-vault-plugin (cmd/version.go, v1.18.1)."""
     console.write(f"argocd-vault-plugin {_FOLLOWED} (avp-py {__version__}) BuildDate: unknown\n")
+
+
+def _sandbox(mode: SandboxMode) -> str:
+    try:
+        return describe_sandbox(mode)
+    except SandboxError as error:
+        return error.reason
 
 
 def _programs(environ: Mapping[str, str]) -> RenderSettings:

@@ -72,7 +72,7 @@ def announce(path: Path, mode: Mode, environ: Mapping[str, str]) -> Sequence[Ann
         RenderError: the folder cannot be read.
     """
     mode = detect_mode(path, mode)
-    found = _found(path.resolve(), mode, environ.get("ARGOCD_APP_SOURCE_PATH") or None)
+    found = _found(path.resolve(), mode, environ)
     return [
         _announcement(setting, found)
         for setting in tenant_settings(environ)
@@ -88,9 +88,10 @@ class _Found:
     words: Mapping[str, str]
 
 
-def _found(folder: Path, mode: Mode, source_path: str | None) -> _Found:
+def _found(folder: Path, mode: Mode, environ: Mapping[str, str]) -> _Found:
     if mode == "kustomize":
-        images = look.images_in(folder, find_repository(folder, source_path).root)
+        source_path = environ.get("ARGOCD_APP_SOURCE_PATH") or None
+        images = look.images_in(folder, find_repository(folder, source_path, environ))
         words = {"IMAGE_NAME": f"found here: {', '.join(images)}"} if images else {}
         return _Found({"IMAGES": images}, words)
     if mode == "helm":

@@ -1,12 +1,21 @@
 """Values into documents, and an account of each placeholder that has none."""
 
+import dataclasses
 import difflib
 import re
 from collections.abc import Mapping
 
 from avp_py import manifests
 from avp_py.backends import Location, Secret
-from avp_py.errors import AvpError, BackendError, Failure, LimitError, PathError, PlaceholderError
+from avp_py.errors import (
+    AvpError,
+    BackendError,
+    Failure,
+    LimitError,
+    LoginError,
+    PathError,
+    PlaceholderError,
+)
 from avp_py.generate.budget import Budget
 from avp_py.generate.plan import Plan
 from avp_py.manifests import (
@@ -45,6 +54,8 @@ class Filler:
         self._secrets = secrets
         self._budget = budget
         self.failures: list[Failure] = []
+        self._unfilled = 0
+        self._login: Failure | None = None
 
     def fill(self, stream: Stream) -> str:
         """The text of a stream with its values in place; a document that fails stays as it is.
@@ -56,12 +67,12 @@ class Filler:
         for manifest in stream.manifests:
             if not manifest.slots and not manifest.imports:
                 continue
-            before = len(self.failures)
+            before = self._unfilled
             fills = [
                 fill for slot in manifest.slots if (fill := self._slot(manifest, slot)) is not None
             ]
             new = self._import(manifest) if manifest.imports else None
-            if len(self.failures) > before:
+            if self._unfilled > before:
                 continue
             try:
                 changed[manifest.start] = manifests.rewrite(stream.text, manifest, fills, new)
@@ -129,6 +140,8 @@ class Filler:
                 raise PlaceholderError(f"modifier {words[0]}: {error}", hint=hint) from None
         if value is MISSING:
             raise _missing(placeholder.key, secret)
+        if found is None and secret.doubt is not None:
+            raise secret.doubt  # a default would hide it
         if value is None:
             raise PlaceholderError(
                 f"the modifier {words[0]} gives null", hint="a field cannot be filled with null"
@@ -138,6 +151,8 @@ class Filler:
     def _import(self, manifest: Manifest) -> Addition | None:
         try:
             secret = self._secret(manifest, None)
+            if secret.doubt is not None:
+                raise secret.doubt
         except AvpError as error:
             self._fail_import(manifest, error)
             return None
@@ -170,26 +185,27 @@ class Filler:
         target = self._plan.target(manifest, placeholder)
         if isinstance(target, Location):
             reference += f" at {target}"
-        self.failures.append(
-            Failure(
-                error.reason,
-                hint=error.hint,
-                document=manifest.label,
-                field=slot.field + (" (inside base64)" if slot.encoded else ""),
-                reference=reference,
-            )
+        self._add(
+            manifest, slot.field + (" (inside base64)" if slot.encoded else ""), reference, error
         )
 
     def _fail_import(self, manifest: Manifest, error: AvpError) -> None:
         target = self._plan.target(manifest, None)
+        field = f'metadata.annotations["{manifests.PREFIX}import"]'
+        reference = f"all keys of {target}" if isinstance(target, Location) else "all keys"
+        self._add(manifest, field, reference, error)
+
+    def _add(self, manifest: Manifest, field: str, reference: str, error: AvpError) -> None:
+        self._unfilled += 1
+        failure = Failure(error.reason, hint=error.hint)
+        if isinstance(error, LoginError):
+            # It is a failure of the run: a list of all that wanted a secret helps nobody.
+            if failure != self._login:
+                self._login = failure
+                self.failures.append(failure)
+            return
         self.failures.append(
-            Failure(
-                error.reason,
-                hint=error.hint,
-                document=manifest.label,
-                field=f'metadata.annotations["{manifests.PREFIX}import"]',
-                reference=f"all keys of {target}" if isinstance(target, Location) else "all keys",
-            )
+            dataclasses.replace(failure, document=manifest.label, field=field, reference=reference)
         )
 
 
@@ -198,6 +214,8 @@ class _MissingKeyError(PlaceholderError):
 
 
 def _missing(key: str, secret: Secret) -> _MissingKeyError:
+    if secret.doubt is not None:
+        return _MissingKeyError(secret.doubt.reason, hint=secret.doubt.hint)
     if key in secret:
         return _MissingKeyError(f"the key {key[:80]!r} is null", hint="give it a value")
     near = difflib.get_close_matches(key, secret, n=1)

@@ -10,9 +10,9 @@ from avp_py.manifests import Annotations, Manifest, Placeholder
 from avp_py.policy import default_path, normalise
 from avp_py.settings import Settings
 
-_Target: TypeAlias = tuple[str, bool, Annotations, Placeholder | None]
-"""What wants something: the kind of the document where that matters, whether it holds further
-objects, its annotations, the placeholder."""
+_Target: TypeAlias = tuple[str, str, Annotations, Placeholder | None]
+"""What wants something: the kind of the document where that matters, why it has no certain one, its
+annotations, the placeholder."""
 
 
 class Plan:
@@ -48,15 +48,16 @@ class Plan:
 
     def target(self, manifest: Manifest, placeholder: Placeholder | None) -> Location | AvpError:
         """What a placeholder of a document wants, or without one, what its import wants."""
-        key = (self._kind(manifest), manifest.is_list, manifest.annotations, placeholder)
-        return self._targets[key]
+        return self._targets[self._key(manifest, placeholder)]
 
-    def _kind(self, manifest: Manifest) -> str:
-        return manifest.kind if self._by_kind else ""
+    def _key(self, manifest: Manifest, placeholder: Placeholder | None) -> _Target:
+        kind = manifest.kind if self._by_kind else ""
+        doubt = _doubt(manifest) if self._by_kind else ""
+        return kind, doubt, manifest.annotations, placeholder
 
     def _want(self, manifest: Manifest, placeholder: Placeholder | None) -> None:
-        kind, annotations = self._kind(manifest), manifest.annotations
-        target = (kind, manifest.is_list, annotations, placeholder)
+        target = self._key(manifest, placeholder)
+        kind, doubt, annotations, _ = target
         if target in self._targets:
             return
         if placeholder is not None and placeholder.path is not None:
@@ -67,11 +68,8 @@ class Plan:
                 # The version is that of the annotation's path.
                 path, version = annotations.imported, ""
         try:
-            if kind and manifest.is_list:
-                raise PathError(
-                    "the policy tells kinds apart, and a document with items has several",
-                    hint="write each item as a document of its own",
-                )
+            if doubt:
+                raise PathError(f"the policy tells kinds apart, and {doubt}", hint=_CERTAIN)
             self._targets[target] = self._locate(kind, path, version, annotations.kv_version)
         except AvpError as error:
             self._targets[target] = error
@@ -88,3 +86,13 @@ class Plan:
             path = default_path(self.settings.policy.path_template, self.settings.identity)
         version = version if kv_version != "1" else ""
         return Location(normalise(path), version, kv_version or "", kind)
+
+
+_CERTAIN = "write each object as a document of its own, with its kind as plain text"
+
+
+def _doubt(manifest: Manifest) -> str:
+    """Why a document has no certain kind, or an empty text."""
+    if manifest.is_list:
+        return "a document with items has several"
+    return "a placeholder decides the kind of this document" if manifest.decides_kind else ""

@@ -15,6 +15,7 @@ from avp_py.kubernetes.access import Access, in_cluster
 from avp_py.kubernetes.kubeconfig import read_kubeconfig
 from avp_py.kubernetes.request import Answer, LostConnectionError, get, not_the_api
 from avp_py.settings import OUR_PREFIXES
+from avp_py.settings.names import LABEL, SUBDOMAIN, is_label, is_subdomain
 
 DEFAULT_NAMESPACE: Final = "argocd"
 """argocd-vault-plugin's (ArgoCDNamespace in pkg/types/constants.go, v1.18.1)."""
@@ -34,15 +35,7 @@ GRACE_SECONDS: Final = 0.5
 
 _notes = logging.getLogger(__name__)
 
-# RFC 1123 as Kubernetes has it (apimachinery's pkg/util/validation/validation.go, v0.34). None of
-# these names can climb in a URL, or end its path.
-_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-_NAMESPACE = re.compile(rf"(?=.{{1,63}}\Z){_LABEL}")
-_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*")
-
-_ACCOUNT = re.compile(
-    rf'User "system:serviceaccount:(?P<namespace>{_LABEL}):(?P<name>{_LABEL}(\.{_LABEL})*)"'
-)
+_ACCOUNT = re.compile(rf'User "system:serviceaccount:(?P<namespace>{LABEL}):(?P<name>{SUBDOMAIN})"')
 
 
 def read_settings_secret(
@@ -124,7 +117,7 @@ def split_name(name: str) -> tuple[str, str]:
     namespace, colon, secret = name.rpartition(":")
     if not colon:
         namespace = DEFAULT_NAMESPACE
-    if not _NAMESPACE.fullmatch(namespace) or not _NAME.fullmatch(secret):
+    if not is_label(namespace) or not is_subdomain(secret):
         raise SettingsError(
             f"{name[:320]!r} is not the name of a Secret",
             hint="write it as [namespace:]name, in lower case letters, digits, '-' and '.'",

@@ -5,8 +5,9 @@ neighbours.
 """
 
 from avp_py.manifests.additions import Addition, addition
+from avp_py.manifests.head import PREFIX, Annotations
 from avp_py.manifests.leftovers import Leftover, leftovers
-from avp_py.manifests.manifest import PREFIX, Annotations, Manifest, Slot, read_manifest
+from avp_py.manifests.manifest import Manifest, Slot, read_manifest
 from avp_py.manifests.modifiers import MISSING, Missing, ModifierError, apply
 from avp_py.manifests.placeholders import Placeholder, Template, read_template
 from avp_py.manifests.rewrite import REMOVED, Fill, fill, rewrite

@@ -8,12 +8,13 @@ import re
 from collections.abc import Iterator, Sequence
 
 from avp_py.errors import DocumentError
-from avp_py.manifests.manifest import decode_base64
+from avp_py.manifests.head import decode_base64
 from avp_py.manifests.placeholders import has_generic_match
 from avp_py.manifests.scalars import quoted
 from avp_py.nodes import (
     AliasNode,
     Document,
+    Entry,
     MappingNode,
     Node,
     ScalarNode,
@@ -118,7 +119,7 @@ def _flow(node: Node) -> str:
         case SequenceNode():
             return "[" + ", ".join(map(_flow, node.items)) + "]"
         case MappingNode():
-            pairs = (f"{_key(key)}: {_flow(value)}" for key, value in node.entries)
+            pairs = (f"{_key(each)}: {_flow(each.value)}" for each in node.entries)
             return "{" + ", ".join(pairs) + "}"
 
 
@@ -132,8 +133,8 @@ def _scalar(scalar: ScalarNode) -> str:
     return tag + (scalar.value if is_bare else quoted(scalar.value))
 
 
-def _key(key: ScalarNode) -> str:
-    if key.value == "<<" and key.style is None:
-        return key.value
-    written = _scalar(key)
+def _key(entry: Entry) -> str:
+    if entry.is_merge:
+        return "<<"
+    written = _scalar(entry.key)
     return f"? {written} " if len(written) > _LONG_KEY else written

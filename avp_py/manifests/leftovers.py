@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
-from avp_py.manifests.manifest import Manifest, Slot, counted, field_of, merged, text_of
+from avp_py.manifests.head import text_of
+from avp_py.manifests.manifest import Manifest, Slot, counted, field_of, merged
 from avp_py.nodes import AliasNode, MappingNode, Node, ScalarNode, SequenceNode
 
 _FORMS: Mapping[str, str] = {

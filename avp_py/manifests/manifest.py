@@ -1,16 +1,14 @@
 """A document as Kubernetes sees it: kind, name, our annotations, and where placeholders stand."""
 
-import base64
-import binascii
 import json
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from avp_py.errors import DocumentError
+from avp_py.manifests.head import PREFIX, Annotations, decode_base64, read_head, text_of
 from avp_py.manifests.placeholders import Template, has_generic_match, read_template
 from avp_py.nodes import (
-    BINARY,
     Document,
     Entry,
     MappingNode,
@@ -22,37 +20,6 @@ from avp_py.nodes import (
 )
 
 _PLAIN_KEY = re.compile(r"[\w-]+")
-
-PREFIX = "avp.kubernetes.io/"
-
-_NO_SPACE = str.maketrans("", "", " \t")
-
-_TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
-"""What Go's strconv.ParseBool takes for true; all else, unparsable text included, is false."""
-
-_WORDS = frozenset({"y", "yes", "true", "on", "n", "no", "false", "off", "null"})
-"""The words that YAML 1.1 takes for something else than text, in lower case."""
-
-
-@dataclass(frozen=True)
-class Annotations:
-    """Our annotations on a document.
-
-    Attributes:
-        path: `avp.kubernetes.io/path`: None where it is absent, `""` where it is empty.
-        imported: `/import`: a path whose keys are all added; `""` means the path above.
-        kv_version: `/kv-version`, or None.
-        secret_version: `/secret-version`, `""` for the newest; for placeholders without a path.
-        ignore: `/ignore`: the document is passed on as it is.
-        remove_missing: `/remove-missing`: a map key whose value is missing is removed.
-    """
-
-    path: str | None
-    imported: str | None
-    kv_version: str | None
-    secret_version: str
-    ignore: bool
-    remove_missing: bool
 
 
 @dataclass(frozen=True)
@@ -87,6 +54,8 @@ class Manifest:
         annotations: ours.
         slots: the scalars that hold placeholders; none where it is ignored.
         imports: whether all keys of a secret are to be added to it.
+        is_list: whether Kubernetes' clients take it for a list of further objects.
+        decides_kind: whether a placeholder decides its kind, or whether it is a list.
     """
 
     root: MappingNode
@@ -97,14 +66,8 @@ class Manifest:
     annotations: Annotations
     slots: tuple[Slot, ...]
     imports: bool
-
-    @property
-    def is_list(self) -> bool:
-        """Whether Kubernetes' clients, and so Argo CD, take it for a list of further objects.
-
-        They go by the field alone, whatever its kind (Unstructured.IsList in apimachinery v0.34).
-        """
-        return isinstance(self.root.get("items"), SequenceNode)
+    is_list: bool
+    decides_kind: bool
 
 
 def read_manifest(document: Document, text: str, where: str) -> Manifest | None:
@@ -131,21 +94,8 @@ def read_manifest(document: Document, text: str, where: str) -> Manifest | None:
             f"{where}, {position(text, root.start)}: the document is {what}, not a mapping",
             hint="a manifest begins with apiVersion, kind and metadata",
         )
-    said = root.get("kind")
-    kind = text_of(said) if isinstance(said, ScalarNode) and _is_string(said) else ""
-    if not kind:
-        raise DocumentError(
-            f"{where}, {position(text, root.start)}: the document has no kind",
-            hint="name its kind, or move files that are no manifests out of the folder",
-        )
-    metadata = root.get("metadata")
-    label = _label(kind, metadata, where)
-    if _string(root.get("apiVersion")).count("/") > 1:
-        raise DocumentError(
-            f"{label}: its apiVersion is not a version, nor a group with its version",
-            hint="write it as v1 or apps/v1",
-        )
-    annotations = _annotations(metadata, label)
+    head = read_head(root, text, where)
+    kind, label, annotations = head.kind, head.label, head.annotations
     is_plain_text = kind in ("Secret", "ConfigMap")
     if annotations.remove_missing and not annotations.ignore and not is_plain_text:
         raise DocumentError(
@@ -172,7 +122,14 @@ def read_manifest(document: Document, text: str, where: str) -> Manifest | None:
         annotations,
         slots,
         imports=annotations.imported is not None and not annotations.ignore,
+        is_list=head.is_list,
+        decides_kind=_decides_kind(root, slots),
     )
+
+
+def _decides_kind(root: MappingNode, slots: Sequence[Slot]) -> bool:
+    decisive = [root.get("kind"), root.get("items")] if slots else ()
+    return any(slot.scalar is node for slot in slots for node in decisive)
 
 
 def _check_items(root: MappingNode, label: str) -> None:
@@ -192,61 +149,6 @@ def _check_items(root: MappingNode, label: str) -> None:
                 "document of its own only",
                 hint="write each item as a document of its own",
             )
-
-
-def _label(kind: str, metadata: Node | None, where: str) -> str:
-    name = namespace = ""
-    if isinstance(metadata, MappingNode):
-        name = _string(metadata.get("name"))
-        namespace = _string(metadata.get("namespace"))
-    full = f"{namespace}/{name}" if namespace else name
-    return f"{kind} {full or '(no name)'} ({where})"
-
-
-def _string(node: Node | None) -> str:
-    return node.value if isinstance(node, ScalarNode) and not node.is_null else ""
-
-
-def _annotations(metadata: Node | None, label: str) -> Annotations:
-    found: dict[str, str] = {}
-    node = metadata.get("annotations") if isinstance(metadata, MappingNode) else None
-    if isinstance(node, MappingNode):
-        for name in ("path", "import", "kv-version", "secret-version", "ignore", "remove-missing"):
-            value = node.get(PREFIX + name)
-            if value is None:
-                continue
-            if isinstance(value, ScalarNode) and (_is_string(value) or value.is_null):
-                # Kubernetes takes null for the empty text.
-                found[name] = "" if value.is_null else text_of(value)
-                continue
-            # AVP then ignores every annotation of the document, without a word.
-            raise DocumentError(
-                f"{label}: the annotation {PREFIX}{name} is not a string",
-                hint=f'put its value in quotes, as {PREFIX}{name}: "…"',
-            )
-    return Annotations(
-        path=found.get("path"),
-        imported=found.get("import"),
-        kv_version=found.get("kv-version"),
-        secret_version=found.get("secret-version", ""),
-        ignore=found.get("ignore") in _TRUE,
-        remove_missing=found.get("remove-missing") in _TRUE,
-    )
-
-
-def _is_string(scalar: ScalarNode) -> bool:
-    """Whether Kubernetes reads a scalar as text."""
-    if scalar.style is not None and scalar.tag is None:
-        return True
-    if scalar.tag is None and scalar.value[:1].isalpha() and scalar.value.lower() not in _WORDS:
-        return True
-    from avp_py.manifests.modifiers import ModifierError, yaml_scalars
-
-    try:
-        value = yaml_scalars.resolve(scalar.value, scalar.tag, implicit=scalar.tag is None)
-    except ModifierError:
-        return False
-    return isinstance(value, str)
 
 
 def _may_hold_placeholders(text: str, document: Document, kind: str) -> bool:
@@ -346,32 +248,8 @@ class _Finder:
             yield Slot(scalar, field, template, encoded, parent)
 
 
-def text_of(scalar: ScalarNode) -> str:
-    """The text that a scalar says to Kubernetes: what is tagged as binary stands in base64."""
-    if scalar.tag != BINARY:
-        return scalar.value
-    packed = scalar.value.translate(_NO_SPACE)
-    decoded = decode_base64(packed)
-    return scalar.value if decoded is None else decoded
-
-
 def field_of(path: str, key: str) -> str:
     """The path of a key in a document, given that of the mapping."""
     if not _PLAIN_KEY.fullmatch(key):
         return f"{path}[{json.dumps(key, ensure_ascii=False)}]"
     return f"{path}.{key}" if path else key
-
-
-def decode_base64(text: str) -> str | None:
-    """The text inside base64 as Go's base64.StdEncoding reads it, or None where it is none.
-
-    That encoding skips line breaks, wants the padding, and takes no other character. Bytes that
-    are not UTF-8 pass through as surrogate escapes.
-    """
-    compact = text.replace("\n", "").replace("\r", "")
-    if not compact or len(compact) % 4:
-        return None
-    try:
-        return base64.b64decode(compact, validate=True).decode("utf-8", "surrogateescape")
-    except (binascii.Error, ValueError):
-        return None

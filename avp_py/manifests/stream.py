@@ -85,10 +85,11 @@ def read_stream(data: bytes, source: str) -> tuple[Stream, Sequence[Failure]]:
 
 
 def _false_markers(text: str, documents: Sequence[Document], source: str) -> Iterable[Failure]:
-    """A failure for each line of a text that begins as a document does.
+    """A failure for each line that begins as a document does to one reader only.
 
     Readers of Kubernetes split a stream by lines (YAMLReader in apimachinery's
-    util/yaml/decoder.go, v0.34), whatever they are part of.
+    util/yaml/decoder.go, v0.34), whatever they are part of. To YAML 1.1 a line ends at a carriage
+    return and at some separators of Unicode, too; what follows there is lost to those readers.
     """
     begins = {each.marker_end - 3 for each in documents if each.marker_end is not None}
     for match in _MARKER.finditer(text):
@@ -97,6 +98,13 @@ def _false_markers(text: str, documents: Sequence[Document], source: str) -> Ite
                 f"{source}, {position(text, match.start())}: a line of a text begins with ---, "
                 "which Argo CD takes for the end of the document",
                 hint="indent the line",
+            )
+    for begin in sorted(begins):
+        if begin > 0 and text[begin - 1] != "\n":
+            yield Failure(
+                f"{source}, {position(text, begin)}: a document begins after another line break "
+                "than \\n, and Argo CD would lose it",
+                hint="end every line with \\n",
             )
 
 

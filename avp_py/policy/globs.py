@@ -10,6 +10,16 @@ from typing import Final, TypeVar
 LITERAL_STAR: Final = "\0"
 """Stands for a `*` that is none of a pattern's: a path cannot hold this character."""
 
+INSERTED: Final = "\1"
+"""Stands before what a template inserted: a path cannot hold this character either."""
+
+DATA: Final = "data"
+"""What stands behind the mount of a KV engine of version 2 in the path of a secret."""
+
+BESIDE_DATA: Final = frozenset({"metadata", "subkeys", "delete", "undelete", "destroy"})
+"""What else can stand there: the same secret's metadata, the names of its keys, and what is done to
+it (path_*.go in vault-plugin-secrets-kv, v0.25)."""
+
 UNFIT: Final = "?[]{}\\"
 """Characters that other globs give a meaning: here they would match themselves, to a surprise."""
 
@@ -39,6 +49,47 @@ def matches_path(pattern: Sequence[str], path: Sequence[str]) -> bool:
     return _fits(pattern, path, matches_name)
 
 
+def names_path(pattern: Sequence[str], path: Sequence[str]) -> bool:
+    """The same, but the word behind the mount means what it says.
+
+    Metadata and the like are fitted by their own name only, by no star and by nothing inserted;
+    and `data` by nothing inserted, which is how an Application may be called.
+    """
+    place = api_place(path)
+    if place is None:
+        return matches_path(pattern, path)
+    if path[place] == DATA:
+
+        def fits(each: str, item: tuple[int, str]) -> bool:
+            number, segment = item
+            is_ours = number != place or INSERTED not in each
+            return is_ours and matches_name(each, segment)
+
+        return _fits(pattern, tuple(enumerate(path)), fits)
+    return any(
+        each == path[place]
+        and matches_path(pattern[:at], path[:place])
+        and matches_path(pattern[at + 1 :], path[place + 1 :])
+        for at, each in enumerate(pattern)
+    )
+
+
+def as_data(path: Sequence[str]) -> Sequence[str]:
+    """The path of the secret whose metadata or the like a path is; else the path itself."""
+    place = api_place(path)
+    return path if place is None else (*path[:place], DATA, *path[place + 1 :])
+
+
+def api_place(path: Sequence[str]) -> int | None:
+    """Where the word behind the mount stands in a path, if it is one of KV version 2.
+
+    A mount has one part or more. No part of its name is taken for such a word by whoever names
+    mounts with care.
+    """
+    words = enumerate(path[1:], 1)
+    return next((at for at, each in words if each == DATA or each in BESIDE_DATA), None)
+
+
 def _fits(
     pattern: Sequence[str], items: Sequence[_Item], fits: Callable[[str, _Item], bool]
 ) -> bool:
@@ -60,4 +111,4 @@ def _fits(
 
 
 def _literal(piece: str) -> str:
-    return piece.replace(LITERAL_STAR, "*")
+    return piece.replace(LITERAL_STAR, "*").replace(INSERTED, "")

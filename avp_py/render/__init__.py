@@ -1,25 +1,22 @@
 """From a folder to manifest text: kustomize, Helm charts, plain files.
 
-Child processes and files are touched here and nowhere else; secrets never come here.
+A tenant's files are read here and nowhere else; secrets never come here.
 """
 
 from avp_py.render.choose import MODES, Mode, detect_mode, open_renderer, takes
 from avp_py.render.interface import Rendered, Renderer
 from avp_py.render.kustomization import FILE_NAMES as KUSTOMIZATION_NAMES
-from avp_py.render.limits import Limits, limits_of
 from avp_py.render.tools import ask_version, version_of
 from avp_py.render.workspace import open_workspace
 
 __all__ = [
     "KUSTOMIZATION_NAMES",
     "MODES",
-    "Limits",
     "Mode",
     "Rendered",
     "Renderer",
     "ask_version",
     "detect_mode",
-    "limits_of",
     "open_renderer",
     "open_workspace",
     "takes",

@@ -10,8 +10,9 @@ from avp_py.render.helm import HelmRenderer
 from avp_py.render.interface import Renderer
 from avp_py.render.kustomization import kustomization_files
 from avp_py.render.kustomize import KustomizeRenderer
-from avp_py.render.limits import Limits
 from avp_py.render.plain import PlainRenderer
+from avp_py.render.repository import find_repository
+from avp_py.sandbox import Limits
 from avp_py.settings import TABLE, Identity, RenderSettings, Setting
 
 Mode: TypeAlias = Literal["auto", "kustomize", "helm", "plain"]
@@ -38,15 +39,18 @@ def open_renderer(
         environ: the environment, of which children see a part.
 
     Raises:
-        RenderError: the folder cannot be read, or the Application sets what only a kustomization
-            (an image) or only a chart (values) can take.
+        RenderError: the folder cannot be read or is not in the repository, or the Application sets
+            what only a kustomization (an image) or only a chart (values) can take.
     """
     mode = detect_mode(path, mode)
     _require_place(path, mode, settings)
+    if mode == "plain" and path.is_file():
+        return PlainRenderer(path, limits)
+    repository = find_repository(path.resolve(), settings.source_path, environ)
     if mode == "kustomize":
-        return KustomizeRenderer(path, settings, limits, environ)
+        return KustomizeRenderer(path, repository, settings, limits, environ)
     if mode == "helm":
-        return HelmRenderer(path, settings, limits, identity, environ)
+        return HelmRenderer(path, repository, settings, limits, identity, environ)
     return PlainRenderer(path, limits)
 
 

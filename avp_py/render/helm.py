@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from avp_py.errors import RenderError
-from avp_py.render.guard import check_chart
+from avp_py.render.child import Child
 from avp_py.render.helm_arguments import helm_arguments
+from avp_py.render.helm_wrapper import check_chart
 from avp_py.render.interface import Rendered, Renderer
-from avp_py.render.limits import Limits
-from avp_py.render.process import environment, run, without_network
-from avp_py.render.repository import find_repository
+from avp_py.render.repository import Repository
 from avp_py.render.tools import require_tool
 from avp_py.render.workspace import open_workspace
+from avp_py.sandbox import Access, Limits
 from avp_py.settings import Identity, RenderSettings
 
 DEFAULT_RELEASE = "release-name"
@@ -24,12 +24,14 @@ class HelmRenderer(Renderer):
     def __init__(
         self,
         path: Path,
+        repository: Repository,
         settings: RenderSettings,
         limits: Limits,
         identity: Identity,
         environ: Mapping[str, str],
     ) -> None:
         self._path = path
+        self._repository = repository
         self._settings = settings
         self._limits = limits
         self._identity = identity
@@ -39,28 +41,24 @@ class HelmRenderer(Renderer):
         """Runs helm in the chart's folder; what helm writes goes to a folder of its own."""
         settings = self._settings
         if not self._path.is_dir():
-            raise RenderError(f"{self._path} is no folder", hint="name the folder of the chart")
+            raise RenderError(f"{self._path} is not a directory", hint="name the chart's directory")
         helm = require_tool("helm", settings.helm, self._environ)
         folder = self._path.resolve()
-        repository = find_repository(folder, settings.source_path)
-        check_chart(folder, (repository.root,), self._limits)
-        argv = [helm, "template", f"--namespace={self._identity.namespace or 'default'}"]
+        repository = self._repository
+        check_chart(folder, (repository.root,), self._limits, network=settings.network)
+        arguments = ["template", f"--namespace={self._identity.namespace or 'default'}"]
         if settings.kube_version:
-            argv += [f"--kube-version={settings.kube_version}"]
-        argv += [f"--api-versions={version}" for version in settings.kube_api_versions]
-        with open_workspace() as workspace:
-            workspace.tree.mkdir()
+            arguments += [f"--kube-version={settings.kube_version}"]
+        arguments += [f"--api-versions={version}" for version in settings.kube_api_versions]
+        with open_workspace(self._environ, settings.environment) as workspace:
             chosen, options = helm_arguments(
-                settings, folder, repository, self._limits, workspace.tree
+                settings, folder, repository, self._limits, workspace.provided
             )
             # Argo CD prefixes the name with the namespace for an Application outside its own.
             release = chosen or (self._identity.app or DEFAULT_RELEASE).rpartition("_")[2]
-            argv += [*options, "--", release, "."]
-            env = environment(self._environ, settings.environment, workspace.variables)
-            if not settings.network:
-                env = without_network(env, workspace)
-            hide = (f"{workspace.tree}/",)
-            output = run(argv, cwd=folder, env=env, limits=self._limits, hide=hide)
+            arguments += [*options, "--", release, "."]
+            child = Child(helm, settings, self._limits, self._environ, workspace, repository)
+            output = child.run(arguments, folder, Access())
         if not output.strip():
             raise RenderError(
                 "helm template printed nothing: the chart renders no manifest",

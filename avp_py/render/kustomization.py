@@ -1,15 +1,16 @@
-"""What a kustomization refers to, as far as it matters before kustomize runs.
+"""The local directories that a kustomization reads and writes, and what they refer to.
 
-Only a look, and a wide one: every scalar counts, whatever field it stands in. Kustomize takes
-field names in any case and the last of two equal ones (Unmarshal in api/types/kustomization.go,
-v0.21), so a look at the structure would miss what it reads. A folder too many does no harm. What
-is no YAML is left for kustomize to complain about.
+Directories are found by a wide look: every scalar that is a path of something that is there counts,
+whatever field it is in. kustomize takes field names in any case, and patches on generators change
+what they read, so a look at the structure would miss some. A directory too many does no harm: it is
+copied, or may be read. What a kustomization may not refer to is decided by its structure
+(references.py).
 """
 
 import base64
 import binascii
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +18,8 @@ from typing import Final
 
 import yaml
 
-from avp_py.render.remote import remotes
+from avp_py.render.references import NOTHING, References, references
+from avp_py.render.repository import Repository
 
 FILE_NAMES: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 """RecognizedKustomizationFileNames in kustomize's api/konfig/general.go, v0.21."""
@@ -25,7 +27,16 @@ FILE_NAMES: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _HELM = frozenset({"helmcharts", "helmchartinflationgenerator"})
 """The fields with charts; the second is also the kind of a generator that runs helm."""
 
+_PLUGINS = frozenset({"generators", "transformers", "validators"})
+"""The fields with configurations of kustomize's own plugins."""
+
+_CONFIGURATIONS = ("generator", "transformer", "validator")
+"""How the kinds of these end, in lower case."""
+
 _BINARY = frozenset({"tag:yaml.org,2002:binary", "!binary"})
+
+MAX_FILE: Final = 4 << 20
+"""How large a kustomization may be that is looked at, in bytes, where nobody says otherwise."""
 
 _DEFAULT_HOME = "charts"
 """HelmDefaultHome in kustomize's api/types/helmchartargs.go, v0.21."""
@@ -43,9 +54,9 @@ class Roots:
         homes: where helm may write: a chart that is not there is pulled into the folder of its
             kustomization, or where that says. Symlinks resolved; a home need not exist.
         files: their kustomization files.
-        remotes: what they name on the network.
-        unread: the kustomization files that are no YAML to libyaml, so that not all is known of
-            what they refer to.
+        references: what each of the folders refers to.
+        unread: the kustomization files that could not be read, so that not all is known of what
+            they refer to.
     """
 
     folders: tuple[Path, ...]
@@ -53,7 +64,7 @@ class Roots:
     needs_helm: bool
     homes: frozenset[Path]
     files: tuple[Path, ...]
-    remotes: tuple[str, ...]
+    references: Mapping[Path, References]
     unread: tuple[Path, ...]
 
 
@@ -63,16 +74,18 @@ def kustomization_files(folder: Path) -> Sequence[Path]:
     return [path for name in FILE_NAMES if os.path.isfile(path := folder / name)]  # noqa: PTH113
 
 
-def find_roots(start: Path) -> Roots:
-    """Follows the folders that a kustomization, and those behind it, refer to.
+def find_roots(start: Path, within: Repository, size: int = MAX_FILE) -> Roots:
+    """Follow the folders that a kustomization, and those that it leads to, refer to.
 
     Args:
         start: a folder with a kustomization, symlinks resolved.
+        within: the repository; where it is known, nothing outside of it is looked at.
+        size: how many bytes a file may have that is looked at; of a larger one nothing is known.
     """
     found: dict[Path, Sequence[str]] = {}
-    named: set[Path] = set()
+    referred: dict[Path, References] = {}
+    named: dict[Path, None] = {}
     read: list[Path] = []
-    fetched: list[str] = []
     unread: list[Path] = []
     waiting = [start]
     while waiting:
@@ -80,36 +93,39 @@ def find_roots(start: Path) -> Roots:
         if folder in found:
             continue
         texts: list[str] = []
+        referred[folder] = NOTHING
         for file in kustomization_files(folder):
-            text = _read(file, folder)
+            text = _text(_read(file, folder, size))
             scalars, is_whole = _scalars(text)
+            refers = references(text)
             texts += scalars
-            fetched += remotes(text)
+            referred[folder] |= refers
             read.append(file)
-            unread += [] if is_whole else [file]
+            unread += [] if is_whole and refers.is_read else [file]
         found[folder] = texts
-        for path in _paths(folder, found[folder]):
-            named.add(path)
+        for path in _paths(folder, texts):
+            if within.is_known and not within.contains(path):
+                continue
+            named[path] = None
             if kustomization_files(path):
                 waiting.append(Path(os.path.realpath(path)))
     helm = [(folder, scalars) for folder, scalars in found.items() if _has(scalars, _HELM)]
-    if any(_has(scalars, {"generators"}) for scalars in found.values()):
-        helm += [
-            (folder, inner)
-            for folder, scalars in found.items()
-            for inner in _named_texts(folder, scalars)
-            if _has(inner, _HELM)
-        ]
-    homes = {
-        os.path.realpath(home) for folder, texts in helm for home in _homes(folder, texts, start)
-    }
+    if any(_has(scalars, _PLUGINS) for scalars in found.values()):
+        for folder, scalars in found.items():
+            for config in _named_texts(folder, scalars, size):
+                inner, _ = _scalars(config)
+                if _has(inner, _HELM):
+                    helm.append((folder, inner))
+                if any(each.lower().endswith(_CONFIGURATIONS) for each in inner):
+                    referred[folder] |= references(config)
+    homes = {os.path.realpath(home) for folder, texts in helm for home in _homes(folder, texts)}
     return Roots(
         tuple(found),
         frozenset(named),
         bool(helm),
         frozenset(map(Path, homes)),
         tuple(read),
-        tuple(fetched),
+        referred,
         tuple(unread),
     )
 
@@ -118,17 +134,23 @@ def _has(scalars: Sequence[str], names: frozenset[str] | set[str]) -> bool:
     return any(each.lower() in names for each in scalars)
 
 
-def _read(path: Path, folder: Path) -> bytes:
-    """A file as kustomize loads it: it must lie in the kustomization's folder."""
+def _read(path: Path, folder: Path, size: int) -> bytes:
+    """Return a file as kustomize loads it: it must be in the kustomization's folder."""
     try:
         if Path(os.path.realpath(path)).is_relative_to(folder):
-            return path.read_bytes()
+            with path.open("rb") as file:
+                data = file.read(size + 1)
+            return data if len(data) <= size else b""
     except OSError:
         pass
     return b""
 
 
-def _scalars(text: bytes | str) -> tuple[Sequence[str], bool]:
+def _text(data: bytes) -> str:
+    return data.decode("utf-8-sig", "replace")
+
+
+def _scalars(text: str) -> tuple[Sequence[str], bool]:
     """Every scalar of a YAML text, keys among them, up to the first error; and whether it has none.
 
     An alias of a scalar counts as that, and bytes in base64 as the text that Go makes of them.
@@ -158,27 +180,22 @@ def _decoded(text: str) -> str:
 
 def _paths(folder: Path, scalars: Sequence[str]) -> Iterator[Path]:
     """The scalars that are a path of something that is there, seen from the folder."""
-    for scalar in scalars:
+    for scalar in dict.fromkeys(scalars):
         path = os.path.normpath(os.path.join(folder, scalar))  # noqa: PTH118 - few are paths
         if os.path.lexists(path):
             yield Path("/", path.lstrip("/"))
 
 
-def _named_texts(folder: Path, scalars: Sequence[str]) -> Iterator[Sequence[str]]:
-    """The scalars of each file that a kustomization names, and of each text in it."""
+def _named_texts(folder: Path, scalars: Sequence[str], size: int) -> Iterator[str]:
+    """Yield each file that a kustomization names, and each text in it."""
     for path in _paths(folder, scalars):
-        if os.path.isfile(path):  # noqa: PTH113 - as above
-            yield _scalars(_read(path, folder))[0]
-    for scalar in scalars:
-        yield _scalars(scalar)[0]
+        if os.path.isfile(path):  # noqa: PTH113 - Path.is_file() fails on long names
+            yield _text(_read(path, folder, size))
+    yield from (each for each in dict.fromkeys(scalars) if ":" in each)
 
 
-def _homes(folder: Path, scalars: Sequence[str], start: Path) -> Iterator[Path]:
+def _homes(folder: Path, scalars: Sequence[str]) -> Iterator[Path]:
     yield folder / _DEFAULT_HOME
     for key, value in pairwise(scalars):
-        if "\0" not in value:
-            if key.lower() == "charthome":
-                yield folder / value
-            elif key.lower() in ("confighome", "helmhome"):
-                # Handed to helm as it is, which runs where kustomize does.
-                yield start / value
+        if key.lower() == "charthome" and "\0" not in value:
+            yield folder / value

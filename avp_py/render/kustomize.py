@@ -6,37 +6,43 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from avp_py.errors import ChildError, RenderError, ToolMissingError
-from avp_py.render.guard import lay_guard
-from avp_py.render.images import image_arguments
+from avp_py.render.child import Child
+from avp_py.render.helm_wrapper import write_helm_wrapper
+from avp_py.render.images import image_arguments, unused_images
 from avp_py.render.interface import Rendered, Renderer
 from avp_py.render.kustomization import FILE_NAMES, Roots, find_roots, kustomization_files
-from avp_py.render.limits import Limits
-from avp_py.render.process import environment, run, without_network
-from avp_py.render.remote import is_local_git
-from avp_py.render.repository import Repository, find_repository, refuse_outside
+from avp_py.render.references import is_local_git
+from avp_py.render.repository import Repository, outside
 from avp_py.render.shadow import make_shadow, shadow_of
 from avp_py.render.tools import find_tool, require_tool
 from avp_py.render.workspace import Workspace, open_workspace
+from avp_py.sandbox import Access, Limits, git_access
 from avp_py.settings import RenderSettings
 
 
 class KustomizeRenderer(Renderer):
     """`kustomize edit set annotation`, `kustomize edit set image`, `kustomize build`.
 
-    The edits are kustomize's own, made in a shadow of the folder. A folder that needs no edit and
-    has no chart, which kustomize would pull into the folder, is built where it stands.
+    The edits are kustomize's own, made in a staging copy of the folder. A folder that needs no edit
+    and has no chart, which kustomize would pull into the folder, is built where it is.
     """
 
     def __init__(
-        self, path: Path, settings: RenderSettings, limits: Limits, environ: Mapping[str, str]
+        self,
+        path: Path,
+        repository: Repository,
+        settings: RenderSettings,
+        limits: Limits,
+        environ: Mapping[str, str],
     ) -> None:
         self._path = path
+        self._repository = repository
         self._settings = settings
         self._limits = limits
         self._environ = environ
 
     def render(self) -> Sequence[Rendered]:
-        """Builds the kustomization, with the images and the annotation that the settings give."""
+        """Build the kustomization, with the images and the annotation that the settings give."""
         folder = self._path.resolve()
         if not kustomization_files(folder):
             raise RenderError(
@@ -45,18 +51,24 @@ class KustomizeRenderer(Renderer):
             )
         edits = self._edits()
         program = self._program(bool(edits))
-        repository = find_repository(folder, self._settings.source_path)
-        roots = find_roots(folder)
-        self._refuse(roots, repository)
-        with open_workspace() as workspace:
-            build = [*program, *self._build_flags(roots, repository, workspace), "."]
-            env = environment(self._environ, self._settings.environment, workspace.variables)
-            if not self._settings.network:
-                env = without_network(env, workspace)
+        repository = self._repository
+        roots = find_roots(folder, repository, self._limits.input_bytes)
+        self._refuse(roots, repository, Path("/"))
+        with open_workspace(self._environ, self._settings.environment) as workspace:
+            child = Child(
+                program[0], self._settings, self._limits, self._environ, workspace, repository
+            )
+            flags, access = self._build_flags(roots, repository, workspace)
             if edits or roots.needs_helm:
-                folder = _lay_shadow(folder, roots, workspace.tree, self._limits.files)
-            for argv in (*([program[0], *edit] for edit in edits), build):
-                output = self._run(argv, folder, env, workspace)
+                folder = _lay_shadow(folder, roots, workspace.tree, self._limits)
+                access |= Access(write=(workspace.tree,))
+            for edit in edits:
+                child.run(edit, folder, Access(write=(workspace.tree,)))
+            output = self._build(child, [*program[1:], *flags, "."], folder, access)
+            if not child.is_confined and folder.is_relative_to(workspace.tree):
+                # A chart that was pulled may hold kustomizations, too.
+                pulled = find_roots(folder, Repository(folder, False), self._limits.input_bytes)
+                self._refuse(pulled, repository, workspace.tree)
         if roots.unread:
             name = os.path.relpath(roots.unread[0], self._path.resolve())
             raise RenderError(
@@ -68,52 +80,60 @@ class KustomizeRenderer(Renderer):
                 "kustomize build printed nothing: the kustomization renders no manifest",
                 hint="name manifests under resources in the kustomization",
             )
-        return (Rendered("the rendered manifests", output),)
+        unused = tuple(unused_images(self._settings, output))
+        return (Rendered("the rendered manifests", output, unused),)
 
-    def _run(
-        self, argv: Sequence[str], folder: Path, env: Mapping[str, str], workspace: Workspace
-    ) -> bytes:
-        hide = (str(workspace.tree), f"{workspace.programs}/")
+    def _build(self, child: Child, arguments: Sequence[str], folder: Path, access: Access) -> bytes:
         try:
-            return run(argv, cwd=folder, env=env, limits=self._limits, hide=hide)
+            return child.run(arguments, folder, access)
         except ChildError as error:
             if self._settings.network:
                 raise
             hint = f"{error.hint}; AVP_RENDER_NETWORK forbids remote bases and charts"
             raise ChildError(error.reason, hint=hint, detail=error.detail) from None
 
-    def _refuse(self, roots: Roots, repository: Repository) -> None:
-        """Refuses what kustomize would read and may not, as far as it can be known beforehand.
+    def _refuse(self, roots: Roots, repository: Repository, tree: Path) -> None:
+        """Refuse what kustomize would read and may not, as far as it can be known beforehand.
+
+        Args:
+            roots: what the kustomizations refer to.
+            repository: what they may refer to.
+            tree: where the staging copy begins that they are in; `/` for the repository itself.
 
         Raises:
-            RenderError: a folder outside of the repository, a git repository of this machine,
+            RenderError: a path outside of the repository, a git repository of this machine,
                 something remote where the network is forbidden, a FIFO, a device, a huge file.
         """
-        for folder in roots.folders:
-            refuse_outside(folder, repository, f"the kustomization in {folder}")
-        for remote in roots.remotes:
-            if is_local_git(remote):
-                raise RenderError(
-                    "a kustomization names a git repository of this machine (file://…)",
-                    hint="name its folder, or its address on the network",
-                )
-            if not self._settings.network:
-                raise RenderError(
-                    f"the kustomization names {_shown(remote)}, and nothing remote may be fetched",
-                    hint="put it into the repository; the operator's setting AVP_RENDER_NETWORK "
-                    "permits it",
-                )
-        for path in (*roots.files, *sorted(roots.named)):
-            target = Path(os.path.realpath(path))
-            if repository.is_known and not target.is_relative_to(repository.root):
-                # Kustomize reads no file outside of its kustomization's folder.
-                continue
-            self._refuse_odd(path)
+        for file in roots.files:
+            self._refuse_odd(file)
+        for folder, refers in roots.references.items():
+            real = Path("/", folder.relative_to(tree)) if folder.is_relative_to(tree) else folder
+            for chart in refers.charts:
+                if chart.startswith("/") or ".." in chart.split("/"):
+                    raise outside(f"the chart {chart[:200]!r}")
+            for path in refers.paths:
+                target = real / path
+                if repository.is_known and not repository.contains(target):
+                    raise outside(f"{path[:200]!r}, which a kustomization names,")
+                self._refuse_odd(target)
+            for remote in refers.remotes:
+                if is_local_git(remote):
+                    raise RenderError(
+                        "a kustomization names a git repository of this machine (file://…)",
+                        hint="name its folder, or its address on the network",
+                    )
+                if not self._settings.network:
+                    raise RenderError(
+                        f"the kustomization names {_shown(remote)}, and nothing remote may be "
+                        "fetched",
+                        hint="put it into the repository; the operator's setting "
+                        "AVP_RENDER_NETWORK permits it",
+                    )
 
     def _refuse_odd(self, path: Path) -> None:
         try:
             status = path.stat()
-        except OSError:
+        except (OSError, ValueError):
             return
         name = os.path.relpath(path, self._path.resolve())
         if stat.S_ISREG(status.st_mode):
@@ -157,22 +177,28 @@ class KustomizeRenderer(Renderer):
 
     def _build_flags(
         self, roots: Roots, repository: Repository, workspace: Workspace
-    ) -> Sequence[str]:
+    ) -> tuple[Sequence[str], Access]:
+        """Return the flags of the build, and what it may use besides the repository."""
         settings = self._settings
-        flags = ["--enable-helm"]
         # A base that kustomize fetches may have a chart that nobody sees beforehand.
-        seek = require_tool if roots.needs_helm else find_tool
-        helm = seek("helm", settings.helm, self._environ)
+        look_up = require_tool if roots.needs_helm else find_tool
+        helm = look_up("helm", settings.helm, self._environ)
+        flags = ["--enable-helm"]
+        access = git_access(self._environ) if settings.network else Access()
+        readable = [repository.root]
+        if not repository.is_known:
+            readable += [*roots.folders, *roots.homes]
+            access |= Access(read=tuple(readable))
         if helm is not None:
-            tops = [repository.root]
-            if not repository.is_known:
-                tops += [*roots.folders, *roots.homes]
-            guard = lay_guard(helm, tops, workspace, self._limits, network=settings.network)
-            flags.append(f"--helm-command={guard}")
+            wrapper, needed = write_helm_wrapper(
+                helm, readable, workspace, self._limits, network=settings.network
+            )
+            access |= needed
+            flags.append(f"--helm-command={wrapper}")
         if settings.kube_version:
             flags.append(f"--helm-kube-version={settings.kube_version}")
         flags += [f"--helm-api-versions={version}" for version in settings.kube_api_versions]
-        return flags
+        return flags, access
 
 
 def _shown(remote: str) -> str:
@@ -181,18 +207,20 @@ def _shown(remote: str) -> str:
     return (scheme + separator + rest.rpartition("@")[2])[:200]
 
 
-def _lay_shadow(folder: Path, roots: Roots, tree: Path, files: int) -> Path:
+def _lay_shadow(folder: Path, roots: Roots, tree: Path, limits: Limits) -> Path:
     """Makes a shadow in which all that is written lies, and gives the folder's place in it.
 
     Raises:
         RenderError: a symlink or an absolute path leads out of the shadow to what is written.
     """
     # A chart of a base is pulled into the folder of that base.
-    outside = [home for home in roots.homes if not home.is_relative_to(folder)]
-    copied = roots.folders if outside else (folder,)
-    make_shadow(copied, outside, roots.named.union(roots.folders), tree, files)
+    elsewhere = [home for home in roots.homes if not home.is_relative_to(folder)]
+    copied = roots.folders if elsewhere else (folder,)
+    make_shadow(copied, elsewhere, roots.named.union(roots.folders), tree, limits)
     shadow = shadow_of(folder, tree)
-    homes = find_roots(shadow).homes if roots.needs_helm else frozenset()
+    homes: frozenset[Path] = frozenset()
+    if roots.needs_helm:
+        homes = find_roots(shadow, Repository(shadow, False), limits.input_bytes).homes
     for written in (*homes, *kustomization_files(shadow)):
         if not Path(os.path.realpath(written)).is_relative_to(tree):
             name = os.path.relpath(written, shadow)

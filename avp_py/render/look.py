@@ -12,6 +12,7 @@ from typing import Final
 from avp_py.errors import DocumentError
 from avp_py.nodes import MappingNode, Node, ScalarNode, SequenceNode, parse, resolve
 from avp_py.render.kustomization import find_roots, kustomization_files
+from avp_py.render.repository import Repository
 from avp_py.settings.images import split_image
 
 MAX_BYTES: Final = 4 << 20
@@ -30,7 +31,7 @@ _CONTAINERS = frozenset({"containers", "initContainers"})
 _IN_A_PATH = re.compile(r"[.,=\[\]\\]")
 
 
-def images_in(folder: Path, repository: Path) -> Sequence[str]:
+def images_in(folder: Path, repository: Repository) -> Sequence[str]:
     """The images that a kustomization's manifests name, as `name:tag` or `name=newname:tag`.
 
     Images of charts and remote bases are not seen. The `images` of kustomizations are heeded: those
@@ -40,8 +41,8 @@ def images_in(folder: Path, repository: Path) -> Sequence[str]:
         folder: the folder with the kustomization, symlinks resolved.
         repository: what lies outside is not looked at.
     """
-    roots = find_roots(folder)
-    folders = [each for each in roots.folders if each.is_relative_to(repository)]
+    roots = find_roots(folder, repository)
+    folders = [each for each in roots.folders if each.is_relative_to(repository.root)]
     named = {Path(os.path.realpath(each)) for each in roots.named if each.suffix in _SUFFIXES}
     files = sorted(each for each in named if any(each.is_relative_to(one) for one in folders))
     left = MAX_BYTES

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from avp_py.errors import RenderError
 from avp_py.render.interface import Rendered, Renderer
-from avp_py.render.limits import Limits
+from avp_py.sandbox import Limits
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 
@@ -77,17 +77,19 @@ def _file_names(root: Path, most: int) -> Sequence[str]:
 
 
 def _confined(root: Path, name: str) -> Path:
-    """The file that a path leads to, which must stay in the folder."""
-    try:
-        target = (root / name).resolve(strict=True)
-    except (OSError, RuntimeError):
-        raise RenderError(
-            f"{name} is a symlink that leads nowhere", hint="mend or remove the symlink"
-        ) from None
+    """Return the file that a path leads to, which must be in the folder.
+
+    Whether one exists outside of it makes no difference.
+    """
+    target = Path(os.path.realpath(root / name))
     if not target.is_relative_to(root):
         raise RenderError(
             f"{name} is a symlink that leads out of the folder",
             hint="put the file itself into the folder",
+        )
+    if not os.path.lexists(target) or target.is_symlink():
+        raise RenderError(
+            f"{name} is a symlink that leads nowhere", hint="fix or remove the symlink"
         )
     return target
 

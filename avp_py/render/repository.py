@@ -1,9 +1,18 @@
-"""What a render may read: the copy of the repository that the folder lies in."""
+"""What a render may read: the copy of the repository that the directory is part of."""
 
+import os
+import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Final
 
 from avp_py.errors import RenderError
+
+CMP_WORKDIR: Final = "ARGOCD_CMP_WORKDIR"
+"""Where argocd-cmp-server unpacks repositories, instead of the temporary directory."""
+
+_CMP_DIRECTORY: Final = "_cmp_server"
 
 
 @dataclass(frozen=True)
@@ -11,47 +20,74 @@ class Repository:
     """Where a render may read.
 
     Attributes:
-        root: the folder that all must lie in, symlinks resolved.
-        is_known: whether the root is the repository's. Otherwise it is the folder that was named,
-            and who runs this is a person whose bases may lie beside it.
+        root: the directory that everything must be in, symlinks resolved.
+        is_known: whether the root is the repository's. Otherwise it is the directory that was
+            named, and a person runs this, whose bases may be beside it.
+        is_tenants: whether Argo CD asks for it, so that messages reach a tenant.
     """
 
     root: Path
     is_known: bool
+    is_tenants: bool = False
+
+    def contains(self, path: Path | str) -> bool:
+        """Return whether a path is in the repository, as it is written and with links resolved.
+
+        What exists at a path outside of the repository makes no difference.
+
+        Args:
+            path: an absolute path; `..` in it is resolved as kustomize does it, before symlinks.
+        """
+        written = Path(os.path.normpath(path))
+        real = Path(os.path.realpath(written))
+        return written.is_relative_to(self.root) and real.is_relative_to(self.root)
 
 
-def find_repository(folder: Path, source_path: str | None) -> Repository:
-    """The repository's copy that a folder lies in.
+def find_repository(
+    folder: Path, source_path: str | None, environ: Mapping[str, str]
+) -> Repository:
+    """Return the copy of the repository that a directory is part of.
 
-    Where Argo CD says which folder of the repository it renders (ARGOCD_APP_SOURCE_PATH) and the
-    folder's path ends so, what stands before it is the root: it is Argo CD that makes the folder's
-    path of that path, so an Application cannot widen the root with it. Otherwise the root is the
-    nearest folder above with `.git` in it. Without either, Argo CD's word makes the folder itself
-    the root; without that, the root is not known.
+    Under argocd-cmp-server that is a directory of its own for each request. Elsewhere, where Argo
+    CD says which directory of the repository it renders (ARGOCD_APP_SOURCE_PATH), the root is the
+    nearest directory above that has this one at that path, or below. Without that, it is the
+    nearest one above with `.git` in it; without either, the root is not known.
 
     Args:
-        folder: the folder to render, symlinks resolved.
+        folder: the directory to render, symlinks resolved.
         source_path: what Argo CD says, or None.
-    """
-    if source_path is not None:
-        parts = PurePosixPath(source_path).parts
-        inner = tuple(part for part in parts if part != "/")
-        if ".." not in inner and folder.parts[len(folder.parts) - len(inner) :] == inner:
-            return Repository(folder.parents[len(inner) - 1] if inner else folder, True)
-    for above in (folder, *folder.parents):
-        if (above / ".git").exists():
-            return Repository(above, True)
-    return Repository(folder, source_path is not None)
-
-
-def refuse_outside(path: Path, repository: Repository, what: str) -> None:
-    """Refuses a path, symlinks resolved, that lies outside of a known repository.
+        environ: the environment, which may say where argocd-cmp-server unpacks repositories.
 
     Raises:
-        RenderError: it does.
+        RenderError: Argo CD says a path at which no directory above has this one: the Application's
+            path is a symlink out of the repository.
     """
-    if repository.is_known and not path.is_relative_to(repository.root):
-        raise RenderError(
-            f"{what} lies outside of the repository",
-            hint="put what is rendered into the repository, or name it as a remote base",
-        )
+    # GetCMPWorkDir in argo-cd's common/common.go, v3.2.
+    base = Path(environ.get(CMP_WORKDIR) or tempfile.gettempdir()) / _CMP_DIRECTORY
+    requests = Path(os.path.realpath(base))
+    if folder != requests and folder.is_relative_to(requests):
+        return Repository(requests / folder.relative_to(requests).parts[0], True, True)
+    if source_path is None:
+        for above in (folder, *folder.parents):
+            if (above / ".git").exists():
+                return Repository(above, True)
+        return Repository(folder, False)
+    inner = tuple(part for part in PurePosixPath(source_path).parts if part != "/")
+    if ".." not in inner:
+        for above in (folder, *folder.parents):
+            named = Path(os.path.realpath(above.joinpath(*inner)))
+            if folder.is_relative_to(named) and named.is_relative_to(above):
+                return Repository(above, True, True)
+    raise RenderError(
+        f"the directory is not the one that ARGOCD_APP_SOURCE_PATH names: {source_path[:200]!r}",
+        hint="the Application's path must be a directory of its repository, not a symlink out of "
+        "it; at a terminal, unset ARGOCD_APP_SOURCE_PATH",
+    )
+
+
+def outside(what: str) -> RenderError:
+    """Return the error for something that is outside of the repository."""
+    return RenderError(
+        f"{what} is outside of the repository",
+        hint="put what is rendered into the repository, or name it as a remote base",
+    )

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avp_py.errors import RenderError
+from avp_py.sandbox import Limits
 
 _ROOT = Path("/")
 
@@ -26,7 +27,7 @@ def make_shadow(
     opened: Iterable[Path],
     named: Iterable[Path],
     below: Path,
-    files: int,
+    limits: Limits,
 ) -> None:
     """Lays out the shadow.
 
@@ -36,10 +37,10 @@ def make_shadow(
             They and the folders in them become real folders that hold links to their contents.
         named: what is read beside all these: absolute.
         below: where to make it, symlinks resolved; the copy of `/repo/app` is `below/repo/app`.
-        files: how many files and folders may be copied.
+        limits: how many files, and how many bytes, may be copied.
 
     Raises:
-        RenderError: the root of the file system would have to be copied, or too many files.
+        RenderError: the root of the file system would have to be copied, or too much.
         OSError: the shadow cannot be written.
     """
     tops = frozenset(copied)
@@ -60,9 +61,9 @@ def make_shadow(
         shadow_of(way, below).mkdir(exist_ok=True)
     for path in links:
         _link(path, plan)
-    left = files
+    allowance = _Allowance(limits.files, limits.input_bytes)
     for folder in tops:
-        left = _copy(folder, plan, left)
+        _copy(folder, plan, allowance)
 
 
 def shadow_of(path: Path, below: Path) -> Path:
@@ -123,23 +124,40 @@ def _link(path: Path, plan: _Plan) -> None:
     shadow_of(path, plan.below).symlink_to(plan.stand_in(target))
 
 
-def _copy(folder: Path, plan: _Plan, files: int) -> int:
-    """Copies a folder without `.git`, and without what is neither file, folder nor symlink.
+class _Allowance:
+    """How much may still be copied."""
 
-    Gives how many of the files that may be copied are left.
-    """
+    def __init__(self, files: int, size: int) -> None:
+        self._files = files
+        self._size = size
+
+    def spend(self, folder: Path, files: int, size: int) -> None:
+        """Spend files and bytes on what is copied of a folder.
+
+        Raises:
+            RenderError: it is more than may be copied.
+        """
+        self._files -= files
+        self._size -= size
+        if self._files < 0 or self._size < 0:
+            what, setting = ("files", "AVP_MAX_FILES")
+            if self._size < 0:
+                what, setting = ("bytes", "AVP_MAX_INPUT")
+            raise RenderError(
+                f"{folder} has too many {what} to be copied for kustomize",
+                hint="give the kustomization a folder of its own; the operator's setting "
+                f"{setting} says how many {what} there may be",
+            )
+
+
+def _copy(folder: Path, plan: _Plan, allowance: _Allowance) -> None:
+    """Copies a folder without `.git`, and without what is neither file, folder nor symlink."""
     waiting = [folder]
     while waiting:
         current = waiting.pop()
         shadow_of(current, plan.below).mkdir()
         for entry in _entries(current):
-            files -= 1
-            if files < 0:
-                raise RenderError(
-                    f"{folder} has too many files to be copied for kustomize",
-                    hint="give the kustomization a folder of its own; the operator's setting "
-                    "AVP_MAX_FILES says how many files there may be",
-                )
+            allowance.spend(folder, 1, 0)
             path = Path(entry)
             if entry.is_symlink():
                 _link(path, plan)
@@ -148,8 +166,8 @@ def _copy(folder: Path, plan: _Plan, files: int) -> int:
                 if entry.name != ".git" and path != plan.below:
                     waiting.append(path)
             elif entry.is_file():
+                allowance.spend(folder, 0, entry.stat().st_size)
                 _copy_file(path, shadow_of(path, plan.below))
-    return files
 
 
 def _copy_file(path: Path, copy: Path) -> None:

@@ -6,9 +6,19 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from avp_py.errors import AvpError, ToolMissingError
-from avp_py.render.limits import Limits
-from avp_py.render.process import environment, run, search_path
 from avp_py.render.workspace import open_workspace
+from avp_py.sandbox import (
+    SYSTEM,
+    Access,
+    Limits,
+    Places,
+    child_environment,
+    confine,
+    program_access,
+    run,
+    search_path,
+)
+from avp_py.settings import SandboxMode
 
 _BRIEFLY = Limits(timeout=10, deadline=math.inf, input_bytes=0, files=0, output_bytes=1 << 20)
 
@@ -58,26 +68,41 @@ def require_tool(kind: str, name: str, environ: Mapping[str, str]) -> str:
     return found
 
 
-def version_of(kind: str, name: str, environ: Mapping[str, str]) -> str:
-    """What a program says of its version, with its path; or that it is not there."""
+def version_of(kind: str, name: str, environ: Mapping[str, str], sandbox: SandboxMode) -> str:
+    """Return what a program says of its version, with its path; or that it was not found."""
     try:
         if find_tool(kind, name, environ) is None:
             return "not found"
-        return ask_version(kind, name, environ)
+        return ask_version(kind, name, environ, sandbox)
     except AvpError as error:
         return error.reason
 
 
-def ask_version(kind: str, name: str, environ: Mapping[str, str]) -> str:
-    """What a program says of its version, with its path.
+def ask_version(kind: str, name: str, environ: Mapping[str, str], sandbox: SandboxMode) -> str:
+    """Return what a program says of its version, with its path.
+
+    Args:
+        kind: `kustomize`, `helm` or `kubectl`.
+        name: its setting, as for find_tool.
+        environ: the environment.
+        sandbox: AVP_SANDBOX.
 
     Raises:
         ToolMissingError: it is not there.
         ChildError: it does not run.
+        SandboxError: AVP_SANDBOX requires what the kernel does not have.
         RenderError: the temporary folder cannot be made.
     """
     path = require_tool(kind, name, environ)
     with open_workspace() as workspace:
-        env = environment(environ, (), workspace.variables)
-        output = run([path, *_VERSION_ARGUMENTS[kind]], cwd=Path("/"), env=env, limits=_BRIEFLY)
+        access = SYSTEM | program_access(path)
+        access |= Access(read=(workspace.home,), write=(workspace.scratch,))
+        output = run(
+            [path, *_VERSION_ARGUMENTS[kind]],
+            cwd=Path("/"),
+            env=child_environment(environ, (), workspace.variables),
+            limits=_BRIEFLY,
+            access=confine(access, sandbox),
+            places=Places(workspace.tree, workspace.folder, None),
+        )
     return f"{' '.join(output.decode(errors='replace').split())} ({path})"

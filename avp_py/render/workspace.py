@@ -6,9 +6,10 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from avp_py.errors import RenderError
@@ -22,29 +23,44 @@ _NAME: Final = re.compile(re.escape(PREFIX) + r"[a-z0-9_]{8}")
 
 @dataclass(frozen=True)
 class Workspace:
-    """The folder.
+    """The directory. A child may write to the staging copy and to scratch only.
 
     Attributes:
-        folder: the folder itself; symlinks resolved.
-        tree: a path in it that is free, for a shadow; symlinks resolved.
-        programs: a folder in it for what stands between a child and another program.
-        variables: what child processes get of their own: HOME and TMPDIR are in it too, and so is
-            the empty folder that helm seeks plugins in, which would be a tenant's code. Of git's
-            protocols those that run programs here or read other folders (ext, file) stay off.
+        folder: the directory itself; symlinks resolved.
+        tree: a path in it that is free, for a staging copy.
+        scratch: an empty directory in it: TMPDIR and the caches of child processes.
+        provided: a directory in it that children only read: the wrapper around helm, values.
+        home: a directory in it that stays empty: HOME, and where helm looks for its configuration,
+            its plugins (which would be a tenant's code) and its credentials.
+        variables: what child processes get of their own: the directories above. Of git's protocols
+            those that run programs here or read other directories (ext, file) stay off.
     """
 
     folder: Path
     tree: Path
-    programs: Path
+    scratch: Path
+    provided: Path
+    home: Path
     variables: Mapping[str, str]
 
 
+OPERATORS_FILES: Final = ("HELM_REGISTRY_CONFIG", "HELM_REPOSITORY_CONFIG", "DOCKER_CONFIG")
+"""The variables that an operator may point to files of his own, with AVP_RENDER_ENV."""
+
+
 @contextlib.contextmanager
-def open_workspace() -> Iterator[Workspace]:
-    """Makes the folder, and removes it in the end, with those that killed runs left behind.
+def open_workspace(
+    environ: Mapping[str, str] = MappingProxyType({}), names: Collection[str] = ()
+) -> Iterator[Workspace]:
+    """Make the directory, and remove it in the end, with those that killed runs left behind.
 
     After SIGKILL, with which cmp-server ends a run that takes too long, it stays until the next
     run. No value of a secret is ever in it: they come in when it is gone.
+
+    Args:
+        environ: the environment.
+        names: AVP_RENDER_ENV; of those in OPERATORS_FILES that it names, the operator's values
+            count.
 
     Raises:
         RenderError: it cannot be made, or (any OSError in the context) not be filled.
@@ -53,15 +69,19 @@ def open_workspace() -> Iterator[Workspace]:
         _remove_leftovers(Path(tempfile.gettempdir()))
         folder, lock = _make_folder()
         try:
-            for name in ("home", "scratch", "programs", "plugins"):
+            for name in ("home", "scratch", "provided"):
                 (folder / name).mkdir()
-            variables = {
-                "HOME": str(folder / "home"),
-                "TMPDIR": str(folder / "scratch"),
-                "HELM_PLUGINS": str(folder / "plugins"),
-                "GIT_ALLOW_PROTOCOL": "http:https:ssh:git",
-            }
-            yield Workspace(folder, folder / "tree", folder / "programs", variables)
+            variables = _variables(folder / "home", folder / "scratch")
+            named = (name for name in OPERATORS_FILES if name in names and environ.get(name))
+            variables |= {name: environ[name] for name in named}
+            yield Workspace(
+                folder,
+                folder / "tree",
+                folder / "scratch",
+                folder / "provided",
+                folder / "home",
+                variables,
+            )
         finally:
             # tempfile.TemporaryDirectory would change modes, before Python 3.11.8 also of what
             # the links of a shadow lead to (CVE-2023-6597).
@@ -72,6 +92,31 @@ def open_workspace() -> Iterator[Workspace]:
             f"the temporary folder cannot be made or filled: {error.strerror}",
             hint="TMPDIR names a folder that can be written, with room for a copy of the folder",
         ) from error
+
+
+def _variables(home: Path, scratch: Path) -> dict[str, str]:
+    """The variables that decide where helm, git and their libraries read and write.
+
+    Source: helm's pkg/cli/environment.go, pkg/helmpath and pkg/registry/client.go, v3.19 and v4.
+    """
+    return {
+        "HOME": str(home),
+        "TMPDIR": str(scratch),
+        "XDG_CONFIG_HOME": str(home),
+        "XDG_DATA_HOME": str(home),
+        "XDG_STATE_HOME": str(home),
+        "XDG_CACHE_HOME": str(scratch / "cache"),
+        "HELM_CONFIG_HOME": str(home / "helm"),
+        "HELM_DATA_HOME": str(home / "helm"),
+        "HELM_CACHE_HOME": str(scratch / "helm"),
+        "HELM_PLUGINS": str(home / "helm/plugins"),
+        "HELM_REGISTRY_CONFIG": str(home / "helm/registry/config.json"),
+        "HELM_REPOSITORY_CONFIG": str(home / "helm/repositories.yaml"),
+        "HELM_REPOSITORY_CACHE": str(scratch / "helm/repository"),
+        "HELM_CONTENT_CACHE": str(scratch / "helm/content"),
+        "DOCKER_CONFIG": str(home / "docker"),
+        "GIT_ALLOW_PROTOCOL": "http:https:ssh:git",
+    }
 
 
 def _make_folder() -> tuple[Path, int]:

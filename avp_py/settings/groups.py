@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from avp_py.settings.images import Image
-from avp_py.settings.parse import RateLimit, Sensitive
+from avp_py.settings.parse import RateLimit, SandboxMode, Sensitive, WarningMode
 from avp_py.settings.regexp import Regexp
 
 
@@ -26,6 +27,8 @@ class RenderSettings:
     kubectl: str
     timeout: float
     network: bool
+    ports: tuple[int, ...]
+    sandbox: SandboxMode
     environment: tuple[str, ...]
     source_path: str | None
     annotation_key: str
@@ -66,11 +69,15 @@ class BackendSettings:
     secret_name: str | None
 
 
+DEFAULT_ADDRESS: Final = "https://127.0.0.1:8200"
+"""Where Vault's own client looks for it when VAULT_ADDR is not set."""
+
+
 @dataclass(frozen=True)
 class VaultSettings:
     """How Vault is reached, and who we are to it."""
 
-    server_address: str
+    server_address: str | None
     agent_address: str | None
     namespace: str | None
     ca_cert: str | None
@@ -107,7 +114,17 @@ class VaultSettings:
     @property
     def address(self) -> str:
         """Where requests go: to the agent where there is one, as in Vault's own client."""
-        return self.agent_address or self.server_address
+        return self.agent_address or self.server_address or DEFAULT_ADDRESS
+
+    @property
+    def address_setting(self) -> str:
+        """The setting that gives the address, or would."""
+        return "VAULT_ADDR" if self.agent_address is None else "VAULT_AGENT_ADDR"
+
+    @property
+    def is_default_address(self) -> bool:
+        """Whether no setting gives the address."""
+        return self.agent_address is None and self.server_address is None
 
     @property
     def socket(self) -> str | None:
@@ -130,11 +147,31 @@ class PolicySettings:
     file: str | None
     tenant_settings: tuple[str, ...]
     fail_on_leftovers: bool
+    warnings: WarningMode
+
+
+@dataclass(frozen=True)
+class ApplicationSecret:
+    """A Secret with settings that the Application named, and not the operator.
+
+    Attributes:
+        name: `namespace:name`.
+        given: the names of the settings that have their value from it.
+        addresses: those that decide where credentials are sent, unless it is trusted with them.
+    """
+
+    name: str
+    given: frozenset[str]
+    addresses: frozenset[str]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings of one run."""
+    """All settings of one run.
+
+    Attributes:
+        secret: the Secret that some of them come from, where the Application named it.
+    """
 
     identity: Identity
     render: RenderSettings
@@ -142,3 +179,4 @@ class Settings:
     backend: BackendSettings
     vault: VaultSettings
     policy: PolicySettings
+    secret: ApplicationSecret | None = None

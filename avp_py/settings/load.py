@@ -75,6 +75,7 @@ def load(
         **{
             field.name: field.type(**values[field.name])  # type: ignore[operator]  # the groups' classes
             for field in dataclasses.fields(groups.Settings)
+            if field.name in values
         }
     )
 

@@ -1,7 +1,9 @@
 """From the text of a setting to its value. Each parser raises ValueError with the form it wants."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, get_args
 
 from avp_py.values import Guarded
 
@@ -115,6 +117,34 @@ def fail_or_ignore(raw: str) -> bool:
     if raw.strip() in ("fail", "ignore"):
         return raw.strip() == "fail"
     raise ValueError("fail or ignore")
+
+
+SandboxMode: TypeAlias = Literal["auto", "required", "off"]
+"""How much of a sandbox child processes must have."""
+
+
+WarningMode: TypeAlias = Literal["show", "error", "ignore"]
+"""What becomes of what is probably not meant."""
+
+
+def one_of(choices: Any) -> Callable[[str], str]:
+    """Return a parser that accepts the words of a Literal type, and no other."""
+    known: tuple[str, ...] = get_args(choices)
+
+    def parse(raw: str) -> str:
+        if raw.strip() not in known:
+            raise ValueError(f"{', '.join(known[:-1])} or {known[-1]}")
+        return raw.strip()
+
+    return parse
+
+
+def ports(raw: str) -> tuple[int, ...]:
+    """Return TCP ports, separated by commas or white space."""
+    found = words(raw)
+    if not all(re.fullmatch("[0-9]{1,5}", each) and 0 < int(each) < 2**16 for each in found):
+        raise ValueError("a list of TCP ports as 443,80,22, each from 1 to 65535")
+    return tuple(map(int, found))
 
 
 def words(raw: str) -> tuple[str, ...]:

@@ -13,8 +13,7 @@ from typing import Any, Final, TypeAlias
 
 import yaml
 
-from avp_py.manifests.modifiers import yaml_reader
-from avp_py.manifests.modifiers.interface import ModifierError
+from avp_py.golang import yaml_reader
 from avp_py.values import Number
 
 Manifest: TypeAlias = dict[str, Any]
@@ -137,7 +136,7 @@ def read_document(text: str) -> Any:
         raise UnreadableError("yaml.v2 refuses what libyaml takes")
     try:
         return _plain(yaml_reader.read(text))
-    except (yaml_reader.YamlTextError, ModifierError) as error:
+    except yaml_reader.YamlTextError as error:
         raise UnreadableError(str(error)) from None
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from tests.trees import write
 
@@ -17,6 +18,11 @@ CHART: Final[Mapping[str, str]] = {
     "templates/settings.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n"
     "  name: {{ .Release.Name }}-settings\ndata:\n  text: {{ .Values.text }}\n",
 }
+
+
+def port_of(url: str) -> str:
+    """The port of a URL, for AVP_RENDER_PORTS."""
+    return str(urlsplit(url).port)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from tests.integration import cluster as kubernetes
 from tests.integration import leaks, repo_server
 from tests.integration.cluster import Cluster
 from tests.integration.helm import Helm
+from tests.integration.stand_in import StandIn, forward, stand_in
 from tests.integration.vault import Vault, serve
 
 OF_THE_MACHINE = (
@@ -44,6 +45,13 @@ def vault(tools: Mapping[str, Path]) -> Iterator[Vault]:
     """One real Vault for the session."""
     with serve(tools["vault"]) as facts:
         yield Vault(facts["address"], facts["root_token"])
+
+
+@pytest.fixture
+def proxy(vault: Vault) -> Iterator[StandIn]:
+    """A proxy in front of the real Vault."""
+    with stand_in(forward(vault.address)) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

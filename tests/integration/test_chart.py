@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from avp_py import __version__
-from avp_py.settings import TABLE, parse
+from avp_py.settings import TABLE, Trust, parse
 from tests.conftest import Run
 from tests.integration.helm import CASES, CHART, Document, Helm, read
 
@@ -105,6 +105,7 @@ def test_credentials_come_from_secrets_and_settings_from_a_config_map(helm: Helm
     assert settings == {
         "AVP_AUTH_TYPE": "approle",
         "AVP_CONCURRENCY": "16",
+        "AVP_SANDBOX": "required",
         "VAULT_ADDR": "https://vault.example:8200",
         "VAULT_SKIP_VERIFY": "false",
     }
@@ -156,13 +157,14 @@ def test_the_policy_is_one_that_avp_py_takes(helm: Helm, run: Run, tmp_path: Pat
     ]["rules"]["items"]["properties"]
     every_key = {key: "a" if value["type"] == "string" else ["a"] for key, value in rule.items()}
     rules = [
-        {**every_key, "secrets": ["argocd:a"]},
+        {**every_key, "secrets": ["argocd:a"], "trust": [each.value for each in Trust]},
         {"name": "own", "allow": ["kv/data/{{ namespace }}/**"]},
         {"deny": ["kv/data/demo/root"]},
     ]
     values = helm.values({**MINIMAL, "policy": {"rules": rules}})
-    made = {each["metadata"]["name"]: each["data"] for each in read(helm.template(values))}
-    assert made["avp-py-settings"] == {"AVP_POLICY": "/etc/avp-py/policy/policy.yaml"}
+    objects = read(helm.template(values))
+    made = {each["metadata"]["name"]: each["data"] for each in objects if "data" in each}
+    assert made["avp-py-settings"]["AVP_POLICY"] == "/etc/avp-py/policy/policy.yaml"
     policy = tmp_path / "policy.yaml"
     policy.write_text(made["avp-py-policy"]["policy.yaml"])
     check = ("policy", "check", "--namespace", "demo", policy, "kv/data/demo/web")
@@ -215,6 +217,14 @@ def test_a_credential_is_refused_among_plain_values(helm: Helm, name: str) -> No
             {"credentials": {"VAULT_TOKN": {"secret": "a", "key": "b"}}},
             "at '/credentials': additional properties 'VAULT_TOKN' not allowed",
         ),
+        (
+            {"policy": {"rules": [{"secrets": ["argocd:a"], "trust": ["file"]}]}},
+            "at '/policy/rules/0/trust/0': value must be one of 'address', 'files'",
+        ),
+        (
+            {"policy": {"rules": [{"allow": ["a"], "trust": ["files"]}]}},
+            "at '/policy/rules/0': properties 'secrets' required, if 'trust' exists",
+        ),
         ({"rbac": {"secrets": ["avp"]}}, "at '/rbac/secrets': got array, want object"),
         ({"rbac": {"secrets": {"argocd": []}}}, "at '/rbac/secrets/argocd': minItems: got 0"),
         ({"rbac": {"secrets": {"argocd": ["*"]}}}, "at '/rbac/secrets/argocd/0': '*' does not"),
@@ -243,3 +253,34 @@ def test_a_credential_is_refused_among_plain_values(helm: Helm, name: str) -> No
 )
 def test_values_that_are_refused(helm: Helm, values: Document, said: str) -> None:
     assert said in helm.refuses(values if not values else MINIMAL | values)
+
+
+def test_the_port_of_the_repo_server_is_open_to_argo_cd_alone(helm: Helm) -> None:
+    policies = {
+        each["metadata"]["name"]: each["spec"]
+        for each in read(helm.template(helm.values(MINIMAL)))
+        if each["kind"] == "NetworkPolicy"
+    }
+    assert list(policies) == ["avp-py-ingress"]
+    manifests, metrics = policies["avp-py-ingress"]["ingress"]
+    assert policies["avp-py-ingress"]["policyTypes"] == ["Ingress"]
+    assert manifests["ports"] == [{"protocol": "TCP", "port": 8081}]
+    (peer,) = manifests["from"]
+    (expression,) = peer["podSelector"]["matchExpressions"]
+    assert set(expression["values"]) == {
+        "argocd-server",
+        "argocd-application-controller",
+        "argocd-applicationset-controller",
+        "argocd-notifications-controller",
+    }
+    assert [each["port"] for each in metrics["ports"]] == [8084]
+    without = {**MINIMAL, "networkPolicy": {"ingress": {"enabled": False}}}
+    assert "NetworkPolicy" not in helm.template(helm.values(without))
+
+
+def test_the_sandbox_is_required_unless_the_operator_says_otherwise(helm: Helm) -> None:
+    for given, expected in (({}, "required"), ({"AVP_SANDBOX": "auto"}, "auto")):
+        values = helm.values({**MINIMAL, "settings": given})
+        objects = read(helm.template(values))
+        (settings,) = (o["data"] for o in objects if o["metadata"]["name"] == "avp-py-settings")
+        assert settings["AVP_SANDBOX"] == expected

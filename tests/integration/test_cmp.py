@@ -252,11 +252,11 @@ def test_a_path_that_the_sidecar_may_not_read_fails_the_whole_application(
 
     assert raised.value.message == FAILED % "kustomize" + (
         "avp-py: 1 failure, nothing was printed\n\n"
-        f"1. Vault refuses to show {kv2}/data/alien\n"
+        f"1. Vault denied read access to {kv2}/data/alien (403)\n"
         "   in Secret web (document 2 of the rendered manifests)\n"
         f"      stringData.b: <path:{kv2}/data/alien#key> at {kv2}/data/alien\n"
-        f'   next: the token\'s policy must hold: path "{kv2}/data/alien" '
-        '{ capabilities = ["read"] }; or the token has expired'
+        f'   next: allow it in the token\'s policy: path "{kv2}/data/alien" '
+        '{ capabilities = ["read"] }'
     )
     assert leaks.found(server.log.read_text(), [*operator.values(), "hunter22-of-alien"]) == []
 

@@ -11,6 +11,7 @@ import pytest
 from tests.cmp.application import identity, secret
 from tests.cmp.client import CallError
 from tests.integration import leaks
+from tests.integration.charts import port_of
 from tests.integration.conftest import StartCmpServer
 from tests.integration.stand_in import Exchange, StandIn, stand_in
 from tests.trees import write
@@ -68,10 +69,11 @@ def slow(request: pytest.FixtureRequest, tmp_path: Path, silent: StandIn) -> tup
 
 
 def test_a_request_that_is_given_up_leaves_no_program_and_no_secret(
-    cmp_server: StartCmpServer, slow: tuple[str, Path], tmp_path: Path
+    cmp_server: StartCmpServer, slow: tuple[str, Path], silent: StandIn, tmp_path: Path
 ) -> None:
     plugin_file, tree = slow
-    server = cmp_server(plugin_file, CREDENTIALS)
+    env = {**CREDENTIALS, "AVP_RENDER_PORTS": port_of(silent.address)}
+    server = cmp_server(plugin_file, env)
     server.client.give_up(
         tree, env=identity(), when=lambda: "/helm " in " ".join(server.children().values())
     )
@@ -111,10 +113,11 @@ def test_what_waits_for_vault_is_killed_and_leaves_nothing(
 
 
 def test_our_own_limit_comes_first_and_says_what_was_slow(
-    cmp_server: StartCmpServer, slow: tuple[str, Path]
+    cmp_server: StartCmpServer, slow: tuple[str, Path], silent: StandIn
 ) -> None:
     plugin_file, tree = slow
-    server = cmp_server(plugin_file, {**CREDENTIALS, "AVP_RUN_TIMEOUT": "2"})
+    env = {**CREDENTIALS, "AVP_RUN_TIMEOUT": "2", "AVP_RENDER_PORTS": port_of(silent.address)}
+    server = cmp_server(plugin_file, env)
 
     with pytest.raises(CallError) as raised:
         server.client.generate(tree, env=identity())

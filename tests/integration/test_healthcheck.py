@@ -33,6 +33,7 @@ def backend_line(result: Result, credentials: Mapping[str, str], *, code: int) -
         ["ok", "settings"],
         ["ok", "kustomize"],
         ["ok", "helm"],
+        ["ok", "sandbox"],
     ]
     return line
 
@@ -77,8 +78,11 @@ def test_a_login_that_vault_refuses(
 
     line = backend_line(run("healthcheck", "--login", env=env), wrong, code=1)
 
-    assert line.startswith("failed  backend           Vault refuses the login by approle: ")
-    assert "; next: check the credentials, the role, and where the method is mounted: " in line
+    assert line == (
+        "failed  backend           Vault rejected the login by approle at auth/approle: invalid "
+        "role or secret ID; next: check AVP_ROLE_ID and AVP_SECRET_ID, the role in Vault, and that "
+        "the auth method is mounted there (AVP_MOUNT_PATH)"
+    )
     assert backend_line(run("healthcheck", "--backend", env=env), wrong, code=0)
 
 

@@ -9,7 +9,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +22,7 @@ from tests.integration.manifests import manifest
 from tests.integration.stand_in import Answer, Exchange, as_html, as_json, secret, stand_in
 from tests.integration.test_kustomize import copy_case
 from tests.integration.watched import Ended, Sandbox
-from tests.processes import run_as_anybody
+from tests.processes import NO_LANDLOCK, run_as_anybody
 from tests.trees import write
 
 pytestmark = pytest.mark.usefixtures("any_machine")
@@ -300,6 +300,13 @@ CASES: Final[Mapping[str, Case]] = {
     "helm quotes its output": Case(
         (errors.ChildError,), "kustomize build failed", chart("kind: [<text>\na: {{ .Values }}\n")
     ),
+    "a kernel without the sandbox": Case(
+        (errors.SandboxError,), "AVP_SANDBOX=required, and this kernel",
+        lambda stage: replace(
+            tree("map.yaml", "kind: [")(stage), before=NO_LANDLOCK,
+            env={"AVP_SANDBOX": "required"},
+        ),
+    ),
     "a program that shows its environment": Case(
         (errors.ChildError,), "kustomize build failed (exit code 3)",
         program("env >&2; tr '\\0' '\\n' </proc/self/cmdline >&2; cat >&2; exit 3"),
@@ -407,12 +414,12 @@ CASES: Final[Mapping[str, Case]] = {
     ),
     "the token is refused": Case(
         (errors.LoginError,),
-        "Vault does not take the token",
+        "Vault rejected the token from VAULT_TOKEN (403)",
         answered(as_json(403, {"errors": ["permission denied", "invalid token"]})),
     ),
     "the path is refused": Case(
         (errors.ForbiddenError,),
-        "Vault refuses to show kv/data/app",
+        "Vault denied read access to kv/data/app (403)",
         answered(as_json(403, {"errors": ["permission denied"]})),
     ),
     "there is nothing": Case(
@@ -692,8 +699,8 @@ PLANTED: Final[Mapping[str, tuple[str, str]]] = {
     "half of it": ("sys.stderr.write(SECRET[:14])", "stderr"),
     "the environment": ("os.environ['SEEN'] = SECRET", "environ"),
     "argv": (
-        "from avp_py.render import kustomize as k; f = k.run\n"
-        "k.run = lambda argv, **more: f([*argv, SECRET.replace(' ', '')], **more)",
+        "from avp_py.render import child as c; f = c.run\n"
+        "c.run = lambda argv, **more: f([*argv, SECRET.replace(' ', '')], **more)",
         "cmdline",
     ),
     "a file": ("open(os.environ['HOME'] + '/x', 'w').write(SECRET)", "/home/x"),

@@ -1,7 +1,7 @@
 """The policy before a real Vault and a real Kubernetes API: what is denied is not asked for."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from tests.conftest import Run
 from tests.integration.cluster import Cluster
 from tests.integration.conftest import Fails
 from tests.integration.manifests import fields, manifest
-from tests.integration.stand_in import StandIn, forward, stand_in
+from tests.integration.stand_in import StandIn
 from tests.integration.vault import Vault
 
 pytestmark = pytest.mark.usefixtures("any_machine")
@@ -24,13 +24,6 @@ IDENTITY = {
     "ARGOCD_APP_NAMESPACE": "demo",
     "ARGOCD_APP_PROJECT_NAME": "team-a",
 }
-
-
-@pytest.fixture
-def proxy(vault: Vault) -> Iterator[StandIn]:
-    """A proxy in front of the real Vault."""
-    with stand_in(forward(vault.address)) as server:
-        yield server
 
 
 @pytest.fixture
@@ -94,6 +87,32 @@ def test_no_hostile_path_reaches_vault(
     annotations = {} if version is None else {"kv_version": version}
     fails(manifest({"a": "<password>"}, path.format(kv=kv2), **annotations), env)
     assert proxy.paths == []
+
+
+def test_a_broad_rule_shows_no_metadata(
+    run: Run, fails: Fails, vault: Vault, proxy: StandIn, with_policy: WithPolicy, kv2: str
+) -> None:
+    vault.write(f"{kv2}/data/web", {"password": "hunter22"})
+    root = {"VAULT_TOKEN": vault.root_token, "AVP_AUTH_TYPE": "token"}
+    for path, key, shown in (
+        ("metadata/web", "created_time", "T"),
+        ("subkeys/web", "subkeys | toJson", '{"password":null}'),
+    ):
+        # Read as if the engine had version 1, Vault's answer is taken for a secret.
+        stdin = manifest({"a": f"<{key}>"}, f"{kv2}/{path}", kv_version="1")
+        for broad in ("**", f"{kv2}/**", f"{kv2}/*/web"):
+            said = fails(stdin, {**with_policy({"allow": [broad]}), **root})
+            assert f"the policy does not allow the path {kv2}/{path}" in said
+        assert proxy.paths == []
+        named = f"{kv2}/{path.partition('/')[0]}/**"
+        naming = {**with_policy({"allow": [named]}), **root}
+        found = fields(run("generate", "-", env=naming, stdin=stdin))
+        assert shown in found["a"], "so that is what it would show"
+        denying = with_policy({"allow": [named], "deny": [f"{kv2}/data/web"]})
+        proxy.asked.clear()
+        said = fails(stdin, {**denying, **root})
+        assert f"the policy does not allow the path {kv2}/{path}" in said
+        assert proxy.paths == []
 
 
 def test_what_is_allowed_is_requested_in_the_form_that_was_checked(

@@ -27,7 +27,7 @@ BROKEN: Final[Mapping[str, Broken]] = {
         {"app/kustomization.yaml": "resources: [missing.yaml]\n"},
         """
         1. kustomize build failed (exit code 1)
-           next: mend what kustomize says below
+           next: fix the kustomize error below
            | Error: accumulating resources: accumulation err='accumulating resources from \
 'missing.yaml': evalsymlink failure on 'TREE/app/missing.yaml' : lstat TREE/app/missing.yaml: \
 no such file or directory': must build at directory: not a valid directory: evalsymlink failure \
@@ -42,7 +42,7 @@ on 'TREE/app/missing.yaml' : lstat TREE/app/missing.yaml: no such file or direct
         },
         """
         1. kustomize build failed (exit code 1)
-           next: mend what kustomize says below
+           next: fix the kustomize error below
            | Error: accumulating resources: accumulation err='accumulating resources from \
 '../base': 'TREE/base' must resolve to a file': recursed accumulation of path 'TREE/base': \
 accumulating resources: accumulating resources from 'map.yaml': MalformedYAMLError: yaml: line 1: \
@@ -53,7 +53,7 @@ did not find expected node content in File: map.yaml
         {"app/kustomization.yaml": "resources:\n  - a\n b: [\n"},
         """
         1. kustomize COMMAND failed (exit code 1)
-           next: mend what kustomize says below
+           next: fix the kustomize error below
            | Error: invalid Kustomization: yaml: line 2: did not find expected key
         """,
     ),
@@ -61,7 +61,7 @@ did not find expected node content in File: map.yaml
         {"app/kustomization.yaml": "resource: [map.yaml]\n"},
         """
         1. kustomize COMMAND failed (exit code 1)
-           next: mend what kustomize says below
+           next: fix the kustomize error below
            | Error: invalid Kustomization: json: unknown field "resource"
         """,
     ),
@@ -173,7 +173,8 @@ def test_a_chart_that_cannot_be_pulled(
     chart = "helmCharts: [{name: none, repo: 'http://127.0.0.1:9', version: 1.0.0}]\n"
     write(tmp_path, {"kustomization.yaml": chart})
 
-    result = run("generate", tmp_path, env={**environ, **tenant(EDITS[edits])})
+    env = {**environ, **tenant(EDITS[edits]), "AVP_RENDER_PORTS": "9"}
+    result = run("generate", tmp_path, env=env)
 
     assert (result.code, result.out) == (1, "")
     assert "127.0.0.1:9: connect: connection refused" in result.err

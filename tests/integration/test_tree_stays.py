@@ -1,5 +1,6 @@
 """A run changes nothing below the tree: after success, failure, SIGKILL, and where it may not."""
 
+import os
 import signal
 import subprocess
 import tempfile
@@ -11,7 +12,7 @@ from typing import Final, NamedTuple
 import pytest
 
 from tests.conftest import Run
-from tests.integration.charts import serve_chart
+from tests.integration.charts import port_of, serve_chart
 from tests.integration.test_kustomize import EDITS, copy_case, reference, tenant
 from tests.processes import AVP, run_as_anybody, session_members, until
 from tests.trees import snapshot, write
@@ -30,6 +31,12 @@ class Repository(NamedTuple):
 def repository(tmp_path: Path, tools: Mapping[str, Path]) -> Iterator[Repository]:
     with serve_chart(tmp_path / "repository", tools["helm"]) as (url, asked):
         yield Repository(url, asked)
+
+
+@pytest.fixture
+def environ(environ: Mapping[str, str], repository: Repository) -> Mapping[str, str]:
+    """An environment in which a render may reach the repository."""
+    return {**environ, "AVP_RENDER_PORTS": port_of(repository.url)}
 
 
 def charts(url: str, *names: str, home: str = "") -> str:
@@ -325,3 +332,25 @@ def test_a_tree_that_is_read_only_is_rendered(
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout == expected
     assert after == before
+
+
+def test_what_is_pulled_and_what_is_copied_is_limited_like_what_is_read(
+    tmp_path: Path, environ: Mapping[str, str], run: Run, tools: Mapping[str, Path]
+) -> None:
+    write(tmp_path, {"repository/remote/files/blob": os.urandom(4 << 20)})
+    with serve_chart(tmp_path / "repository", tools["helm"]) as (url, _):
+        env = {**environ, "AVP_RENDER_PORTS": port_of(url)}
+        app = write(tmp_path / "app", {"kustomization.yaml": charts(url, "app")})
+        assert run("generate", app, env=env).code == 0
+
+        result = run("generate", app, env={**env, "AVP_MAX_INPUT": "1Mi"})
+        assert (result.code, result.out) == (1, "")
+        assert "AVP_MAX_INPUT" in result.err
+
+    write(tmp_path / "app", {"kustomization.yaml": "resources: [map.yaml]\n", "map.yaml": MAP})
+    write(tmp_path / "app", {"blob": os.urandom(2 << 20)})
+    env |= {"AVP_MAX_INPUT": "1Mi"}
+    assert run("generate", app, env=env).code == 0
+    result = run("generate", app, env={**env, **tenant(EDITS["annotation"])})
+    assert (result.code, result.out) == (1, "")
+    assert "too many bytes to be copied for kustomize" in result.err

@@ -1,6 +1,6 @@
 """Every auth method against the real Vault, each with its negative; and one new login on 403."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ def test_userpass(
 
     assert reads(run, document, {**env, "AVP_PASSWORD": "  correct horse \n"})
     said = fails(document, {**env, "AVP_PASSWORD": "wrong horse"}, secrets=("wrong horse",))
-    assert "Vault refuses the login by userpass" in said
+    assert "Vault rejected the login by userpass" in said
 
 
 def test_github_through_a_stand_in_for_its_api(
@@ -80,7 +80,9 @@ def test_github_through_a_stand_in_for_its_api(
         said = fails(document, {**env, "AVP_GITHUB_TOKEN": "other-token"}, secrets=("other-token",))
         tokens = [each.headers.get("Authorization") for each in github.asked[asked:]]
     # Vault takes GitHub's 401 for a failure of its own, and answers 500; trying again is no use.
-    assert "Vault refuses the login by github: the credential is not taken: " in said
+    assert (
+        "Vault rejected the login by github at auth/github: the credential was rejected: " in said
+    )
     assert "401" in said
     assert tokens.count("Bearer other-token") == 1
 
@@ -124,7 +126,7 @@ def test_kubernetes_with_a_review_by_the_real_api(
     stranger = accounts.token("demo", "other")
     token.write_text(stranger)
     said = fails(document, env, secrets=(stranger,))
-    assert "Vault refuses the login by k8s" in said
+    assert "Vault rejected the login by k8s" in said
 
     token.unlink()
     said = fails(document, env)
@@ -160,7 +162,7 @@ def test_jwt_signed_by_somebody_whom_vault_knows(
     assert reads(run, document, {**env, "AVP_JWT_PATH": str(file)})
     foreign = accounts.token("demo", "app", "--audience=else")
     said = fails(document, {**env, "AVP_JWT": foreign}, secrets=(foreign,))
-    assert "Vault refuses the login by jwt" in said
+    assert "Vault rejected the login by jwt" in said
 
 
 def test_cert(run: Run, tools: Mapping[str, Path], tmp_path: Path) -> None:
@@ -187,7 +189,7 @@ def test_cert(run: Run, tools: Mapping[str, Path], tmp_path: Path) -> None:
         assert reads(run, document, shows(known, AVP_AUTH_TYPE="cert", AVP_CERT_ROLE="app"))
         result = run("generate", "-", env=shows(stranger), stdin=document)
         assert (result.code, result.out) == (1, "")
-        assert "Vault refuses the login by cert" in result.err
+        assert "Vault rejected the login by cert" in result.err
 
 
 @pytest.mark.parametrize(
@@ -221,13 +223,6 @@ def test_without_credentials_the_choices_are_told(fails: Fails, vault: Vault) ->
         assert name in said
     said = fails(manifest({"a": "<path:p#k>"}), {"VAULT_ADDR": vault.address, "AVP_AUTH_TYPE": "x"})
     assert "there is no auth method 'x'" in said
-
-
-@pytest.fixture
-def proxy(vault: Vault) -> Iterator[StandIn]:
-    """A proxy in front of the real Vault."""
-    with stand_in(forward(vault.address)) as server:
-        yield server
 
 
 def logins(proxy: StandIn) -> int:
@@ -290,7 +285,7 @@ def test_a_path_that_stays_forbidden_costs_one_question_and_is_an_error(
     env = approle(vault, proxy, f"{kv2}/data/other")
     documents = b"".join(manifest({"a": "<k>"}, f"{kv2}/data/app{n}") for n in range(9))
     said = fails(documents, env)
-    assert said.count("Vault refuses to show") == 9
+    assert said.count("Vault denied read access to") == 9
     assert (logins(proxy), proxy.paths.count(LOOKUP)) == (1, 1)
 
 
@@ -301,7 +296,7 @@ def test_a_token_that_may_not_ask_about_itself_costs_one_new_login(
     env = {"VAULT_ADDR": proxy.address, "AVP_ROLE_ID": role_id, "AVP_SECRET_ID": secret_id}
     documents = b"".join(manifest({"a": "<k>"}, f"{kv2}/data/app{n}") for n in range(9))
     said = fails(documents, env)
-    assert said.count("Vault refuses to show") == 9
+    assert said.count("Vault denied read access to") == 9
     assert (logins(proxy), proxy.paths.count(LOOKUP)) == (2, 1)
 
 
@@ -334,7 +329,7 @@ def test_a_forbidden_path_takes_nothing_from_those_beside_it(
     documents += manifest({"a": "<password>"}, f"{kv2}/data/app")
     said = fails(documents, env)
     assert "1 failure, nothing was printed" in said
-    assert f"Vault refuses to show {kv2}/data/denied" in said
+    assert f"Vault denied read access to {kv2}/data/denied (403)" in said
 
 
 def test_a_token_of_somebody_else_is_not_renewed(
@@ -342,8 +337,40 @@ def test_a_token_of_somebody_else_is_not_renewed(
 ) -> None:
     env = {"VAULT_ADDR": proxy.address, "VAULT_TOKEN": vault.token("none")}
     said = fails(manifest({"a": "<k>"}, f"{kv2}/data/app"), env)
-    assert "Vault refuses to show" in said
-    assert proxy.paths == [f"/v1/{kv2}/data/app"]
+    assert "Vault denied read access to" in said
+    question = f"/v1/sys/internal/ui/mounts/{kv2}/data/app"
+    assert proxy.paths == [f"/v1/{kv2}/data/app", question], "no login, nor a question about it"
+
+
+def test_a_token_that_stays_rejected_names_its_login(
+    fails: Fails, vault: Vault, proxy: StandIn
+) -> None:
+    env = {**approle(vault, proxy, "kv/*"), "AVP_CONCURRENCY": "1"}
+    onward = forward(vault.address)
+    rejected = as_json(403, {"errors": ["permission denied", "invalid token"]})
+    proxy.answer = lambda exchange: (
+        onward if exchange.asked.path.endswith("/login") else rejected
+    )(exchange)
+    documents = b"".join(manifest({"a": "<k>"}, f"kv/data/app{n}") for n in range(9))
+
+    said = fails(documents, env)
+
+    assert (
+        "1 failure, nothing was printed\n\n"
+        "1. Vault rejected the token from the login by approle at auth/approle (403): expired, "
+        "revoked, or used up\n   next: check how long a token of that role lives" in said
+    )
+    assert (logins(proxy), len(proxy.paths)) == (2, 4), "no other secret is asked for"
+
+
+def test_a_rejected_token_is_sent_once(fails: Fails, proxy: StandIn) -> None:
+    env = {"VAULT_ADDR": proxy.address, "VAULT_TOKEN": "hvs.CAESIJ000000", "AVP_CONCURRENCY": "1"}
+    documents = b"".join(manifest({"a": "<k>"}, f"kv/data/app{n}") for n in range(9))
+
+    said = fails(documents, env)
+
+    assert said.count("Vault rejected the token from VAULT_TOKEN (403)") == 1
+    assert proxy.paths == ["/v1/kv/data/app0"]
 
 
 def test_a_wrong_credential_is_not_sent_again(fails: Fails, proxy: StandIn) -> None:
@@ -367,7 +394,8 @@ def test_a_credential_that_vault_calls_a_failure_is_not_sent_again(
     proxy.answer = as_json(500, {"errors": [said]})
     env = {"VAULT_ADDR": proxy.address, "AVP_ROLE_ID": "some-role", "AVP_SECRET_ID": "some-id"}
     told = fails(manifest({"a": "<k>"}, "kv/data/app"), env)
-    assert f"Vault refuses the login by approle: the credential is not taken: {said}" in told
+    assert "Vault rejected the login by approle at auth/approle: " in told
+    assert f"the credential was rejected: {said}" in told
     assert logins(proxy) == 1
 
 

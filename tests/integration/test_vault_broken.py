@@ -301,7 +301,8 @@ def test_a_refusal_is_not_asked_again(
 
     fails(WANTED, env)
 
-    assert len(server.asked) == 1
+    # The mount is asked for once, to explain it.
+    assert server.paths == ["/v1/kv/data/app", "/v1/sys/internal/ui/mounts/kv/data/app"]
 
 
 def test_vault_says_how_long_to_wait(
@@ -442,7 +443,7 @@ def test_a_name_that_does_not_resolve_is_told_so(
 def test_an_address_that_is_none_is_told_so(fails: Fails, address: str) -> None:
     said = fails(WANTED, {"VAULT_ADDR": address, "VAULT_TOKEN": TOKEN})
 
-    assert f"VAULT_ADDR, {address}, is no address" in said or "VAULT_ADDR is not a URL" in said
+    assert f"VAULT_ADDR, {address}, is not an address" in said or "VAULT_ADDR is not a URL" in said
 
 
 @pytest.mark.parametrize(
@@ -490,7 +491,7 @@ def test_what_vault_says_is_shown_on_one_short_line(
 
     said = fails(WANTED, env)
 
-    assert "Vault does not take the request: " in said
+    assert "Vault rejected the read of kv/data/app (400): " in said
     assert "\x1b" not in said
     assert max(map(len, said.splitlines())) < 500
 
@@ -509,6 +510,27 @@ def test_a_vault_that_repeats_our_credentials_is_not_quoted(
     log_in = as_json(200, {"auth": {"client_token": "canary-of-the-login"}})
     server.answer = in_turn(log_in, echo)
     assert "cannot use ***" in fails(WANTED, login_env, secrets=("canary-of-the-login",))
+
+
+@pytest.mark.parametrize(
+    ("password", "said", "shown"),
+    [
+        ("e", "the request: e is refused, see e-mail", "the request: e is refused, see e-mail"),
+        ("-", "a - b-c", "a - b-c"),
+        ("err", "error: err, 'err', errors", "error: ***, '***', errors"),
+        ("1234567", "12345678 and 1234567.", "12345678 and ***."),
+        ("12345678", "x12345678y", "x***y"),
+        ("a", "in base64 YQ== and YQ==Z", "in base64 *** and YQ==Z"),
+    ],
+)
+def test_a_short_credential_masks_no_letters_of_other_words(
+    run: Run, server: StandIn, password: str, said: str, shown: str
+) -> None:
+    env = {"AVP_TYPE": "vault", "VAULT_ADDR": server.address, "AVP_USERNAME": "user"}
+    server.answer = as_json(400, {"errors": [said]})
+    result = run("generate", "-", env={**env, "AVP_PASSWORD": password}, stdin=WANTED)
+    assert result.code == 1
+    assert f"rejected the login by userpass at auth/userpass: {shown}\n" in result.err
 
 
 # Redirects: Vault's own client follows one, to any host (a standby node names the active one), but

@@ -87,6 +87,38 @@ def test_a_proxy_that_is_none_is_refused(fails: Fails) -> None:
     assert "VAULT_PROXY_ADDR is not the URL of a proxy" in said
 
 
+# No address.
+
+
+@pytest.mark.parametrize("token", [True, False], ids=["token", "login"])
+def test_an_unset_address_is_reported_as_such(
+    fails: Fails, monkeypatch: pytest.MonkeyPatch, *, token: bool
+) -> None:
+    default = f"https://127.0.0.1:{free_port()}"
+    monkeypatch.setattr("avp_py.settings.groups.DEFAULT_ADDRESS", default)
+    credentials = {"VAULT_TOKEN": TOKEN} if token else {"AVP_ROLE_ID": "r", "AVP_SECRET_ID": "s"}
+
+    said = fails(WANTED, {**credentials, "VAULT_MAX_RETRIES": "0"})
+
+    assert f"1. VAULT_ADDR is not set (tried the default {default}): Connection refused" in said
+    assert "next: set it, or use AVP_TYPE=file\n" in said
+    set_to_it = {**credentials, "VAULT_MAX_RETRIES": "0", "VAULT_ADDR": default}
+    assert "VAULT_ADDR is not set" not in fails(WANTED, set_to_it)
+
+
+def test_a_development_server_at_the_default_address_is_recognised(
+    fails: Fails, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    default = vault.address.replace("http:", "https:")
+    monkeypatch.setattr("avp_py.settings.groups.DEFAULT_ADDRESS", default)
+
+    said = fails(WANTED, {"VAULT_TOKEN": TOKEN})
+
+    assert f"1. the server at {default} does not speak TLS, but most likely plain HTTP" in said
+    assert "; VAULT_ADDR is not set, so the default was tried\n" in said
+    assert f"set VAULT_ADDR={vault.address} if that is meant" in said
+
+
 # Redirects.
 
 

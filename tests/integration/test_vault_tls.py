@@ -62,7 +62,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     )
 
 
-def _server(authority: Certificate, folder: Path, name: str, alternative: str) -> Certificate:
+def _server(
+    authority: Certificate, folder: Path, name: str, alternative: str, *, days: int = 1
+) -> Certificate:
     made = Certificate(folder / f"{name}.crt", folder / f"{name}.key")
     request, extensions = folder / f"{name}.csr", folder / f"{name}.ext"
     extensions.write_text(f"subjectAltName={alternative}\n")
@@ -71,7 +73,7 @@ def _server(authority: Certificate, folder: Path, name: str, alternative: str) -
         "-keyout", made.key, "-out", request, "-subj", f"/CN={name}",
     )  # fmt: skip
     openssl(
-        "x509", "-req", "-in", request, "-out", made.certificate, "-days", "1",
+        "x509", "-req", "-in", request, "-out", made.certificate, "-days", days,
         "-CA", authority.certificate, "-CAkey", authority.key, "-set_serial", "0x42",
         "-extfile", extensions,
     )  # fmt: skip
@@ -183,7 +185,7 @@ def test_cacert_wins_over_capath(
 
     assert fields(run("generate", "-", env=own, stdin=WANTED)) == GIVEN
     said = fails(WANTED, _without(own, "VAULT_CACERT"))
-    assert "no trusted TLS connection" in said
+    assert "is not signed by a trusted CA" in said
 
 
 def test_cacert_bytes_holds_the_text_of_such_a_file(
@@ -201,7 +203,7 @@ def test_cacert_bytes_holds_the_text_of_such_a_file(
         assert fields(run("generate", "-", env={**env, **trust}, stdin=WANTED)) == GIVEN
 
     said = fails(WANTED, {**env, "VAULT_CACERT_BYTES": other})
-    assert "no trusted TLS connection" in said
+    assert "is not signed by a trusted CA" in said
 
 
 def test_without_either_the_system_says_whom_to_trust(
@@ -212,8 +214,9 @@ def test_without_either_the_system_says_whom_to_trust(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     said = fails(WANTED, env)
-    assert f"no trusted TLS connection to {env['VAULT_ADDR']}: unable to get local issuer" in said
-    assert "next: check VAULT_ADDR, VAULT_CACERT, " in said
+    untrusted = f"the TLS certificate of {env['VAULT_ADDR']} is not signed by a trusted CA: "
+    assert f"{untrusted}unable to get local issuer" in said
+    assert "next: set VAULT_CACERT to a PEM file with the CA certificate that signed it" in said
 
     monkeypatch.setenv("SSL_CERT_FILE", str(place.authority.certificate))
     assert fields(run("generate", "-", env=env, stdin=WANTED)) == GIVEN
@@ -234,7 +237,7 @@ def test_the_bundle_that_requests_knows_is_not_trusted_besides(
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.setenv(name, str(place.authority.certificate))
 
-    assert "no trusted TLS connection" in fails(WANTED, own)
+    assert "is not signed by a trusted CA" in fails(WANTED, own)
 
 
 def test_the_bundle_that_requests_knows_does_not_beat_cacert(
@@ -259,7 +262,7 @@ def test_an_untrusted_certificate_is_not_tried_again(
 
     said = fails(WANTED, own)
 
-    assert "no trusted TLS connection" in said
+    assert "is not signed by a trusted CA" in said
     assert server.asked == []
     assert pauses == []
 
@@ -275,8 +278,27 @@ def test_the_name_must_fit(fails: Fails, env: Mapping[str, str], place: Place) -
 
     said = fails(WANTED, {**trusting, "VAULT_TLS_SERVER_NAME": "other.test"})
 
-    assert "certificate is not valid for 'other.test'" in said
+    address = env["VAULT_ADDR"]
+    assert f"1. the TLS certificate of {address} is for another name: " in said
+    assert "certificate is not valid for 'other.test'\n" in said
     assert "VAULT_TLS_SERVER_NAME" in said
+    assert "VAULT_CACERT" not in said
+    assert "VAULT_CLIENT_CERT" not in said
+
+
+def test_an_expired_certificate_is_reported(fails: Fails, place: Place) -> None:
+    own = _server(place.authority, place.folder, "old", "IP:127.0.0.1", days=-1)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(own.certificate, own.key)
+    with stand_in(secret({"password": PASSWORD}), context) as old:
+        settings = {"VAULT_ADDR": old.address, "VAULT_TOKEN": "t"}
+        trusting = {**settings, "VAULT_CACERT": str(place.authority.certificate)}
+        said = fails(WANTED, trusting)
+
+    assert f"1. the TLS certificate of {old.address} is expired, or not valid yet: " in said
+    assert "certificate has expired\n" in said
+    assert "next: renew the certificate of the server, and check the clock" in said
+    assert "VAULT_CACERT" not in said
 
 
 def test_server_name_and_client_certificate_open_a_strict_vault(
@@ -312,8 +334,10 @@ def test_a_client_certificate_that_vault_does_not_take_is_told(
 
     said = fails(WANTED, own)
 
-    assert f"to {own['VAULT_ADDR']}: " in said
-    assert "VAULT_CLIENT_CERT" in said
+    what = "requires a" if which == "none" else "rejected our"
+    assert f"1. the server at {own['VAULT_ADDR']} {what} client certificate (" in said
+    assert "next: set VAULT_CLIENT_CERT and VAULT_CLIENT_KEY" in said
+    assert "VAULT_CACERT" not in said
 
 
 def test_http_to_a_vault_that_speaks_https_is_told(fails: Fails, env: Mapping[str, str]) -> None:
@@ -321,8 +345,16 @@ def test_http_to_a_vault_that_speaks_https_is_told(fails: Fails, env: Mapping[st
 
     said = fails(WANTED, {**env, "VAULT_ADDR": address})
 
-    assert f"what answers at {address} is not Vault" in said
-    assert "next: check VAULT_ADDR, https or http included" in said
+    assert f"1. the server at {address} speaks TLS, not plain HTTP\n" in said
+    assert f"next: set VAULT_ADDR={env['VAULT_ADDR']}\n" in said
+
+
+def test_a_tls_alert_to_plain_http_is_recognised(fails: Fails) -> None:
+    # As HAProxy, and whatever else is built on OpenSSL.
+    with stand_in(lambda exchange: exchange.raw(b"\x15\x03\x01\x00\x02\x02\x0a")) as server:
+        said = fails(WANTED, {"VAULT_ADDR": server.address, "VAULT_TOKEN": "t"})
+
+    assert f"1. the server at {server.address} speaks TLS, not plain HTTP\n" in said
 
 
 def test_https_to_a_vault_that_speaks_http_is_told(fails: Fails, vault: Vault) -> None:
@@ -330,8 +362,9 @@ def test_https_to_a_vault_that_speaks_http_is_told(fails: Fails, vault: Vault) -
 
     said = fails(WANTED, {"VAULT_ADDR": address, "VAULT_TOKEN": vault.root_token})
 
-    assert f"no trusted TLS connection to {address}: " in said
-    assert "next: check VAULT_ADDR" in said
+    assert f"1. the server at {address} does not speak TLS, but most likely plain HTTP (" in said
+    assert f"next: set VAULT_ADDR={vault.address} if that is meant, or turn on TLS there\n" in said
+    assert "VAULT_CACERT" not in said
 
 
 def _bad_files(place: Place, folder: Path) -> Mapping[str, tuple[Mapping[str, Path | str], str]]:
@@ -442,7 +475,8 @@ def test_a_redirect_from_http_to_https_is_followed_with_the_same_trust(
         own = {"VAULT_ADDR": plain.address, "VAULT_TOKEN": "hvs.some-token"}
         trusting = {**own, "VAULT_CACERT": str(place.authority.certificate)}
         assert fields(run("generate", "-", env=trusting, stdin=text)) == GIVEN
-        assert "no trusted TLS connection" in fails(text, own)
+        said = fails(text, own)
+    assert f"the TLS certificate of {server.address} is not signed by a trusted CA" in said
 
 
 def test_a_tunnel_through_a_proxy_keeps_tls_to_vault(

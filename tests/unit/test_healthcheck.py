@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from avp_py.sandbox import describe_sandbox
 from tests.conftest import Result, Run
 
 
@@ -54,6 +55,7 @@ def test_all_is_well(run: Run, healthy: Mapping[str, str], tmp_path: Path, tempo
         "ok      settings\n"
         f"ok      kustomize         v1.2.3 ({tmp_path}/kustomize)\n"
         f"ok      helm              v1.2.3 ({tmp_path}/helm)\n"
+        f"ok      sandbox           {describe_sandbox('auto')}\n"
     )
     assert failed(result) == []
     assert list(temporary.iterdir()) == []

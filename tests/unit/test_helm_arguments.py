@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from avp_py.errors import SettingsError
 from avp_py.render.helm_arguments import ALLOWED, helm_arguments
-from avp_py.render.limits import limits_of
 from avp_py.render.repository import Repository
+from avp_py.sandbox import limits_of
 from avp_py.settings import RenderSettings, load
 from tests.trees import write
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avp_py.manifests import gojson
-from avp_py.manifests.gojson import Float64
+from avp_py.golang import gojson
+from avp_py.golang.gojson import Float64
 from avp_py.manifests.jsonpath import JsonPathError, evaluate
 from avp_py.manifests.jsonpath.evaluator import MAX_OUTPUT, MAX_RANGES, MAX_RESULTS
 from avp_py.manifests.modifiers import ModifierError, apply

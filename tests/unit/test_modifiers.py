@@ -14,7 +14,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avp_py.manifests.gojson import Float64
+from avp_py.golang.gojson import Float64
 from avp_py.manifests.modifiers import MISSING, MODIFIERS, Modifier, ModifierError, apply
 from avp_py.manifests.modifiers.interface import MAX_LENGTH
 from avp_py.nodes import MAX_DEPTH

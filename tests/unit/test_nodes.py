@@ -157,3 +157,33 @@ def _check(node: Node, start: int, end: int) -> None:
     elif isinstance(node, SequenceNode):
         for item in node.items:
             _check(item, node.start, node.end)
+
+
+@pytest.mark.parametrize(
+    ("key", "is_merge"),
+    [
+        ("<<", True),
+        ("! <<", True),
+        ('! "<<"', True),
+        ("!!merge <<", True),
+        ("!!merge '<<'", True),
+        ("'<<'", False),
+        ("!!str <<", False),
+        ("!local <<", False),
+        ("!!merge x", False),
+        ("!<!!merge> <<", False),
+    ],
+)
+def test_which_keys_are_merge_keys(key: str, is_merge: bool) -> None:
+    assert root(f"{key}: {{a: 1}}\n").entries[0].is_merge is is_merge
+
+
+def test_an_alias_is_no_merge_key() -> None:
+    with pytest.raises(DocumentError, match="line 2, column 1: an alias stands for the key <<"):
+        parse("x: &m <<\n*m : {a: 1}\n", "test")
+
+
+@pytest.mark.parametrize("text", ["a: &a 1\nb: &a {c: *a}\n", "a: &a 1\nb: &a [*a]\n"])
+def test_an_alias_does_not_stand_for_what_it_is_in(text: str) -> None:
+    with pytest.raises(DocumentError, match=r"an alias .* has no anchor before it"):
+        parse(text, "test")

@@ -103,7 +103,7 @@ def attempt(policy: Path | None, stdin: bytes, backend: Any, **env: str) -> str:
     environ = {**IDENTITY, **env} | ({"AVP_POLICY": str(policy)} if policy else {})
     request = Request(stdin, "plain", load(environ), environ)
     try:
-        return generate(request, backend.open)
+        return generate(request, backend.open).text
     except AvpError as error:
         return "\n".join(f"{each.reason} [{each.field}]" for each in error.failures)
 
@@ -255,6 +255,27 @@ def test_an_item_does_not_hide_behind_the_kind_around_it(policy: Path, kind: str
     text = attempt(policy, f"kind: {kind}\n".encode() + item, backend)
     assert "a document with items has several" in text
     assert backend.opened == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'kind: "<path:kv/data/public#key>"\ndata: {}\n',
+        '<<: {kind: "<path:kv/data/public#key>"}\ndata: {}\n',
+        'x: &x "<path:kv/data/public#key>"\nkind: *x\n',
+        'kind: ConfigMap\nitems: "<path:kv/data/public#key | jsonParse>"\n',
+    ],
+)
+def test_what_is_filled_in_does_not_decide_the_kind(policy: Path, text: str) -> None:
+    backend = Recording()
+    reasons = attempt(policy, text.encode(), backend)
+    assert "a placeholder decides the kind of this document" in reasons
+    assert backend.opened == 0
+
+
+def test_where_kinds_do_not_matter_a_placeholder_may_decide_them() -> None:
+    text = b'kind: "<path:kv/data/public#key>"\n'
+    assert attempt(None, text, Recording()) == 'kind: "value"\n'
 
 
 def test_without_a_policy_every_path_is_asked_for() -> None:

@@ -7,15 +7,15 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from avp_py.errors import ChildError
-from avp_py.render.limits import Limits
-from avp_py.render.process import environment, run
+from avp_py.sandbox import Limits, Places, child_environment
+from avp_py.sandbox.process import run as run_child
 from tests.conftest import Run
 from tests.processes import is_running, until
 from tests.trees import write
@@ -27,6 +27,15 @@ LIMITS: Final = Limits(
 )
 
 Program = Callable[[str], Path]
+
+# The programs of these tests are scripts, which start others.
+PATH: Final[Mapping[str, str]] = {"PATH": os.environ["PATH"], "AVP_SANDBOX": "off"}
+
+
+def run(argv: Sequence[str], *, cwd: Path, limits: Limits, hide: Path = Path("/none")) -> bytes:
+    """Run a child without a sandbox."""
+    places = Places(hide, Path("/none/workspace"), None)
+    return run_child(argv, cwd=cwd, env=PATH, limits=limits, access=None, places=places)
 
 
 @pytest.fixture
@@ -54,8 +63,6 @@ def run_command(run: Run) -> Run:
     """The fixture `run`, by a name of its own beside the function of the same name."""
     return run
 
-
-PATH: Final[Mapping[str, str]] = {"PATH": os.environ["PATH"]}
 
 OURS: Final[Mapping[str, str]] = {
     "VAULT_TOKEN": "hvs.not-for-kustomize",
@@ -97,14 +104,20 @@ def test_children_see_where_programs_are_and_the_network_is_and_nothing_else(
         )
         for set_by_the_shell in ("PWD", "OLDPWD", "SHLVL", "_"):
             seen.pop(set_by_the_shell, None)
-        home, scratch = Path(seen.pop("HOME")), Path(seen.pop("TMPDIR"))
-        plugins = Path(seen.pop("HELM_PLUGINS"))
+        home, scratch = Path(seen["HOME"]), Path(seen["TMPDIR"])
         assert seen.pop("GIT_ALLOW_PROTOCOL") == "http:https:ssh:git"
-        assert home.parent == scratch.parent == plugins.parent
+        assert home.parent == scratch.parent
         assert home.parent.name.startswith("avp-py-run-")
         assert not home.exists()
+        directories = {
+            name: seen.pop(name)
+            for name in list(seen)
+            if name in ("HOME", "TMPDIR", "DOCKER_CONFIG") or name.startswith(("HELM_", "XDG_"))
+        }
+        for path in directories.values():
+            assert Path(path).is_relative_to(home) or Path(path).is_relative_to(scratch)
         assert seen == {
-            **PATH, "LANG": "C.UTF-8", "https_proxy": "http://127.0.0.1:9"
+            "PATH": os.environ["PATH"], "LANG": "C.UTF-8", "https_proxy": "http://127.0.0.1:9"
         }  # fmt: skip
 
 
@@ -135,8 +148,8 @@ def test_folders_of_path_that_are_relative_are_not_handed_on() -> None:
         (".", {}),
         ("", {}),
     ):
-        assert environment({"PATH": path}, (), {}) == handed_on
-    assert environment({}, ("X",), {"HOME": "/h"}) == {"HOME": "/h"}
+        assert child_environment({"PATH": path}, (), {}) == handed_on
+    assert child_environment({}, ("X",), {"HOME": "/h"}) == {"HOME": "/h"}
 
 
 def test_time_out_ends_the_child_and_all_that_it_started(tmp_path: Path, program: Program) -> None:
@@ -149,7 +162,6 @@ def test_time_out_ends_the_child_and_all_that_it_started(tmp_path: Path, program
         run(
             [str(script), "build"],
             cwd=tmp_path,
-            env=PATH,
             limits=dataclasses.replace(LIMITS, timeout=1),
         )
 
@@ -182,19 +194,17 @@ def test_ctrl_c_ends_the_child(
         pids.append(child.pid)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("avp_py.render.process._read", interrupted)
+    monkeypatch.setattr("avp_py.sandbox.process._read", interrupted)
 
     with pytest.raises(KeyboardInterrupt):
-        run([str(program("exec sleep 60")), "build"], cwd=tmp_path, env=PATH, limits=LIMITS)
+        run([str(program("exec sleep 60")), "build"], cwd=tmp_path, limits=LIMITS)
 
     assert len(pids) == 1
     assert until(lambda: not is_running(pids[0]), 10)
 
 
 def test_standard_input_is_empty(tmp_path: Path, program: Program) -> None:
-    assert run([str(program("cat; echo read")), "x"], cwd=tmp_path, env=PATH, limits=LIMITS) == (
-        b"read\n"
-    )
+    assert run([str(program("cat; echo read")), "x"], cwd=tmp_path, limits=LIMITS) == (b"read\n")
 
 
 def test_a_child_stays_in_our_process_group_where_cmp_server_signals_it(
@@ -202,7 +212,7 @@ def test_a_child_stays_in_our_process_group_where_cmp_server_signals_it(
 ) -> None:
     script = program("cut -d' ' -f5 /proc/$$/stat")
 
-    group = run([str(script), "x"], cwd=tmp_path, env=PATH, limits=LIMITS)
+    group = run([str(script), "x"], cwd=tmp_path, limits=LIMITS)
 
     assert int(group) == os.getpgid(0)
 
@@ -210,7 +220,7 @@ def test_a_child_stays_in_our_process_group_where_cmp_server_signals_it(
 def test_much_output_and_many_messages_do_not_block(tmp_path: Path, program: Program) -> None:
     script = program("head -c 3000000 /dev/zero >&2; head -c 3000000 /dev/zero")
 
-    assert len(run([str(script), "x"], cwd=tmp_path, env=PATH, limits=LIMITS)) == 3_000_000
+    assert len(run([str(script), "x"], cwd=tmp_path, limits=LIMITS)) == 3_000_000
 
 
 def test_a_program_that_cannot_be_started_is_an_error(
@@ -239,9 +249,8 @@ def test_a_failure_shows_what_the_child_said_without_our_temporary_paths(
         run(
             [str(script), "edit"],
             cwd=tmp_path,
-            env=PATH,
             limits=LIMITS,
-            hide=["/tmp/x/tree"],  # noqa: S108
+            hide=Path("/tmp/x/tree"),  # noqa: S108
         )
 
     assert raised.value.reason == "kustomize edit failed (exit code 4)"
@@ -291,7 +300,7 @@ def test_a_child_that_prints_too_much_is_ended_while_it_prints(
     limits = dataclasses.replace(LIMITS, output_bytes=1_000_000)
 
     with pytest.raises(ChildError) as raised:
-        run([str(program("exec cat /dev/zero")), "build"], cwd=tmp_path, env=PATH, limits=limits)
+        run([str(program("exec cat /dev/zero")), "build"], cwd=tmp_path, limits=limits)
 
     assert raised.value.reason == "kustomize build printed more than 1000000 bytes"
     assert "AVP_MAX_OUTPUT" in raised.value.hint
@@ -301,6 +310,6 @@ def test_the_time_of_the_run_ends_a_child_too(tmp_path: Path, program: Program) 
     limits = dataclasses.replace(LIMITS, deadline=time.monotonic() + 0.2)
 
     with pytest.raises(ChildError) as raised:
-        run([str(program("exec sleep 60")), "build"], cwd=tmp_path, env=PATH, limits=limits)
+        run([str(program("exec sleep 60")), "build"], cwd=tmp_path, limits=limits)
 
     assert "AVP_RUN_TIMEOUT" in raised.value.hint

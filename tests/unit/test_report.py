@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from avp_py.cli import report
 from avp_py.cli.notes import notes_on
-from avp_py.cli.report import clip, describe, frames, one_line
+from avp_py.cli.report import clip, describe, describe_warnings, frames, one_line
 from avp_py.errors import AvpError, Failure, GenerateError
 from tests.processes import AVP
 from tests.trees import write
@@ -42,8 +42,8 @@ def counted(text: str, pattern: str) -> int:
 
 
 def test_all_parts_together_are_64_kib() -> None:
-    parts = (report.MAX_REPORT, report.MAX_FRAMES, report.MAX_NOTES, report.MAX_CRASHES)
-    assert sum(parts) == MOST
+    parts = (report.MAX_REPORT, report.MAX_WARNINGS, report.MAX_FRAMES)
+    assert sum(parts) + report.MAX_NOTES + report.MAX_CRASHES == MOST
 
 
 def test_a_hundred_thousand_failures_are_one_page_and_a_count() -> None:
@@ -71,6 +71,17 @@ def test_a_hundred_thousand_places_are_one_page_and_a_count() -> None:
     assert text.count("<x>") + counted(text, r"and in (\d+) more places\n") == MANY
     assert text.count("<x>") > 100
     assert text.endswith("   next: h\n")
+
+
+def test_a_hundred_thousand_warnings_are_a_few_lines_and_a_count() -> None:
+    text = describe_warnings(many(MANY).failures)
+    assert len(text.encode()) <= report.MAX_WARNINGS
+    assert text.startswith("avp-py: warning: reason 0 (in Secret a0, f); next: do 0\n")
+    shown = text.count("avp-py: warning: ")
+    assert text.endswith(f"; next: do {shown - 1}\navp-py: {MANY - shown} more warnings\n")
+    (huge,) = describe_warnings([Failure("ä" * MANY, hint="h")]).splitlines()
+    assert len(huge.encode()) < report.MAX_LINE
+    assert huge.endswith("ä; next: h")
 
 
 def test_one_huge_failure_is_cut_and_stays_readable() -> None:

@@ -22,6 +22,7 @@ def test_the_table_names_every_field_of_the_groups_once() -> None:
     fields = sorted(
         (group.name, field.name)
         for group in dataclasses.fields(Settings)
+        if group.name != "secret"
         for field in dataclasses.fields(group.type)  # type: ignore[arg-type]
     )
     assert sorted((setting.group, setting.field) for setting in TABLE) == fields
@@ -38,6 +39,8 @@ def test_the_defaults() -> None:
             "kubectl": "kubectl",
             "timeout": 60.0,
             "network": True,
+            "ports": (443, 80, 22),
+            "sandbox": "auto",
             "environment": (),
             "source_path": None,
             "annotation_key": "github.com/url",
@@ -70,7 +73,7 @@ def test_the_defaults() -> None:
             "secret_name": None,
         },
         "vault": {
-            "server_address": "https://127.0.0.1:8200",
+            "server_address": None,
             "agent_address": None,
             "namespace": None,
             "ca_cert": None,
@@ -110,7 +113,9 @@ def test_the_defaults() -> None:
             "file": None,
             "tenant_settings": (),
             "fail_on_leftovers": True,
+            "warnings": "show",
         },
+        "secret": None,
     }
 
 
@@ -268,6 +273,58 @@ def test_a_tenant_cannot_hand_itself_settings() -> None:
 def test_the_identity_is_argo_cds_to_say() -> None:
     settings = load({"ARGOCD_APP_NAME": "web", "ARGOCD_ENV_ARGOCD_APP_NAME": "other"})
     assert settings.identity.app == "web"
+
+
+NAME, NAMESPACE, PROJECT = (f"ARGOCD_APP_{each}" for each in ("NAME", "NAMESPACE", "PROJECT_NAME"))
+
+
+@pytest.mark.parametrize(
+    ("variable", "name"),
+    [
+        (NAME, "web"),
+        (NAME, "0"),
+        (NAME, "a.b-c.1"),
+        (NAME, "team-a_web"),
+        (NAME, f"{'n' * 63}_{'a' * 253}"),
+        (NAMESPACE, "demo"),
+        (NAMESPACE, "n" * 63),
+        (PROJECT, "default"),
+        (PROJECT, "a" * 253),
+    ],
+)
+def test_names_of_argo_cd_are_taken_verbatim(variable: str, name: str) -> None:
+    identity = load({variable: name}).identity
+    field = {NAME: identity.app, NAMESPACE: identity.namespace, PROJECT: identity.project}
+    assert field.pop(variable) == name
+    assert set(field.values()) == {None}
+
+
+@pytest.mark.parametrize("variable", [NAME, NAMESPACE, PROJECT])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("billing ", " billing", "billing\n", "billing\u00a0", "\u200bbilling", "billing\t"),
+        *("Billing", "bill\u0131ng", "b\u0456lling", "caf\u00e9", "\uff42illing", "billing\udcff"),
+        *(" ", "-a", "a-", ".a", "a.", "a..b", "a.-b", "..", "*", "a/b", "a:b", "a@b", "{{ app }}"),
+        *("a_", "_a", "a_b_c", "a.b_c", "A_b", "a_B", f"{'n' * 64}_a", "a" * 254, "a\0"),
+    ],
+)
+def test_names_that_kubernetes_does_not_have_are_refused(variable: str, name: str) -> None:
+    (reason,) = reasons({variable: name})
+    assert reason.startswith(f"{variable} is not the name of a")
+    assert name.strip() == "" or name not in reason
+
+
+@pytest.mark.parametrize(
+    ("variable", "name"), [(NAMESPACE, "a.b"), (NAMESPACE, "a" * 64), (PROJECT, "a_b")]
+)
+def test_each_name_has_its_own_form(variable: str, name: str) -> None:
+    assert len(reasons({variable: name})) == 1
+
+
+def test_names_that_are_empty_are_not_said() -> None:
+    identity = load({NAME: "", NAMESPACE: "", PROJECT: ""}).identity
+    assert (identity.app, identity.namespace, identity.project) == (None, None, None)
 
 
 @pytest.mark.parametrize(

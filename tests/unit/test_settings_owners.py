@@ -186,6 +186,7 @@ def test_a_child_gets_nothing_that_a_tenant_says(run: Run, tmp_path: Path) -> No
         app.mkdir(exist_ok=True)
         (app / "kustomization.yaml").write_text("resources: []\n")
         operators = {"PATH": "/usr/bin:/bin", "AVP_KUSTOMIZE": str(kustomize), "AVP_TYPE": "file"}
+        operators["AVP_SANDBOX"] = "off"  # for a script that starts a program
         secrets = {"VAULT_TOKEN": "canary-1", "AVP_SECRET_ID": "canary-2"}
         identity = {"ARGOCD_APP_NAME": "canary-3", "KUBE_VERSION": "1.31.0"}
         result = run("generate", app, env={**operators, **secrets, **identity, **tenants})
@@ -194,8 +195,8 @@ def test_a_child_gets_nothing_that_a_tenant_says(run: Run, tmp_path: Path) -> No
         assert "canary" not in text
         pairs = [each.partition("=") for each in text.split("\0") if each]
         # The folders of a run are its own.
-        own = {"HOME", "TMPDIR", "HELM_PLUGINS"}
-        seen.append({name: value for name, _, value in pairs if name not in own})
+        own = ("HOME", "TMPDIR", "HELM_", "XDG_", "DOCKER_CONFIG")
+        seen.append({name: value for name, _, value in pairs if not name.startswith(own)})
         assert seen[-1]["PATH"] == "/usr/bin:/bin"
     assert seen[0] == seen[1]
 

@@ -10,6 +10,7 @@ import pytest
 
 from avp_py.errors import RenderError
 from avp_py.render.shadow import make_shadow, shadow_of
+from avp_py.sandbox import Limits
 from tests.processes import AVP, run_as_anybody
 from tests.trees import snapshot, write
 
@@ -39,7 +40,8 @@ def lay(
     named: Iterable[Path] = (),
 ) -> Path:
     """Makes a shadow in a folder that is not there yet, and gives that."""
-    make_shadow(copied, opened, named, below, 1000)
+    limits = Limits(timeout=1, deadline=0, input_bytes=1 << 20, files=1000, output_bytes=1)
+    make_shadow(copied, opened, named, below, limits)
     return below
 
 
@@ -246,6 +248,7 @@ def test_what_cannot_be_read_stays_so_and_hinders_nothing_else(tmp_path: Path) -
         "PATH": os.environ["PATH"],
         "AVP_KUSTOMIZE": str(tmp_path / "kustomize"),
         "ARGOCD_ENV_APP_REPO": "https://git.example",
+        "AVP_SANDBOX": "off",
     }
 
     result = run_as_anybody([*AVP, "generate", tree / "app"], env)

@@ -143,4 +143,4 @@ def test_version_tells_of_a_program_that_does_not_start(tmp_path: Path) -> None:
     path = make_program(tmp_path / "helm")
     path.write_text("\x7fELF")
 
-    assert "cannot be started: Exec format error" in version_of("helm", str(path), {})
+    assert "cannot be started: Exec format error" in version_of("helm", str(path), {}, "auto")

@@ -12,21 +12,22 @@ import pytest
 import requests.exceptions
 import urllib3.exceptions
 
-from avp_py.backends.vault.translate import Translator
+from avp_py.backends.vault.translate import RejectedError, Translator
 from avp_py.backends.vault.transport import TooLargeError, TriedError
 from avp_py.errors import BackendError, ForbiddenError, LoginError, NotFoundError, UnreachableError
 from avp_py.settings import load
+from avp_py.settings.groups import DEFAULT_ADDRESS
 
 ADDRESS = "https://vault.example:8200"
 CANARY = "canary-of-the-original"
 SETTINGS = load({"VAULT_ADDR": ADDRESS, "VAULT_CLIENT_TIMEOUT": "7"}).vault
 
 NO_CONNECTION = f"no connection to Vault at {ADDRESS} (3 tries)"
-NO_TLS = f"no trusted TLS connection to {ADDRESS}"
+NO_TLS = f"no TLS connection to {ADDRESS}"
 LATE = f"{ADDRESS} did not answer within 7 s"
 NO_PROXY = f"the proxy on the way to {ADDRESS} cannot be used"
 NO_HEADER = "the token or the namespace holds a character that no header can carry"
-NO_ADDRESS = f"VAULT_ADDR, {ADDRESS}, is no address"
+NO_ADDRESS = f"VAULT_ADDR, {ADDRESS}, is not an address"
 CIRCLES = f"{ADDRESS} sends us on more than once, or away from https"
 NOT_VAULT = f"what answers at {ADDRESS} is not Vault"
 HALF = f"the answer of {ADDRESS} broke off or cannot be read (3 tries)"
@@ -98,7 +99,7 @@ FAILED = f"Vault at {ADDRESS} failed with status 500: {SAID} (3 tries)"
 OF_HVAC: Mapping[str, tuple[type[BackendError], str]] = {
     "Forbidden": (ForbiddenError, SAID),
     "InvalidPath": (NotFoundError, SAID),
-    "InvalidRequest": (BackendError, f"Vault does not take the request: {SAID}"),
+    "InvalidRequest": (RejectedError, f"Vault rejected the request (500): {SAID}"),
     "RateLimitExceeded": (UnreachableError, f"the rate limit is reached at {ADDRESS} (3 tries)"),
     "Unauthorized": (ForbiddenError, SAID),
     "VaultDown": (UnreachableError, f"Vault at {ADDRESS} is sealed or down (3 tries)"),
@@ -196,7 +197,7 @@ def test_a_token_that_vault_does_not_know_is_told_from_one_without_rights() -> N
     error = translated(hvac.exceptions.Forbidden(errors=said), 403)
 
     assert type(error) is LoginError
-    assert error.reason == "Vault does not take the token"
+    assert error.reason == "Vault rejected the token (403)"
 
 
 @pytest.mark.parametrize(
@@ -241,13 +242,163 @@ def test_the_systems_reason_is_found_behind_an_error(origin: Exception, reason: 
     assert CANARY not in said
 
 
-def test_openssls_reason_is_found_behind_an_error() -> None:
+def _certificate(code: int, message: str) -> ssl.SSLCertVerificationError:
+    error = ssl.SSLCertVerificationError(1, CANARY)
+    error.verify_code, error.verify_message = code, message
+    return error
+
+
+OF_OPENSSL: Mapping[str, tuple[ssl.SSLError, str, str]] = {
+    "expired": (
+        _certificate(10, "certificate has expired"),
+        f"the TLS certificate of {ADDRESS} is expired, or not valid yet: certificate has expired",
+        "renew the certificate",
+    ),
+    "not yet valid": (
+        _certificate(9, "certificate is not yet valid"),
+        f"the TLS certificate of {ADDRESS} is expired, or not valid yet: certificate is not yet",
+        "the clock of this machine",
+    ),
+    "other name": (
+        _certificate(62, "Hostname mismatch, certificate is not valid for 'vault.example'."),
+        f"the TLS certificate of {ADDRESS} is for another name: Hostname mismatch, certificate is "
+        "not valid for 'vault.example'",
+        "VAULT_TLS_SERVER_NAME",
+    ),
+    "unknown CA": (
+        _certificate(20, "unable to get local issuer certificate"),
+        f"the TLS certificate of {ADDRESS} is not signed by a trusted CA: unable to get local",
+        "set VAULT_CACERT to a PEM file",
+    ),
+    "revoked": (
+        _certificate(23, "certificate revoked"),
+        f"the TLS certificate of {ADDRESS} is not trusted: certificate revoked",
+        "check the certificate of the server",
+    ),
+    "plain HTTP": (
+        _tls("WRONG_VERSION_NUMBER"),
+        f"the server at {ADDRESS} does not speak TLS, but most likely plain HTTP (wrong version "
+        "number)",
+        "set VAULT_ADDR=http://vault.example:8200 if that is meant",
+    ),
+    "plain HTTP, as newer OpenSSL calls it": (
+        _tls("RECORD_LAYER_FAILURE"),
+        f"the server at {ADDRESS} does not speak TLS, but most likely plain HTTP",
+        "set VAULT_ADDR=http://vault.example:8200 if that is meant",
+    ),
+    "client certificate": (
+        _tls("TLSV13_ALERT_CERTIFICATE_REQUIRED"),
+        f"the server at {ADDRESS} requires a client certificate",
+        "set VAULT_CLIENT_CERT and VAULT_CLIENT_KEY",
+    ),
+    "another": (
+        _tls("NO_PROTOCOLS_AVAILABLE"),
+        f"{NO_TLS}: no protocols available",
+        "check VAULT_ADDR, the server's TLS settings",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OF_OPENSSL)
+def test_openssls_reason_is_found_behind_an_error(name: str) -> None:
+    origin, reason, hint = OF_OPENSSL[name]
     error = requests.exceptions.SSLError(CANARY)
-    error.__context__ = _tls("WRONG_VERSION_NUMBER")
+    error.__context__ = origin
 
-    said = Translator(SETTINGS).translate(TriedError(error, 3)).reason
+    said = Translator(SETTINGS).translate(TriedError(error, 3))
 
-    assert said == f"{NO_TLS}: wrong version number"
+    assert said.reason.startswith(reason)
+    assert hint in said.hint
+    assert CANARY not in f"{said.reason}{said.hint}"
+
+
+@pytest.mark.parametrize("setting", ["VAULT_CACERT", "VAULT_CACERT_BYTES", "VAULT_CAPATH"])
+def test_the_setting_that_names_the_wrong_ca_is_named(setting: str) -> None:
+    value = "-----BEGIN CERTIFICATE-----\n" if setting == "VAULT_CACERT_BYTES" else "/trust"
+    error = requests.exceptions.SSLError(CANARY)
+    error.__context__ = _certificate(19, "self-signed certificate in certificate chain")
+
+    said = Translator(load({"VAULT_ADDR": ADDRESS, setting: value}).vault).translate(
+        TriedError(error, 3)
+    )
+
+    assert said.hint == f"put the CA certificate that signed it into {setting}"
+
+
+def test_the_address_of_an_agent_is_named_by_its_setting() -> None:
+    settings = load({"VAULT_AGENT_ADDR": ADDRESS, "VAULT_ADDR": "https://other"}).vault
+
+    error = Translator(settings).translate(TriedError(requests.ConnectionError(CANARY), 3))
+
+    assert error.hint == "check VAULT_AGENT_ADDR, and that Vault can be reached from here"
+
+
+UNSET = f"VAULT_ADDR is not set (tried the default {DEFAULT_ADDRESS})"
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_unset"),
+    [
+        ({}, True),
+        ({"VAULT_ADDR": ""}, True),
+        ({"VAULT_ADDR": DEFAULT_ADDRESS}, False),
+        ({"VAULT_AGENT_ADDR": DEFAULT_ADDRESS}, False),
+    ],
+    ids=["unset", "empty", "the default itself", "an agent"],
+)
+def test_an_unset_address_is_reported_as_such(
+    settings: Mapping[str, str], *, is_unset: bool
+) -> None:
+    translator = Translator(load(settings).vault)
+    refused = requests.ConnectionError(CANARY)
+    refused.__context__ = _system(111)
+    untrusted = requests.exceptions.SSLError(CANARY)
+    untrusted.__context__ = _tls("WRONG_VERSION_NUMBER")
+
+    error = translator.translate(TriedError(refused, 3))
+    late = requests.Timeout(CANARY)
+    others = [translator.translate(TriedError(each, 3)) for each in (untrusted, late)]
+    others.append(translator.not_vault())
+
+    if is_unset:
+        assert error.reason == f"{UNSET}: Connection refused"
+        assert error.hint == "set it, or use AVP_TYPE=file"
+    assert ("VAULT_ADDR is not set" in error.reason) == is_unset
+    for other in others:
+        assert DEFAULT_ADDRESS in other.reason
+        assert ("VAULT_ADDR is not set" in other.reason) == is_unset
+        assert other.hint.startswith("set VAULT_ADDR, or use AVP_TYPE=file") == is_unset
+
+
+def test_a_vault_at_the_default_address_speaks_for_itself() -> None:
+    error = Translator(load({}).vault).translate(TriedError(hvac.exceptions.VaultDown(), 3, 503))
+
+    assert error.reason == f"Vault at {DEFAULT_ADDRESS} is sealed or down (3 tries)"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Client sent an HTTP request to an HTTPS server.\n",
+        "<html>\n<title>400 The plain HTTP request was sent to HTTPS port</title></html>\n",
+    ],
+    ids=["Go", "nginx"],
+)
+def test_a_tls_server_differs_from_what_is_not_vault(said: str) -> None:
+    settings = load({"VAULT_ADDR": "http://vault.example:8200"}).vault
+    answer = hvac.exceptions.InvalidRequest(errors=None, text=said)
+
+    error = Translator(settings).translate(TriedError(answer, 1, 400))
+
+    assert error.reason == "the server at http://vault.example:8200 speaks TLS, not plain HTTP"
+    assert error.hint == f"set VAULT_ADDR={ADDRESS}"
+
+
+def test_an_unsupported_operation_is_a_rejected_request() -> None:
+    error = translated(hvac.exceptions.UnexpectedError(errors=["unsupported operation"]), 405)
+
+    assert type(error) is RejectedError
+    assert error.reason == "Vault rejected the request (405): unsupported operation"
 
 
 def test_what_vault_says_is_cut() -> None:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from cases import TEXTS, Case
 
-from avp_py.manifests import gojson
+from avp_py.golang import gojson
 from avp_py.values import Number
 
 KEYS = TEXTS["generated_keys"]

@@ -32,7 +32,7 @@ sys.path[:0] = [str(ROOT), str(HERE)]
 from cases import Case, hand_written_jsonpath, hand_written_modifiers  # noqa: E402
 from generated import Generator  # noqa: E402
 
-from avp_py.manifests import gojson  # noqa: E402
+from avp_py.golang import gojson  # noqa: E402
 from avp_py.manifests.modifiers import ModifierError, apply  # noqa: E402
 from avp_py.values import Number  # noqa: E402
 

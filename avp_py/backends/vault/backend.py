@@ -6,13 +6,25 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from typing import Any, Final, TypeVar
 
-from avp_py.backends.interface import Backend, Location, Secret
+from avp_py.backends.interface import Backend, Gate, Location, Secret
 from avp_py.backends.vault.auth import AuthMethod
 from avp_py.backends.vault.connection import Connection
+from avp_py.backends.vault.explain import (
+    UnexplainedError,
+    explain,
+    explain_hidden,
+    nothing_found,
+    other_engine,
+    read_as_version_1,
+    read_denied,
+    read_rejected,
+    wrong_shape,
+)
 from avp_py.backends.vault.login import Login
 from avp_py.backends.vault.mounts import Mounts, guess_by_path
 from avp_py.backends.vault.token_cache import TokenCache
-from avp_py.errors import BackendError, ForbiddenError, LoginError, NotFoundError
+from avp_py.backends.vault.translate import RejectedError
+from avp_py.errors import BackendError, ForbiddenError, LoginError, NotFoundError, PathError
 
 _VERSION = re.compile(
     r"[+-]?(?:[0-9]{1,18}|0[xX][0-9a-fA-F]{1,16}|0[bB][01]{1,63}|0[oO][0-7]{1,20})"
@@ -38,8 +50,21 @@ class VaultBackend(Backend):
     """Vault, as one identity. What it answers is kept for the run, by path and version."""
 
     def __init__(
-        self, connection: Connection, auth: AuthMethod, cache: TokenCache | None = None
+        self,
+        connection: Connection,
+        auth: AuthMethod,
+        cache: TokenCache | None = None,
+        kv_version: str | None = None,
     ) -> None:
+        """Make the backend; nothing is sent yet.
+
+        Args:
+            connection: to Vault.
+            auth: how to log in.
+            cache: the tokens of earlier runs, if they are kept.
+            kv_version: AVP_KV_VERSION, for messages.
+        """
+        self._kv_version = kv_version
         self._connection = connection
         self._login = Login(connection, auth, cache)
         self._mounts = Mounts(connection)
@@ -81,31 +106,60 @@ class VaultBackend(Backend):
         """
         return self._logged_in(lambda: self._at(location))
 
+    def explain(self, location: Location, error: BackendError, gate: Gate) -> BackendError:
+        """Return the error with what Vault says of the mount, where that may be the cause."""
+        if not isinstance(error, UnexplainedError):
+            return error
+
+        def may_name(path: str) -> bool:
+            try:
+                gate(path, location.kind)
+            except PathError:
+                return False
+            return True
+
+        path = error.place.path
+        mount = self._mounts.find(path)
+        if mount is not None:
+            return explain(error, mount, location.kv_version, self._kv_version, may_name)
+        if self._mounts.is_hidden(path):
+            return explain_hidden(error, location.kv_version)
+        return error
+
     def close(self) -> None:
         """Closes the connections."""
         self._connection.close()
 
     def _logged_in(self, ask: Callable[[], _Answer]) -> _Answer:
-        login = self._login.ensure()
-        try:
-            return ask()
-        except (ForbiddenError, LoginError) as error:
-            if not self._login.renew(login, error):
-                raise
-        return ask()
+        while True:
+            login = self._login.ensure()
+            try:
+                return ask()
+            except (ForbiddenError, LoginError) as error:
+                if not self._login.renew(login, error):
+                    raise
 
     def _at(self, location: Location) -> Secret:
+        self._check_engine(location)
         try:
             answer = self._once(location.path, location.version)
         except ForbiddenError:
-            raise ForbiddenError(
-                f"Vault refuses to show {location.path}",
-                hint=f'the token\'s policy must hold: path "{location.path}" '
-                '{ capabilities = ["read"] }; or the token has expired',
-            ) from None
+            raise read_denied(location) from None
+        except RejectedError as error:
+            raise read_rejected(location, error) from None
         if location.is_guess and not _may_be_version_2(answer):
             location = self._mounts.place(location)
-        return _unwrap(answer, location, self._mounts.known(location.path))
+            self._check_engine(location)
+        return _unwrap(answer, location, self._kv_version)
+
+    def _check_engine(self, location: Location) -> None:
+        """Raise an error where Vault has placed the location in another engine than KV.
+
+        A read there may do something: each read of database/creds creates a user.
+        """
+        mount = self._mounts.known(location.path)
+        if not location.kv_version and mount is not None:
+            raise other_engine(location.path, mount)
 
     def _once(self, path: str, version: str) -> Mapping[str, Any]:
         """The answer of a read that is sent once for all who ask; a refusal is not kept."""
@@ -137,7 +191,7 @@ def _may_be_version_2(answer: Mapping[str, Any]) -> bool:
     return data.keys() == {"data", "metadata"} and isinstance(metadata, Mapping)
 
 
-def _unwrap(answer: Mapping[str, Any], location: Location, mount: str | None) -> Secret:
+def _unwrap(answer: Mapping[str, Any], location: Location, setting: str | None) -> Secret:
     """The values in Vault's answer.
 
     The forms are those of Vault 1.21's KV engine; argocd-vault-plugin tells them apart in the same
@@ -146,12 +200,16 @@ def _unwrap(answer: Mapping[str, Any], location: Location, mount: str | None) ->
     if answer.get("mount_type") in _OWN_TYPES:
         raise _own(location.path)
     data = answer.get("data")
-    if location.kv_version == "1":
-        if isinstance(data, Mapping):
-            return Secret(data)
-        raise _nothing(answer, location, mount)
     if not isinstance(data, Mapping):
-        raise _nothing(answer, location, mount)
+        if "no handler for route" in str(answer.get("errors")):
+            raise NotFoundError(
+                f"Vault has no secrets engine at {location.path}",
+                hint="check the mount, the first part of the path; `vault secrets list` lists them",
+            )
+        raise nothing_found(location)
+    if location.kv_version == "1":
+        doubt = read_as_version_1(location.path, setting) if _is_version_2(data) else None
+        return Secret(data, doubt)
     inner = data.get("data")
     if isinstance(inner, Mapping):
         return Secret(inner)
@@ -165,10 +223,17 @@ def _unwrap(answer: Mapping[str, Any], location: Location, mount: str | None) ->
             f"{location} was deleted",
             hint="name another version, or restore it with: vault kv undelete",
         )
-    raise NotFoundError(
-        f"{location.path} does not look like a secret of the KV engine version 2",
-        hint="if the engine is version 1, annotate the document with "
-        'avp.kubernetes.io/kv-version: "1"',
+    raise wrong_shape(location)
+
+
+def _is_version_2(data: Mapping[str, Any]) -> bool:
+    """Return whether an answer is one of KV version 2, whatever version was asked for."""
+    inner, metadata = data.get("data"), data.get("metadata")
+    return (
+        data.keys() == {"data", "metadata"}
+        and (inner is None or isinstance(inner, Mapping))
+        and isinstance(metadata, Mapping)
+        and {"created_time", "deletion_time", "destroyed", "version"} <= metadata.keys()
     )
 
 
@@ -177,34 +242,3 @@ def _own(path: str) -> BackendError:
         f"{path[:200]} is a path of Vault's own, where no secrets are",
         hint="name a path of a secrets engine",
     )
-
-
-def _nothing(answer: Mapping[str, Any], location: Location, mount: str | None) -> NotFoundError:
-    warnings, errors = str(answer.get("warnings")), str(answer.get("errors"))
-    if "versioned K/V" in warnings:
-        return NotFoundError(
-            f"{location.path} is not a path of the KV engine version 2",
-            hint=f"put /data/ behind the mount, as {_with_data(location.path, mount)}",
-        )
-    if "no handler for route" in errors:
-        return NotFoundError(
-            f"Vault has no secrets engine at {location.path}",
-            hint="check the mount, the first part of the path",
-        )
-    hint = "check the path, and write the secret if it is not there yet"
-    if location.version:
-        hint = "check the path and the version"
-    if location.kv_version == "2" and "/data/" not in f"{location.path}/":
-        hint = (
-            "with KV version 2 the path has /data/ behind the mount, as "
-            f"{_with_data(location.path, mount)}"
-        )
-    return NotFoundError(f"Vault has nothing at {location}", hint=hint)
-
-
-def _with_data(path: str, mount: str | None) -> str:
-    """A path as it may be meant; where the mount is not known, its first part is taken for it."""
-    if mount is not None:
-        return f"{mount}data/{path[len(mount) :]}"
-    first, _, rest = path.partition("/")
-    return f"{first}/data/{rest}" + (f" if {first} is the mount" if "/" in rest else "")

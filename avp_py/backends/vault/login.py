@@ -10,6 +10,7 @@ from typing import Final
 from avp_py.backends.vault.auth import AuthMethod
 from avp_py.backends.vault.connection import Connection
 from avp_py.backends.vault.token_cache import TokenCache
+from avp_py.backends.vault.translate import RejectedError
 from avp_py.errors import BackendError, ForbiddenError, LoginError, UnreachableError
 from avp_py.settings import Sensitive
 
@@ -77,7 +78,11 @@ class Login:
                 raise self._error
             if self._number > refused:
                 return True
-            if not self._auth.can_repeat or self._number >= MAX_LOGINS:
+            may_repeat = self._auth.can_repeat and self._number < MAX_LOGINS
+            if not may_repeat and isinstance(error, LoginError):
+                self._error = self._rejected()
+                raise self._error
+            if not may_repeat:
                 return False
             if isinstance(error, LoginError):
                 if self._cache is not None and self._kept is not None:
@@ -103,13 +108,28 @@ class Login:
             self._error = error
             raise
         except BackendError as error:
+            said = error.said if isinstance(error, RejectedError) else error.reason
             self._error = LoginError(
-                f"Vault refuses the login by {self._auth.name}: {error.reason}",
-                hint="check the credentials, the role, and where the method is mounted: "
-                f"{self._mount} was asked ({self._auth.mount_settings})",
+                f"Vault rejected the login by {self._auth.name} at {self._mount}: {said}",
+                hint=f"check {self._auth.needs}, the role in Vault, and that the auth method is "
+                f"mounted there ({self._auth.mount_settings})",
             )
             raise self._error from None
         self._number += 1
+
+    def _rejected(self) -> LoginError:
+        """Return the error for a token that Vault rejects, and that cannot be replaced."""
+        if self._auth.can_repeat:
+            return LoginError(
+                f"Vault rejected the token from the login by {self._auth.name} at {self._mount} "
+                "(403): expired, revoked, or used up",
+                hint="check how long a token of that role lives, and how often it may be used",
+            )
+        return LoginError(
+            f"Vault rejected the token from {self._auth.needs} (403): expired, revoked, or from "
+            "another Vault",
+            hint="`vault login` and export it again",
+        )
 
     def _lives(self) -> bool:
         try:
@@ -123,7 +143,7 @@ class Login:
         if isinstance(credential, Sensitive):
             self._connection.use(credential)
             return
-        self._mount = credential.path.removesuffix("/login")
+        self._mount = credential.path.rpartition("/login")[0]
         cache = self._cache
         if cache is None:
             self._connection.log_in(credential)

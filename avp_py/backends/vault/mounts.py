@@ -1,11 +1,27 @@
-"""Which version of the KV engine a path belongs to, where no setting and no annotation says it."""
+"""Vault's mounts: which engine, and which version of KV, a path belongs to."""
 
 import dataclasses
 import threading
+from dataclasses import dataclass
 
 from avp_py.backends.interface import Location
 from avp_py.backends.vault.connection import Connection
-from avp_py.errors import ForbiddenError, NotFoundError
+from avp_py.errors import BackendError, ForbiddenError, NotFoundError
+
+
+@dataclass(frozen=True)
+class Mount:
+    """What Vault says of a mount.
+
+    Attributes:
+        path: where it is, with a slash at its end.
+        engine: the type of its secrets engine.
+        kv_version: the version of the KV engine; `""` for any other engine.
+    """
+
+    path: str
+    engine: str
+    kv_version: str
 
 
 def guess_by_path(location: Location) -> Location | None:
@@ -16,68 +32,109 @@ def guess_by_path(location: Location) -> Location | None:
 
 
 class Mounts:
-    """What Vault said of its mounts; it is asked once for each."""
+    """What Vault says of its mounts; it is queried once for each."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._lock = threading.Lock()
-        self._versions: dict[str, str] = {}
-        self._refused: set[str] = set()
+        self._mounts: dict[str, Mount] = {}
+        self._unknown: dict[str, bool] = {}
+        """By scope, whether Vault checked the token before it named no mount."""
 
     def place(self, location: Location) -> Location:
         """The location with its version of the engine, and with `/data/` where that needs it.
 
-        A token that may not ask leaves us with version 2, which argocd-vault-plugin always takes.
+        A token that may not query leaves us with version 2, which argocd-vault-plugin always takes.
+        A mount of another engine has no version: `kv_version` is `""` then.
 
         Raises:
             BackendError: the path is that of a mount, Vault cannot be reached, or does not take the
                 token.
         """
-        path, folder = location.path, location.path.rpartition("/")[0]
+        path = location.path
         with self._lock:
             mount = self._known(path)
-            # The secrets of a folder are in one mount, so one refusal tells of all.
-            if mount is None and folder not in self._refused:
-                mount = self._ask(path)
-                if mount is None:
-                    self._refused.add(folder)
+            if mount is None and _scope(path) not in self._unknown:
+                mount = self._query(path)
         location = dataclasses.replace(location, is_guess=False)
         if mount is None:
             return dataclasses.replace(location, kv_version="2")
-        rest = path[len(mount) :]
+        rest = path[len(mount.path) :]
         if not rest:
             raise NotFoundError(
-                f"{path} is a mount, and no secret", hint="name the secret behind the mount"
+                f"{path} is a mount, not a secret",
+                hint="write the name of the secret after the mount",
             )
-        if self._versions[mount] == "1":
+        if mount.kv_version == "1":
             return dataclasses.replace(location, version="", kv_version="1")
-        if not f"{rest}/".startswith("data/"):
-            path = f"{mount}data/{rest}"
-        return dataclasses.replace(location, path=path, kv_version="2")
+        if mount.kv_version == "2" and not f"{rest}/".startswith("data/"):
+            path = f"{mount.path}data/{rest}"
+        return dataclasses.replace(location, path=path, kv_version=mount.kv_version)
 
-    def known(self, path: str) -> str | None:
-        """The mount of a path with a slash at its end, if Vault has told it already."""
+    def find(self, path: str) -> Mount | None:
+        """Return the mount of a path, or None where Vault does not name one.
+
+        Vault is queried where that is not known yet. A query that fails is not repeated.
+        """
+        with self._lock:
+            mount = self._known(path)
+            if mount is None and _scope(path) not in self._unknown:
+                try:
+                    mount = self._query(path)
+                except BackendError:
+                    self._unknown[_scope(path)] = False
+            return mount
+
+    def known(self, path: str) -> Mount | None:
+        """Return the mount of a path if Vault has named it already."""
         with self._lock:
             return self._known(path)
 
-    def _known(self, path: str) -> str | None:
-        return next((each for each in self._versions if f"{path}/".startswith(each)), None)
+    def is_hidden(self, path: str) -> bool:
+        """Return whether Vault accepted the token and still named no mount for the path.
 
-    def _ask(self, path: str) -> str | None:
-        """Asks for the mount of a path, and notes its version; gives the mount.
+        Then there is no mount, or the token's policies grant nothing in it: Vault answers both
+        alike, so that nobody can try out names of mounts (pathInternalUIMountRead in
+        vault/logical_system.go, v1.21).
+        """
+        with self._lock:
+            return self._unknown.get(_scope(path), False)
 
-        The endpoint is the one that Vault's own `kv` commands ask before each read
+    def _known(self, path: str) -> Mount | None:
+        return next(
+            (mount for name, mount in self._mounts.items() if f"{path}/".startswith(name)), None
+        )
+
+    def _query(self, path: str) -> Mount | None:
+        """Query the mount of a path, and note the answer.
+
+        The endpoint is the one that Vault's own `kv` commands query before each read
         (command/kv_helpers.go, v1.21).
         """
         try:
             data = self._connection.read(f"sys/internal/ui/mounts/{path}", {}).get("data")
-        except (ForbiddenError, NotFoundError):
+        except (ForbiddenError, NotFoundError) as error:
+            self._unknown[_scope(path)] = "preflight capability check" in error.reason
             return None
-        # Another engine's answers are no secrets: auth/token/lookup-self would show our own token.
-        if not isinstance(data, dict) or data.get("type") not in ("kv", "generic"):
+        if not isinstance(data, dict) or not isinstance(data.get("type"), str):
+            self._unknown[_scope(path)] = False
             return None
-        options = data.get("options")
-        said = options.get("version") if isinstance(options, dict) else None
-        mount = str(data.get("path"))
-        self._versions[mount] = "2" if said == "2" else "1"
+        name, engine, options = str(data.get("path")), data["type"], data.get("options")
+        if not name.endswith("/") or not f"{path}/".startswith(name):
+            self._unknown[_scope(path)] = False
+            return None
+        version = ""
+        if engine in ("kv", "generic"):
+            said = options.get("version") if isinstance(options, dict) else None
+            version = "2" if said == "2" else "1"
+        mount = self._mounts[name] = Mount(name, engine, version)
         return mount
+
+
+def _scope(path: str) -> str:
+    """The beginning that a path shares with others for which Vault would give the same answer.
+
+    The secrets of a folder are in one mount, and so are those after the same `MOUNT/data/`.
+    """
+    first, _, rest = path.partition("/")
+    return first if rest.startswith("data/") else path.rpartition("/")[0]

@@ -7,13 +7,13 @@ on is the error list of Vault's own answer, and what OpenSSL and the system call
 import http.client
 import os
 import socket
-import ssl
-from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import hvac.exceptions
 import requests
 import urllib3.exceptions
 
+from avp_py.backends.vault.tls_errors import PLAIN_HTTP_TO_TLS, chain, explain_tls
 from avp_py.backends.vault.transport import (
     MAX_ANSWER_BYTES,
     TooLargeError,
@@ -24,10 +24,29 @@ from avp_py.errors import BackendError, ForbiddenError, LoginError, NotFoundErro
 from avp_py.settings import VaultSettings
 
 
+class RejectedError(BackendError):
+    """Vault does not allow the request.
+
+    Attributes:
+        said: what Vault said of it.
+        status: the status of its answer.
+    """
+
+    def __init__(self, said: str, status: int | None) -> None:
+        super().__init__(
+            f"Vault rejected the request ({status}): {said}",
+            hint="check the path, and the version if one is named",
+        )
+        self.said = said
+        self.status = status
+
+
 class Translator:
     """Words for what went wrong with one Vault."""
 
     def __init__(self, settings: VaultSettings) -> None:
+        self._settings = settings
+        self._setting = settings.address_setting
         self._address = settings.address
         self._timeout = settings.timeout
         self._stays = settings.disable_redirects
@@ -45,10 +64,24 @@ class Translator:
 
     def not_vault(self) -> UnreachableError:
         """An answer that Vault would not give."""
-        return UnreachableError(
+        return self._misled(
             f"what answers at {self._address} is not Vault",
-            hint="check VAULT_ADDR, https or http included; a proxy or a login page may stand "
-            "before Vault",
+            f"check {self._setting}, https or http included; a proxy or a login page may be in "
+            "front of Vault",
+        )
+
+    def _misled(self, reason: str, hint: str) -> UnreachableError:
+        """An error whose cause may be that no address is set, and the default was tried."""
+        if self._settings.is_default_address:
+            reason = f"{reason}; VAULT_ADDR is not set, so the default was tried"
+            hint = f"set VAULT_ADDR, or use AVP_TYPE=file; else {hint}"
+        return UnreachableError(reason, hint=hint)
+
+    def _speaks_tls(self) -> UnreachableError:
+        address = self._address.replace("http://", "https://", 1)
+        return UnreachableError(
+            f"the server at {self._address} speaks TLS, not plain HTTP",
+            hint=f"set {self._setting}={address}",
         )
 
     def _refusal(
@@ -73,27 +106,28 @@ class Translator:
                     hint="lower AVP_CONCURRENCY, or raise the quota",
                 )
         if error.errors is None and (status or 0) < 500:
+            if any(each in (error.text or "") for each in PLAIN_HTTP_TO_TLS):
+                return self._speaks_tls()
             return self.not_vault()
         if is_refused_behind(error):
             return BackendError(
-                f"the credential is not taken: {said}",
+                f"the credential was rejected: {said}",
                 hint="check it, and what Vault is configured with",
             )
         match error:
             case hvac.exceptions.Forbidden() | hvac.exceptions.Unauthorized():
                 if "invalid token" in said:
                     return LoginError(
-                        "Vault does not take the token",
-                        hint="it has expired, was revoked, or belongs to another Vault",
+                        f"Vault rejected the token ({status})",
+                        hint="it has expired, was revoked, or is from another Vault",
                     )
                 return ForbiddenError(said or "permission denied")
             case hvac.exceptions.InvalidPath():
                 return NotFoundError(said or "there is nothing at that path")
             case hvac.exceptions.InvalidRequest():
-                return BackendError(
-                    f"Vault does not take the request: {said or 'bad request'}",
-                    hint="check the path, and the version if one is named",
-                )
+                return RejectedError(said or "bad request", status)
+            case hvac.exceptions.UnexpectedError() if status == 405:
+                return RejectedError(said or "unsupported operation", status)
         return UnreachableError(
             f"Vault at {self._address} failed with status {status}"
             f"{f': {said}' if said else ''} ({tries})",
@@ -104,15 +138,11 @@ class Translator:
         """No answer, or half of one: an error of requests or urllib3."""
         match error:
             case requests.exceptions.SSLError() | urllib3.exceptions.SSLError():
-                return UnreachableError(
-                    f"no trusted TLS connection to {self._address}{_because(_tls_reason(error))}",
-                    hint="check VAULT_ADDR, VAULT_CACERT, VAULT_TLS_SERVER_NAME, and "
-                    "VAULT_CLIENT_CERT",
-                )
+                return self._misled(*explain_tls(error, self._asked(error), self._settings))
             case requests.exceptions.Timeout() | urllib3.exceptions.TimeoutError():
-                return UnreachableError(
+                return self._misled(
                     f"{self._address} did not answer within {self._timeout:g} s",
-                    hint="check the network; VAULT_CLIENT_TIMEOUT sets the time",
+                    "check the network; VAULT_CLIENT_TIMEOUT sets the time",
                 )
             case (
                 requests.exceptions.ProxyError()
@@ -140,23 +170,23 @@ class Translator:
                 | urllib3.exceptions.LocationValueError()
             ):
                 return UnreachableError(
-                    f"VAULT_ADDR, {self._address}, is no address",
+                    f"{self._setting}, {self._address}, is not an address",
                     hint=f"write it as https://vault.example:8200, and check {self._proxies}",
                 )
             case requests.exceptions.TooManyRedirects():
                 if self._stays:
                     return UnreachableError(
                         f"{self._address} sends us on, and VAULT_DISABLE_REDIRECTS is true",
-                        hint="name the active node in VAULT_ADDR",
+                        hint=f"name the active node in {self._setting}",
                     )
                 return UnreachableError(
                     f"{self._address} sends us on more than once, or away from https",
-                    hint="check VAULT_ADDR",
+                    hint=f"check {self._setting}",
                 )
             case TooLargeError():
                 return UnreachableError(
                     f"the answer of {self._address} is larger than {MAX_ANSWER_BYTES >> 20} MiB",
-                    hint="check VAULT_ADDR, and what is stored there",
+                    hint=f"check {self._setting}, and what is stored there",
                 )
             case requests.exceptions.InvalidJSONError():
                 return self.not_vault()
@@ -172,12 +202,29 @@ class Translator:
                     f"the answer of {self._address} broke off or cannot be read ({tries})",
                     hint="try again; look into the log of Vault, or of what stands before it",
                 )
-        if any(_is_not_http(each) for each in _chain(error)):
+        causes = list(chain(error))
+        if any(_is_tls_alert(each) for each in causes):
+            return self._speaks_tls()
+        if any(_is_not_http(each) for each in causes):
             return self.not_vault()
+        because = _because(_system_reason(error))
+        if self._settings.is_default_address:
+            return UnreachableError(
+                f"VAULT_ADDR is not set (tried the default {self._address}){because}",
+                hint="set it, or use AVP_TYPE=file",
+            )
         return UnreachableError(
-            f"no connection to Vault at {self._address}{_because(_system_reason(error))} ({tries})",
-            hint="check VAULT_ADDR, and that Vault can be reached from here",
+            f"no connection to Vault at {self._address}{because} ({tries})",
+            hint=f"check {self._setting}, and that Vault can be reached from here",
         )
+
+    def _asked(self, error: Exception) -> str:
+        """The address that a request went to: another than ours after a redirect."""
+        asked = getattr(getattr(error, "request", None), "url", None) or ""
+        url = urlsplit(asked)
+        if not url.hostname or asked.startswith(f"{self._address}/"):
+            return self._address
+        return f"{url.scheme}://{url.netloc.rpartition('@')[2]}"
 
 
 def _because(reason: str) -> str:
@@ -189,33 +236,20 @@ def _said(error: hvac.exceptions.VaultError) -> str:
     return "; ".join(" ".join(each.split()) for each in error.errors or ())[:300]
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and what it came from; urllib3 hides some behind a cause that has none."""
-    yield error
-    for each in (error.__cause__, error.__context__):
-        if each is not None:
-            yield from _chain(each)
-
-
 def _is_not_http(error: BaseException) -> bool:
     return isinstance(error, http.client.HTTPException) and not isinstance(
         error, http.client.RemoteDisconnected | http.client.IncompleteRead
     )
 
 
-def _tls_reason(error: Exception) -> str:
-    """What OpenSSL calls it, as `certificate has expired` or `wrong version number`."""
-    for each in _chain(error):
-        if isinstance(each, ssl.SSLCertVerificationError):
-            return each.verify_message
-        if isinstance(each, ssl.SSLError) and each.reason:
-            return each.reason.replace("_", " ").lower()
-    return ""
+def _is_tls_alert(error: BaseException) -> bool:
+    """Whether a server answered plain HTTP with an alert of TLS, as some do."""
+    return isinstance(error, http.client.BadStatusLine) and str(error).startswith("\x15\x03")
 
 
 def _system_reason(error: Exception) -> str:
     """What the operating system said of a connection, as `Connection refused`."""
-    for each in _chain(error):
+    for each in chain(error):
         if isinstance(each, socket.gaierror):
             return "its name does not resolve"
         if isinstance(each, http.client.RemoteDisconnected):

@@ -7,7 +7,7 @@ this takes the keys sorted.
 
 from collections.abc import Mapping, Sequence
 
-from avp_py.manifests import gojson
+from avp_py.golang import gojson
 from avp_py.manifests.jsonpath.items import (
     NOTHING,
     Item,

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any, Final, TypeAlias, TypeGuard
 
-from avp_py.manifests import gojson
-from avp_py.manifests.gojson import Float64
+from avp_py.golang import gojson
+from avp_py.golang.gojson import Float64
 from avp_py.manifests.jsonpath.nodes import Filter, JsonPathError, located
 from avp_py.values import Number, Value
 

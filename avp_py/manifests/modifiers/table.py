@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 
 from avp_py.errors import PlaceholderError
-from avp_py.manifests.gojson import JsonTextError
+from avp_py.golang.gojson import JsonTextError
 from avp_py.manifests.modifiers import text
 from avp_py.manifests.modifiers.interface import (
     MAX_LENGTH,

@@ -10,7 +10,9 @@ import re
 import urllib.parse
 from collections.abc import Sequence
 
-from avp_py.manifests.gojson import utf8
+from avp_py.golang import gobase64
+from avp_py.golang.gobase64 import Base64TextError
+from avp_py.golang.gojson import utf8
 from avp_py.manifests.modifiers.interface import (
     MAX_LENGTH,
     ModifierError,
@@ -41,7 +43,6 @@ SPACE = (
 
 _QUOTED = re.compile(r"""(["'])((?:(?!\1).)*)\1""", re.DOTALL)
 _INTEGER = re.compile(r"[+-]?0*[0-9]{1,19}")
-_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
 
 def base64encode(text: str) -> str:
@@ -55,10 +56,10 @@ def base64decode(text: str) -> str:
     Raises:
         ModifierError: the text is not base64, where AVP gives what stands before the fault.
     """
-    packed = text.replace("\r", "").replace("\n", "")
-    if not _BASE64.fullmatch(packed):
-        raise ModifierError("the value is not base64 in the standard alphabet, with padding")
-    return base64.b64decode(packed).decode("utf-8", "surrogateescape")
+    try:
+        return gobase64.decode(text)
+    except Base64TextError as error:
+        raise ModifierError(f"the value is {error}") from None
 
 
 def base64url(text: str) -> str:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from avp_py.manifests.modifiers import yaml_reader
+from avp_py.golang import yaml_reader
 from avp_py.values import Number, Value
 from tests.compat.model.fields import GONE, Fields
 from tests.compat.model.leftovers import holds_leftover

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Final
 
-from avp_py.manifests.gojson import Float64
+from avp_py.golang.gojson import Float64
 from avp_py.values import Number, Value
 from tests.compat.model.modifiers import modified
 from tests.compat.model.side import FailedError, PanicError, Side, first_failure

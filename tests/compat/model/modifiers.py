@@ -5,8 +5,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from avp_py.manifests import ModifierError, apply, gojson
-from avp_py.manifests.gojson import Float64
+from avp_py.golang import gojson
+from avp_py.golang.gojson import Float64
+from avp_py.manifests import ModifierError, apply
 from avp_py.manifests.jsonpath import JsonPathError
 from avp_py.manifests.jsonpath import parser as jsonpath
 from avp_py.manifests.modifiers import MODIFIERS

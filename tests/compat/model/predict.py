@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import yaml
 
-from avp_py.manifests.modifiers import yaml_scalars
+from avp_py.golang import yaml_scalars
 from tests.compat.case import Case
 from tests.compat.model.documents import fill
 from tests.compat.model.side import FailedError, PanicError, Program, Side

@@ -1,4 +1,4 @@
-"""YAML as sigs.k8s.io/yaml v1.3.0 (on gopkg.in/yaml.v2 v2.4.0) reads it, for yamlParse.
+"""YAML as sigs.k8s.io/yaml v1.3.0 (on gopkg.in/yaml.v2 v2.4.0) reads it, and JSON from it.
 
 Sources: yaml.v2's decode.go (merge keys, aliases) and sigs.k8s.io/yaml's yaml.go (what becomes of
 it in JSON). The parser is libyaml, of which yaml.v2 is a port; it is driven by events, as PyYAML's
@@ -23,12 +23,14 @@ from yaml.events import (
 )
 from yaml.reader import ReaderError
 
-from avp_py.manifests import gojson
-from avp_py.manifests.gojson import Float64
-from avp_py.manifests.modifiers.interface import MAX_LENGTH, ModifierError
-from avp_py.manifests.modifiers.yaml_scalars import MERGE, Scalar, key_of, resolve
+from avp_py.golang import gojson
+from avp_py.golang.gojson import Float64
+from avp_py.golang.yaml_scalars import MERGE, Scalar, ScalarError, key_of, resolve
 from avp_py.nodes import MAX_DEPTH, NESTING_PROBLEM
 from avp_py.values import Value
+
+MAX_ALIASED_CHARACTERS = 8 * 1024 * 1024
+"""How many characters aliases may stand for altogether, as often as they are used."""
 
 _Raw: TypeAlias = "Scalar | list[_Raw] | dict[str | None, _Raw]"
 """What yaml.v2 makes of a node. The key None stands for one that JSON cannot have."""
@@ -157,7 +159,7 @@ class _Decoder:
         self._decoded = 1  # yaml.v2 counts the document, too.
         self._aliased = 0
         self._alias_depth = 0
-        self._characters = MAX_LENGTH
+        self._characters = MAX_ALIASED_CHARACTERS
 
     def decode(self, node: _Node, depth: int) -> _Raw:
         self._count(node)
@@ -239,7 +241,7 @@ def _is_merge(key: _Leaf) -> bool:
 def _resolve(node: _Leaf) -> Scalar:
     try:
         return resolve(node.value, node.tag, implicit=node.implicit)
-    except ModifierError as error:
+    except ScalarError as error:
         raise _error(str(error), node.line) from None
 
 

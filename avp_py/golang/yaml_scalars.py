@@ -4,10 +4,9 @@ import math
 import re
 from typing import TypeAlias
 
-from avp_py.manifests import gojson
-from avp_py.manifests.gojson import Float64
-from avp_py.manifests.modifiers.interface import ModifierError
-from avp_py.manifests.modifiers.text import base64decode
+from avp_py.golang import gobase64, gojson
+from avp_py.golang.gobase64 import Base64TextError
+from avp_py.golang.gojson import Float64
 
 _TAG = "tag:yaml.org,2002:"
 _STR, _BOOL, _INT, _FLOAT, _NULL = (_TAG + name for name in ("str", "bool", "int", "float", "null"))
@@ -50,6 +49,10 @@ _DATE = re.compile(
 )
 
 
+class ScalarError(ValueError):
+    """A scalar is not what its tag says; the message holds no content."""
+
+
 def resolve(text: str, tag: str | None, *, implicit: bool) -> Scalar:
     """The value of a scalar.
 
@@ -61,10 +64,10 @@ def resolve(text: str, tag: str | None, *, implicit: bool) -> Scalar:
         implicit: whether it is plain, so that its text decides what it is.
 
     Raises:
-        ModifierError: the text is not what the tag says.
+        ScalarError: the text is not what the tag says.
     """
     if tag == _BINARY:
-        return base64decode(text)
+        return _binary(text)
     if tag == _STR or tag not in _RESOLVED or (tag is None and not implicit):
         return text
     if tag == _TIMESTAMP and _DATE.fullmatch(text):
@@ -73,8 +76,15 @@ def resolve(text: str, tag: str | None, *, implicit: bool) -> Scalar:
     if tag == _FLOAT and found == _INT and isinstance(value, int) and value <= _MAX_INT64:
         return float(value)
     if tag not in (None, found):
-        raise ModifierError(f"a value does not fit its tag !!{(tag or '').removeprefix(_TAG)}")
+        raise ScalarError(f"a value does not fit its tag !!{(tag or '').removeprefix(_TAG)}")
     return value
+
+
+def _binary(text: str) -> str:
+    try:
+        return gobase64.decode(text)
+    except Base64TextError as error:
+        raise ScalarError(f"the value is {error}") from None
 
 
 def _plain(text: str) -> tuple[str, Scalar]:

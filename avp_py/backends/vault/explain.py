@@ -1,0 +1,201 @@
+"""Errors of reads, and what the mount explains of them: its engine, its version, its absence."""
+
+from collections.abc import Callable
+from typing import Final
+
+from avp_py.backends.interface import Location
+from avp_py.backends.vault.mounts import Mount
+from avp_py.backends.vault.translate import RejectedError
+from avp_py.errors import BackendError, ForbiddenError, NotFoundError
+
+MAX_ENGINE: Final = 40
+"""How much of the name of an engine is shown, in characters."""
+
+API_PREFIXES: Final = ("metadata/", "subkeys/")
+"""Parts of version 2's API that can be read and hold no secret, in the place of `data/`."""
+
+MayName = Callable[[str], bool]
+"""Whether a message may name a path."""
+
+
+class UnexplainedError(BackendError):
+    """A failed read that the mount may explain.
+
+    Attributes:
+        place: what was read.
+    """
+
+    def __init__(self, reason: str, place: Location, *, hint: str) -> None:
+        super().__init__(reason, hint=hint)
+        self.place = place
+
+
+class NothingFoundError(UnexplainedError, NotFoundError):
+    """Vault has nothing at the path."""
+
+
+class WrongShapeError(UnexplainedError, NotFoundError):
+    """Vault has something at the path that is not a secret of KV version 2."""
+
+
+class ReadDeniedError(UnexplainedError, ForbiddenError):
+    """Vault denies the token to read the path."""
+
+
+class ReadRejectedError(UnexplainedError):
+    """Vault does not allow that request at the path."""
+
+
+def nothing_found(place: Location) -> NothingFoundError:
+    """Return the error for a path where Vault has nothing."""
+    hint = "check the path, and write the secret if it does not exist yet"
+    if place.version:
+        hint = "check the path and the version"
+    return NothingFoundError(f"Vault has nothing at {place}", place, hint=hint)
+
+
+def wrong_shape(place: Location) -> WrongShapeError:
+    """Return the error for an answer that is not one of KV version 2."""
+    return WrongShapeError(
+        f"{place.path} is not a secret of KV version 2",
+        place,
+        hint="if the mount is KV version 1, annotate the document with "
+        'avp.kubernetes.io/kv-version: "1"',
+    )
+
+
+def read_denied(place: Location) -> ReadDeniedError:
+    """Return the error for a path that the token may not read."""
+    return ReadDeniedError(
+        f"Vault denied read access to {place.path} (403)",
+        place,
+        hint=f"{_allow(place.path)}; check too that the mount exists and that the token has not "
+        "expired",
+    )
+
+
+def read_rejected(place: Location, error: RejectedError) -> ReadRejectedError:
+    """Return the error for a read that Vault does not allow at that path."""
+    return ReadRejectedError(
+        f"Vault rejected the read of {place.path} ({error.status}): {error.said}",
+        place,
+        hint=error.hint,
+    )
+
+
+def other_engine(path: str, mount: Mount) -> NotFoundError:
+    """Return the error for a path that belongs to another engine than KV."""
+    return NotFoundError(
+        f"{path} is not a KV secret: {_named(mount)}", hint="write a path of a KV mount"
+    )
+
+
+def read_as_version_1(path: str, setting: str | None) -> NotFoundError:
+    """Return the error for a secret of KV version 2 that was read as one of version 1.
+
+    Args:
+        path: the secret's.
+        setting: AVP_KV_VERSION.
+    """
+    return NotFoundError(
+        f"{path} is a secret of KV version 2, and it was read as version 1",
+        hint=_other_version("1", "2", setting),
+    )
+
+
+def explain(
+    error: UnexplainedError, mount: Mount, chosen: str, setting: str | None, may_name: MayName
+) -> BackendError:
+    """Return the error with what its mount says of it.
+
+    Args:
+        error: the failed read.
+        mount: the mount of the path that was read.
+        chosen: the version that a setting or an annotation says; `""` without one.
+        setting: AVP_KV_VERSION.
+        may_name: called for each path that was not read.
+    """
+    place = error.place
+    if not mount.kv_version:
+        if chosen != "1":
+            return other_engine(place.path, mount)
+        # With version 1 the fields of any engine can be read.
+        return _changed(error, error.reason, f"{error.hint}; {_named(mount)}")
+    facts, fixes = [], []
+    rest = place.path[len(mount.path) :]
+    if not rest or (mount.kv_version == "2" and rest == "data"):
+        facts.append("it is a mount, not a secret")
+        fixes.append("write the name of the secret after the mount")
+    elif mount.kv_version == "2" and not rest.startswith("data/"):
+        facts.append("its paths have data/ after the mount")
+        fixes.append(_write(f"{mount.path}data/{_without_prefix(rest)}", may_name))
+    elif mount.kv_version == "1" and rest.startswith("data/") and not _found(error):
+        facts.append("its paths have no data/ after the mount")
+        fixes.append(_write(f"{mount.path}{rest.removeprefix('data/')}", may_name))
+        if isinstance(error, ReadDeniedError):
+            fixes.append(f"if data/ is a part of the name, {_allow(place.path)}")
+    elif isinstance(error, ReadDeniedError):
+        fixes.append(_allow(place.path))
+    elif not _found(error):
+        fixes.append(error.hint)
+    if chosen and chosen != mount.kv_version:
+        facts.append(f"it was read as version {chosen}")
+        fixes.append(_other_version(chosen, mount.kv_version, setting))
+    reason = error.reason
+    if facts:
+        reason += f": {mount.path} is a KV version {mount.kv_version} mount; {'; '.join(facts)}"
+    return _changed(error, reason, "; ".join(fixes))
+
+
+def explain_hidden(error: UnexplainedError, chosen: str) -> BackendError:
+    """Return the error where Vault names no mount to a token that it accepts.
+
+    Args:
+        error: the failed read.
+        chosen: the version that a setting or an annotation says; `""` without one.
+    """
+    if not isinstance(error, ReadDeniedError):
+        return error
+    path = error.place.path
+    with_data = "" if chosen == "1" or "/data/" in path else ", for KV version 2 with data/ in it"
+    return _changed(
+        error,
+        f"{error.reason}, and names no mount for it",
+        f"check that the mount exists; if it does, {_allow(path)}{with_data} (Vault does not say "
+        "which of the two it is)",
+    )
+
+
+def _changed(error: UnexplainedError, reason: str, hint: str) -> UnexplainedError:
+    return type(error)(reason, error.place, hint=hint)
+
+
+def _found(error: UnexplainedError) -> bool:
+    return isinstance(error, WrongShapeError)
+
+
+def _named(mount: Mount) -> str:
+    return f"{mount.path} is a mount of the {mount.engine[:MAX_ENGINE]} engine"
+
+
+def _allow(path: str) -> str:
+    return f'allow it in the token\'s policy: path "{path}" {{ capabilities = ["read"] }}'
+
+
+def _without_prefix(rest: str) -> str:
+    for prefix in API_PREFIXES:
+        if rest.startswith(prefix):
+            return rest.removeprefix(prefix)
+    return rest
+
+
+def _write(path: str, may_name: MayName) -> str:
+    return f"write {path}" if may_name(path) else "correct the path"
+
+
+def _other_version(wrong: str, right: str, setting: str | None) -> str:
+    """What to do where a setting or an annotation says another version than the mount has."""
+    annotate = f'annotate the document with avp.kubernetes.io/kv-version: "{right}"'
+    if setting != wrong:
+        return f"{annotate}, or remove the annotation (the version is then detected)"
+    return f"set AVP_KV_VERSION={right}, or unset it (the version is then detected), or {annotate}"

@@ -1,0 +1,122 @@
+"""One program of a render: what it may use, and how it is started."""
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from avp_py.errors import ChildError
+from avp_py.render.repository import Repository
+from avp_py.render.workspace import Workspace
+from avp_py.sandbox import (
+    SYSTEM,
+    Access,
+    Limits,
+    Places,
+    Written,
+    child_environment,
+    confine,
+    describe_sandbox,
+    named_access,
+    program_access,
+    proxy_ports,
+    run,
+    without_network,
+)
+from avp_py.settings import RenderSettings
+
+logger: Final = logging.getLogger(__name__)
+
+_CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+
+_DENIED_PORT: Final = re.compile(r"connect\b.{0,200}permission denied", re.IGNORECASE)
+"""How Go's programs and ssh report a port that the sandbox denies."""
+
+
+class Child:
+    """kustomize or helm, for one render.
+
+    It may read the repository, write to scratch, and connect to the ports that the operator allows.
+    """
+
+    def __init__(
+        self,
+        program: str,
+        settings: RenderSettings,
+        limits: Limits,
+        environ: Mapping[str, str],
+        workspace: Workspace,
+        repository: Repository,
+    ) -> None:
+        """Prepare a program.
+
+        Args:
+            program: its absolute path.
+            settings: how to render.
+            limits: how much it may take.
+            environ: our environment, of which it sees a part.
+            workspace: the run's temporary directory.
+            repository: what it may read.
+
+        Raises:
+            SandboxError: AVP_SANDBOX requires what the kernel does not have.
+        """
+        logger.info("sandbox: %s", describe_sandbox(settings.sandbox))
+        self._program = program
+        self._mode = settings.sandbox
+        self._limits = limits
+        self._workspace = workspace
+        names = (*settings.environment, *_CERTIFICATES)
+        self._access = SYSTEM | program_access(program) | named_access(environ, names)
+        self._access |= Access(
+            read=(repository.root, workspace.home, workspace.provided),
+            write=(workspace.scratch,),
+            connect=(*settings.ports, *proxy_ports(environ)) if settings.network else (),
+        )
+        env = child_environment(environ, settings.environment, workspace.variables)
+        self._env = env if settings.network else without_network(env, workspace.provided)
+        self._places = Places(
+            workspace.tree, workspace.folder, repository.root if repository.is_tenants else None
+        )
+
+    @property
+    def is_confined(self) -> bool:
+        """Whether the program runs in a sandbox."""
+        return confine(self._access, self._mode) is not None
+
+    def run(self, arguments: Sequence[str], folder: Path, access: Access) -> bytes:
+        """Run the program and return its standard output.
+
+        Args:
+            arguments: its arguments.
+            folder: where it runs.
+            access: what else it may use.
+
+        Raises:
+            ChildError: it failed, or took too much.
+            SandboxError: the kernel refused the sandbox.
+        """
+        # What was copied counts too, and is limited by itself.
+        written = Written(
+            directories=(self._workspace.scratch, self._workspace.tree),
+            size=2 * self._limits.input_bytes,
+            files=2 * self._limits.files,
+        )
+        confined = confine(self._access | access, self._mode)
+        try:
+            return run(
+                [self._program, *arguments],
+                cwd=folder,
+                env=self._env,
+                limits=self._limits,
+                access=confined,
+                places=self._places,
+                written=written,
+            )
+        except ChildError as error:
+            if confined is None or not _DENIED_PORT.search(error.detail):
+                raise
+            ports = ", ".join(map(str, confined.connect)) or "none"
+            hint = f"{error.hint}; a render may connect to the ports of AVP_RENDER_PORTS ({ports})"
+            raise ChildError(error.reason, hint=hint, detail=error.detail) from None

@@ -1,0 +1,82 @@
+"""The program that kustomize starts in helm's place, and the same check for a chart by itself."""
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from avp_py.errors import RenderError
+from avp_py.render.shadow import shadow_of
+from avp_py.render.workspace import Workspace
+from avp_py.sandbox import Access, Limits, helm_wrapper, program_access
+
+
+def write_helm_wrapper(
+    helm: str, roots: Iterable[Path], workspace: Workspace, limits: Limits, *, network: bool
+) -> tuple[Path, Access]:
+    """Write the program.
+
+    Args:
+        helm: helm's absolute path.
+        roots: the directories that a chart may lie in and lead to, symlinks resolved.
+        workspace: where to write it; its staging copy and scratch may be read, too.
+        limits: how large a chart may be.
+        network: whether charts may be pulled.
+
+    Returns:
+        Its path, and the access that it and helm need to run.
+
+    Raises:
+        RenderError: the temporary directory lets no program run.
+    """
+    allowed = [path for root in roots for path in (root, shadow_of(root, workspace.tree))]
+    allowed.append(workspace.scratch)
+    arguments = (
+        helm,
+        dict(workspace.variables),
+        tuple(map(str, allowed)),
+        str(workspace.tree),
+        network,
+        (limits.input_bytes, limits.files),
+    )
+    # Isolated, without site-packages: nothing of the environment or of the tree is imported.
+    interpreter = os.path.realpath(sys.executable)
+    package = Path(helm_wrapper.__file__).parent
+    lines = (
+        f"#!{interpreter} -IS",
+        "import sys",
+        f"sys.path.append({str(package)!r})",
+        "import helm_wrapper",
+        f"helm_wrapper.exec_helm(*{arguments!r})",
+    )
+    program = workspace.provided / "helm"
+    program.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    program.chmod(0o500)
+    if not os.access(program, os.X_OK):
+        raise RenderError(
+            "the temporary directory lets no program run, and one must stand before helm",
+            hint="let TMPDIR name a directory that is not mounted noexec",
+        )
+    access = program_access(str(program)) | program_access(helm)
+    # The standard library, and where the interpreter's own library is, if it has one.
+    libraries = (Path(os.__file__).parent, Path(sys.base_prefix) / "lib")
+    return program, access | Access(read=(package, *libraries))
+
+
+def check_chart(chart: Path, roots: Iterable[Path], limits: Limits, *, network: bool) -> None:
+    """Check a chart that helm is given directly.
+
+    Raises:
+        RenderError: it leads out of the directories `roots`, is too large, or holds odd files.
+    """
+    try:
+        helm_wrapper.check_chart(
+            str(chart),
+            tuple(map(str, roots)),
+            (limits.input_bytes, limits.files),
+            network=network,
+        )
+    except helm_wrapper.RefusedError as refused:
+        raise RenderError(
+            str(refused), hint="put the file itself into the chart, or remove it"
+        ) from None

@@ -1,0 +1,38 @@
+"""Child processes: what they may read, write, run and reach, and how much they may take.
+
+The only package that starts a process. kustomize, helm and git handle hostile input, so each of
+them runs in a kernel sandbox (Landlock), with an environment and limits of its own.
+"""
+
+from avp_py.sandbox.access import (
+    SYSTEM,
+    Access,
+    git_access,
+    named_access,
+    program_access,
+    proxy_ports,
+)
+from avp_py.sandbox.environment import child_environment, search_path, without_network
+from avp_py.sandbox.limits import Limits, limits_of
+from avp_py.sandbox.messages import Places
+from avp_py.sandbox.mode import confine, describe_sandbox
+from avp_py.sandbox.process import Written, run
+
+__all__ = [
+    "SYSTEM",
+    "Access",
+    "Limits",
+    "Places",
+    "Written",
+    "child_environment",
+    "confine",
+    "describe_sandbox",
+    "git_access",
+    "limits_of",
+    "named_access",
+    "program_access",
+    "proxy_ports",
+    "run",
+    "search_path",
+    "without_network",
+]

@@ -1,0 +1,53 @@
+"""The environment of child processes: a short list of variables, and directories of the run."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+DEAD_PROXY: Final = "http://127.0.0.1:9"
+"""A proxy that nobody is: the port of the protocol `discard`."""
+
+PASSED_ON: Final = (
+    "LANG", "LC_ALL", "TZ",
+    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+    "SSL_CERT_FILE", "SSL_CERT_DIR",
+)  # fmt: skip
+"""What a child sees of our environment: where programs are, and how to reach the network.
+The operator can add names with AVP_RENDER_ENV."""
+
+
+def child_environment(
+    environ: Mapping[str, str], further: Sequence[str], own: Mapping[str, str]
+) -> Mapping[str, str]:
+    """Return the environment of a child.
+
+    Args:
+        environ: ours.
+        further: names to pass on beside PASSED_ON.
+        own: variables of the child's own, such as HOME and TMPDIR; they win.
+    """
+    names = (*PASSED_ON, *further)
+    passed = {name: environ[name] for name in names if name in environ}
+    # An empty PATH would mean the working directory.
+    path = search_path(environ)
+    return passed | ({"PATH": path} if path else {}) | dict(own)
+
+
+def without_network(env: Mapping[str, str], programs: Path) -> Mapping[str, str]:
+    """Return an environment in which a child finds no git, and no way to other machines.
+
+    Args:
+        env: the environment.
+        programs: a directory without programs other than ours, which becomes PATH.
+    """
+    kept = {name: value for name, value in env.items() if name.lower() != "no_proxy"}
+    proxies = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+    dead = dict.fromkeys(proxies, DEAD_PROXY)
+    return kept | dead | {"PATH": str(programs), "GIT_ALLOW_PROTOCOL": "none"}
+
+
+def search_path(environ: Mapping[str, str]) -> str:
+    """Return PATH without relative directories: the working directory is a tenant's."""
+    directories = environ.get("PATH", "").split(os.pathsep)
+    return os.pathsep.join(each for each in directories if each.startswith("/"))

@@ -1,0 +1,243 @@
+"""Started by kustomize in helm's place: check the command line and the chart, then become helm.
+
+kustomize passes the fields of `helmCharts` to helm as they are: a release named `--set-file=x=FILE`
+or `--post-renderer=PROGRAM` is an option, and helm follows symlinks in a chart to any file that it
+may read. What kustomize will pass can only be known once it does, as charts come from generators
+and remote bases too. kustomize also sets HELM_CONFIG_HOME and its like to what a kustomization
+says; here they are set to the run's own directories again.
+
+Standard library only, and little of it: it runs in an interpreter of its own (`python -IS`) for
+each call of helm. The command lines are those of kustomize's api v0.21: pullCommand and
+checkHelmVersion in HelmChartInflationGenerator.go, AsHelmArgs in helmchartargs.go.
+"""
+
+import os
+import stat
+import sys
+
+VALUED = {
+    "template": (
+        "--namespace", "--name-template", "-f", "--api-versions", "--kube-version",
+    ),
+    "pull": ("--untardir", "--repo", "--version"),
+}  # fmt: skip
+"""The options with a value that kustomize writes, each behind the command that has it."""
+
+BARE = {
+    "template": (
+        "--generate-name", "--include-crds", "--skip-tests", "--no-hooks", "--debug", "--devel",
+    ),
+    "pull": ("--untar", "--devel"),
+}  # fmt: skip
+"""Those without."""
+
+VERSION = (["version", "--short"], ["version", "-c", "--short"])
+"""How kustomize asks helm for its version, from api v0.21 on and before."""
+
+REVEALING = ("env", "getHostByName")
+"""Functions that helm knows in the template of a name and nowhere else: `env` and `expandenv` show
+its environment, in which a proxy's password may be, and the last one asks the network."""
+
+SCHEMA = "values.schema.json"
+SCHEMA_URIS = ("$ref", "$dynamicRef", "$recursiveRef", "$schema")
+"""The keys of a JSON schema whose values helm may load."""
+
+ChartLimits = tuple[int, int]
+
+
+class RefusedError(Exception):
+    """Helm must not get this; the message says why."""
+
+
+def check_arguments(
+    arguments: list[str], roots: tuple[str, ...], writable: str, network: bool, limits: ChartLimits
+) -> None:
+    """Check a command line that kustomize made.
+
+    Args:
+        arguments: what follows the program.
+        roots: the directories that may be read from, symlinks resolved.
+        writable: the directory that charts may be pulled to, symlinks resolved.
+        network: whether anything may be pulled.
+        limits: how many bytes and how many files a chart may have.
+
+    Raises:
+        RefusedError: it holds what a kustomization cannot mean, or leads out of these directories.
+    """
+    if arguments in VERSION:
+        return
+    command = arguments[0] if arguments else ""
+    if command not in VALUED:
+        raise RefusedError("helm is called with a command that kustomize does not know")
+    names: list[str] = []
+    values: list[str] = []
+    rest = iter(arguments[1:])
+    for word in rest:
+        if word in VALUED[command]:
+            value = next(rest, "")
+            if word == "-f":
+                values.append(value)
+            elif word == "--untardir" and not _is_below(os.path.realpath(value), (writable,)):
+                raise RefusedError(
+                    "a chart would be pulled to a place outside of the copy that kustomize works in"
+                )
+            elif word == "--name-template" and _is_revealing(value):
+                raise RefusedError(
+                    "the nameTemplate of a chart holds env or getHostByName, which show what is "
+                    "the sidecar's"
+                )
+        elif word.startswith("-") and word not in BARE[command]:
+            raise RefusedError(
+                "a name, release or version in helmCharts begins with a dash: helm would take it "
+                "for an option"
+            )
+        elif word not in BARE[command]:
+            names.append(word)
+    if command == "pull":
+        if not network:
+            raise RefusedError("AVP_RENDER_NETWORK forbids to pull charts")
+        return
+    for value in values:
+        # helm reads the value as a line of CSV (pflag's StringSlice): each field is a file.
+        if any(char in value for char in ',"\r\n'):
+            raise RefusedError(
+                "the path of a values file has a comma, a quote or a line break, at which helm "
+                "would split it"
+            )
+        if "://" in value or not _is_below(os.path.realpath(value), roots):
+            raise RefusedError("a values file lies outside of the repository")
+    if len(names) not in (1, 2):
+        raise RefusedError("helm is called without a chart, or with more than one")
+    check_chart(names[-1], roots, limits, network=network)
+
+
+def check_chart(chart: str, roots: tuple[str, ...], limits: ChartLimits, *, network: bool) -> None:
+    """Check all that helm would read of a chart.
+
+    Args:
+        chart: its directory.
+        roots: the directories that it may lie in and lead to, symlinks resolved.
+        limits: how many bytes and how many files it may have.
+        network: whether its schema may refer to other machines.
+
+    Raises:
+        RefusedError: it leads out of these directories, is too large, holds what is neither a file
+            nor a directory, or has a schema that refers to files or, without the network, to URLs.
+    """
+    top = os.path.realpath(chart)
+    if not _is_below(top, roots):
+        raise RefusedError("the chart lies outside of the repository")
+    waiting, seen = [top], {top}
+    size = count = 0
+    while waiting:
+        folder = waiting.pop()
+        for entry in _entries(folder):
+            count += 1
+            if entry.is_symlink():
+                target = os.path.realpath(entry.path)
+                if not _is_below(target, roots):
+                    name = os.path.relpath(entry.path, top)
+                    raise RefusedError(
+                        f"{name} in the chart is a symlink that leads out of the repository"
+                    )
+                if target in seen:
+                    continue
+            else:
+                target = entry.path
+            try:
+                status = os.stat(target)  # noqa: PTH116 - pathlib takes long to load
+            except OSError:
+                # Helm cannot read it either, and says so.
+                continue
+            if stat.S_ISDIR(status.st_mode):
+                seen.add(target)
+                waiting.append(target)
+            elif stat.S_ISREG(status.st_mode):
+                size += status.st_size
+                if entry.name == SCHEMA and size <= limits[0]:
+                    _check_schema(target, os.path.relpath(entry.path, top), network)
+            else:
+                name = os.path.relpath(entry.path, top)
+                raise RefusedError(f"{name} in the chart is neither a file nor a directory")
+            if size > limits[0]:
+                raise RefusedError(f"the chart is larger than AVP_MAX_INPUT ({limits[0]} bytes)")
+            if count > limits[1]:
+                raise RefusedError(f"the chart has more files than AVP_MAX_FILES ({limits[1]})")
+
+
+def _entries(folder: str) -> list["os.DirEntry[str]"]:
+    try:
+        return list(os.scandir(folder))
+    except OSError:
+        return []
+
+
+def _is_revealing(template: str) -> bool:
+    return "{{" in template and any(name in template for name in REVEALING)
+
+
+def _check_schema(path: str, name: str, network: bool) -> None:
+    """Refuse a schema that makes helm read other files, or ask other machines.
+
+    helm loads what it refers to by file, http and https, and resolves a relative reference against
+    `file:///` (pkg/chartutil/jsonschema.go, v3.19). A schema that is not JSON is left for helm to
+    report.
+    """
+    # Few charts have a schema, and json takes a while to load.
+    import json
+
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - pathlib takes long to load
+            waiting = [json.load(file)]
+    except (OSError, ValueError, RecursionError):
+        return
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, list):
+            waiting.extend(value)
+        elif isinstance(value, dict):
+            waiting.extend(value.values())
+            for key in SCHEMA_URIS:
+                uri = value.get(key)
+                if isinstance(uri, str) and _leads_out(uri, network):
+                    raise RefusedError(
+                        f"{name} in the chart refers to a file, or to another machine where "
+                        f"AVP_RENDER_NETWORK forbids it ({key})"
+                    )
+
+
+def _leads_out(uri: str, network: bool) -> bool:
+    scheme = uri.strip().lower().partition(":")[0]
+    if scheme in ("http", "https"):
+        # helm knows the specification's own schemas.
+        return not network and not uri.lower().partition("://")[2].startswith("json-schema.org/")
+    return not uri.startswith("#") and scheme != "urn"
+
+
+def _is_below(path: str, roots: tuple[str, ...]) -> bool:
+    return any(path == root or path.startswith(root.rstrip("/") + "/") for root in roots)
+
+
+def exec_helm(
+    helm: str,
+    environment: dict[str, str],
+    roots: tuple[str, ...],
+    writable: str,
+    network: bool,
+    limits: ChartLimits,
+) -> None:
+    """Check this process's arguments, and become helm or end with a message.
+
+    Args:
+        helm: helm's absolute path.
+        environment: variables to set for helm, whatever kustomize says.
+        roots: as for check_arguments; the others, too.
+        writable: see check_arguments.
+        network: see check_arguments.
+        limits: see check_arguments.
+    """
+    try:
+        check_arguments(sys.argv[1:], roots, writable, network, limits)
+    except RefusedError as refused:
+        sys.exit(f"avp-py: {refused}")
+    os.execve(helm, [helm, *sys.argv[1:]], {**os.environ, **environment})  # noqa: S606

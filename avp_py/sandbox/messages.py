@@ -1,0 +1,100 @@
+"""What a child process says on standard error, made fit to be shown.
+
+kustomize and helm quote absolute paths. Those of the run's own directories mean nothing to a
+person, and one outside of the repository would tell whether a file exists there, or where another
+request is being rendered.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+OUTSIDE: Final = "(a message about a path outside of the repository is not shown)"
+"""What takes the place of a line that would tell what exists outside of the repository."""
+
+_ANSI: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_USER_INFO: Final = re.compile(r"://(?!git@)[^\s/@'\"]+@")
+_HELM_ENVIRONMENT: Final = " with env=["
+_EDIT_USAGE: Final = "\nUsage:\n  kustomize edit "
+
+_END_OF_PATH: Final = r"(?=[/\s'\"`,;:)\]}>]|$)"
+_ABSOLUTE: Final = re.compile(r"(?<![\w.~:/\0-])/[^\s'\"`,;:)\]}>]+")
+_ROOT: Final = "\0"
+"""Stands for the repository's root while a message is read."""
+
+_CLIMBING: Final = re.compile(r"\0[^\s'\"`,;:)\]}>]*/\.\.(?:/|(?=[\s'\"`,;:)\]}>]|$))")
+
+_POINTER: Final = re.compile(r"(?:doc is missing (?:key|path): \"?|- at ')/[^\s'\"]*")
+"""A place in a document or in values, not in the file system: of a JSON patch (evanphx/json-patch),
+and of a chart's schema."""
+
+_OF_TEMPLATE: Final = re.compile(r"(?:Error: ){1,2}execution error at \(")
+"""How helm begins what the template functions `fail` and `required` say."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """The directories that messages may name.
+
+    Attributes:
+        staging: where the staging copy begins: the copy of `/repo/app` is `staging/repo/app`.
+        workspace: the run's temporary directory.
+        root: the repository's root where a tenant asks, or None for a person at a terminal, to whom
+            every path is shown.
+    """
+
+    staging: Path
+    workspace: Path
+    root: Path | None
+
+    def legible(self, messages: bytes) -> str:
+        """Return messages with paths relative to the repository, and without passwords in URLs.
+
+        OUTSIDE takes the place of lines that tell what exists outside of the repository.
+        """
+        text = _ANSI.sub("", messages.decode(errors="replace")).replace(_ROOT, "?")
+        # After any error of an edit kustomize explains a command line that nobody here wrote.
+        text = _without_environment(text.partition(_EDIT_USAGE)[0])
+        # A URL may hold a password: that of a proxy, or of the repository of a remote base.
+        text = _USER_INFO.sub("://***@", text)
+        text = _replace_path(text, self.staging, "")
+        text = _replace_path(text, self.workspace / "provided", _ROOT)
+        text = _replace_path(text, self.workspace, _ROOT + "/TMPDIR")
+        if self.root is None or self.root == Path("/"):
+            return text.replace(_ROOT + "/", "").strip()
+        text = _replace_path(text, self.root, _ROOT)
+        lines = [line for line in text.splitlines() if not _tells_outside(line)]
+        if len(lines) < len(text.splitlines()):
+            lines.append(OUTSIDE)
+        return "\n".join(lines).replace(_ROOT + "/", "").replace(_ROOT, ".").strip()
+
+
+def _replace_path(text: str, path: Path, replacement: str) -> str:
+    return re.sub(re.escape(str(path)) + _END_OF_PATH, lambda _: replacement, text)
+
+
+def _without_environment(text: str) -> str:
+    """Return a message of kustomize without helm's variables, which name temporary directories."""
+    kept = []
+    while True:
+        before, found, rest = text.partition(_HELM_ENVIRONMENT)
+        kept.append(before)
+        if not found:
+            return "".join(kept)
+        _, closed, text = rest.partition("]")
+        if not closed:
+            return "".join(kept)
+
+
+def _tells_outside(line: str) -> bool:
+    """Return whether a message names a path outside of the repository.
+
+    What a program says about such a path depends on what exists there, so all is dropped but what
+    is known not to be about files. What precedes and follows is a tenant's text, too: a directory
+    can be named like any phrase.
+    """
+    line = _POINTER.sub("", line)
+    if _OF_TEMPLATE.match(line) is not None:
+        return False
+    return _ABSOLUTE.search(line) is not None or _CLIMBING.search(line) is not None

@@ -1,0 +1,288 @@
+"""Child processes: argv lists, a clean environment, a sandbox, limits, no standard input."""
+
+import contextlib
+import math
+import os
+import resource
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+from avp_py.errors import ChildError
+from avp_py.sandbox.access import Access
+from avp_py.sandbox.landlock import restrict_thread
+from avp_py.sandbox.limits import Limits
+from avp_py.sandbox.messages import Places
+
+MAX_MESSAGES: Final = 256 * 1024
+"""How many bytes are kept of what a child says on standard error; cmp-server caches them."""
+
+MAX_OPEN_FILES: Final = 1024
+"""How many files a child may have open at once."""
+
+_FILE_TOO_LARGE: Final = (b"file too large", b"died of signal 25", b"file size limit exceeded")
+"""How programs report RLIMIT_FSIZE: the text of EFBIG, and git and shells of a child's SIGXFSZ."""
+
+_OUT_OF_MEMORY: Final = (
+    b"fatal error: out of memory", b"fatal error: runtime: out of memory",
+    b"fatal error: runtime: cannot allocate memory",
+)  # fmt: skip
+"""How the Go runtime reports RLIMIT_DATA, which child processes inherit (runtime/malloc.go)."""
+
+FIRST_MEASURE_SECONDS: Final = 0.2
+"""When the files that a child has written are first measured; most children are done by then."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """How much a child may leave in the directories that it may write to.
+
+    Attributes:
+        directories: these directories.
+        size: how many bytes their files may have in all, what was there before included.
+        files: how many files and directories there may be.
+    """
+
+    directories: tuple[Path, ...] = ()
+    size: int = 0
+    files: int = 0
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    limits: Limits,
+    access: Access | None,
+    places: Places,
+    written: Written = Written(),
+) -> bytes:
+    """Run a program to its end and return its standard output.
+
+    Args:
+        argv: the program's absolute path and its arguments; no shell reads them.
+        cwd: where it runs.
+        env: its whole environment.
+        limits: how long it may take, and how much it may print.
+        access: the files and ports that it, and what it starts, may use; None for no sandbox.
+        places: the directories that its messages may name.
+        written: how much it may write.
+
+    Raises:
+        ChildError: it cannot be started, failed, took too long, or printed or wrote too much. Its
+            standard error is the detail.
+        SandboxError: the kernel refused the sandbox.
+    """
+    name = f"{Path(argv[0]).name} {argv[1]}"
+    try:
+        child = _start(argv, cwd, env, access)
+    except OSError as error:
+        hint = f"check that {argv[0]} is a program for this machine"
+        if access is not None and isinstance(error, PermissionError):
+            hint += (
+                " and not a script that starts another one, which the sandbox denies; the "
+                "operator's setting AVP_SANDBOX=off runs it without a sandbox"
+            )
+        raise ChildError(f"{name} cannot be started: {error.strerror}", hint=hint) from None
+    with child:
+        try:
+            _limit(child.pid, limits, written)
+            output, messages = _read(child, name, limits, written)
+        finally:
+            if child.poll() is None:
+                _kill(child.pid)
+    if child.returncode != 0:
+        if written.size and any(words in messages.lower() for words in _FILE_TOO_LARGE):
+            raise _too_much(name, written)
+        if any(words in messages for words in _OUT_OF_MEMORY):
+            raise ChildError(
+                f"{name} needed more memory than it may use",
+                hint="split the Application; the operator's setting AVP_MAX_MEMORY says how much "
+                "each process of a run may use",
+            )
+        raise ChildError(
+            f"{name} failed ({_status(child.returncode)})",
+            hint=f"fix the {Path(argv[0]).name} error below",
+            detail=places.legible(messages),
+        )
+    return output
+
+
+def _start(
+    argv: Sequence[str], cwd: Path, env: Mapping[str, str], access: Access | None
+) -> "subprocess.Popen[bytes]":
+    def start() -> "subprocess.Popen[bytes]":
+        if access is not None:
+            restrict_thread(access)
+        # It stays in our process group: there cmp-server's SIGTERM reaches it too.
+        return subprocess.Popen(  # noqa: S603 - a list, and programs by absolute path
+            argv,
+            cwd=cwd,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    if access is None:
+        return start()
+    # A Landlock domain is a property of a thread, and for good: this one ends with the call.
+    with ThreadPoolExecutor(max_workers=1) as one_thread:
+        return one_thread.submit(start).result()
+
+
+def _limit(pid: int, limits: Limits, written: Written) -> None:
+    """Limit what a child, and each process that it starts, takes of the machine."""
+    if sys.platform != "linux":
+        return
+    seconds = math.ceil(min(limits.timeout, max(limits.left, 0))) + 1
+    wanted = {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_NOFILE: MAX_OPEN_FILES,
+        # The time limit counts the clock, this one each processor.
+        resource.RLIMIT_CPU: seconds * (os.cpu_count() or 1),
+    }
+    if written.size:
+        wanted[resource.RLIMIT_FSIZE] = written.size
+    # A child that has ended already needs no limits.
+    with contextlib.suppress(ProcessLookupError):
+        for what, most in wanted.items():
+            _, hard = resource.prlimit(pid, what)
+            most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            resource.prlimit(pid, what, (most, most))
+
+
+def _read(
+    child: "subprocess.Popen[bytes]", name: str, limits: Limits, written: Written
+) -> tuple[bytes, bytes]:
+    """Return what a child prints and what it says, up to its end."""
+    seconds = min(limits.timeout, limits.left)
+    started = time.monotonic()
+    end = started + seconds
+    next_measure = started + FIRST_MEASURE_SECONDS if written.size else math.inf
+    output, messages = bytearray(), bytearray()
+    with selectors.DefaultSelector() as selector:
+        for stream, kept in ((child.stdout, output), (child.stderr, messages)):
+            selector.register(_pipe(stream), selectors.EVENT_READ, kept)
+        while selector.get_map():
+            ready = selector.select(max(min(end, next_measure) - time.monotonic(), 0))
+            if time.monotonic() >= end:
+                raise _late(name, limits, seconds)
+            if time.monotonic() >= next_measure:
+                next_measure = _measure(name, written)
+            for key, _ in ready:
+                chunk = os.read(key.fd, 1 << 16)
+                if not chunk:
+                    selector.unregister(key.fileobj)
+                elif key.data is output or len(messages) < MAX_MESSAGES:
+                    key.data.extend(chunk)
+            if len(output) > limits.output_bytes:
+                raise ChildError(
+                    f"{name} printed more than {limits.output_bytes} bytes",
+                    hint="split the Application; the operator's setting AVP_MAX_OUTPUT says how "
+                    "much may be printed",
+                )
+    try:
+        child.wait(max(end - time.monotonic(), 0))
+    except subprocess.TimeoutExpired:
+        raise _late(name, limits, seconds) from None
+    if written.size and time.monotonic() - started > FIRST_MEASURE_SECONDS / 2:
+        _measure(name, written)
+    return bytes(output), bytes(messages)
+
+
+def _measure(name: str, written: Written) -> float:
+    """Measure what a child has written; return when to do so again, on time.monotonic()'s clock.
+
+    Raises:
+        ChildError: it is too much.
+    """
+    started = time.monotonic()
+    size = files = 0
+    waiting: list[str | Path] = list(written.directories)
+    while waiting:
+        with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                files += 1
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+                else:
+                    with contextlib.suppress(OSError):
+                        size += entry.stat(follow_symlinks=False).st_size
+                if size > written.size or files > written.files:
+                    raise _too_much(name, written)
+    # At most a tenth of the time goes into measuring.
+    took = time.monotonic() - started
+    return time.monotonic() + max(FIRST_MEASURE_SECONDS, 10 * took)
+
+
+def _too_much(name: str, written: Written) -> ChildError:
+    return ChildError(
+        f"{name} fetched or wrote too much: more than {written.size} bytes or {written.files} "
+        "files",
+        hint="name smaller charts and bases; the operator's settings AVP_MAX_INPUT and "
+        "AVP_MAX_FILES say how much there may be",
+    )
+
+
+def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
+    if stream is None:  # pragma: no cover - both are pipes
+        raise AssertionError
+    return stream
+
+
+def _late(name: str, limits: Limits, seconds: float) -> ChildError:
+    if seconds < limits.timeout:
+        return ChildError(
+            f"{name} was not done when the time of the whole run was over",
+            hint="a remote base or chart may be slow; AVP_RUN_TIMEOUT sets the time",
+        )
+    return ChildError(
+        f"{name} was not done after {seconds:g} s",
+        hint="a remote base or chart may be slow; AVP_RENDER_TIMEOUT sets the time",
+    )
+
+
+def _status(code: int) -> str:
+    if code > 0:
+        return f"exit code {code}"
+    try:
+        return f"killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"killed by signal {-code}"
+
+
+def _kill(pid: int) -> None:
+    """Kill a child and what it started (helm below kustomize).
+
+    Each is stopped before its children are looked up, so that none starts another meanwhile.
+    """
+    family = [pid]
+    for member in family:
+        _signal(member, signal.SIGSTOP)
+        family.extend(_children(member))
+    for member in family:
+        _signal(member, signal.SIGKILL)
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def _children(pid: int) -> Iterator[int]:
+    """Yield the processes whose parent is `pid`; without a /proc (macOS) none are found."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            # The second field is the program's name in parentheses, which may hold anything.
+            _state, parent, *_ = stat.read_bytes().rpartition(b")")[2].split()
+            if int(parent) == pid:
+                yield int(stat.parent.name)

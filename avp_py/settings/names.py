@@ -1,0 +1,58 @@
+"""Names as Kubernetes accepts them (RFC 1123), taken as they are: no white space, no other letters.
+
+The rules are those of apimachinery's pkg/util/validation/validation.go, v0.34. None of these names
+can climb in a path or a URL, end one, or be a pattern.
+"""
+
+import re
+from typing import Final
+
+LABEL: Final = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+"""The pattern of one part of a name, without its limit of 63 characters."""
+
+SUBDOMAIN: Final = rf"{LABEL}(\.{LABEL})*"
+"""The pattern of most names, without their limit of 253 characters."""
+
+_LABEL = re.compile(rf"(?=.{{1,63}}\Z){LABEL}")
+_SUBDOMAIN = re.compile(rf"(?=.{{1,253}}\Z){SUBDOMAIN}")
+
+
+def is_label(text: str) -> bool:
+    """Whether this is a name without dots, as a namespace has."""
+    return _LABEL.fullmatch(text) is not None
+
+
+def is_subdomain(text: str) -> bool:
+    """Whether this is a name that may have dots, as most objects have."""
+    return _SUBDOMAIN.fullmatch(text) is not None
+
+
+def application(raw: str) -> str:
+    """The name of an Application, after its namespace and `_` where that is not Argo CD's own."""
+    namespace, separator, name = raw.rpartition("_")
+    if not is_subdomain(name) or (separator and not is_label(namespace)):
+        raise ValueError(
+            "the name of an Application, as web or team_web: small letters, digits, '-' and '.', "
+            "with no space before or after it"
+        )
+    return raw
+
+
+def namespace(raw: str) -> str:
+    """The name of a namespace."""
+    if not is_label(raw):
+        raise ValueError(
+            "the name of a namespace: up to 63 small letters, digits and '-', with no space before "
+            "or after it"
+        )
+    return raw
+
+
+def project(raw: str) -> str:
+    """The name of an AppProject."""
+    if not is_subdomain(raw):
+        raise ValueError(
+            "the name of a project: up to 253 small letters, digits, '-' and '.', with no space "
+            "before or after it"
+        )
+    return raw

@@ -1,0 +1,388 @@
+"""What we take a document for is what Argo CD's own libraries take it for, or it is refused."""
+
+import contextlib
+import json
+import re
+from collections.abc import Iterator, Sequence
+
+import hypothesis
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from avp_py.manifests import PREFIX, Manifest, assemble, read_stream
+from avp_py.nodes import Entry
+from tests.conftest import ROOT, build_tools
+from tests.integration.reader import Read, Reader, UnreadableError, start
+
+REFUSED = "refused"
+LIST = "a list"
+
+
+@pytest.fixture(scope="session")
+def reader() -> Iterator[Reader]:
+    with start(build_tools("reader")["reader"]) as running:
+        yield running
+
+
+def ours(text: str) -> tuple[str, Sequence[Manifest]] | None:
+    """What we print for a text without placeholders, and what we take it for; None if refused."""
+    stream, failures = read_stream(text.encode("utf-8", "surrogatepass"), "test")
+    return None if failures else (assemble(stream, {}), stream.manifests)
+
+
+def differences(reader: Reader, output: str, manifests: Sequence[Manifest]) -> list[str]:
+    """Where Argo CD takes the output for something else; it must be able to read it."""
+    read = reader.read(output)
+    if len(read) != len(manifests):
+        return [f"{len(manifests)} documents, and {len(read)} objects"]
+    return [each for pair in zip(manifests, read, strict=True) for each in _differences(*pair)]
+
+
+def _differences(manifest: Manifest, read: Read) -> Iterator[str]:
+    if manifest.kind != read.kind:
+        yield f"kind {manifest.kind}, and {read.kind}"
+    if read.seen not in ("", manifest.kind):
+        yield f"kind {manifest.kind}, and {read.seen} for the API server"
+    if manifest.is_list != read.is_list:
+        yield f"is_list {manifest.is_list}, and {read.is_list}"
+    annotations = read.annotations if isinstance(read.annotations, dict) else {}
+    found, said = manifest.annotations, {}
+    for name in ("path", "import", "kv-version", "secret-version", "ignore"):
+        if PREFIX + name in annotations:
+            # Kubernetes takes null for the empty text.
+            said[name] = annotations[PREFIX + name] or ""
+    expected = (
+        said.get("path"),
+        said.get("import"),
+        said.get("kv-version"),
+        said.get("secret-version", ""),
+        said.get("ignore") == "true",
+    )
+    if (found.path, found.imported, found.kv_version, found.secret_version, found.ignore) != (
+        expected
+    ):
+        yield f"annotations {found}, and {expected}"
+
+
+CASES = {
+    # Merge keys: of a key and a merge key the later one counts.
+    "kind: ConfigMap\n<<: {kind: Secret}\n": "Secret",
+    "<<: {kind: Secret}\nkind: ConfigMap\n": "ConfigMap",
+    "kind: ConfigMap\n<< : {kind: Secret}\n": "Secret",
+    "{kind: ConfigMap, ? << : {kind: Secret}}\n": "Secret",
+    "kind: ConfigMap\n<<: [{kind: Secret}, {kind: Other}]\n": "Secret",
+    "kind: ConfigMap\n<<: [{a: 1}, {kind: Secret}]\n": "Secret",
+    "kind: ConfigMap\n<<: {<<: {kind: Other}, kind: Secret}\n": "Secret",
+    "kind: ConfigMap\n<<: {kind: Other, <<: {kind: Secret}}\n": "Secret",
+    "a: &a {kind: Secret}\nb: &b {<<: *a}\n<<: [*b]\n": "Secret",
+    "a: &a [{kind: Secret}]\nkind: ConfigMap\n<<: *a\n": REFUSED,
+    "kind: ConfigMap\n<<: {kind: Secret}\n<<: {a: 1}\n": REFUSED,
+    "kind: ConfigMap\n<<: Secret\n": REFUSED,
+    "kind: ConfigMap\n<<: {items: []}\n": LIST,
+    # What is a merge key.
+    'kind: ConfigMap\n"<<": {kind: Secret}\n': "ConfigMap",
+    "kind: ConfigMap\n!!str <<: {kind: Secret}\n": "ConfigMap",
+    "kind: ConfigMap\n!local <<: {kind: Secret}\n": "ConfigMap",
+    "kind: ConfigMap\n!!merge <<: {kind: Secret}\n": "Secret",
+    'kind: ConfigMap\n!!merge "<<": {kind: Secret}\n': "Secret",
+    'kind: ConfigMap\n!!merge "\\x3c<": {kind: Secret}\n': "Secret",
+    "kind: ConfigMap\n!<tag:yaml.org,2002:merge> '<<': {kind: Secret}\n": "Secret",
+    "kind: ConfigMap\n!<!!merge> '<<': {kind: Secret}\n": "ConfigMap",
+    "kind: ConfigMap\n!<tag:yaml.org,2002:merge> x: {kind: Secret}\n": "ConfigMap",
+    "kind: ConfigMap\n! <<: {kind: Secret}\n": "Secret",
+    'kind: ConfigMap\n! "<<": {kind: Secret}\n': "Secret",
+    "kind: ConfigMap\n!!binary PDw=: {kind: Secret}\n": REFUSED,
+    "kind: ConfigMap\n? |-\n  <<\n: {kind: Secret}\n": "ConfigMap",
+    "kind: ConfigMap\n? !!merge |-\n  <<\n: {kind: Secret}\n": "Secret",
+    "x: &m <<\nkind: ConfigMap\n*m : {kind: Secret}\n": REFUSED,
+    '{"kind": "ConfigMap", "<<": {"kind": "Secret"}}': "ConfigMap",
+    # Aliases.
+    "a: &a Secret\nkind: *a\n": "Secret",
+    "a: &a kind\n*a : Secret\n": "Secret",
+    "a: &a kind\nkind: ConfigMap\n*a : Secret\n": REFUSED,
+    "kind: &k ConfigMap\nb: &k {c: *k}\n": REFUSED,
+    "kind: A\na: &a []\nitems: *a\n": LIST,
+    # Tags.
+    "!!str kind: Secret\n": "Secret",
+    "!local kind: Secret\n": "Secret",
+    "!!binary a2luZA==: Secret\n": REFUSED,
+    "!<!!binary> a2luZA==: Secret\nkind: ConfigMap\n": "ConfigMap",
+    "!!int kind: Secret\nkind: ConfigMap\n": REFUSED,
+    "kind: !!binary U2VjcmV0\n": "Secret",
+    "kind: !!binary U2VjcmV0/w==\n": "Secret\ufffd",
+    "kind: !!binary Secret\n": REFUSED,
+    "kind: !<!!binary> U2VjcmV0\n": "U2VjcmV0",
+    "kind: !!merge Secret\n": "Secret",
+    "kind: !!str 5\n": "5",
+    "kind: ! 5\n": "5",
+    "kind: !!int 5\n": REFUSED,
+    "kind: !!null ''\n": REFUSED,
+    "kind: A\nitems: !!str []\n": LIST,
+    "kind: A\nitems: !!null []\n": LIST,
+    "kind: A\nitems: !!binary ''\n": "A",
+    "{<<: {kind: Secret}, !x,kind: ConfigMap}\n": REFUSED,
+    "{<<: {kind: Secret}, !x ,kind: ConfigMap}\n": "ConfigMap",
+    # Keys that stand for the same, or nearly.
+    "kind: ConfigMap\nkind: Secret\n": REFUSED,
+    "kind: ConfigMap\n'kind': Secret\n": REFUSED,
+    "kind: ConfigMap\n!!str kind: Secret\n": REFUSED,
+    "kind: Secret\nkind: Secret\n": "Secret",
+    '{"kind": "ConfigMap", "k\\u0069nd": "Secret"}': REFUSED,
+    '{"k\\u0069nd": "Secret"}': "Secret",
+    "kind: ConfigMap\nKind: Secret\n": REFUSED,
+    "kind: ConfigMap\nKIND: Secret\n": REFUSED,
+    'kind: ConfigMap\n"\\u212Aind": Secret\n': REFUSED,
+    "kind: ConfigMap\n<<: {Kind: Secret}\n": REFUSED,
+    "kind: ConfigMap\nitem\u017f: []\n": REFUSED,
+    "kind: ConfigMap\nItems: []\n": REFUSED,
+    "kind: ConfigMap\nApiVersion: v1\n": REFUSED,
+    "kind: ConfigMap\nMetadata: {}\n": REFUSED,
+    "kind: ConfigMap\nmetadata: {Annotations: {}}\n": REFUSED,
+    "kind: ConfigMap\nspec: {Kind: Secret}\n": "ConfigMap",
+    '{"kind": "ConfigMap", "kind\\u0000": "Secret"}': "ConfigMap",
+    'kind: ConfigMap\n"\\ufeffkind": Secret\n': "ConfigMap",
+    "{<<: {kind: Secret},\n\ufeffkind: ConfigMap}\n": REFUSED,
+    "on: 1\n'true': 1\nkind: ConfigMap\n": REFUSED,
+    "0x1: a\n1: b\nkind: ConfigMap\n": "ConfigMap",
+    # Values that are no text.
+    "kind: on\n": REFUSED,
+    "kind: y\n": REFUSED,
+    "kind: 0x1\n": REFUSED,
+    "kind: 1_000\n": REFUSED,
+    "kind: ~\n": REFUSED,
+    "kind: 2001-01-01\n": "2001-01-01",
+    "kind: <<\n": "<<",
+    "kind: yEs\n": "yEs",
+    "kind: [Secret]\n": REFUSED,
+    "kind: A\nitems: {}\n": "A",
+    "kind: A\nitems: null\n": "A",
+    "apiVersion: 1\nkind: A\n": "A",
+    "apiVersion: a/b/c\nkind: A\n": REFUSED,
+    "kind: Secret\n\r\r\n  x\n": REFUSED,
+    "kind: ConfigMap\n? : x\n": REFUSED,
+    "{kind: ConfigMap, ?: }\n": REFUSED,
+    # Where a document ends.
+    "kind: Secret\n...\nkind: ConfigMap\n": REFUSED,
+    "kind: Secret\n...\n---\nkind: ConfigMap\n": "Secret, ConfigMap",
+    "kind: Secret\r---\rkind: ConfigMap\r": REFUSED,
+    "kind: Secret\r\n---\r\nkind: ConfigMap\r\n": "Secret, ConfigMap",
+    '{"kind": "Secret"}{"kind": "ConfigMap"}': "Secret, ConfigMap",
+    "kind: A\n---\n...\n": REFUSED,
+}
+
+
+@pytest.mark.parametrize("text", CASES)
+def test_a_document_is_what_argo_cd_takes_it_for(reader: Reader, text: str) -> None:
+    found = ours(text)
+    if found is None:
+        assert CASES[text] == REFUSED
+        return
+    output, manifests = found
+    assert differences(reader, output, manifests) == []
+    kinds = ", ".join(each.kind for each in manifests)
+    assert CASES[text] == (LIST if any(each.is_list for each in manifests) else kinds)
+
+
+ANNOTATED = {
+    "A/path: a": "a",
+    "A/path: a\n    A/path: a": "a",
+    "A/path: a\n    A/path: b": None,
+    "A/path: a\n    !!str A/path: b": None,
+    "A/path:": "",
+    "A/path: ~": "",
+    "A/path: ''": "",
+    "A/path: !!binary YQ==": "a",
+    "A/path: !!binary /w==": "\ufffd",
+    "A/path: 2001-01-01": "2001-01-01",
+    "A/path: 1": None,
+    "A/path: on": None,
+    "A/path: [a]": None,
+    "A/path: a\n    <<: {A/path: b}": "b",
+    "<<: {A/path: b}\n    A/path: a": "a",
+    "A/path: a\n    !!str <<: {A/path: b}": "a",
+    'A/path: a\n    !!merge "<<": {A/path: b}': "b",
+    "x: &p a\n    A/path: *p": "a",
+    '"avp.kubernetes.io\\/path": a': None,
+    '"avp\\x2ekubernetes.io/path": a': "a",
+    "A/Path: a": "none",
+    "A/path: a\n    n: 1": "a",
+}
+
+
+@pytest.mark.parametrize("written", ANNOTATED)
+def test_annotations_are_what_argo_cd_takes_them_for(reader: Reader, written: str) -> None:
+    written_out = written.replace("A/", PREFIX)
+    found = ours(f"kind: ConfigMap\nmetadata:\n  annotations:\n    {written_out}\n")
+    if found is None:
+        assert ANNOTATED[written] is None
+        return
+    output, manifests = found
+    assert differences(reader, output, manifests) == []
+    path = manifests[0].annotations.path
+    assert ANNOTATED[written] == ("none" if path is None else path)
+
+
+def test_the_comparison_sees_a_kind_that_we_take_for_another(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = 'kind: ConfigMap\n!!merge "<<": {kind: Secret}\n'
+    by_style = property(lambda entry: entry.key.value == "<<" and entry.key.style is None)
+    monkeypatch.setattr(Entry, "is_merge", by_style)
+    found = ours(text)
+    assert found is not None
+    assert differences(reader, *found) == [
+        "kind ConfigMap, and Secret",
+        "kind ConfigMap, and Secret for the API server",
+    ]
+
+
+def test_the_reader_has_the_libraries_of_the_argo_cd_that_we_test_with() -> None:
+    argocd, own = (
+        dict(re.findall(r"^\s+(?:\S+ => )?(\S+) (v\S+)", text, re.MULTILINE))
+        for text in (
+            (ROOT / "tools" / folder / "go.mod").read_text(encoding="utf-8")
+            for folder in ("argocd", "reader")
+        )
+    )
+    for module in ("k8s.io/apimachinery", "sigs.k8s.io/yaml", "sigs.k8s.io/json"):
+        assert own[module] == argocd[module], module
+    # The same code as gopkg.in/yaml.v2 v2.4.0, by another name.
+    assert own["go.yaml.in/yaml/v2"] == argocd["go.yaml.in/yaml/v2"] == "v2.4.2"
+
+
+def agree(reader: Reader, text: str) -> None:
+    """Holds that a text is refused, or taken for what Argo CD takes it for."""
+    found = ours(text)
+    if found is not None:
+        assert differences(reader, *found) == []
+
+
+PIECES = (
+    "kind", "Kind", "items", "metadata", "annotations", "avp.kubernetes.io/path", "Secret",
+    "ConfigMap", "a", "&a", "&b", "*a", "*b", "<<", "'<<'", '"<<"', "!!merge", "!!str", "!!binary",
+    "!", "!x", "!x,", "!!null", "!!map", "!!int", "!<tag:yaml.org,2002:merge>", "U2VjcmV0",
+    "a2luZA==",
+    ":", ",", "?", "{", "}", "[", "]", "#", "|", ">", "-", "null", "~", "1", "on", "0x1",
+    "'kind'", '"k\\u0069nd"', "\\", "'", '"', "%", "@", "`", "=", "0xFFFFFFFFFFFFFFFF",
+)  # fmt: skip
+LINES = (
+    "kind: Secret\n",
+    "kind: ConfigMap\n",
+    "<<: {kind: Secret}\n",
+    "<<: *a\n",
+    "x: &a {kind: Secret}\n",
+    "y: &b [*a]\n",
+    "*a : x\n",
+    "&a ~\n",
+    "items: []\n",
+    "metadata: {annotations: {avp.kubernetes.io/path: x}}\n",
+)
+SPACES = (" ", " ", " ", ": ", ": ", ": ", ", ", "\n", "\n", "\n  ", "\n- ", "\n---\n", "\n...\n")
+ODD = ("\t", "\r", "\r\n", "\x85", "\u2028", "\xa0", "\ufeff", "\x00", '"ki\\\n nd"', "|-\n  ")
+BEGINNINGS = (
+    "",
+    "kind: ConfigMap\n",
+    "---\nkind: ConfigMap\n",
+    "kind: ConfigMap\nx: ",
+    "x: &a {kind: Secret}\nkind: ConfigMap\n",
+    "{kind: ConfigMap, ",
+    '{"kind": "ConfigMap", ',
+    "{<<: {kind: Secret}, ",
+)
+ENDS = ("", "\n", "}", "}\n", ": {kind: Secret}\n", ": Secret\n", "kind: ConfigMap}\n")
+
+torn = st.builds(
+    lambda first, pieces, last: first + "".join(pieces) + last,
+    st.sampled_from(BEGINNINGS),
+    st.lists(st.sampled_from((*PIECES, *LINES, *SPACES, *SPACES, *ODD)), max_size=10),
+    st.sampled_from(ENDS),
+)
+
+
+@hypothesis.settings(max_examples=3000)
+@given(torn)
+@example("{<<: {kind: Secret}, !x,kind: ConfigMap}\n")
+@example("{kind: ConfigMap, \r\ufeff<<: {kind: Secret}\n}\n")
+def test_no_torn_text_is_taken_for_something_else(reader: Reader, text: str) -> None:
+    # What Argo CD refuses, it does not deploy.
+    with contextlib.suppress(UnreadableError):
+        agree(reader, text)
+
+
+KEYS = (
+    "kind", "'kind'", '"k\\u0069nd"', "!!str kind", "!x kind", "! kind", "? kind\n", "*kind ",
+    "items", "!!str items", '"items"', "*items ", "metadata", "apiVersion", "Kind", "Items", "on",
+    "0x1", "1", "<<", "<<", "!!merge '<<'", "!!str <<", "! '<<'", '"<<"', "!!binary a2luZA==",
+    "annotations", "avp.kubernetes.io/path", "&c x", "!!null ''", "~",
+)  # fmt: skip
+SCALARS = (
+    "Secret", "ConfigMap", "List", "!!binary U2VjcmV0", "!!str on", "! Secret", "*secret", "on",
+    "5", "~", "'~'", "!!null ''", "v1", "!x Secret", "2001-01-01", ".5", "0o1", "&d Secret", "",
+)  # fmt: skip
+ALIASES = ("*mapping", "*list", "[*mapping, {kind: Other}]", "[*list]", "&m *mapping")
+
+values = st.recursive(
+    st.sampled_from((*SCALARS, *SCALARS, *ALIASES)),
+    lambda inner: (
+        st.lists(inner, max_size=2).map(lambda items: f"[{', '.join(items)}]")
+        | st.lists(st.tuples(st.sampled_from(KEYS), inner), max_size=3).map(
+            lambda pairs: f"{{{', '.join(f'{key}: {value}' for key, value in pairs)}}}"
+        )
+    ),
+    max_leaves=6,
+)
+ANCHORS = (
+    "secret: &secret Secret\nkey: &kind kind\nother: &items items\n"
+    "mapping: &mapping {kind: Secret, items: [], annotations: {avp.kubernetes.io/path: a}}\n"
+    "list: &list [{kind: Secret}, {kind: Other}]\n"
+)
+entries = st.lists(st.tuples(st.sampled_from(KEYS), values), min_size=1, max_size=5)
+
+
+@hypothesis.settings(max_examples=2000)
+@given(entries, st.booleans())
+def test_no_tricky_document_is_taken_for_something_else(
+    reader: Reader, pairs: list[tuple[str, str]], flow: bool
+) -> None:
+    if flow:
+        anchors = ANCHORS.rstrip("\n").replace("\n", ", ")
+        written = ", ".join(f"{key}: {value}" for key, value in pairs)
+        agree(reader, f"{{kind: ConfigMap, {anchors}, {written}}}\n")
+    else:
+        written = "".join(f"{key}: {value}\n" for key, value in pairs)
+        agree(reader, f"kind: ConfigMap\n{ANCHORS}{written}")
+
+
+def escaped(text: str, number: int) -> str:
+    """A text in JSON with one of its characters as an escape."""
+    at = number % len(text)
+    return f'"{text[:at]}\\u{ord(text[at]):04x}{text[at + 1 :]}"'
+
+
+names = st.sampled_from(
+    ("kind", "Kind", "items", "metadata", "<<", "kind\x00", "\ufeffkind", "a", "apiVersion")
+)
+written_names = names.map(json.dumps) | st.builds(escaped, names, st.integers(0, 12))
+json_values = st.recursive(
+    st.sampled_from(('"Secret"', '"ConfigMap"', '"S\\u0065cret"', "null", "true", "1", "1.50")),
+    lambda inner: (
+        st.lists(inner, max_size=2).map(lambda items: f"[{','.join(items)}]")
+        | st.lists(st.tuples(written_names, inner), max_size=3).map(
+            lambda pairs: f"{{{','.join(f'{key}:{value}' for key, value in pairs)}}}"
+        )
+    ),
+    max_leaves=5,
+)
+
+
+@hypothesis.settings(max_examples=1000)
+@given(
+    st.lists(st.tuples(written_names, json_values), max_size=4), st.sampled_from(("", " ", "{}"))
+)
+def test_no_json_is_taken_for_something_else(
+    reader: Reader, pairs: list[tuple[str, str]], after: str
+) -> None:
+    text = "".join(f", {key}: {value}" for key, value in pairs)
+    agree(reader, f'{{"kind": "ConfigMap"{text}}}{after}\n')
+    agree(reader, f'{{"x": "ConfigMap"{text}}}{after}\n')

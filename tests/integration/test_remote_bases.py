@@ -1,0 +1,136 @@
+"""Remote bases in the sandbox: the real git fetches them, with submodules, from loopback."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Run
+from tests.integration.charts import port_of
+from tests.integration.hostile import MAP
+from tests.trees import write
+
+
+def git(folder: Path, *arguments: str) -> None:
+    """Run git with an identity, and with nothing of this machine's configuration."""
+    settings = ("user.name=a", "user.email=a@example", "protocol.file.allow=always")
+    options = [word for setting in settings for word in ("-c", setting)]
+    argv = [shutil.which("git") or "git", *options, *arguments]
+    env = {"PATH": os.environ["PATH"], "HOME": str(folder), "GIT_CONFIG_NOSYSTEM": "1"}
+    subprocess.run(argv, cwd=folder, check=True, capture_output=True, env=env)
+
+
+@contextlib.contextmanager
+def serve_git(root: Path) -> Iterator[str]:
+    """Serve the repositories below a directory by git's own http-backend; yields the URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            path, _, query = self.path.partition("?")
+            env = {
+                "PATH": os.environ["PATH"],
+                "GIT_PROJECT_ROOT": str(root),
+                "GIT_HTTP_EXPORT_ALL": "1",
+                "REQUEST_METHOD": self.command,
+                "PATH_INFO": path,
+                "QUERY_STRING": query,
+                "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+                "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
+                "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
+                "HOME": str(root),
+                "GIT_CONFIG_COUNT": "1",
+                "GIT_CONFIG_KEY_0": "safe.directory",
+                "GIT_CONFIG_VALUE_0": "*",
+            }
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            done = subprocess.run(
+                [shutil.which("git") or "git", "http-backend"],
+                input=body, env=env, capture_output=True, check=False,
+            )  # fmt: skip
+            head, _, content = done.stdout.partition(b"\r\n\r\n")
+            fields = [line.split(": ", 1) for line in head.decode().split("\r\n") if line]
+            status = next((value for name, value in fields if name == "Status"), "200")
+            self.send_response(int(status.split()[0]))
+            for name, value in fields:
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_POST = do_GET
+
+        def log_message(self, *_arguments: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def remote(tmp_path: Path) -> Iterator[str]:
+    """A repository whose base is in a submodule."""
+    root = tmp_path / "served"
+    with serve_git(root) as url:
+        write(root / "inner", {"kustomization.yaml": "resources: [map.yaml]\n", "map.yaml": MAP})
+        write(root / "outer", {"app/kustomization.yaml": "resources: [../inner]\n"})
+        for name in ("inner", "outer"):
+            git(root / name, "init", "-q", "-b", "main")
+            if name == "outer":
+                git(root / name, "submodule", "add", "-q", f"{url}/inner/.git", "inner")
+            git(root / name, "add", "-A")
+            git(root / name, "commit", "-qm", "a")
+        yield f"{url}/outer/.git"
+
+
+@pytest.mark.parametrize("sandbox", ["required", "off"])
+def test_a_remote_base_with_a_submodule_is_built(
+    sandbox: str, remote: str, tmp_path: Path, environ: Mapping[str, str], run: Run
+) -> None:
+    base = f"{remote}//app?ref=main"
+    app = write(tmp_path / "app", {"kustomization.yaml": f"resources: ['{base}']\n"})
+    env = {**environ, "AVP_SANDBOX": sandbox, "AVP_RENDER_PORTS": port_of(remote)}
+
+    result = run("generate", app, env=env)
+
+    assert (result.code, result.out) == (0, MAP), result.err
+
+    # Nothing of the same is fetched from a port that is not listed.
+    if sandbox == "required":
+        result = run("generate", app, env={**env, "AVP_RENDER_PORTS": "443"})
+        assert (result.code, result.out) == (1, "")
+        assert "AVP_RENDER_PORTS (443)" in result.err
+
+
+@pytest.mark.parametrize("sandbox", ["required", "off"])
+def test_a_clone_is_limited_like_what_is_read(
+    sandbox: str, tmp_path: Path, environ: Mapping[str, str], run: Run
+) -> None:
+    root = tmp_path / "served"
+    write(root / "big", {"kustomization.yaml": "resources: [map.yaml]\n", "map.yaml": MAP})
+    write(root / "big", {"blob": os.urandom(8 << 20)})
+    for arguments in (("init", "-q", "-b", "main"), ("add", "-A"), ("commit", "-qm", "a")):
+        git(root / "big", *arguments)
+    with serve_git(root) as url:
+        base = f"resources: ['{url}/big/.git//?ref=main']\n"
+        app = write(tmp_path / "app", {"kustomization.yaml": base})
+        env = {**environ, "AVP_SANDBOX": sandbox, "AVP_RENDER_PORTS": port_of(url)}
+        assert run("generate", app, env=env).code == 0
+
+        result = run("generate", app, env={**env, "AVP_MAX_INPUT": "2Mi"})
+
+    assert (result.code, result.out) == (1, "")
+    assert "fetched or wrote too much" in result.err
+    assert "AVP_MAX_INPUT" in result.err

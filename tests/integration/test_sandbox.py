@@ -1,0 +1,341 @@
+"""What a child process can do in the sandbox, tried by real children on the real kernel.
+
+Each denial is tried without the sandbox first, where it is none.
+"""
+
+import contextlib
+import math
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from avp_py.errors import ChildError
+from avp_py.sandbox import SYSTEM, Access, Limits, Places, Written, program_access, run
+from tests.conftest import Run
+from tests.integration.hostile import MAP
+from tests.processes import AVP, NO_LANDLOCK, as_anybody
+from tests.trees import write
+
+LIMITS: Final = Limits(
+    timeout=30, deadline=math.inf, input_bytes=1, files=1, output_bytes=10_000_000
+)
+
+
+class Laboratory:
+    """A child that runs Python, and what it may use."""
+
+    def __init__(self, top: Path) -> None:
+        self.top = top.resolve()
+        for name in ("repository", "scratch", "outside"):
+            (self.top / name).mkdir()
+        interpreter = os.path.realpath(sys.executable)
+        self._argv = [interpreter, "-ISc"]
+        self.access = SYSTEM | program_access(interpreter)
+        self.access |= Access(
+            read=(Path(os.__file__).parent, self.top / "repository"),
+            write=(self.top / "scratch",),
+        )
+
+    def run(
+        self,
+        code: str,
+        access: Access | None,
+        *,
+        limits: Limits = LIMITS,
+        written: Written | None = None,
+    ) -> bytes:
+        """Run code in a child; without an access, without a sandbox."""
+        return run(
+            [*self._argv, code],
+            cwd=self.top,
+            env={"TMPDIR": str(self.top / "scratch")},
+            limits=limits,
+            access=access,
+            places=Places(Path("/none"), Path("/none"), None),
+            written=written or Written(),
+        )
+
+    def denied(self, code: str, more: Access | None = None, says: str = "Permission") -> None:
+        """The code works without the sandbox, and is denied in it."""
+        self.run(code, None)
+        access = self.access if more is None else self.access | more
+        with pytest.raises(ChildError) as raised:
+            self.run(code, access)
+        assert says in raised.value.detail
+
+
+@pytest.fixture
+def laboratory(tmp_path: Path) -> Laboratory:
+    """A child and its directories."""
+    return Laboratory(tmp_path)
+
+
+def test_what_is_allowed_works(laboratory: Laboratory) -> None:
+    top = laboratory.top
+    write(top, {"repository/in/file": "text"})
+    code = (
+        "import os, subprocess\n"
+        f"assert open('{top}/repository/in/file').read() == 'text'\n"
+        f"os.chdir('{top}/scratch')\n"
+        "os.makedirs('a/b'); open('a/b/c', 'w').write('x' * 10); os.truncate('a/b/c', 1)\n"
+        "os.rename('a/b/c', 'a/d'); os.symlink('d', 'a/e'); os.remove('a/d'); os.rmdir('a/b')\n"
+        "open('/dev/null', 'w').write('x')\n"
+        "print('done')\n"
+    )
+    assert laboratory.run(code, laboratory.access) == b"done\n"
+
+
+READS: Final = {
+    "a file": "open('{top}/outside/file').read()",
+    "a directory": "import os; os.listdir('{top}/outside')",
+    "a file through a symlink": "open('{top}/repository/link').read()",
+    "a file through its own directory": "open('/proc/self/cwd/outside/file').read()",
+    "the environment of the parent": "open('/proc/{pid}/environ', 'rb').read()",
+    "the parent's working directory": "import os; os.listdir('/proc/{pid}/cwd/')",
+    "passwords": "open('/etc/shadow').read()",
+    "the list of processes": "import os; os.listdir('/proc')",
+}
+
+
+@pytest.mark.parametrize("what", READS)
+def test_nothing_else_is_read(what: str, laboratory: Laboratory) -> None:
+    top = laboratory.top
+    write(top, {"outside/file": "text"})
+    (top / "repository/link").symlink_to(top / "outside/file")
+
+    laboratory.denied(READS[what].format(top=top, pid=os.getpid()))
+
+
+WRITES: Final = {
+    "a new file": "open('{top}/outside/new', 'w')",
+    "a file that is there": "open('{top}/outside/file', 'r+')",
+    "an emptied file": "import os; os.truncate('{top}/outside/file', 0)",
+    "a directory": "import os; os.mkdir('{top}/outside/d', 0o777)",
+    "the repository": "open('{top}/repository/new', 'w')",
+    "a moved file": "import os; open('{top}/scratch/x', 'w'); "
+    "os.rename('{top}/scratch/x', '{top}/outside/x')",
+    "a linked file": "import os; open('{top}/scratch/y', 'w'); "
+    "os.link('{top}/scratch/y', '{top}/outside/y')",
+    "a removed file": "import os; os.remove('{top}/outside/gone')",
+    "a symlink": "import os; os.symlink('x', '{top}/outside/s')",
+    "a FIFO in scratch": "import os; os.mkfifo('{top}/scratch/f')",
+    "a socket in scratch": "import socket; socket.socket(socket.AF_UNIX).bind('{top}/scratch/u')",
+}
+
+
+@pytest.mark.parametrize("what", WRITES)
+def test_nothing_else_is_written(what: str, laboratory: Laboratory) -> None:
+    top = laboratory.top
+    code = WRITES[what].format(top=top)
+    write(top, {"outside/file": "text", "outside/gone": ""})
+    laboratory.run(code, None)
+    for name in ("outside/new", "outside/x", "outside/y", "outside/s", "repository/new"):
+        (top / name).unlink(missing_ok=True)
+    for name in ("scratch/f", "scratch/u"):
+        (top / name).unlink(missing_ok=True)
+    if (top / "outside/d").exists():
+        (top / "outside/d").rmdir()
+    write(top, {"outside/file": "text", "outside/gone": ""})
+
+    with pytest.raises(ChildError):
+        laboratory.run(code, laboratory.access)
+
+    assert (top / "outside/file").read_text() == "text"
+    assert sorted(each.name for each in (top / "outside").iterdir()) == ["file", "gone"]
+    assert list((top / "repository").iterdir()) == []
+
+
+@pytest.mark.parametrize("directory", ["repository", "scratch", "outside"])
+def test_nothing_else_is_executed(directory: str, laboratory: Laboratory) -> None:
+    path = laboratory.top / directory / "program"
+    write(path.parent, {"program": "#!/bin/sh\nexit 0\n"})
+    path.chmod(0o755)
+    # The shell may run; it is the script that may not.
+    shell = program_access("/bin/sh")
+
+    laboratory.denied(f"import subprocess; subprocess.run(['{path}'], check=True)", shell)
+    laboratory.denied("import subprocess; subprocess.run(['/bin/sh', '-c', ':'], check=True)")
+
+
+@contextlib.contextmanager
+def listening() -> Iterator[int]:
+    """A TCP port on loopback that somebody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_only_the_named_ports_are_connected_to(laboratory: Laboratory) -> None:
+    code = "import socket; socket.create_connection(('127.0.0.1', {port}))"
+    with listening() as port, listening() as other:
+        allowed = Access(connect=(port,))
+        laboratory.run(code.format(port=port), laboratory.access | allowed)
+        laboratory.denied(code.format(port=other), allowed)
+
+
+def test_no_port_is_bound(laboratory: Laboratory) -> None:
+    laboratory.denied("import socket; socket.create_server(('127.0.0.1', 0))")
+
+
+def test_no_signal_leaves_the_sandbox(laboratory: Laboratory) -> None:
+    with subprocess.Popen(["sleep", "60"]) as victim:  # noqa: S607 - a program of the machine
+        try:
+            code = f"import os; os.kill({victim.pid}, {signal.SIGCONT:d})"
+            laboratory.denied(code, says="not permitted")
+            laboratory.denied(f"import os; os.kill({os.getpid()}, 0)", says="not permitted")
+        finally:
+            victim.kill()
+
+
+def test_no_abstract_socket_is_reached(laboratory: Laboratory) -> None:
+    name = f"\\0avp-py-{os.getpid()}"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(name.encode().decode("unicode_escape"))
+        server.listen()
+        code = f"import socket; socket.socket(socket.AF_UNIX).connect('{name}')"
+        laboratory.denied(code, says="not permitted")
+
+
+def test_what_a_child_starts_is_confined_too(laboratory: Laboratory) -> None:
+    write(laboratory.top, {"outside/file": "text"})
+    code = (
+        "import subprocess, sys\n"
+        f"subprocess.run([sys.executable, '-ISc', 'open(\"{laboratory.top}/outside/file\")'], "
+        "check=True)\n"
+    )
+    laboratory.denied(code)
+
+
+def test_no_rights_are_gained(laboratory: Laboratory) -> None:
+    code = "print(open('/proc/self/status').read())"
+    inside = laboratory.run(code, laboratory.access | Access(read=(Path("/proc"),))).decode()
+
+    assert "NoNewPrivs:\t1\n" in inside
+    assert "NoNewPrivs:\t0\n" in Path("/proc/self/status").read_text()
+
+
+def test_this_process_stays_free(laboratory: Laboratory) -> None:
+    laboratory.run("", laboratory.access)
+
+    write(laboratory.top, {"outside/file": "text"})
+    with listening():
+        assert (laboratory.top / "outside/file").read_text() == "text"
+
+
+def test_processors_files_and_core_dumps_are_limited(laboratory: Laboratory) -> None:
+    code = (
+        "import resource, time\n"
+        # The limits come a moment after the start.
+        "while resource.getrlimit(resource.RLIMIT_CORE)[1]: time.sleep(0.01)\n"
+        "time.sleep(0.1)\n"
+        "print([resource.getrlimit(getattr(resource, 'RLIMIT_' + name))[1] for name in "
+        "('CPU', 'NOFILE', 'FSIZE')])"
+    )
+    limits = Limits(timeout=3, deadline=math.inf, input_bytes=1, files=1, output_bytes=1000)
+    written = Written((laboratory.top / "scratch",), size=1000, files=10)
+
+    shown = laboratory.run(code, laboratory.access, limits=limits, written=written)
+
+    processors = os.cpu_count() or 1
+    assert shown == f"[{4 * processors}, 1024, 1000]\n".encode()
+
+
+def test_a_child_that_writes_too_much_is_ended(laboratory: Laboratory) -> None:
+    code = (
+        "import time\n"
+        "for number in range(10_000):\n"
+        "    open(f'scratch/{number}', 'w').write('x' * 900)\n"
+        "    time.sleep(0.001)\n"
+    )
+    for size, files in ((100_000, 10_000), (100_000_000, 100)):
+        for path in (laboratory.top / "scratch").iterdir():
+            path.unlink()
+        written = Written((laboratory.top / "scratch",), size=size, files=files)
+        with pytest.raises(ChildError) as raised:
+            laboratory.run(code, laboratory.access, written=written)
+        assert "fetched or wrote too much" in raised.value.reason
+        assert "AVP_MAX_INPUT" in raised.value.hint
+        assert len(list((laboratory.top / "scratch").iterdir())) < 9_000
+
+
+def test_a_child_that_never_stops_talking_is_ended_in_time(laboratory: Laboratory) -> None:
+    limits = Limits(timeout=1, deadline=math.inf, input_bytes=1, files=1, output_bytes=1000)
+    code = "import sys, os\nprint(os.getpid(), flush=True)\nwhile True: sys.stderr.write('x' * 999)"
+
+    with pytest.raises(ChildError) as raised:
+        laboratory.run(code, laboratory.access, limits=limits)
+
+    assert "AVP_RENDER_TIMEOUT" in raised.value.hint
+
+
+def without_landlock(env: Mapping[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run the command as if the kernel had no Landlock."""
+    code = f"{NO_LANDLOCK}\nos.execv(sys.argv[1], sys.argv[1:])"
+    return subprocess.run(
+        [sys.executable, "-c", code, *AVP, *arguments],
+        env=env, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    """A kustomization."""
+    return write(tmp_path / "app", {"kustomization.yaml": "resources: [m.yaml]", "m.yaml": MAP})
+
+
+def test_a_kernel_without_landlock_fails_the_run_where_it_is_required(
+    app: Path, environ: Mapping[str, str]
+) -> None:
+    required = {**environ, "AVP_SANDBOX": "required"}
+
+    done = without_landlock(required, "generate", str(app))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "AVP_SANDBOX=required, and this kernel cannot restrict files, " in done.stderr
+
+    done = without_landlock(required, "healthcheck")
+    assert done.returncode == 1
+    assert "failed  sandbox" in done.stdout
+
+    done = without_landlock(required, "version")
+    assert "AVP_SANDBOX=required, and this kernel cannot" in done.stdout
+
+    # The same command on the kernel as it is.
+    done = subprocess.run(
+        [*AVP, "generate", str(app)], env=required, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("mode", ["auto", "off"])
+def test_a_kernel_without_landlock_is_done_without_otherwise(
+    mode: str, app: Path, environ: Mapping[str, str]
+) -> None:
+    env = {**environ, "AVP_SANDBOX": mode}
+
+    assert without_landlock(env, "generate", str(app)).stdout == MAP
+    shown = without_landlock(env, "version").stdout
+    assert ("sandbox   off" if mode == "off" else "this kernel has no Landlock") in shown
+
+
+def test_a_run_tells_which_protections_are_in_force(
+    app: Path, run: Run, environ: Mapping[str, str]
+) -> None:
+    for mode, says in (("required", "Landlock ABI"), ("off", "sandbox: off")):
+        result = run("generate", "-v", app, env={**environ, "AVP_SANDBOX": mode})
+        assert (result.code, says in result.err) == (0, True), result.err
+
+
+def test_anybody_has_the_sandbox(app: Path, environ: Mapping[str, str]) -> None:
+    env = {**environ, "AVP_SANDBOX": "required"}
+    app.parent.chmod(0o755)
+    argv = as_anybody([*AVP, "generate", str(app)])
+
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (0, MAP), done.stderr

@@ -1,0 +1,120 @@
+// Command reader says what Argo CD reads in the output of a plugin, for the tests of ours.
+//
+// It reads lines of JSON on standard input, each one a string: a text as a plugin prints it. For
+// each it writes one line of JSON:
+//
+//	{"objects": [{"kind": "Secret", "seen": "Secret", "list": false, "annotations": {…}}]}
+//
+// or {"error": "…"}. The kind is that of the object in Argo CD; seen is the kind that the API server
+// finds in what Argo CD sends it, empty where it refuses that; list says whether Argo CD takes the
+// object apart; annotations are those of the object as they are, null where it has none.
+//
+// The way is that of Argo CD v3.2.1, with the versions of its libraries: argocd-cmp-server splits
+// the output (SplitYAMLToString in gitops-engine's pkg/utils/kube/kube.go), and the repo-server
+// reads each part again (SplitYAML there) before it looks for lists (GenerateManifests in
+// reposerver/repository/repository.go). Those two functions are repeated here, as their package
+// brings the whole of kubectl with it.
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"log"
+	"os"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	kubejson "k8s.io/apimachinery/pkg/runtime/serializer/json"
+	kubeyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/yaml"
+)
+
+type object struct {
+	Kind        string      `json:"kind"`
+	Seen        string      `json:"seen"`
+	List        bool        `json:"list"`
+	Annotations interface{} `json:"annotations"`
+}
+
+type response struct {
+	Objects []object `json:"objects"`
+	Error   string   `json:"error,omitempty"`
+}
+
+func main() {
+	lines := bufio.NewScanner(os.Stdin)
+	lines.Buffer(nil, 64<<20)
+	encoder := json.NewEncoder(os.Stdout)
+	for lines.Scan() {
+		var text string
+		if err := json.Unmarshal(lines.Bytes(), &text); err != nil {
+			log.Fatal(err)
+		}
+		objects, err := read([]byte(text))
+		answered := response{Objects: objects}
+		if err != nil {
+			answered = response{Error: err.Error()}
+		}
+		if err := encoder.Encode(answered); err != nil {
+			log.Fatal(err)
+		}
+	}
+	if err := lines.Err(); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// read goes the way of a plugin's output up to the objects that are looked at for lists.
+func read(output []byte) ([]object, error) {
+	manifests, err := split(output)
+	if err != nil {
+		return nil, err
+	}
+	objects := []object{}
+	for _, manifest := range manifests {
+		again, err := split(manifest)
+		if err != nil {
+			return nil, err
+		}
+		for _, each := range again {
+			found := &unstructured.Unstructured{}
+			if err := yaml.Unmarshal(each, found); err != nil {
+				return nil, err
+			}
+			sent, err := json.Marshal(found.Object)
+			if err != nil {
+				return nil, err
+			}
+			seen := ""
+			if gvk, err := kubejson.DefaultMetaFactory.Interpret(sent); err == nil {
+				seen = gvk.Kind
+			}
+			annotations, _, _ := unstructured.NestedFieldNoCopy(found.Object, "metadata", "annotations")
+			objects = append(objects, object{found.GetKind(), seen, found.IsList(), annotations})
+		}
+	}
+	return objects, nil
+}
+
+// split is SplitYAMLToString.
+func split(text []byte) ([][]byte, error) {
+	decoder := kubeyaml.NewYAMLOrJSONDecoder(bytes.NewReader(text), 4096)
+	var parts [][]byte
+	for {
+		part := runtime.RawExtension{}
+		if err := decoder.Decode(&part); err != nil {
+			if errors.Is(err, io.EOF) {
+				return parts, nil
+			}
+			return nil, err
+		}
+		raw := bytes.TrimSpace(part.Raw)
+		if len(raw) == 0 || bytes.Equal(raw, []byte("null")) {
+			continue
+		}
+		parts = append(parts, raw)
+	}
+}
