@@ -11,7 +11,7 @@ import warnings
 from types import TracebackType
 
 from avp_py.cli.limits import interrupt
-from avp_py.cli.report import frames
+from avp_py.cli.report import MAX_CRASHES, frames
 
 
 def harden() -> None:
@@ -44,4 +44,12 @@ def _tell(
         sys.stderr.write("avp-py: no memory is left (AVP_MAX_MEMORY)\n")
         return
     text = f"avp-py: internal error, {kind.__name__}; please report it\n"
-    sys.stderr.write(text + (frames(error) if error is not None else ""))
+    if error is not None:
+        text += frames(error, MAX_CRASHES - 2 * len(text))
+    # Threads that end for the same reason say the same.
+    if kind not in _told:
+        _told.add(kind)
+        sys.stderr.write(text)
+
+
+_told: set[type[BaseException]] = set()

@@ -8,7 +8,7 @@ from pathlib import Path
 from avp_py.backends import check_backend, module_of
 from avp_py.cli.console import Console, Door
 from avp_py.cli.parser import Commands, Parser
-from avp_py.cli.report import one_line
+from avp_py.cli.report import MAX_LINE, clip, one_line
 from avp_py.cli.secret import load_with_secret
 from avp_py.errors import AvpError, RenderError
 from avp_py.policy import Permissions, PolicyGate, read_policy
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     is_healthy = True
     for name, check in _checks(arguments, console.environ):
         try:
-            verdict, text = "ok", check()
+            verdict, text = "ok", clip(check(), MAX_LINE)
         except AvpError as error:
             verdict, text = "failed", one_line(error)
             is_healthy = False

@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import gc
-import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ from avp_py.cli.console import Console, Door, open_console
 from avp_py.cli.hardening import harden
 from avp_py.cli.help import add_parser as add_help
 from avp_py.cli.limits import TimeLimitReached, is_out_of_memory
+from avp_py.cli.notes import notes_on
 from avp_py.cli.parser import HelpRequested, Parser
 from avp_py.cli.report import describe, describe_warnings, frames
 from avp_py.errors import AvpError, GenerateError, UsageError
@@ -136,9 +136,9 @@ def main(argv: Sequence[str], console: Console, door: Door = Door.AVP_PY) -> int
         try:
             arguments = _parse(argv, door)
             verbose = arguments.verbose
-            _tell_notes(console, verbose=verbose)
             run: Callable[[argparse.Namespace, Console], int | None] = arguments.run
-            return run(arguments, console) or EXIT_OK
+            with notes_on(console.stderr if verbose else None):
+                return run(arguments, console) or EXIT_OK
         except HelpRequested as requested:
             console.write(requested.text)
             return EXIT_OK
@@ -170,16 +170,6 @@ def _report(
     console.stderr.write(describe(error, verbose=verbose))
     if verbose and origin is not None:
         console.stderr.write(frames(origin))
-
-
-def _tell_notes(console: Console, *, verbose: bool) -> None:
-    """Sends the notes of what is done to standard error, or nowhere."""
-    logger = logging.getLogger("avp_py")
-    handler = logging.StreamHandler(console.stderr) if verbose else logging.NullHandler()
-    handler.setFormatter(logging.Formatter("avp-py: %(message)s"))
-    logger.handlers = [handler]
-    logger.propagate = False
-    logger.setLevel(logging.INFO if verbose else logging.CRITICAL)
 
 
 def start(door: Door = Door.AVP_PY) -> NoReturn:
