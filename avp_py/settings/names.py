@@ -32,7 +32,8 @@ def application(raw: str) -> str:
     namespace, separator, name = raw.rpartition("_")
     if not is_subdomain(name) or (separator and not is_label(namespace)):
         raise _unfit(
-            "the name of an Application, as web or team_web: lower-case letters, digits, '-'"
+            "the name of an Application, as web or team_web: lower-case letters, digits, '-' "
+            "and '.'"
         )
     return raw
 
