@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -17,10 +18,10 @@ from avp_py.cli.limits import TimeLimitReached, is_out_of_memory
 from avp_py.cli.notes import notes_on
 from avp_py.cli.parser import HelpRequested, Parser
 from avp_py.cli.report import describe, describe_warnings, frames
-from avp_py.errors import AvpError, GenerateError, UsageError
+from avp_py.errors import AvpError, GenerateError, UsageError, quoted
 from avp_py.generate import memory_limit_error, time_limit_error
 from avp_py.settings import read_limits
-from avp_py.settings.parse import boolean
+from avp_py.settings.parse import MalformedError, boolean
 
 EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
@@ -46,11 +47,19 @@ def build_parser(door: Door = Door.AVP_PY) -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    if door is Door.AVP_PY:
+        parser.add_argument("--version", action="store_true", help="as the command version")
+    parser.set_defaults(run=partial(_show_help, parser), version=False)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for command in (generate, healthcheck, parameters, plugin, policy, version):
         command.add_parser(commands, _common_options(shown=True), door)
     add_help(commands, parser, door)
     return parser
+
+
+def _show_help(parser: Parser, _arguments: argparse.Namespace, _console: Console) -> NoReturn:
+    """Show the help of the program, which was called without a command."""
+    parser.print_help()
 
 
 def _common_options(*, shown: bool) -> Parser:
@@ -101,17 +110,22 @@ def _parse(argv: Sequence[str], door: Door) -> argparse.Namespace:
         if equals and name in _BOOLEANS:
             try:
                 words += [name] if boolean(value) else []
-                continue
-            except ValueError:
-                pass
-        words.append(word)
+            except MalformedError as error:
+                raise UsageError(
+                    f"{name} is not {error.expected}: {quoted(value)}", hint=error.form
+                ) from None
+        else:
+            words.append(word)
     parser = build_parser(door)
     if not any(words) and door is Door.ARGOCD_VAULT_PLUGIN:
-        words = ["--help"]
+        words = []
     unset = argparse.Namespace(
         config_path=None, secret_name=None, verbose=False, disable_token_cache=False
     )
-    return parser.parse_args(words, unset)
+    arguments = parser.parse_args(words, unset)
+    if arguments.version:
+        arguments.run = version.run
+    return arguments
 
 
 _BOOLEANS = ("--verbose", "--verbose-sensitive-output", "--disable-token-cache")
@@ -127,9 +141,6 @@ def main(argv: Sequence[str], console: Console, door: Door = Door.AVP_PY) -> int
 
     Returns:
         The exit code.
-
-    Raises:
-        SystemExit: argparse has printed what is wrong with the arguments.
     """
     verbose = False
     try:
@@ -142,8 +153,6 @@ def main(argv: Sequence[str], console: Console, door: Door = Door.AVP_PY) -> int
         except HelpRequested as requested:
             console.write(requested.text)
             return EXIT_OK
-    except SystemExit as ended:
-        raise SystemExit(door.exit_usage if ended.code else EXIT_OK) from None
     except AvpError as error:
         _report(error, error, console, verbose=verbose)
         return door.exit_usage if isinstance(error, UsageError) else EXIT_FAILED

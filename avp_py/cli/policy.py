@@ -8,9 +8,10 @@ from typing import Any
 
 from avp_py.cli.console import Console, Door
 from avp_py.cli.parser import Commands, Parser
-from avp_py.errors import PathError, UsageError
+from avp_py.errors import PathError, UsageError, quoted
 from avp_py.policy import Permissions, Verdict, normalise, read_policy
 from avp_py.settings import Identity, Trust, names
+from avp_py.settings.parse import MalformedError
 
 _MEANINGS = {
     Trust.ADDRESS: "say where the sidecar's own credentials are sent",
@@ -21,14 +22,10 @@ _MEANINGS = {
 class _PathsAnywhere(Parser):
     """Takes PATHs behind options too: before Python 3.12.7, argparse gives up after FILE."""
 
-    def parse_known_args(  # type: ignore[override]
-        self, args: Sequence[str] | None = None, namespace: Any = None
-    ) -> tuple[Any, list[str]]:
-        found, rest = super().parse_known_args(args, namespace)
+    def add_rest(self, found: Any, rest: Sequence[str]) -> None:
         if any(word.startswith("-") for word in rest):
-            return found, rest
+            super().add_rest(found, rest)
         found.paths += rest
-        return found, []
 
 
 def add_parser(
@@ -83,8 +80,8 @@ def _typed(read: Callable[[str], str]) -> Callable[[str], str]:
     def typed(raw: str) -> str:
         try:
             return read(raw)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(f"{raw!r} is not {error}") from None
+        except MalformedError as error:
+            raise UsageError(f"{quoted(raw)} is not {error.expected}", hint=error.form) from None
 
     return typed
 

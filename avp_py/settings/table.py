@@ -61,8 +61,8 @@ class Setting:
         field: its field in that group.
         owner: who may set it.
         summary: what it is, with its unit.
-        parse: from text to value; a ValueError names the form that is wanted. It gets each item of
-            an array, and each value of a map.
+        parse: from text to value; a MalformedError names the form that is wanted. It gets each
+            item of an array, and each value of a map.
         default: the value without it, as text; None where there is none.
         kind: whether it holds one text or several.
         alias: its name as a parameter, where Argo CD has one of its own for it.

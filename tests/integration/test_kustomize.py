@@ -167,7 +167,7 @@ def test_an_image_that_is_none_is_refused_before_kustomize_sees_it(
 
     if form.strip() == form:
         assert (result.code, result.out) == (1, "")
-        assert "1. the parameter images, item 2, is not an image as name:tag, " in result.err
+        assert "1. the parameter images, item 2, is not a valid image\n" in result.err
     else:
         # White space at the ends of an item is no part of it.
         assert "AVP_KUSTOMIZE" in result.err

@@ -443,7 +443,10 @@ def test_a_name_that_does_not_resolve_is_told_so(
 def test_an_address_that_is_none_is_told_so(fails: Fails, address: str) -> None:
     said = fails(WANTED, {"VAULT_ADDR": address, "VAULT_TOKEN": TOKEN})
 
-    assert f"VAULT_ADDR, {address}, is not an address" in said or "VAULT_ADDR is not a URL" in said
+    assert (
+        f"VAULT_ADDR, {address}, is not an address" in said
+        or "VAULT_ADDR is not a valid URL" in said
+    )
 
 
 @pytest.mark.parametrize(
