@@ -24,7 +24,8 @@ No message, hint or detail ever holds a value of a secret, a credential, or mani
 the placeholder that is at fault.
 """
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -135,12 +136,34 @@ class ClusterError(AvpError):
 class GenerateError(AvpError):
     """All failures of one run."""
 
-    def __init__(self, failures: Sequence[Failure]) -> None:
+    def __init__(self, failures: Sequence[Failure], warnings: Sequence[Failure] = ()) -> None:
+        """Gather failures.
+
+        Args:
+            failures: what failed.
+            warnings: what was noticed besides, and fails nothing.
+        """
         count = len(failures)
         super().__init__(f"{count} failure{'' if count == 1 else 's'}")
         self._failures = tuple(failures)
+        self.warnings = tuple(warnings)
 
     @property
     def failures(self) -> Sequence[Failure]:
         """The failures that were gathered, in the order of the documents."""
         return self._failures
+
+
+def quoted(text: str) -> str:
+    """Return a text of somebody else's as messages show it: in quotes, and cut."""
+    return repr(text if len(text) <= _MAX_QUOTED else f"{text[:_MAX_QUOTED]}…")
+
+
+def did_you_mean(text: str, known: Iterable[str]) -> str:
+    """Return the advice to write what a text is probably a misspelling of, or an empty text."""
+    near = difflib.get_close_matches(text[:_MAX_QUOTED], known, n=1)
+    return f"did you mean {near[0]}?" if near else ""
+
+
+_MAX_QUOTED = 60
+"""How many characters of a text are quoted."""

@@ -577,9 +577,7 @@ def parse(text: str, source: str) -> Sequence[Document]:
     return documents
 
 
-def _documents(
-    columns: _Columns, source: str
-) -> Iterator[tuple[Node | None, int, int | None]]:
+def _documents(columns: _Columns, source: str) -> Iterator[tuple[Node | None, int, int | None]]:
     """Yields root, start and marker's end of each document."""
     parser: Any = CParser(columns.text)
     next_event = parser.get_event
@@ -690,9 +688,7 @@ def _skip_properties(text: str, start: int, end: int) -> int:
     return start
 
 
-def _key(
-    frame: _Frame, keys: dict[str, int], columns: _Columns, row: int, source: str
-) -> None:
+def _key(frame: _Frame, keys: dict[str, int], columns: _Columns, row: int, source: str) -> None:
     text, start = columns.text, columns.starts[row]
     is_alias = columns.kinds[row] == _ALIAS
     if is_alias and columns.kinds[columns.links[row]] < _ALIAS:

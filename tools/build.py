@@ -121,6 +121,13 @@ PROGRAMS = {
             seconds=25,
         ),
         Program(
+            name="kustomize-oldest",
+            folder="kustomize-oldest",
+            module="sigs.k8s.io/kustomize/kustomize/v5",
+            package="sigs.k8s.io/kustomize/kustomize/v5",
+            seconds=25,
+        ),
+        Program(
             name="helm",
             folder="helm",
             module=_HELM,
@@ -204,6 +211,7 @@ PROGRAMS = {
 }
 DEFAULT_NAMES = (
     "kustomize",
+    "kustomize-oldest",
     "helm",
     "vault",
     "kube-apiserver",

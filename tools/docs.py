@@ -67,7 +67,8 @@ _OWNERS = {
     "service account leads to it). For names\nthat begin with `AVP_` the environment wins, for "
     "those of a backend (`VAULT_`) the file or Secret does.\n`AVP_TENANT_SETTINGS` can hand these "
     "on to tenants, each by its name. Whoever sets `VAULT_ADDR` gets the\ncredentials that are "
-    "sent there.",
+    "sent there: in a Secret that an Application names, what says where they are sent, and what "
+    "names\nfiles, counts only as [policy.md](policy.md#the-secret-with-the-settings) tells.",
     Owner.OPERATOR_ALONE: "As above, but never handed on: what guards, what names programs and "
     "files of the sidecar, and what\nbounds a run. They stand in the environment or in the file "
     "of `-c`. Only those with an asterisk may also\nstand in the Secret of `-s`; another one "

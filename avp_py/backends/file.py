@@ -9,16 +9,20 @@
 The entry without a version is the newest; where there is none, the highest version is.
 """
 
+import contextlib
 import difflib
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from avp_py.backends.interface import Backend, Location, Secret
-from avp_py.errors import DocumentError, NotFoundError, SettingsError
+from avp_py.backends.interface import Backend, Gate, Location, Secret
+from avp_py.errors import BackendError, DocumentError, NotFoundError, PathError, SettingsError
 from avp_py.nodes import Entry, MappingNode, Node, ScalarNode, parse, position, resolve
 from avp_py.settings import Settings
 from avp_py.values import Number, Value
+
+MAX_SUGGESTIONS = 5
+"""How many names that are like a missing one are looked at for one that may be shown."""
 
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 _VERSION = re.compile(r"[0-9]{1,18}")
@@ -89,11 +93,18 @@ class FileBackend(Backend):
         )
         if name in self._secrets:
             return self._secrets[name]
-        near = difflib.get_close_matches(name, self._secrets, n=1)
-        raise NotFoundError(
-            f"{self._source} has no {name}",
-            hint=f"did you mean {near[0]}?" if near else f"add {name} to the file",
-        )
+        raise NotFoundError(f"{self._source} has no {name}", hint=f"add {name} to the file")
+
+    def explain(self, location: Location, error: BackendError, gate: Gate) -> BackendError:
+        """Return the error with the nearest name in the file that the gate lets pass."""
+        if not isinstance(error, NotFoundError):
+            return error
+        name = f"{location.path}#{location.version}" if location.version else location.path
+        for near in difflib.get_close_matches(name, self._secrets, n=MAX_SUGGESTIONS):
+            with contextlib.suppress(PathError):
+                gate(near.partition("#")[0], location.kind)
+                return NotFoundError(error.reason, hint=f"did you mean {near}?")
+        return error
 
     def _newest(self, path: str) -> str:
         if path in self._secrets:
@@ -111,7 +122,7 @@ def _entries(node: Node, text: str, path: Path) -> tuple[Entry, ...]:
             f"{path}, {position(text, mapping.start)}: a mapping is wanted here",
             hint="the file maps paths to keys, and keys to values",
         )
-    return mapping.entries
+    return tuple(mapping.entries)
 
 
 def _value(node: Node) -> Value:

@@ -4,11 +4,14 @@ import argparse
 import dataclasses
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from avp_py.cli.console import Console, Door
 from avp_py.cli.parser import Commands, Parser
+from avp_py.cli.report import describe_warnings
+from avp_py.cli.secret import load_with_secret
 from avp_py.errors import UsageError
 from avp_py.generate import Request, generate
 from avp_py.policy import PolicyGate
@@ -21,7 +24,6 @@ from avp_py.settings import (
     Settings,
     load,
     read_config,
-    without_tenant,
 )
 
 STANDARD_INPUT = "-"
@@ -100,15 +102,24 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
         # The file backend needs no credentials.
         if secret_name is None or known.backend.type == "file":
             return known
-        from avp_py.kubernetes import read_settings_secret, split_name
-
-        if secret_name not in (arguments.secret_name, _operators_secret(environ)):
-            gate.check_secret(*split_name(secret_name))
-        left = deadline - time.monotonic()
-        return load_settings(read_settings_secret(secret_name, environ, left), from_secret=True)
+        return load_with_secret(
+            secret_name,
+            arguments.secret_name,
+            environ,
+            gate,
+            known,
+            partial(load_settings, from_secret=True),
+            deadline - time.monotonic(),
+        )
 
     source, started = _source(arguments.path, settings, console)
-    console.write(generate(Request(source, arguments.render, settings, environ, complete, started)))
+    is_lenient = arguments.door is Door.ARGOCD_VAULT_PLUGIN
+    request = Request(
+        source, arguments.render, settings, environ, complete, started, is_lenient=is_lenient
+    )
+    output = generate(request)
+    console.stderr.write(describe_warnings(output.warnings))
+    console.write(output.text)
 
 
 def _source(path: str, settings: Settings, console: Console) -> tuple[Path | bytes, float]:
@@ -119,6 +130,7 @@ def _source(path: str, settings: Settings, console: Console) -> tuple[Path | byt
     """
     seconds = settings.limits.seconds
     console.limits.limit_time(seconds, console.started)
+    console.limits.limit_memory(settings.limits.memory_bytes)
     if path != STANDARD_INPUT:
         return Path(path), console.started
     if settings.identity.app is not None:
@@ -144,11 +156,6 @@ def _read(stdin: BinaryIO, most: int) -> bytes:
             hint="give it the manifests by a pipe or a file",
         ) from None
     return b"".join(parts)
-
-
-def _operators_secret(environ: Mapping[str, str]) -> str | None:
-    """The Secret that the operator names in the environment."""
-    return load(without_tenant(environ), before_secret=True).backend.secret_name
 
 
 def _as_avp(environ: Mapping[str, str]) -> Mapping[str, str]:

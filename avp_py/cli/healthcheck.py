@@ -8,9 +8,10 @@ from pathlib import Path
 from avp_py.backends import check_backend, module_of
 from avp_py.cli.console import Console, Door
 from avp_py.cli.parser import Commands, Parser
-from avp_py.cli.report import one_line
+from avp_py.cli.report import MAX_LINE, clip, one_line
+from avp_py.cli.secret import load_with_secret
 from avp_py.errors import AvpError, RenderError
-from avp_py.policy import read_policy
+from avp_py.policy import Permissions, PolicyGate, read_policy
 from avp_py.render import ask_version, open_workspace
 from avp_py.sandbox import describe_sandbox
 from avp_py.settings import Settings, load, read_config
@@ -51,7 +52,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     is_healthy = True
     for name, check in _checks(arguments, console.environ):
         try:
-            verdict, text = "ok", check()
+            verdict, text = "ok", clip(check(), MAX_LINE)
         except AvpError as error:
             verdict, text = "failed", one_line(error)
             is_healthy = False
@@ -105,8 +106,15 @@ def _ask_backend(
 ) -> str:
     secret_name = arguments.secret_name or settings.backend.secret_name
     if secret_name and not arguments.config_path:
-        from avp_py.kubernetes import read_settings_secret
-
-        values = read_settings_secret(secret_name, environ)
-        settings = load(environ, values, from_secret=True)
+        file = settings.policy.file
+        permissions = Permissions(read_policy(Path(file)), settings.identity) if file else None
+        settings = load_with_secret(
+            secret_name,
+            arguments.secret_name,
+            environ,
+            PolicyGate(settings.identity, permissions),
+            settings,
+            partial(load, environ, from_secret=True),
+            settings.limits.seconds,
+        )
     return check_backend(settings, log_in=arguments.login)

@@ -5,6 +5,8 @@ from functools import partial
 
 from avp_py.cli.console import Console, Door
 from avp_py.cli.parser import Commands, Parser
+from avp_py.cli.report import describe
+from avp_py.errors import UsageError
 
 
 def add_parser(
@@ -23,11 +25,11 @@ def add_parser(
     parser.set_defaults(run=partial(_run, root, door))
 
 
-def _run(root: Parser, door: Door, arguments: argparse.Namespace, _console: Console) -> None:
+def _run(root: Parser, door: Door, arguments: argparse.Namespace, console: Console) -> None:
     try:
         root.parse_args([*arguments.words, "--help"])
-    except SystemExit:
+    except UsageError as error:
         if door is Door.AVP_PY:
             raise
         # To argocd-vault-plugin it is no failure where there is no such command.
-        raise SystemExit(0) from None
+        console.stderr.write(describe(error, verbose=False))

@@ -1,6 +1,9 @@
-"""What holds a run to its time, whatever it is doing when that is over."""
+"""What holds a run to its time and memory, whatever it is doing when those are used up."""
 
+import errno
 import faulthandler
+import os
+import resource
 import signal
 import sys
 import time
@@ -20,14 +23,21 @@ class TimeLimitReached(BaseException):
     """The time of the run is over. Only the command line catches it."""
 
 
+_PROBE_BYTES: Final = 16 << 20
+"""Where there is no room for that much, an error may well come from a lack of memory: the stack of
+a thread takes half of it, a library that is loaded a part."""
+
+
 class RunLimits:
     """The limits of a run in a process that is not its own: there is nothing to set.
 
     Attributes:
         seconds: the time limit, in seconds.
+        memory_bytes: the memory limit, in bytes.
     """
 
     seconds = 0.0
+    memory_bytes = 0
 
     def limit_time(self, seconds: float, started: float) -> None:
         """Set when the run ends.
@@ -40,6 +50,16 @@ class RunLimits:
     def pause(self) -> None:
         """Let the run take any time, until the limit is set anew."""
 
+    def limit_memory(self, memory_bytes: int) -> None:
+        """Set how much memory the run may use for its data.
+
+        Args:
+            memory_bytes: how much, in bytes.
+        """
+
+    def lift_memory(self) -> None:
+        """Allow the process the memory that it had before, to report that it used too much."""
+
 
 class ProcessLimits(RunLimits):
     """The limits of a run that has the process to itself.
@@ -47,7 +67,13 @@ class ProcessLimits(RunLimits):
     The main thread is interrupted by a signal, for which Python must run. Where that has no effect,
     as in a loop of C code that holds the interpreter's lock, a thread of faulthandler's, which
     needs no lock, prints where the code is and ends the process with exit code 1.
+
+    Memory is limited by RLIMIT_DATA. That counts what is private and can be written, so neither the
+    addresses that glibc reserves for each thread, nor those of Go programs, which inherit it.
     """
+
+    def __init__(self) -> None:
+        self._soft, self._hard = resource.getrlimit(resource.RLIMIT_DATA)
 
     def limit_time(self, seconds: float, started: float) -> None:
         """Set when the run ends; a limit that was set before no longer counts."""
@@ -64,6 +90,37 @@ class ProcessLimits(RunLimits):
         """Let the run take any time, until the limit is set anew."""
         signal.setitimer(signal.ITIMER_REAL, 0)
         faulthandler.cancel_dump_traceback_later()
+
+    def limit_memory(self, memory_bytes: int) -> None:
+        """Set how much memory the run may use for its data; never more than it had before."""
+        self.memory_bytes = memory_bytes
+        bounds = [each for each in (self._soft, self._hard) if each != resource.RLIM_INFINITY]
+        resource.setrlimit(resource.RLIMIT_DATA, (min([memory_bytes, *bounds]), self._hard))
+
+    def lift_memory(self) -> None:
+        """Allow the process the memory that it had before, to report that it used too much."""
+        resource.setrlimit(resource.RLIMIT_DATA, (self._soft, self._hard))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error that is being handled comes from a lack of memory.
+
+    Libraries have errors of their own for that, such as a thread that cannot be started. Meanwhile
+    the frames of the error hold what filled the memory, and so there is still no room.
+    """
+    if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+        return True
+    try:
+        bytearray(_PROBE_BYTES)
+    except MemoryError:
+        return True
+    return False
+
+
+def interrupt() -> None:
+    """Interrupt the main thread, as when the time is over."""
+    if signal.getsignal(signal.SIGALRM) is _interrupt:
+        os.kill(os.getpid(), signal.SIGALRM)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:

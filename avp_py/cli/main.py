@@ -3,10 +3,10 @@
 import argparse
 import contextlib
 import gc
-import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -14,13 +14,14 @@ from avp_py.cli import generate, healthcheck, parameters, plugin, policy, versio
 from avp_py.cli.console import Console, Door, open_console
 from avp_py.cli.hardening import harden
 from avp_py.cli.help import add_parser as add_help
-from avp_py.cli.limits import TimeLimitReached
+from avp_py.cli.limits import TimeLimitReached, is_out_of_memory
+from avp_py.cli.notes import notes_on
 from avp_py.cli.parser import HelpRequested, Parser
-from avp_py.cli.report import describe, frames
-from avp_py.errors import AvpError, UsageError
-from avp_py.generate import time_limit_error
+from avp_py.cli.report import describe, describe_warnings, frames
+from avp_py.errors import AvpError, GenerateError, UsageError, quoted
+from avp_py.generate import memory_limit_error, time_limit_error
 from avp_py.settings import read_limits
-from avp_py.settings.parse import boolean
+from avp_py.settings.parse import MalformedError, boolean
 
 EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
@@ -46,11 +47,19 @@ def build_parser(door: Door = Door.AVP_PY) -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    if door is Door.AVP_PY:
+        parser.add_argument("--version", action="store_true", help="as the command version")
+    parser.set_defaults(run=partial(_show_help, parser), version=False)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for command in (generate, healthcheck, parameters, plugin, policy, version):
         command.add_parser(commands, _common_options(shown=True), door)
     add_help(commands, parser, door)
     return parser
+
+
+def _show_help(parser: Parser, _arguments: argparse.Namespace, _console: Console) -> NoReturn:
+    """Show the help of the program, which was called without a command."""
+    parser.print_help()
 
 
 def _common_options(*, shown: bool) -> Parser:
@@ -101,17 +110,22 @@ def _parse(argv: Sequence[str], door: Door) -> argparse.Namespace:
         if equals and name in _BOOLEANS:
             try:
                 words += [name] if boolean(value) else []
-                continue
-            except ValueError:
-                pass
-        words.append(word)
+            except MalformedError as error:
+                raise UsageError(
+                    f"{name} is not {error.expected}: {quoted(value)}", hint=error.form
+                ) from None
+        else:
+            words.append(word)
     parser = build_parser(door)
     if not any(words) and door is Door.ARGOCD_VAULT_PLUGIN:
-        words = ["--help"]
+        words = []
     unset = argparse.Namespace(
         config_path=None, secret_name=None, verbose=False, disable_token_cache=False
     )
-    return parser.parse_args(words, unset)
+    arguments = parser.parse_args(words, unset)
+    if arguments.version:
+        arguments.run = version.run
+    return arguments
 
 
 _BOOLEANS = ("--verbose", "--verbose-sensitive-output", "--disable-token-cache")
@@ -127,50 +141,44 @@ def main(argv: Sequence[str], console: Console, door: Door = Door.AVP_PY) -> int
 
     Returns:
         The exit code.
-
-    Raises:
-        SystemExit: argparse has printed what is wrong with the arguments.
     """
     verbose = False
     try:
         try:
             arguments = _parse(argv, door)
             verbose = arguments.verbose
-            _tell_notes(console, verbose=verbose)
             run: Callable[[argparse.Namespace, Console], int | None] = arguments.run
-            return run(arguments, console) or EXIT_OK
+            with notes_on(console.stderr if verbose else None):
+                return run(arguments, console) or EXIT_OK
         except HelpRequested as requested:
             console.write(requested.text)
             return EXIT_OK
-    except SystemExit as ended:
-        raise SystemExit(door.exit_usage if ended.code else EXIT_OK) from None
     except AvpError as error:
         _report(error, error, console, verbose=verbose)
         return door.exit_usage if isinstance(error, UsageError) else EXIT_FAILED
-    except TimeLimitReached as reached:
-        _report(time_limit_error(console.limits.seconds), reached, console, verbose=verbose)
-        return EXIT_FAILED
-    except Exception as error:
-        console.stderr.write(f"avp-py: internal error, {type(error).__name__}; please report it\n")
-        console.stderr.write(frames(error))
-        return EXIT_FAILED
+    except (TimeLimitReached, Exception) as error:
+        if not is_out_of_memory(error):
+            if isinstance(error, TimeLimitReached):
+                _report(time_limit_error(console.limits.seconds), error, console, verbose=verbose)
+            else:
+                text = f"avp-py: internal error, {type(error).__name__}; please report it\n"
+                console.stderr.write(text + frames(error))
+            return EXIT_FAILED
+    # The error is gone, and with it the frames that held what filled the memory.
+    console.limits.lift_memory()
+    _report(memory_limit_error(console.limits.memory_bytes), None, console, verbose=verbose)
+    return EXIT_FAILED
 
 
-def _report(error: AvpError, origin: BaseException, console: Console, *, verbose: bool) -> None:
+def _report(
+    error: AvpError, origin: BaseException | None, console: Console, *, verbose: bool
+) -> None:
     """Write an error to standard error; with `-v` also where in the program it came from."""
+    if isinstance(error, GenerateError):
+        console.stderr.write(describe_warnings(error.warnings))
     console.stderr.write(describe(error, verbose=verbose))
-    if verbose:
+    if verbose and origin is not None:
         console.stderr.write(frames(origin))
-
-
-def _tell_notes(console: Console, *, verbose: bool) -> None:
-    """Sends the notes of what is done to standard error, or nowhere."""
-    logger = logging.getLogger("avp_py")
-    handler = logging.StreamHandler(console.stderr) if verbose else logging.NullHandler()
-    handler.setFormatter(logging.Formatter("avp-py: %(message)s"))
-    logger.handlers = [handler]
-    logger.propagate = False
-    logger.setLevel(logging.INFO if verbose else logging.CRITICAL)
 
 
 def start(door: Door = Door.AVP_PY) -> NoReturn:
@@ -199,7 +207,9 @@ def run_within_avp_run_timeout(argv: Sequence[str], console: Console, door: Door
     Where nothing but faulthandler can end the process, it prints the names of the functions that
     were running. The name of this one is there for whoever reads that.
     """
-    console.limits.limit_time(read_limits(console.environ).seconds, console.started)
+    limits = read_limits(console.environ)
+    console.limits.limit_time(limits.seconds, console.started)
+    console.limits.limit_memory(limits.memory_bytes)
     code = main(argv, console, door)
     console.limits.pause()
     return code

@@ -1,28 +1,31 @@
 """`avp-py policy check`: what a policy says to a request, and which rule decides."""
 
 import argparse
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from avp_py.cli.console import Console, Door
 from avp_py.cli.parser import Commands, Parser
-from avp_py.errors import PathError, UsageError
+from avp_py.errors import PathError, UsageError, quoted
 from avp_py.policy import Permissions, Verdict, normalise, read_policy
-from avp_py.settings import Identity, names
+from avp_py.settings import Identity, Trust, names
+from avp_py.settings.parse import MalformedError
+
+_MEANINGS = {
+    Trust.ADDRESS: "say where the sidecar's own credentials are sent",
+    Trust.FILES: "name files of the sidecar",
+}
 
 
 class _PathsAnywhere(Parser):
     """Takes PATHs behind options too: before Python 3.12.7, argparse gives up after FILE."""
 
-    def parse_known_args(  # type: ignore[override]
-        self, args: Sequence[str] | None = None, namespace: Any = None
-    ) -> tuple[Any, list[str]]:
-        found, rest = super().parse_known_args(args, namespace)
+    def add_rest(self, found: Any, rest: Sequence[str]) -> None:
         if any(word.startswith("-") for word in rest):
-            return found, rest
+            super().add_rest(found, rest)
         found.paths += rest
-        return found, []
 
 
 def add_parser(
@@ -77,8 +80,8 @@ def _typed(read: Callable[[str], str]) -> Callable[[str], str]:
     def typed(raw: str) -> str:
         try:
             return read(raw)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(f"{raw!r} is not {error}") from None
+        except MalformedError as error:
+            raise UsageError(f"{quoted(raw)} is not {error.expected}", hint=error.form) from None
 
     return typed
 
@@ -96,7 +99,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     verdicts = list(_verdicts(arguments, permissions))
     for what, verdict in verdicts:
         word = "allowed" if verdict.allowed else "denied"
-        console.write(f"{word:8}{what}\n        {verdict.why}\n")
+        console.write(f"{word:8}{what}\n")
+        console.write("".join(f"        {line}\n" for line in verdict.why.split("\n")))
     return 0 if all(verdict.allowed for _, verdict in verdicts) else 1
 
 
@@ -117,4 +121,18 @@ def _verdicts(
 
     for name in arguments.secret:
         namespace, secret = split_name(name)
-        yield f"the Secret {namespace}:{secret}", permissions.secret(namespace, secret)
+        verdict = permissions.secret(namespace, secret)
+        if verdict.allowed:
+            why = "\n".join((verdict.why, *_trust(permissions, namespace, secret)))
+            verdict = dataclasses.replace(verdict, why=why)
+        yield f"the Secret {namespace}:{secret}", verdict
+
+
+def _trust(permissions: Permissions, namespace: str, name: str) -> Iterator[str]:
+    """What a Secret may say that an Application names, a line for each."""
+    trust = permissions.trust(namespace, name)
+    for what, meaning in _MEANINGS.items():
+        if what in trust:
+            yield f"{trust[what]} trusts it with {what}: it may {meaning}"
+        else:
+            yield f"no rule trusts it with {what}: it may not {meaning}"

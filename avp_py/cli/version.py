@@ -8,6 +8,7 @@ from typing import Final
 from avp_py import __version__
 from avp_py.cli.console import Console, Door
 from avp_py.cli.parser import Commands, Parser
+from avp_py.cli.report import MAX_LINE, clip
 from avp_py.errors import SandboxError
 from avp_py.render import version_of
 from avp_py.sandbox import describe_sandbox
@@ -59,7 +60,7 @@ def run(_arguments: argparse.Namespace, console: Console) -> None:
         ("helm", version_of("helm", settings.helm, console.environ, mode)),
         ("sandbox", _sandbox(mode)),
     )
-    console.write("".join(f"{name:10}{text}\n" for name, text in lines))
+    console.write("".join(f"{name:10}{clip(text, MAX_LINE)}\n" for name, text in lines))
 
 
 def run_as_avp(_arguments: argparse.Namespace, console: Console) -> None:

@@ -3,7 +3,7 @@
 It knows no argv and no HTTP; render, backends and settings are handed in or named by the request.
 """
 
-from avp_py.generate.budget import time_limit_error
-from avp_py.generate.core import Request, generate
+from avp_py.generate.budget import memory_limit_error, time_limit_error
+from avp_py.generate.core import Output, Request, generate
 
-__all__ = ["Request", "generate", "time_limit_error"]
+__all__ = ["Output", "Request", "generate", "memory_limit_error", "time_limit_error"]

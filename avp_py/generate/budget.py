@@ -45,6 +45,23 @@ def time_limit_error(seconds: float) -> LimitError:
     )
 
 
+def memory_limit_error(size: int) -> LimitError:
+    """Return the error of a run that needs more memory than it may use."""
+    return LimitError(
+        f"the run needs more memory than it may use (AVP_MAX_MEMORY={_shown(size)})",
+        hint="split the Application, or raise the operator's setting AVP_MAX_MEMORY, and with it "
+        "the memory limit of the container",
+    )
+
+
+def _shown(size: int) -> str:
+    """Return a number of bytes as a setting has it."""
+    for unit, factor in (("Gi", 1 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10)):
+        if size % factor == 0:
+            return f"{size // factor}{unit}"
+    return str(size)
+
+
 def refuse_more(what: str, count: int, most: int, setting: str) -> None:
     """Raises LimitError where a count is above its limit."""
     if count > most:

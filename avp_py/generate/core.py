@@ -14,6 +14,7 @@ from avp_py.backends import Backend, Gate, Location, Secret
 from avp_py.errors import AvpError, BackendError, Failure, GenerateError, PathError
 from avp_py.generate.budget import Budget, refuse_more
 from avp_py.generate.fill import Filler
+from avp_py.generate.findings import Findings
 from avp_py.generate.plan import Plan
 from avp_py.manifests import Stream
 from avp_py.policy import Permissions, PolicyGate, read_policy
@@ -36,6 +37,8 @@ class Request:
             which must let a Secret pass that the Application names, and the deadline of the run, on
             the clock of time.monotonic().
         started: when the run began, on that clock: its time limit counts from there.
+        is_lenient: whether what is surely not meant is a warning, as for a drop-in for
+            argocd-vault-plugin, and not a failure.
     """
 
     source: Path | bytes
@@ -44,11 +47,25 @@ class Request:
     environ: Mapping[str, str] = field(repr=False)
     complete: Callable[[Settings, PolicyGate, float], Settings] = lambda settings, *_: settings
     started: float = field(default_factory=time.monotonic)
+    is_lenient: bool = False
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a run gives.
+
+    Attributes:
+        text: the manifests as YAML. A document without placeholders is as it was rendered.
+        warnings: what is probably not meant; it failed nothing.
+    """
+
+    text: str = field(repr=False)
+    warnings: tuple[Failure, ...] = ()
 
 
 def generate(
     request: Request, open_backend: Callable[[Settings], Backend] = backends.open_backend
-) -> str:
+) -> Output:
     """Renders, reads the secrets that the placeholders name, and puts the values in.
 
     Args:
@@ -56,10 +73,10 @@ def generate(
         open_backend: makes the backend; called only where a placeholder needs one.
 
     Returns:
-        The manifests as YAML. A document without placeholders is as it was rendered.
+        The manifests, and what was noticed about them.
 
     Raises:
-        GenerateError: holds every failure of the run.
+        GenerateError: holds every failure of the run, and what was noticed besides.
         AvpError: the render itself, or the settings, failed.
     """
     settings = request.settings
@@ -71,6 +88,7 @@ def generate(
     rendered = _render(request, limits)
     streams: list[Stream] = []
     failures: list[Failure] = []
+    findings = Findings(settings.policy.warnings, is_lenient=request.is_lenient)
     documents = 0
     for each in rendered:
         budget.in_time()
@@ -79,8 +97,11 @@ def generate(
         refuse_more("documents", documents, settings.limits.documents, "AVP_MAX_DOCUMENTS")
         streams.append(stream)
         failures.extend(unreadable)
+        for warning in each.warnings:
+            findings.add(warning, is_sure=False)
         if settings.policy.fail_on_leftovers:
             failures.extend(_leftovers(stream))
+        findings.add_all(stream, unfilled=settings.policy.fail_on_leftovers)
     if not failures and not any(stream.manifests for stream in streams):
         raise GenerateError([_nothing(request)])
 
@@ -89,17 +110,19 @@ def generate(
         wanted = len(plan.locations)
         refuse_more("secrets to read", wanted, settings.limits.references, "AVP_MAX_REFERENCES")
         budget.in_time()
-        filler = Filler(plan, _fetch(plan, open_backend, limits, gate), budget)
+        filler = Filler(plan, _fetch(plan, open_backend, limits, gate), budget, findings)
     except AvpError as error:
-        raise GenerateError([*failures, *error.failures]) from error
+        found = [*failures, *error.failures, *findings.failures]
+        raise GenerateError(found, findings.warnings) from error
     texts: list[str] = []
     for stream in streams:
         budget.spend(len(stream.text))
         texts.append(filler.fill(stream))
-    failures.extend(filler.failures)
+    failures.extend((*filler.failures, *findings.failures))
     if failures:
-        raise GenerateError(failures)
-    return texts[0] if len(texts) == 1 else manifests.join(texts)
+        raise GenerateError(failures, findings.warnings)
+    text = texts[0] if len(texts) == 1 else manifests.join(texts)
+    return Output(text, tuple(findings.warnings))
 
 
 def _leftovers(stream: Stream) -> Iterator[Failure]:

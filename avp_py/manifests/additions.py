@@ -132,9 +132,9 @@ def properties_start(text: str, start: int, first: int) -> int:
     end = len(text[first:start].rstrip()) + first
     while first < end < found:
         # The last word before what was found, which may follow on a bracket, comma or colon.
-        word = next(
-            (at for at in range(end - 1, first - 1, -1) if text[at].isspace()), first - 1
-        ) + 1
+        word = (
+            next((at for at in range(end - 1, first - 1, -1) if text[at].isspace()), first - 1) + 1
+        )
         begin = next((at for at in range(word, end) if _is_property(text, at)), -1)
         if begin < 0:
             break

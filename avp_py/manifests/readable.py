@@ -19,9 +19,7 @@ _DOUBTFUL = Expression(
 )
 """What stands in every document that JSON cannot say, and in some that it can."""
 
-_MISSPELT = Expression(
-    rf"(?m)\\/|\?|[{SPACE}\[{{,]:[^{SPACE}]|(?:^|[{SPACE}\[{{,])!"
-)
+_MISSPELT = Expression(rf"(?m)\\/|\?|[{SPACE}\[{{,]:[^{SPACE}]|(?:^|[{SPACE}\[{{,])!")
 """What stands in every document that libyaml takes and yaml.v2 does not, and in some others."""
 
 _MARK = re.compile("(?:\\A|[\n\r\x85\u2028\u2029])\ufeff")
@@ -90,9 +88,7 @@ def refuse_unreadable(text: str, document: Document, where: str, *, is_json: boo
         ) from None
 
 
-def _refuse_spelling(
-    text: str, scalar: ScalarNode, flow: bool, lines: Lines, where: str
-) -> None:
+def _refuse_spelling(text: str, scalar: ScalarNode, flow: bool, lines: Lines, where: str) -> None:
     """Refuses what libyaml reads and yaml.v2 does not."""
     if scalar.style == '"' and _ESCAPED_SLASH.is_in(text[scalar.start : scalar.end]):
         problem, hint = "the escape \\/", "write the slash without the backslash"

@@ -99,8 +99,8 @@ def _false_markers(text: str, documents: Sequence[Document], source: str) -> Ite
     for begin in sorted(begins):
         if begin > 0 and text[begin - 1] != "\n":
             yield Failure(
-                f"{source}, {documents[0].lines.position(begin)}: a document begins after another "
-                "line break than \\n, and Argo CD would lose it",
+                f"{source}, {documents[0].lines.position(begin)}: a document starts after a line "
+                "break other than \n; Argo CD would drop it",
                 hint="end every line with \\n",
             )
 

@@ -1,11 +1,13 @@
 """What a policy says to one who asks, and why."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from avp_py.policy.pattern import Pattern, matches
+from avp_py.policy.globs import api_place, as_data, matches_path, names_path
+from avp_py.policy.pattern import Pattern, matches_secret
 from avp_py.policy.rules import Policy, Rule
 from avp_py.policy.template import FaultyTemplateError, UnfilledTemplateError
-from avp_py.settings import Identity
+from avp_py.settings import Identity, Trust
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,24 @@ class _Filled:
         except (UnfilledTemplateError, FaultyTemplateError) as error:
             self.problem = str(error)
 
-    def fits(self, text: str) -> bool:
-        """Whether it could be filled, and fits the text."""
-        return not self.problem and matches(self._segments, text, self.pattern.separator)
+    def allows(self, path: Sequence[str]) -> bool:
+        """Whether it could be filled, and fits the path as a pattern that allows does."""
+        return not self.problem and names_path(self._segments, path)
+
+    def fits(self, path: Sequence[str]) -> bool:
+        """Whether it could be filled, and fits the path, whatever the word after the mount is."""
+        return not self.problem and matches_path(self._segments, path)
+
+    def touches(self, path: Sequence[str]) -> bool:
+        """Whether it could be filled, and fits the path in the widest sense.
+
+        What is said of a secret is said of its metadata, too.
+        """
+        return self.fits(path) or self.fits(as_data(path))
+
+    def fits_secret(self, name: str) -> bool:
+        """Whether it could be filled, and fits a Secret, as `namespace:name`."""
+        return not self.problem and matches_secret(self._segments, name)
 
 
 class Permissions:
@@ -69,6 +86,7 @@ class Permissions:
             path: the path, normalised.
             kind: the kind; None where it is not known, and then no rule for kinds applies.
         """
+        segments = path.split("/")
         for each in self._deny:
             if not each.rule.is_for(kind):
                 continue
@@ -77,9 +95,9 @@ class Permissions:
                     f"{each.rule} denies {each.pattern.text}, which cannot be told: {each.problem}"
                 )
                 return Verdict(False, why)
-            if each.fits(path):
+            if each.touches(segments):
                 return Verdict(False, f"{each.rule} denies {each.pattern.text}")
-        fitting = [each for each in self._allow if each.fits(path)]
+        fitting = [each for each in self._allow if each.allows(segments)]
         for each in fitting:
             if each.rule.is_for(kind):
                 return Verdict(True, f"{each.rule} allows {each.pattern.text}")
@@ -87,14 +105,28 @@ class Permissions:
             kinds = each.rule.kinds or ()
             why = f"{each.rule} allows {each.pattern.text} in documents of kind {', '.join(kinds)}"
             return Verdict(False, why, kinds)
-        return Verdict(False, self._none(self._allow))
+        why = self._none(self._allow)
+        for each in self._allow:
+            if each.fits(segments):
+                word = segments[api_place(segments) or 0]
+                why += f"; {each.pattern.text} does not spell out {word!r}"
+        return Verdict(False, why)
 
     def secret(self, namespace: str, name: str) -> Verdict:
         """Whether the Application may name a Secret with the backend's settings."""
         for each in self._secrets:
-            if each.fits(f"{namespace}:{name}"):
+            if each.fits_secret(f"{namespace}:{name}"):
                 return Verdict(True, f"{each.rule} allows {each.pattern.text}")
         return Verdict(False, self._none(self._secrets))
+
+    def trust(self, namespace: str, name: str) -> Mapping[Trust, Rule]:
+        """What a Secret is trusted with that the Application names, and a rule that says so."""
+        return {
+            trust: each.rule
+            for each in reversed(self._secrets)
+            if each.fits_secret(f"{namespace}:{name}")
+            for trust in sorted(each.rule.trust)
+        }
 
     def _none(self, patterns: list[_Filled]) -> str:
         if not self._rules:

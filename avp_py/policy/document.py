@@ -24,10 +24,13 @@ from avp_py.policy.globs import UNFIT
 from avp_py.policy.pattern import Pattern
 from avp_py.policy.rules import Policy, Rule
 from avp_py.policy.template import FaultyTemplateError
+from avp_py.settings import Trust
 
 _SELECTORS: Final = ("projects", "namespaces", "applications", "kinds")
 _PATTERNS: Final = {"allow": "/", "deny": "/", "secrets": ":"}
 """The keys of patterns, and what stands between the parts of one."""
+
+_TRUST: Final = "trust"
 
 _EXAMPLE: Final = "docs/policy.md has examples"
 
@@ -75,9 +78,15 @@ class _Reader:
         )
 
     def _rule(self, node: Node, number: int) -> Rule:
-        entries = self._mapping(node, ("name", *_SELECTORS, *_PATTERNS), "a rule")
+        entries = self._mapping(node, ("name", *_SELECTORS, *_PATTERNS, _TRUST), "a rule")
         if not entries.keys() & _PATTERNS.keys():
             raise self._error(node, "the rule allows and denies nothing", "write allow or deny")
+        if _TRUST in entries and "secrets" not in entries:
+            raise self._error(
+                entries[_TRUST].key,
+                "trust without secrets, which it is about",
+                "write secrets, or remove trust",
+            )
         name = self._text_of(entries["name"].value, "name") if "name" in entries else ""
 
         def globs(key: str) -> tuple[str, ...] | None:
@@ -97,7 +106,23 @@ class _Reader:
             allow=patterns("allow"),
             deny=patterns("deny"),
             secrets=patterns("secrets"),
+            trust=self._trust(entries[_TRUST].value) if _TRUST in entries else frozenset(),
         )
+
+    def _trust(self, node: Node) -> frozenset[Trust]:
+        found = set()
+        for item in self._items(node, _TRUST):
+            word = self._text_of(item, _TRUST)
+            if word not in set(Trust):
+                near = difflib.get_close_matches(word, list(Trust), n=1)
+                known = f"its words: {', '.join(Trust)}"
+                raise self._error(
+                    item,
+                    f"{_TRUST} has no word {word[:80]!r}",
+                    f"did you mean {near[0]}?" if near else known,
+                )
+            found.add(Trust(word))
+        return frozenset(found)
 
     def _globs(self, node: Node, key: str) -> tuple[str, ...]:
         globs = []
@@ -146,7 +171,7 @@ class _Reader:
             raise self._error(
                 node, f"{key} is an empty list", "write an item, or leave the key out"
             )
-        return items.items
+        return tuple(items.items)
 
     def _text_of(self, node: Node, key: str) -> str:
         scalar = resolve(node)

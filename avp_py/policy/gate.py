@@ -1,9 +1,11 @@
 """The gate before every read: what a request may ask of a backend."""
 
+from collections.abc import Collection
+
 from avp_py.errors import PathError, SettingsError
 from avp_py.policy.decide import Permissions
 from avp_py.policy.paths import normalise, validate
-from avp_py.settings import Identity, Regexp
+from avp_py.settings import Identity, Regexp, Trust
 
 
 class PolicyGate:
@@ -73,6 +75,10 @@ class PolicyGate:
             hint="remove AVP_SECRET from plugin.env of the Application, or ask the operator to "
             f"allow it for {self._who()}",
         )
+
+    def trust(self, namespace: str, name: str) -> Collection[Trust]:
+        """What a Secret with settings is trusted with that the Application names."""
+        return self._permissions.trust(namespace, name) if self._permissions is not None else ()
 
     def _who(self) -> str:
         return ", ".join(

@@ -10,6 +10,16 @@ from typing import Final, TypeVar
 LITERAL_STAR: Final = "\0"
 """Stands for a `*` that is none of a pattern's: a path cannot hold this character."""
 
+INSERTED: Final = "\1"
+"""Precedes what a template inserted: a path cannot hold this character either."""
+
+DATA: Final = "data"
+"""The word after the mount in the path of a secret, in a KV engine version 2."""
+
+BESIDE_DATA: Final = frozenset({"metadata", "subkeys", "delete", "undelete", "destroy"})
+"""The other words there: the same secret's metadata, the names of its keys, and what is done to it
+(the API of Vault 1.21's KV engine)."""
+
 UNFIT: Final = "?[]{}\\"
 """Characters that other globs give a meaning: here they would match themselves, to a surprise."""
 
@@ -39,6 +49,46 @@ def matches_path(pattern: Sequence[str], path: Sequence[str]) -> bool:
     return _fits(pattern, path, matches_name)
 
 
+def names_path(pattern: Sequence[str], path: Sequence[str]) -> bool:
+    """Whether a pattern that allows fits a whole path: the word after the mount is spelt out.
+
+    Metadata and the like match no star and nothing inserted, and `data` nothing inserted: a tenant
+    chooses the names of Applications and namespaces.
+    """
+    place = api_place(path)
+    if place is None:
+        return matches_path(pattern, path)
+    if path[place] == DATA:
+
+        def fits(each: str, item: tuple[int, str]) -> bool:
+            number, segment = item
+            is_ours = number != place or INSERTED not in each
+            return is_ours and matches_name(each, segment)
+
+        return _fits(pattern, tuple(enumerate(path)), fits)
+    return any(
+        each == path[place]
+        and matches_path(pattern[:at], path[:place])
+        and matches_path(pattern[at + 1 :], path[place + 1 :])
+        for at, each in enumerate(pattern)
+    )
+
+
+def as_data(path: Sequence[str]) -> Sequence[str]:
+    """The path of the secret whose metadata or the like a path is; else the path itself."""
+    place = api_place(path)
+    return path if place is None else (*path[:place], DATA, *path[place + 1 :])
+
+
+def api_place(path: Sequence[str]) -> int | None:
+    """The place in a path of the word after the mount, if it is one of KV version 2.
+
+    The mount is not known here: it has one part or more, and none of them such a word.
+    """
+    words = enumerate(path[1:], 1)
+    return next((at for at, each in words if each == DATA or each in BESIDE_DATA), None)
+
+
 def _fits(
     pattern: Sequence[str], items: Sequence[_Item], fits: Callable[[str, _Item], bool]
 ) -> bool:
@@ -60,4 +110,4 @@ def _fits(
 
 
 def _literal(piece: str) -> str:
-    return piece.replace(LITERAL_STAR, "*")
+    return piece.replace(LITERAL_STAR, "*").replace(INSERTED, "")

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from avp_py.policy.globs import LITERAL_STAR, UNFIT, matches_name, matches_path
+from avp_py.policy.globs import INSERTED, LITERAL_STAR, UNFIT, matches_name
 from avp_py.policy.template import (
     NAMES,
     FaultyTemplateError,
@@ -87,15 +87,13 @@ class Pattern:
             raise FaultyTemplateError("a pattern with ** where it is not a whole part of a path")
 
 
-def matches(pattern: tuple[str, ...], text: str, separator: str) -> bool:
-    """Whether a filled pattern fits a text; only in paths `**` has a meaning."""
-    segments = text.split(separator)
-    if separator == "/":
-        return matches_path(pattern, segments)
+def matches_secret(pattern: tuple[str, ...], name: str) -> bool:
+    """Whether a filled pattern fits a Secret, as `namespace:name`."""
+    segments = name.split(":")
     return len(pattern) == len(segments) and all(map(matches_name, pattern, segments))
 
 
 def _insert(value: str, separator: str) -> str:
     if not value or separator in value or value in (".", "..") or _CONTROLS.search(value):
         raise UnfilledTemplateError("a name that it inserts is empty, dots, or more than one part")
-    return value.replace("*", LITERAL_STAR)
+    return INSERTED + value.replace("*", LITERAL_STAR)

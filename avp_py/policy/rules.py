@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from avp_py.policy.globs import matches_name
 from avp_py.policy.pattern import Pattern
-from avp_py.settings import Identity
+from avp_py.settings import Identity, Trust
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Rule:
         allow: the paths that it allows.
         deny: the paths that it denies, whatever other rules allow.
         secrets: the Secrets with settings that the Application may name, as `namespace:name`.
+        trust: what those Secrets are trusted with.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Rule:
     allow: tuple[Pattern, ...]
     deny: tuple[Pattern, ...]
     secrets: tuple[Pattern, ...]
+    trust: frozenset[Trust]
 
     def __str__(self) -> str:
         name = repr(self.name) if self.name else str(self.number)

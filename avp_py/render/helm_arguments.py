@@ -115,8 +115,9 @@ def _release(settings: RenderSettings, given: str | None) -> str | None:
     try:
         # helm takes a template here, in which a tenant could ask for its environment.
         name = parse.release_name(given)
-    except ValueError as error:
-        raise SettingsError(f"HELM_ARGS: --name-template is not {error}") from None
+    except parse.MalformedError as error:
+        reason = f"HELM_ARGS: --name-template is not {error.expected}"
+        raise SettingsError(reason, hint=error.form) from None
     if settings.helm_release_name not in (None, name):
         raise SettingsError(
             "HELM_RELEASE_NAME and --name-template in HELM_ARGS name the release differently",

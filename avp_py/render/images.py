@@ -1,9 +1,20 @@
 """The images that the Application sets, from its settings to arguments of kustomize."""
 
+import re
 from collections.abc import Iterator, Sequence
+from typing import Final
 
-from avp_py.errors import SettingsError
+from avp_py.errors import Failure, SettingsError
 from avp_py.settings import Image, RenderSettings
+
+MAX_SHOWN: Final = 20
+"""How many images a warning lists."""
+
+_OLD_KUSTOMIZE: Final = (
+    "kustomize before 5.4 ignores a tag with a digest: write name=name:tag@digest"
+)
+
+_USED: Final = re.compile(rb"^[ -]*image: [\"']?([^\s\"']+)", re.MULTILINE)
 
 
 def image_arguments(settings: RenderSettings) -> Sequence[str]:
@@ -22,6 +33,28 @@ def image_arguments(settings: RenderSettings) -> Sequence[str]:
                 hint="leave it in one place",
             )
     return [argument for _, argument in chosen.values()]
+
+
+def unused_images(settings: RenderSettings, manifests: bytes) -> Iterator[Failure]:
+    """Yield a warning for each image that is set and that no object uses.
+
+    Args:
+        settings: which images are set.
+        manifests: what kustomize printed; it writes each image on a line of its own.
+    """
+    for origin, image in _images(settings):
+        _, _, renamed = image.argument.partition("=")
+        wanted = (renamed or image.argument).removesuffix(":*").removesuffix("@*")
+        if "*" in wanted or wanted.encode() in manifests:
+            continue
+        is_both = ":" in wanted.rpartition("/")[2].partition("@")[0] and "@" in wanted
+        advice = f"; {_OLD_KUSTOMIZE}" if is_both and not renamed else ""
+        there = sorted({match.decode(errors="replace") for match in _USED.findall(manifests)})
+        shown = ", ".join(there[:MAX_SHOWN]) + (", …" if len(there) > MAX_SHOWN else "")
+        yield Failure(
+            f"no object uses the image {image.name}, which {origin} sets",
+            hint=(f"the images there are: {shown}" if there else "no object has an image") + advice,
+        )
 
 
 def _images(settings: RenderSettings) -> Iterator[tuple[str, Image]]:

@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from avp_py.errors import Failure
+
 
 @dataclass(frozen=True)
 class Rendered:
@@ -12,10 +14,12 @@ class Rendered:
     Attributes:
         source: what to call it in errors: a file's name, or `the rendered manifests`.
         data: the text in UTF-8.
+        warnings: what is probably not meant about it.
     """
 
     source: str
     data: bytes
+    warnings: tuple[Failure, ...] = ()
 
 
 class Renderer(ABC):

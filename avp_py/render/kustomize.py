@@ -8,7 +8,7 @@ from pathlib import Path
 from avp_py.errors import ChildError, RenderError, ToolMissingError
 from avp_py.render.child import Child
 from avp_py.render.helm_wrapper import write_helm_wrapper
-from avp_py.render.images import image_arguments
+from avp_py.render.images import image_arguments, unused_images
 from avp_py.render.interface import Rendered, Renderer
 from avp_py.render.kustomization import FILE_NAMES, Roots, find_roots, kustomization_files
 from avp_py.render.references import is_local_git
@@ -80,7 +80,8 @@ class KustomizeRenderer(Renderer):
                 "kustomize build printed nothing: the kustomization renders no manifest",
                 hint="name manifests under resources in the kustomization",
             )
-        return (Rendered("the rendered manifests", output),)
+        unused = tuple(unused_images(self._settings, output))
+        return (Rendered("the rendered manifests", output, unused),)
 
     def _build(self, child: Child, arguments: Sequence[str], folder: Path, access: Access) -> bytes:
         try:

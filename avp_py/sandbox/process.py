@@ -30,6 +30,12 @@ MAX_OPEN_FILES: Final = 1024
 _FILE_TOO_LARGE: Final = (b"file too large", b"died of signal 25", b"file size limit exceeded")
 """How programs report RLIMIT_FSIZE: the text of EFBIG, and git and shells of a child's SIGXFSZ."""
 
+_OUT_OF_MEMORY: Final = (
+    b"fatal error: out of memory", b"fatal error: runtime: out of memory",
+    b"fatal error: runtime: cannot allocate memory",
+)  # fmt: skip
+"""How the Go runtime reports RLIMIT_DATA, which child processes inherit (runtime/malloc.go)."""
+
 FIRST_MEASURE_SECONDS: Final = 0.2
 """When the files that a child has written are first measured; most children are done by then."""
 
@@ -96,6 +102,12 @@ def run(
     if child.returncode != 0:
         if written.size and any(words in messages.lower() for words in _FILE_TOO_LARGE):
             raise _too_much(name, written)
+        if any(words in messages for words in _OUT_OF_MEMORY):
+            raise ChildError(
+                f"{name} needed more memory than it may use",
+                hint="split the Application; the operator's setting AVP_MAX_MEMORY says how much "
+                "each process of a run may use",
+            )
         raise ChildError(
             f"{name} failed ({_status(child.returncode)})",
             hint=f"fix the {Path(argv[0]).name} error below",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from avp_py.settings.images import Image
-from avp_py.settings.parse import RateLimit, SandboxMode, Sensitive
+from avp_py.settings.parse import RateLimit, SandboxMode, Sensitive, WarningMode
 from avp_py.settings.regexp import Regexp
 
 
@@ -50,6 +50,7 @@ class LimitSettings:
     """How much one run may take; what lies beyond is an error."""
 
     seconds: float
+    memory_bytes: int
     input_bytes: int
     files: int
     output_bytes: int
@@ -146,11 +147,31 @@ class PolicySettings:
     file: str | None
     tenant_settings: tuple[str, ...]
     fail_on_leftovers: bool
+    warnings: WarningMode
+
+
+@dataclass(frozen=True)
+class ApplicationSecret:
+    """A Secret with settings that the Application named, and not the operator.
+
+    Attributes:
+        name: `namespace:name`.
+        given: the names of the settings that have their value from it.
+        addresses: those that decide where credentials are sent, unless it is trusted with them.
+    """
+
+    name: str
+    given: frozenset[str]
+    addresses: frozenset[str]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings of one run."""
+    """All settings of one run.
+
+    Attributes:
+        secret: the Secret that some of them come from, where the Application named it.
+    """
 
     identity: Identity
     render: RenderSettings
@@ -158,3 +179,4 @@ class Settings:
     backend: BackendSettings
     vault: VaultSettings
     policy: PolicySettings
+    secret: ApplicationSecret | None = None

@@ -7,6 +7,8 @@ far as kustomize can write it into a kustomization.
 import re
 from typing import NamedTuple
 
+from avp_py.settings.parse import MalformedError
+
 _TAG = r"\w[\w.-]{0,127}"
 _DIGEST = r"sha256:[0-9a-f]{64}"
 _IMAGE_TAG = re.compile(f"{_DIGEST}|{_TAG}(?:@{_DIGEST})?", re.ASCII)
@@ -34,15 +36,18 @@ class Image(NamedTuple):
 def image_name(raw: str) -> str:
     """The name of an image, or `name=newname`, as `kustomize edit set image` takes it."""
     if not _IMAGE_NAME.fullmatch(raw.strip()):
-        raise ValueError("an image's name without tag, as ghcr.io/team/web, or old=new")
+        raise MalformedError(
+            "the name of an image", "without a tag, such as ghcr.io/team/web, or old=new"
+        )
     return raw.strip()
 
 
 def image_tag(raw: str) -> str:
     """A tag, a digest `sha256:…`, or `tag@sha256:…` (the grammar of the distribution project)."""
     if not _IMAGE_TAG.fullmatch(raw.strip()):
-        raise ValueError(
-            "a tag of letters, digits, '_', '.', '-', or a digest sha256:<64 hex digits>"
+        raise MalformedError(
+            "a valid tag",
+            "letters, digits, '_', '.', '-', or a digest sha256:<64 hex digits>",
         )
     return raw.strip()
 
@@ -57,7 +62,10 @@ def image(raw: str) -> Image:
     if not match or not (
         match["old"] or (match["name"] != "*" and (match["tag"] or match["digest"]))
     ):
-        raise ValueError("an image as name:tag, name@sha256:<64 hex digits> or name=newname:tag")
+        raise MalformedError(
+            "a valid image",
+            "such as name:tag, name@sha256:<64 hex digits> or name=newname:tag",
+        )
     return Image(match["old"] or match["name"], match[0])
 
 

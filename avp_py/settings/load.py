@@ -14,7 +14,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from avp_py.errors import Failure, GenerateError, SettingsError
+from avp_py.errors import Failure, GenerateError, SettingsError, did_you_mean, quoted
 from avp_py.settings import groups, parse
 from avp_py.settings.parameters import PARAMETERS, Value, read_parameters
 from avp_py.settings.table import (
@@ -75,6 +75,7 @@ def load(
         **{
             field.name: field.type(**values[field.name])  # type: ignore[operator]  # the groups' classes
             for field in dataclasses.fields(groups.Settings)
+            if field.name in values
         }
     )
 
@@ -147,7 +148,9 @@ def _permitted(operator: Mapping[str, str], failures: list[Failure]) -> frozense
         failures.append(
             Failure(
                 f"{TENANT_SETTINGS} names {name}, which is no setting that can be handed on",
-                hint="see the table of settings for the names",
+                hint="remove it: only the operator may set it"
+                if name in {setting.name for setting in TABLE}
+                else did_you_mean(name, known) or "remove it",
             )
         )
     return (listed & known) | {setting.name for setting in TABLE if setting.owner is Owner.TENANT}
@@ -208,7 +211,7 @@ def _items(setting: Setting, raw: str, source: str) -> Value:
         lines = [line.strip().partition("=") for line in raw.splitlines() if line.strip()]
         if not all(equals for _, equals, _ in lines):
             raise SettingsError(
-                f"{source} is not a line name=value for each", hint=f"it is {setting.summary}"
+                f"{source} is not a list of name=value", hint="write one name=value a line"
             )
         return {name: value for name, _, value in lines}
     return raw
@@ -231,5 +234,6 @@ def _parse(setting: Setting, value: Value, source: str) -> Any:
 def _parse_item(setting: Setting, raw: str, source: str) -> Any:
     try:
         return setting.parse(raw)
-    except ValueError as error:
-        raise SettingsError(f"{source} is not {error}", hint=f"it is {setting.summary}") from None
+    except parse.MalformedError as error:
+        given = "" if error.given is None else f": {quoted(error.given)}"
+        raise SettingsError(f"{source} is not {error.expected}{given}", hint=error.form) from None

@@ -7,6 +7,8 @@ can climb in a path or a URL, end one, or be a pattern.
 import re
 from typing import Final
 
+from avp_py.settings.parse import MalformedError
+
 LABEL: Final = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 """The pattern of one part of a name, without its limit of 63 characters."""
 
@@ -31,9 +33,10 @@ def application(raw: str) -> str:
     """The name of an Application, after its namespace and `_` where that is not Argo CD's own."""
     namespace, separator, name = raw.rpartition("_")
     if not is_subdomain(name) or (separator and not is_label(namespace)):
-        raise ValueError(
-            "the name of an Application, as web or team_web: small letters, digits, '-' and '.', "
-            "with no space before or after it"
+        raise MalformedError(
+            "the name of an Application",
+            "such as web or team_web: lower-case letters, digits, '-' and '.', no space before "
+            "or after",
         )
     return raw
 
@@ -41,9 +44,9 @@ def application(raw: str) -> str:
 def namespace(raw: str) -> str:
     """The name of a namespace."""
     if not is_label(raw):
-        raise ValueError(
-            "the name of a namespace: up to 63 small letters, digits and '-', with no space before "
-            "or after it"
+        raise MalformedError(
+            "the name of a namespace",
+            "up to 63 lower-case letters, digits and '-', no space before or after",
         )
     return raw
 
@@ -51,8 +54,8 @@ def namespace(raw: str) -> str:
 def project(raw: str) -> str:
     """The name of an AppProject."""
     if not is_subdomain(raw):
-        raise ValueError(
-            "the name of a project: up to 253 small letters, digits, '-' and '.', with no space "
-            "before or after it"
+        raise MalformedError(
+            "the name of a project",
+            "up to 253 lower-case letters, digits, '-' and '.', no space before or after",
         )
     return raw

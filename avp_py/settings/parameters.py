@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from avp_py.errors import Failure
+from avp_py.errors import Failure, did_you_mean, quoted
 from avp_py.settings.table import BACKEND_PREFIXES, TABLE, Kind, Setting
 
 PARAMETERS: Final = "ARGOCD_APP_PARAMETERS"
@@ -51,12 +51,12 @@ def read_parameters(
             failures.append(Failure(f"{PARAMETERS}: entry {number} has no name", hint=_FORM))
         elif name in seen:
             hint = "Argo CD would not say which one counts: remove one"
-            failures.append(Failure(f"the parameter {name} stands twice", hint=hint))
+            failures.append(Failure(f"duplicate parameter {quoted(name)}", hint=hint))
         elif name.upper().startswith(("AVP_", *BACKEND_PREFIXES)) and name not in permitted:
             values[name] = ""
         elif name not in known:
-            hint = f"the parameters are {', '.join(sorted(known))}"
-            failures.append(Failure(f"there is no parameter {_shown(name)}", hint=hint))
+            hint = did_you_mean(name, known) or f"the parameters are {', '.join(sorted(known))}"
+            failures.append(Failure(f"there is no parameter {quoted(name)}", hint=hint))
         else:
             seen.add(name)
             setting = known[name]
@@ -121,8 +121,3 @@ _WANTED: Final = {
     Kind.ARRAY: "an array of strings",
     Kind.MAP: "a map of strings",
 }
-
-
-def _shown(name: str) -> str:
-    """A name of somebody else's, cut."""
-    return repr(name if len(name) <= 60 else f"{name[:60]}…")

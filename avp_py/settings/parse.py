@@ -1,10 +1,27 @@
-"""From the text of a setting to its value. Each parser raises ValueError with the form it wants."""
+"""From the text of a setting to its value. What a parser cannot read is a MalformedError."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 from avp_py.values import Guarded
+
+
+class MalformedError(ValueError):
+    """A text is not what a setting needs. It prints as what was expected, without the text.
+
+    Attributes:
+        expected: what the text is not, as "a boolean".
+        form: what to write instead.
+        given: the text, where messages may show it; None where it could hold a credential.
+    """
+
+    def __init__(self, expected: str, form: str, given: str | None = None) -> None:
+        super().__init__(expected)
+        self.expected = expected
+        self.form = form
+        self.given = given
 
 
 class Sensitive(Guarded):
@@ -66,7 +83,10 @@ def file_path(raw: str) -> str:
     raw = raw.rstrip("\r\n")
     parts = raw.encode(errors="surrogateescape").split(b"/")
     if "\n" in raw or max(map(len, parts)) > _MAX_FILE_NAME or _JWT.fullmatch(raw.strip()):
-        raise ValueError("the path of a file; it looks like the text of one")
+        raise MalformedError(
+            "the path of a file; it looks like the text of one",
+            "put the text into a file, and set this to the path of the file",
+        )
     return raw
 
 
@@ -76,8 +96,9 @@ def passed_on(raw: str) -> tuple[str, ...]:
     if any(
         name.upper().removeprefix("ARGOCD_ENV_").startswith(("AVP_", "VAULT_")) for name in names
     ):
-        raise ValueError(
-            "a list without our own settings (AVP_*, VAULT_*): kustomize and helm see none of them"
+        raise MalformedError(
+            "a list without our own settings (AVP_*, VAULT_*)",
+            "remove them: kustomize and helm see none of them",
         )
     return names
 
@@ -85,7 +106,7 @@ def passed_on(raw: str) -> tuple[str, ...]:
 def absolute(raw: str) -> str:
     """An absolute path: another would begin in the working directory, which is a tenant's."""
     if not raw.startswith("/"):
-        raise ValueError("an absolute path")
+        raise MalformedError("an absolute path", "write it from the root, as /etc/avp/policy.yaml")
     return raw
 
 
@@ -98,7 +119,10 @@ def token(raw: str) -> Sensitive:
     """A token, in characters that an HTTP header can carry."""
     stripped = raw.strip()
     if not re.fullmatch(r"[!-~]+", stripped):
-        raise ValueError("a token in printable ASCII without spaces")
+        raise MalformedError(
+            "a token in printable ASCII without spaces",
+            "copy it again, without quotes and line breaks",
+        )
     return Sensitive(stripped)
 
 
@@ -108,34 +132,43 @@ def boolean(raw: str) -> bool:
         return True
     if raw.strip() in _FALSE:
         return False
-    raise ValueError("true or false")
+    raise MalformedError("a boolean", "true or false", raw)
 
 
 def fail_or_ignore(raw: str) -> bool:
     """Whether something is a failure."""
     if raw.strip() in ("fail", "ignore"):
         return raw.strip() == "fail"
-    raise ValueError("fail or ignore")
+    raise MalformedError("a valid choice", "fail or ignore", raw)
 
 
 SandboxMode: TypeAlias = Literal["auto", "required", "off"]
 """How much of a sandbox child processes must have."""
 
 
-def sandbox_mode(raw: str) -> SandboxMode:
-    """Return a mode of the sandbox."""
-    modes: tuple[SandboxMode, ...] = get_args(SandboxMode)
-    for mode in modes:
-        if raw.strip() == mode:
-            return mode
-    raise ValueError("auto, required or off")
+WarningMode: TypeAlias = Literal["show", "error", "ignore"]
+"""What becomes of what is probably not meant."""
+
+
+def one_of(choices: Any) -> Callable[[str], str]:
+    """Return a parser that accepts the words of a Literal type, and no other."""
+    known: tuple[str, ...] = get_args(choices)
+
+    def parse(raw: str) -> str:
+        if raw.strip() not in known:
+            raise MalformedError("a valid choice", f"{', '.join(known[:-1])} or {known[-1]}", raw)
+        return raw.strip()
+
+    return parse
 
 
 def ports(raw: str) -> tuple[int, ...]:
     """Return TCP ports, separated by commas or white space."""
     found = words(raw)
     if not all(re.fullmatch("[0-9]{1,5}", each) and 0 < int(each) < 2**16 for each in found):
-        raise ValueError("a list of TCP ports as 443,80,22, each from 1 to 65535")
+        raise MalformedError(
+            "a list of TCP ports", "numbers from 1 to 65535, such as 443,80,22", raw
+        )
     return tuple(map(int, found))
 
 
@@ -157,7 +190,11 @@ def size(raw: str) -> int:
     match = re.fullmatch("([0-9]{1,12})(Ki|Mi|Gi|)", raw.strip())
     number = int(match[1]) * _UNITS[match[2]] if match else 0
     if not 0 < number <= 1024**4:
-        raise ValueError("a number of bytes as 1048576 or 100Mi, above 0 and up to 1024Gi")
+        raise MalformedError(
+            "a valid size",
+            "a number of bytes such as 1048576 or 100Mi, above 0 and up to 1024Gi",
+            raw,
+        )
     return number
 
 
@@ -165,7 +202,7 @@ def amount(raw: str) -> int:
     """A whole number from 1 to 10 000 000."""
     stripped = raw.strip()
     if not re.fullmatch("[0-9]{1,8}", stripped) or not 1 <= int(stripped) <= 10_000_000:
-        raise ValueError("a whole number from 1 to 10000000")
+        raise MalformedError("a valid number", "a whole number from 1 to 10000000", raw)
     return int(stripped)
 
 
@@ -177,7 +214,7 @@ def retries(raw: str) -> int:
 def _whole(raw: str, least: int, most: int) -> int:
     stripped = raw.strip()
     if not re.fullmatch("[0-9]{1,10}", stripped) or not least <= int(stripped) <= most:
-        raise ValueError(f"a whole number from {least} to {most}")
+        raise MalformedError("a valid number", f"a whole number from {least} to {most}", raw)
     return int(stripped)
 
 
@@ -185,7 +222,9 @@ def seconds(raw: str) -> float:
     """A length of time in seconds: a number, or Go's form as `1m30s`."""
     value = _duration(raw.strip())
     if value is None or not 0 < value <= _DAY:
-        raise ValueError("a time above 0 and up to a day, in seconds or as 1m30s")
+        raise MalformedError(
+            "a valid duration", "seconds such as 30, or 1m30s; above 0 and up to a day", raw
+        )
     return value
 
 
@@ -196,7 +235,7 @@ def time_limit(raw: str) -> float:
     """
     value = _duration(raw.strip())
     if value is None:
-        raise ValueError("a time in seconds or as 1m30s; 0 is no limit")
+        raise MalformedError("a valid duration", "seconds such as 20, or 1m30s; 0 is no limit", raw)
     return min(value, _DAY) if value > 0 else _DAY
 
 
@@ -227,9 +266,8 @@ def address(raw: str) -> str:
     scheme, colon, rest = stripped.partition(":")
     stripped = scheme.lower() + colon + rest
     if not re.fullmatch(r"https?://[^\s/@]+(/\S*)?|unix:///\S+", stripped):
-        raise ValueError(
-            "a URL as https://vault.example:8200 or unix:///run/vault.sock, without a user or "
-            "password"
+        raise MalformedError(
+            "a valid URL", "set it to https://HOST:PORT or unix:///PATH, without a user or password"
         )
     return stripped
 
@@ -238,14 +276,16 @@ def proxy(raw: str) -> Sensitive:
     """The URL of a proxy, in which a user and password may stand."""
     stripped = raw.strip()
     if not re.fullmatch(r"https?://\S+", stripped):
-        raise ValueError("the URL of a proxy, as http://proxy.example:3128")
+        raise MalformedError("the URL of a proxy", "set it to http://HOST:PORT")
     return Sensitive(stripped)
 
 
 def pem(raw: str) -> str:
     """The text of a PEM file with certificates."""
     if "-----BEGIN " not in raw or not raw.isascii():
-        raise ValueError("the text of a PEM file")
+        raise MalformedError(
+            "the text of a PEM file", "ASCII with a line -----BEGIN CERTIFICATE-----"
+        )
     return raw
 
 
@@ -266,26 +306,31 @@ def rate_limit(raw: str) -> RateLimit:
     """A rate, with a burst behind a colon; without one it is the rate (Vault's api/client.go)."""
     match = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)(?::([0-9]{1,6}))?", raw.strip())
     if match is None or not (rate := float(match[1])):
-        raise ValueError("a number of requests per second above 0, as 100 or 100:20")
+        raise MalformedError(
+            "a valid rate", "requests per second above 0, such as 100, or 100:20 with a burst", raw
+        )
     return RateLimit(rate, max(int(match[2] or rate), 1))
 
 
 def release_name(raw: str) -> str:
     """The name of a release of Helm."""
     if not _RELEASE_NAME.fullmatch(raw.strip()):
-        raise ValueError("up to 53 small letters, digits, '-' and '.', ends without '-' and '.'")
+        raise MalformedError(
+            "a valid release name",
+            "up to 53 lower-case letters, digits, '-' and '.'; '-' and '.' neither first nor last",
+        )
     return raw.strip()
 
 
 def annotation_key(raw: str) -> str:
     """The key of an annotation, as Kubernetes' docs give its syntax."""
     if not _ANNOTATION_KEY.fullmatch(raw.strip()):
-        raise ValueError("the key of an annotation, as github.com/url")
+        raise MalformedError("a valid annotation key", "such as github.com/url")
     return raw.strip()
 
 
 def one_line(raw: str) -> str:
     """Text on one line without control characters."""
     if not raw.strip().isprintable():
-        raise ValueError("text on one line")
+        raise MalformedError("text on one line", "remove its line breaks and control characters")
     return raw.strip()

@@ -16,6 +16,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from avp_py.settings.parse import MalformedError
+
 MAX_MEMORY: Final = 64 * 1024**2
 r"""What an expression may take, in bytes: RE2's own 8 MiB do not hold `\pL{1,1000}`."""
 
@@ -53,8 +55,8 @@ def regexp(raw: str) -> Regexp:
     """A regular expression in the syntax of Go.
 
     Raises:
-        ValueError: Go would refuse it, or it takes too much memory. The message shows nothing of
-            it: a Secret of another kind may have been named.
+        MalformedError: Go would refuse it, or it takes too much memory. The message shows
+            nothing of it: a Secret of another kind may have been named.
     """
     import re2  # type: ignore[import-untyped]  # late: few set it; it has no stubs
 
@@ -80,5 +82,8 @@ def regexp(raw: str) -> Regexp:
     return Regexp(raw, compiled)
 
 
-def _refused(reason: str) -> ValueError:
-    return ValueError(f"a regular expression in the syntax of Go (RE2): {reason}")
+def _refused(reason: str) -> MalformedError:
+    return MalformedError(
+        f"a regular expression in the syntax of Go (RE2): {reason}",
+        r"correct it; look-around ((?=, (?!) and \Z are not in that syntax",
+    )

@@ -41,6 +41,16 @@ class Kind(StrEnum):
     """Several with names; in a variable a line `name=value` for each."""
 
 
+class Trust(StrEnum):
+    """What a Secret that an Application names may say only where the policy trusts it."""
+
+    ADDRESS = "address"
+    """Where the sidecar's own credentials are sent, and whom it takes for Vault there."""
+
+    FILES = "files"
+    """Files of the sidecar."""
+
+
 @dataclass(frozen=True)
 class Setting:
     """One setting.
@@ -51,12 +61,13 @@ class Setting:
         field: its field in that group.
         owner: who may set it.
         summary: what it is, with its unit.
-        parse: from text to value; a ValueError names the form that is wanted. It gets each item of
-            an array, and each value of a map.
+        parse: from text to value; a MalformedError names the form that is wanted. It gets each
+            item of an array, and each value of a map.
         default: the value without it, as text; None where there is none.
         kind: whether it holds one text or several.
         alias: its name as a parameter, where Argo CD has one of its own for it.
         in_secret: whether the Secret of `-s` may give it, where it is the operator's alone.
+        trust: what such a Secret must be trusted with to give it, where the Application named it.
     """
 
     name: str
@@ -69,6 +80,7 @@ class Setting:
     kind: Kind = Kind.STRING
     alias: str = ""
     in_secret: bool = False
+    trust: Trust | None = None
 
     @property
     def parameter(self) -> str:
@@ -205,7 +217,7 @@ TABLE: Final[tuple[Setting, ...]] = (
         "AVP_SANDBOX", "render", "sandbox", _ALONE,
         "the kernel sandbox (Landlock) of kustomize, helm and git: `auto` uses what the kernel "
         "has, `required` fails where it lacks something, `off` runs them without",
-        parse.sandbox_mode, "auto",
+        parse.one_of(parse.SandboxMode), "auto",
     ),
     Setting(
         "AVP_RENDER_ENV", "render", "environment", _ALONE,
@@ -219,6 +231,12 @@ TABLE: Final[tuple[Setting, ...]] = (
         "the time that a whole run may take, in seconds; Argo CD gives it 60, less what it needs "
         "itself. Holds for every command",
         parse.seconds, "55",
+    ),
+    Setting(
+        "AVP_MAX_MEMORY", "limits", "memory_bytes", _ALONE,
+        "how much memory a run may use for its data, in bytes or as `1Gi`; kustomize and helm may "
+        "each use as much. Holds for every command",
+        parse.size, "1Gi",
     ),
     Setting(
         "AVP_MAX_INPUT", "limits", "input_bytes", _ALONE,
@@ -292,6 +310,12 @@ TABLE: Final[tuple[Setting, ...]] = (
         parse.fail_or_ignore, "fail",
     ),
     Setting(
+        "AVP_WARNINGS", "policy", "warnings", _ALONE,
+        "what becomes of what is probably not meant, such as an image that no object uses: `show` "
+        "writes a line to standard error, `error` fails the run, `ignore` says nothing",
+        parse.one_of(parse.WarningMode), "show",
+    ),
+    Setting(
         "AVP_AUTH_TYPE", "vault", "auth_type", _OP,
         "how to log in: `token`, `approle`, `userpass`, `github`, `jwt`, `k8s` or `cert`; without "
         "it, by the credentials that are there",
@@ -299,7 +323,8 @@ TABLE: Final[tuple[Setting, ...]] = (
     ),
     Setting(
         "AVP_MOUNT_PATH", "vault", "mount_path", _OP,
-        "where the auth method is mounted, with `auth/`; by default `auth/<method>`", parse.text,
+        "where the auth method is mounted, with `auth/`; by default `auth/<method>`",
+        parse.text, trust=Trust.ADDRESS,
     ),
     Setting("AVP_ROLE_ID", "vault", "role_id", _OP, "approle: the role id", parse.sensitive),
     Setting("AVP_SECRET_ID", "vault", "secret_id", _OP, "approle: the secret id", parse.sensitive),
@@ -312,18 +337,19 @@ TABLE: Final[tuple[Setting, ...]] = (
     Setting("AVP_K8S_ROLE", "vault", "k8s_role", _OP, "k8s: the role in Vault", parse.text),
     Setting(
         "AVP_K8S_MOUNT_PATH", "vault", "k8s_mount_path", _OP,
-        "k8s: where the method is mounted, with `auth/`; wins over AVP_MOUNT_PATH", parse.text,
+        "k8s: where the method is mounted, with `auth/`; wins over AVP_MOUNT_PATH",
+        parse.text, trust=Trust.ADDRESS,
     ),
     Setting(
         "AVP_K8S_TOKEN_PATH", "vault", "k8s_token_path", _ALONE,
         "k8s: the file with the service account's token, where it is not the usual one",
-        parse.file_path, in_secret=True,
+        parse.file_path, in_secret=True, trust=Trust.FILES,
     ),
     Setting("AVP_JWT_ROLE", "vault", "jwt_role", _OP, "jwt: the role in Vault", parse.text),
     Setting("AVP_JWT", "vault", "jwt", _OP, "jwt: the token", parse.sensitive),
     Setting(
         "AVP_JWT_PATH", "vault", "jwt_path", _ALONE, "jwt: the file with the token",
-        parse.file_path, in_secret=True,
+        parse.file_path, in_secret=True, trust=Trust.FILES,
     ),
     Setting(
         "AVP_CERT_ROLE", "vault", "cert_role", _OP,
@@ -339,55 +365,60 @@ TABLE: Final[tuple[Setting, ...]] = (
     Setting(
         "VAULT_ADDR", "vault", "server_address", _OP,
         "Vault's address, or `unix:///…` of a socket; `https://127.0.0.1:8200` if it is not set",
-        parse.address,
+        parse.address, trust=Trust.ADDRESS,
     ),
     Setting(
         "VAULT_AGENT_ADDR", "vault", "agent_address", _OP,
-        "the address of a Vault agent, which wins over VAULT_ADDR", parse.address,
+        "the address of a Vault agent, which wins over VAULT_ADDR",
+        parse.address, trust=Trust.ADDRESS,
     ),
     Setting(
-        "VAULT_NAMESPACE", "vault", "namespace", _OP, "Vault's namespace (Enterprise)", parse.text
+        "VAULT_NAMESPACE", "vault", "namespace", _OP, "Vault's namespace (Enterprise)",
+        parse.text, trust=Trust.ADDRESS,
     ),
     Setting(
         "VAULT_CACERT", "vault", "ca_cert", _OP,
-        "a PEM file with the certificate authorities to trust", parse.file_path,
+        "a PEM file with the certificate authorities to trust", parse.file_path, trust=Trust.FILES,
     ),
     Setting(
         "VAULT_CACERT_BYTES", "vault", "ca_cert_text", _OP,
-        "the text of such a file; VAULT_CACERT wins", parse.pem,
+        "the text of such a file; VAULT_CACERT wins", parse.pem, trust=Trust.ADDRESS,
     ),
     Setting(
         "VAULT_CAPATH", "vault", "ca_path", _OP,
-        "a folder of such files; VAULT_CACERT and VAULT_CACERT_BYTES win", parse.file_path,
+        "a folder of such files; VAULT_CACERT and VAULT_CACERT_BYTES win",
+        parse.file_path, trust=Trust.FILES,
     ),
     Setting(
         "VAULT_CLIENT_CERT", "vault", "client_cert", _OP,
-        "a PEM file with our certificate", parse.file_path,
+        "a PEM file with our certificate", parse.file_path, trust=Trust.FILES,
     ),
     Setting(
         "VAULT_CLIENT_KEY", "vault", "client_key", _OP,
-        "a PEM file with its key", parse.file_path,
+        "a PEM file with its key", parse.file_path, trust=Trust.FILES,
     ),
     Setting(
         "VAULT_TLS_SERVER_NAME", "vault", "tls_server_name", _OP,
-        "the name that Vault's certificate must carry, where it is not the address'", parse.text,
+        "the name that Vault's certificate must carry, where it is not the address'",
+        parse.text, trust=Trust.ADDRESS,
     ),
     Setting(
         "VAULT_SKIP_VERIFY", "vault", "skip_verify", _OP,
-        "true: do not check Vault's certificate", parse.boolean, "false",
+        "true: do not check Vault's certificate", parse.boolean, "false", trust=Trust.ADDRESS,
     ),
     Setting(
         "VAULT_PROXY_ADDR", "vault", "proxy_address", _OP,
         "the URL of a proxy for all requests to Vault; wins over the environment's proxies",
-        parse.proxy,
+        parse.proxy, trust=Trust.ADDRESS,
     ),
     Setting(
         "VAULT_HTTP_PROXY", "vault", "http_proxy", _OP,
-        "the older name of VAULT_PROXY_ADDR, which wins", parse.proxy,
+        "the older name of VAULT_PROXY_ADDR, which wins", parse.proxy, trust=Trust.ADDRESS,
     ),
     Setting(
         "VAULT_DISABLE_REDIRECTS", "vault", "disable_redirects", _OP,
-        "true: follow no redirect, not even to the active node", parse.boolean, "false",
+        "true: follow no redirect, not even to the active node",
+        parse.boolean, "false", trust=Trust.ADDRESS,
     ),
     Setting(
         "VAULT_SRV_LOOKUP", "vault", "srv_lookup", _OP,

@@ -1,5 +1,6 @@
 """The command in a container: read-only, without rights and without a network."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,18 @@ def test_what_is_stopped_ends_at_once(image: str) -> None:
         assert state == "143\n"
     finally:
         command("docker", "rm", "--force", name)
+
+
+def test_it_requires_the_whole_sandbox_and_has_it(start: Start, tmp_path: Path) -> None:
+    calls = [f"landlock_{name}" for name in ("create_ruleset", "add_rule", "restrict_self")]
+    refused = {"names": calls, "action": "SCMP_ACT_ERRNO", "errnoRet": 38}
+    profile = tmp_path / "seccomp.json"
+    profile.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [refused]}))
+    checked = start("avp-py", "healthcheck").stdout
+
+    (line,) = (line for line in checked.splitlines() if " sandbox " in line)
+    assert line.startswith("ok ")
+    assert "Landlock ABI" in line
+    assert line.endswith("signals and abstract sockets")
+    without = start("avp-py", "version", options=("--security-opt", f"seccomp={profile}")).stdout
+    assert "AVP_SANDBOX=required, and this kernel cannot restrict files" in without

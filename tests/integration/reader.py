@@ -15,7 +15,7 @@ class Read:
 
     Attributes:
         kind: its kind.
-        seen: the kind that the API server finds in what Argo CD sends it.
+        seen: the kind that the API server finds in what Argo CD sends it; empty if it refuses that.
         is_list: whether Argo CD takes it apart.
         annotations: its annotations as they are.
     """

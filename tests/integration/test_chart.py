@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from avp_py import __version__
-from avp_py.settings import TABLE, parse
+from avp_py.settings import TABLE, Trust, parse
 from tests.conftest import Run
 from tests.integration.helm import CASES, CHART, Document, Helm, read
 
@@ -157,7 +157,7 @@ def test_the_policy_is_one_that_avp_py_takes(helm: Helm, run: Run, tmp_path: Pat
     ]["rules"]["items"]["properties"]
     every_key = {key: "a" if value["type"] == "string" else ["a"] for key, value in rule.items()}
     rules = [
-        {**every_key, "secrets": ["argocd:a"]},
+        {**every_key, "secrets": ["argocd:a"], "trust": [each.value for each in Trust]},
         {"name": "own", "allow": ["kv/data/{{ namespace }}/**"]},
         {"deny": ["kv/data/demo/root"]},
     ]
@@ -216,6 +216,14 @@ def test_a_credential_is_refused_among_plain_values(helm: Helm, name: str) -> No
         (
             {"credentials": {"VAULT_TOKN": {"secret": "a", "key": "b"}}},
             "at '/credentials': additional properties 'VAULT_TOKN' not allowed",
+        ),
+        (
+            {"policy": {"rules": [{"secrets": ["argocd:a"], "trust": ["file"]}]}},
+            "at '/policy/rules/0/trust/0': value must be one of 'address', 'files'",
+        ),
+        (
+            {"policy": {"rules": [{"allow": ["a"], "trust": ["files"]}]}},
+            "at '/policy/rules/0': properties 'secrets' required, if 'trust' exists",
         ),
         ({"rbac": {"secrets": ["avp"]}}, "at '/rbac/secrets': got array, want object"),
         ({"rbac": {"secrets": {"argocd": []}}}, "at '/rbac/secrets/argocd': minItems: got 0"),

@@ -171,7 +171,10 @@ def test_the_release_can_have_a_name_of_its_own(
         ("--set", "HELM_ARGS: --set has no value"),
         ("--no-hooks=canary", "HELM_ARGS: --no-hooks has no value, or one where none is wanted"),
         ("--set 'canary", "HELM_ARGS has a quote that is not closed"),
-        ("--name-template '{{ env `PATH` }}'", "HELM_ARGS: --name-template is not up to 53"),
+        (
+            "--name-template '{{ env `PATH` }}'",
+            "HELM_ARGS: --name-template is not a valid release name",
+        ),
     ],
 )
 def test_what_is_not_allowed_is_named_and_never_run(

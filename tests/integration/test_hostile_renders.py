@@ -13,9 +13,11 @@ import shutil
 import ssl
 import subprocess
 import sys
+import textwrap
 import threading
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 from subprocess import PIPE
 from typing import Final, NamedTuple
@@ -26,6 +28,7 @@ from tests.conftest import Result, Run
 from tests.integration.certificates import self_signed
 from tests.integration.charts import port_of, serve_chart
 from tests.integration.hostile import MAP, TOKEN, Tree, kustomize, make_tree, program
+from tests.processes import AVP
 from tests.trees import write
 
 MODES: Final = ("required", "off")
@@ -631,3 +634,32 @@ def test_messages_name_files_relative_to_the_repository(guarded: Tree, run: Run)
         assert "apps/web/missing.yaml" in result.err
         assert str(tree.token.parent) not in result.err
         assert "avp-py-run-" not in result.err
+
+
+def test_a_render_that_needs_too_much_memory_says_so(tree: Tree) -> None:
+    leaves = ", ".join(["x"] * 1_000)
+    text = (
+        "a: &a ["
+        + leaves
+        + "]\n"
+        + "".join(
+            f"{name}: &{name} [{', '.join([f'*{before}'] * 10)}]\n"
+            for before, name in pairwise("abcd")
+        )
+    )
+    manifest = "apiVersion: v1\nkind: A\nmetadata: {name: a}\nspec:\n"
+    write(tree.app, {"map.yaml": manifest + textwrap.indent(text, "  ")})
+    write(tree.app, {"kustomization.yaml": "resources: [map.yaml]\n"})
+    argv = [*AVP, "generate", str(tree.app)]
+
+    done = subprocess.run(
+        argv,
+        env={**tree.env, "AVP_MAX_MEMORY": "150Mi"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "kustomize build needed more memory than it may use" in done.stderr, done.stderr[:2000]
+    assert "AVP_MAX_MEMORY" in done.stderr

@@ -42,7 +42,7 @@ def differences(reader: Reader, output: str, manifests: Sequence[Manifest]) -> l
 def _differences(manifest: Manifest, read: Read) -> Iterator[str]:
     if manifest.kind != read.kind:
         yield f"kind {manifest.kind}, and {read.kind}"
-    if manifest.kind != read.seen:
+    if read.seen not in ("", manifest.kind):
         yield f"kind {manifest.kind}, and {read.seen} for the API server"
     if manifest.is_list != read.is_list:
         yield f"is_list {manifest.is_list}, and {read.is_list}"
@@ -157,9 +157,12 @@ CASES = {
     "kind: [Secret]\n": REFUSED,
     "kind: A\nitems: {}\n": "A",
     "kind: A\nitems: null\n": "A",
-    "apiVersion: 1\nkind: A\n": REFUSED,
+    "apiVersion: 1\nkind: A\n": "A",
     "apiVersion: a/b/c\nkind: A\n": REFUSED,
     "kind: Secret\n\r\r\n  x\n": REFUSED,
+    "kind: Secret\n\n  x\n": "Secret\nx",
+    "kind: 'Secret '\n": "Secret ",
+    "kind: |-\n  Secret\n  \n": "Secret",
     "kind: ConfigMap\n? : x\n": REFUSED,
     "{kind: ConfigMap, ?: }\n": REFUSED,
     # Where a document ends.
@@ -237,7 +240,7 @@ def test_the_comparison_sees_a_kind_that_we_take_for_another(
     ]
 
 
-def test_the_reader_has_the_libraries_of_the_argo_cd_that_we_test_with() -> None:
+def test_the_reader_has_the_libraries_of_our_argo_cd() -> None:
     argocd, own = (
         dict(re.findall(r"^\s+(?:\S+ => )?(\S+) (v\S+)", text, re.MULTILINE))
         for text in (

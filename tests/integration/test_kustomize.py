@@ -64,8 +64,10 @@ def reference(folder: Path, edits: Mapping[str, str], environ: Mapping[str, str]
 
 
 def tenant(edits: Mapping[str, str]) -> Mapping[str, str]:
-    """The edits as Argo CD hands them over."""
-    return {f"ARGOCD_ENV_{name}": value for name, value in edits.items()}
+    """The edits as Argo CD hands them over; not every case has the images."""
+    return {f"ARGOCD_ENV_{name}": value for name, value in edits.items()} | {
+        "AVP_WARNINGS": "ignore"
+    }
 
 
 @pytest.mark.parametrize("edits", EDITS)
@@ -165,7 +167,7 @@ def test_an_image_that_is_none_is_refused_before_kustomize_sees_it(
 
     if form.strip() == form:
         assert (result.code, result.out) == (1, "")
-        assert "1. the parameter images, item 2, is not an image as name:tag, " in result.err
+        assert "1. the parameter images, item 2, is not a valid image\n" in result.err
     else:
         # White space at the ends of an item is no part of it.
         assert "AVP_KUSTOMIZE" in result.err
@@ -328,3 +330,44 @@ def test_kubectl_alone_cannot_edit_and_the_error_says_so(
     assert (result.code, result.out) == (1, "")
     assert "kubectl cannot set an image or annotation" in result.err
     assert "AVP_KUSTOMIZE" in result.err
+
+
+UNUSED: Final = "no object uses the image ghcr.io/team/wbe, which IMAGE_NAME with IMAGE_TAG sets"
+
+
+@pytest.fixture
+def deployment(tmp_path: Path) -> Path:
+    """A kustomization with a Deployment of two images."""
+    containers = f"[{{name: a, image: {IMAGE}}}, {{name: b, image: 'side:1'}}]"
+    template = f"spec: {{template: {{spec: {{containers: {containers}}}}}}}\n"
+    manifest = f"apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: a}}\n{template}"
+    files = {"kustomization.yaml": "resources: [a.yaml]\n", "a.yaml": manifest}
+    return write(tmp_path / "app", files)
+
+
+def test_an_image_that_no_object_uses_is_a_warning(
+    deployment: Path, environ: Mapping[str, str], run: Run
+) -> None:
+    wrong = {**environ, **tenant({"IMAGE_NAME": "ghcr.io/team/wbe", "IMAGE_TAG": "2.0"})}
+    del wrong["AVP_WARNINGS"]
+
+    result = run("generate", deployment, env=wrong)
+    assert result.code == 0
+    assert result.err == (
+        f"avp-py: warning: {UNUSED}; next: the images there are: {IMAGE}, side:1\n"
+    )
+
+    assert run("generate", deployment, env={**wrong, "AVP_WARNINGS": "ignore"}).err == ""
+    result = run("generate", deployment, env={**wrong, "AVP_WARNINGS": "error"})
+    assert (result.code, result.out) == (1, "")
+    assert f"1. {UNUSED}\n" in result.err
+
+
+def test_images_that_objects_use_are_no_warning(
+    deployment: Path, environ: Mapping[str, str], run: Run
+) -> None:
+    for edits in EDITS.values():
+        edits = {key: value for key, value in edits.items() if "zzz" not in value}
+        env = {**environ, **tenant(edits), "AVP_WARNINGS": "show"}
+        result = run("generate", deployment, env=env)
+        assert (result.code, result.err) == (0, "")

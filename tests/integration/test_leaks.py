@@ -232,7 +232,7 @@ CASES: Final[Mapping[str, Case]] = {
     ),
     "an address with a password": Case(
         (errors.SettingsError,),
-        "VAULT_ADDR is not a URL",
+        "VAULT_ADDR is not a valid URL",
         lambda _: Attempt(env={"VAULT_ADDR": f"https://user:{MARK}@127.0.0.1:1"}),
     ),
     "a proxy with a password": Case(

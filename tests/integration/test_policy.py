@@ -89,6 +89,32 @@ def test_no_hostile_path_reaches_vault(
     assert proxy.paths == []
 
 
+def test_a_broad_rule_shows_no_metadata(
+    run: Run, fails: Fails, vault: Vault, proxy: StandIn, with_policy: WithPolicy, kv2: str
+) -> None:
+    vault.write(f"{kv2}/data/web", {"password": "hunter22"})
+    root = {"VAULT_TOKEN": vault.root_token, "AVP_AUTH_TYPE": "token"}
+    for path, key, shown in (
+        ("metadata/web", "created_time", "T"),
+        ("subkeys/web", "subkeys | toJson", '{"password":null}'),
+    ):
+        # Read as if the engine had version 1, Vault's answer is taken for a secret.
+        stdin = manifest({"a": f"<{key}>"}, f"{kv2}/{path}", kv_version="1")
+        for broad in ("**", f"{kv2}/**", f"{kv2}/*/web"):
+            said = fails(stdin, {**with_policy({"allow": [broad]}), **root})
+            assert f"the policy does not allow the path {kv2}/{path}" in said
+        assert proxy.paths == []
+        named = f"{kv2}/{path.partition('/')[0]}/**"
+        naming = {**with_policy({"allow": [named]}), **root}
+        found = fields(run("generate", "-", env=naming, stdin=stdin))
+        assert shown in found["a"], "so that is what it would show"
+        denying = with_policy({"allow": [named], "deny": [f"{kv2}/data/web"]})
+        proxy.asked.clear()
+        said = fails(stdin, {**denying, **root})
+        assert f"the policy does not allow the path {kv2}/{path}" in said
+        assert proxy.paths == []
+
+
 def test_what_is_allowed_is_requested_in_the_form_that_was_checked(
     run: Run, vault: Vault, proxy: StandIn, with_policy: WithPolicy, kv2: str
 ) -> None:
@@ -206,7 +232,9 @@ def test_an_application_names_the_secret_of_its_own_project_only(
         "AVP_SECRET": f"{kv2}-avp-default",
     }
     stdin = manifest({"a": "<password>"}, f"{kv2}/data/web")
-    for ours in (f"{kv2}-avp-team-a", f"argocd:{kv2}-avp-team-a"):
+    own = (f"{kv2}-avp-team-a", f"argocd:{kv2}-avp-team-a")
+    operators = (f"{kv2}-avp-default", f"argocd:{kv2}-avp-default")
+    for ours in (*own, *operators):
         result = run("generate", "-", env={**env, "ARGOCD_ENV_AVP_SECRET": ours}, stdin=stdin)
         assert fields(result) == {"a": "hunter22"}
     assert fields(run("generate", "-", env=env, stdin=stdin)) == {"a": "hunter22"}

@@ -857,3 +857,202 @@ def test_a_run_takes_vaults_address_and_token_from_the_secret(
         nowhere = {**environ, "KUBERNETES_SERVICE_PORT": f"{unused.getsockname()[1]}"}
         result = run("generate", "-", "-s", "gone", env=nowhere, stdin=b"kind: ConfigMap\n")
     assert result.code == 0, "a Secret is read only where a placeholder needs it"
+
+
+# --- A Secret that the Application names ---
+
+ENVIRONMENTS: Mapping[str, Mapping[str, str]] = {
+    "token": {"VAULT_TOKEN": "canary-of-the-sidecar"},
+    "approle": {"AVP_ROLE_ID": "canary-role", "AVP_SECRET_ID": "canary-of-the-sidecar"},
+    "userpass": {"AVP_USERNAME": "sidecar", "AVP_PASSWORD": "canary-of-the-sidecar"},
+    "github": {"AVP_GITHUB_TOKEN": "canary-of-the-sidecar"},
+    "jwt": {"AVP_JWT_ROLE": "sidecar", "AVP_JWT": "canary-of-the-sidecar"},
+    "a jwt in a file": {"AVP_JWT_ROLE": "sidecar", "AVP_JWT_PATH": "{file}"},
+    "k8s": {"AVP_AUTH_TYPE": "k8s", "AVP_K8S_ROLE": "sidecar", "AVP_K8S_TOKEN_PATH": "{file}"},
+}
+"""What the sidecar can have to log in with; each holds the canary."""
+
+CANARY = "canary-of-the-sidecar"
+
+
+@pytest.fixture
+def settled(cluster: Cluster) -> Callable[..., str]:
+    """Writes a Secret as a tenant may, in a namespace of his; gives how an Application names it."""
+
+    def settle(**values: str) -> str:
+        name = f"avp-{abs(hash(frozenset(values.items())))}"
+        metadata = {"name": name, "namespace": "team-1"}
+        body = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": values}
+        cluster.apply(yaml.safe_dump(body))
+        return f"team-1:{name}"
+
+    return settle
+
+
+@pytest.fixture
+def tenants_server() -> Iterator[StandIn]:
+    """A server of the tenant's that takes itself for Vault."""
+    auth = {"client_token": "theirs", "lease_duration": 60, "renewable": False}
+    health = {"initialized": True, "sealed": False, "standby": False, "version": "1.21.1"}
+    secret = {"data": {"password": "theirs"}, "metadata": {}}
+    with stand_in(as_json(200, {**health, "auth": auth, "data": secret})) as found:
+        yield found
+
+
+def sidecar(method: str, folder: Path) -> dict[str, str]:
+    """The environment of a sidecar that logs in by a method."""
+    file = folder / "token"
+    file.write_text(CANARY)
+    return {name: value.format(file=file) for name, value in ENVIRONMENTS[method].items()}
+
+
+STDIN = manifest({"a": "<password>"}, "kv/data/app")
+
+
+@pytest.mark.parametrize("method", ENVIRONMENTS)
+def test_a_tenants_secret_gets_no_credential_of_the_sidecar(
+    method: str,
+    tenants_server: StandIn,
+    kubeconfig: Kubeconfig,
+    settled: Callable[..., str],
+    run: Run,
+    tmp_path: Path,
+) -> None:
+    env = {**kubeconfig(), **sidecar(method, tmp_path), "VAULT_ADDR": "https://vault.example"}
+    address = tenants_server.address
+    for values in (
+        {"VAULT_ADDR": address},
+        {"VAULT_AGENT_ADDR": address},
+        {"VAULT_ADDR": address, "AVP_K8S_ROLE": "x", "AVP_JWT_ROLE": "x", "AVP_USERNAME": "x"},
+        {"VAULT_PROXY_ADDR": address},
+        {"VAULT_HTTP_PROXY": address, "VAULT_SKIP_VERIFY": "true"},
+    ):
+        name = settled(**values)
+        parameter = json.dumps([{"name": "AVP_SECRET", "string": name}])
+        for way in ({"ARGOCD_ENV_AVP_SECRET": name}, {"ARGOCD_APP_PARAMETERS": parameter}):
+            result = run("generate", "-v", "-", env={**env, **way}, stdin=STDIN)
+            assert (result.code, result.out) == (1, "")
+            assert f"the Secret {name}, which the Application names, says where" in result.err
+            assert leaks.found(result.err, [CANARY]) == []
+    assert tenants_server.asked == []
+
+
+@pytest.mark.parametrize("method", ENVIRONMENTS)
+def test_without_the_guard_the_credential_reaches_the_tenant(
+    method: str,
+    tenants_server: StandIn,
+    kubeconfig: Kubeconfig,
+    settled: Callable[..., str],
+    run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("avp_py.cli.secret.judge_secret", lambda _before, after, *_: after)
+    env = {**kubeconfig(), **sidecar(method, tmp_path), "VAULT_ADDR": "https://vault.example"}
+    env["ARGOCD_ENV_AVP_SECRET"] = settled(VAULT_ADDR=tenants_server.address)
+    assert fields(run("generate", "-", env=env, stdin=STDIN)) == {"a": "theirs"}
+    assert CANARY in str(tenants_server.asked)
+
+
+@pytest.mark.parametrize("method", ENVIRONMENTS)
+def test_a_tenant_may_bring_a_vault_with_its_credentials(
+    method: str,
+    tenants_server: StandIn,
+    kubeconfig: Kubeconfig,
+    settled: Callable[..., str],
+    run: Run,
+    tmp_path: Path,
+) -> None:
+    env = {**kubeconfig(), **sidecar(method, tmp_path), "VAULT_ADDR": "https://vault.example"}
+    env.pop("AVP_AUTH_TYPE", None)
+    name = settled(
+        VAULT_ADDR=tenants_server.address, VAULT_TOKEN="own-token", AVP_AUTH_TYPE="token"
+    )
+    result = run("generate", "-", env={**env, "ARGOCD_ENV_AVP_SECRET": name}, stdin=STDIN)
+    assert fields(result) == {"a": "theirs"}
+    assert "own-token" in str(tenants_server.asked)
+    assert CANARY not in str(tenants_server.asked)
+
+
+def test_a_tenant_may_choose_a_role_of_the_operators_vault(
+    tenants_server: StandIn,
+    kubeconfig: Kubeconfig,
+    settled: Callable[..., str],
+    run: Run,
+    tmp_path: Path,
+) -> None:
+    # It is the operator's here: the sidecar has its address, and the Secret may repeat that.
+    env = {**kubeconfig(), **sidecar("k8s", tmp_path), "VAULT_ADDR": tenants_server.address}
+    del env["AVP_K8S_ROLE"]
+    name = settled(AVP_K8S_ROLE="team-1", VAULT_ADDR=f"{tenants_server.address}/")
+    result = run("generate", "-", env={**env, "ARGOCD_ENV_AVP_SECRET": name}, stdin=STDIN)
+    assert fields(result) == {"a": "theirs"}
+    assert b'"role": "team-1"' in tenants_server.asked[0].body
+
+
+@pytest.mark.parametrize("way", ["-s", "AVP_SECRET", "both", "trust"])
+def test_a_secret_that_the_operator_names_or_trusts_says_where(
+    way: str,
+    tenants_server: StandIn,
+    kubeconfig: Kubeconfig,
+    settled: Callable[..., str],
+    run: Run,
+    tmp_path: Path,
+) -> None:
+    env = {**kubeconfig(), **sidecar("token", tmp_path), "VAULT_ADDR": "https://vault.example"}
+    name = settled(VAULT_ADDR=tenants_server.address)
+    argv = ["-s", name] if way == "-s" else []
+    if way in ("AVP_SECRET", "both"):
+        env["AVP_SECRET"] = name
+    if way in ("both", "trust"):
+        env["ARGOCD_ENV_AVP_SECRET"] = name
+    if way == "trust":
+        rule = {"allow": ["kv/data/app"], "secrets": ["team-1:*"], "trust": ["address"]}
+        policy = tmp_path / "policy.yaml"
+        policy.write_text(json.dumps({"rules": [rule]}))
+        env["AVP_POLICY"] = str(policy)
+    assert fields(run("generate", "-", *argv, env=env, stdin=STDIN)) == {"a": "theirs"}
+
+
+def test_a_tenants_secret_names_no_file_of_the_sidecar(
+    tenants_server: StandIn,
+    kubeconfig: Kubeconfig,
+    settled: Callable[..., str],
+    run: Run,
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "file-of-the-sidecar"
+    file.write_text(CANARY)
+    login = {"AVP_AUTH_TYPE": "jwt", "AVP_JWT_ROLE": "x", "AVP_JWT_PATH": str(file)}
+    name = settled(**login, VAULT_ADDR=tenants_server.address)
+    env = {**kubeconfig(), "ARGOCD_ENV_AVP_SECRET": name}
+    policy = tmp_path / "policy.yaml"
+    env["AVP_POLICY"] = str(policy)
+    for trust, message in (
+        (["address"], "sets AVP_JWT_PATH to a file"),
+        (["files"], "says where credentials are sent (VAULT_ADDR)"),
+    ):
+        rule = {"allow": ["kv/data/app"], "secrets": ["team-1:*"], "trust": trust}
+        policy.write_text(json.dumps({"rules": [rule]}))
+        result = run("generate", "-", env=env, stdin=STDIN)
+        assert (result.code, result.out) == (1, "")
+        assert f"the Secret {name}, which the Application names, {message}" in result.err
+    assert tenants_server.asked == []
+    policy.write_text(json.dumps({"rules": [{**rule, "trust": ["files", "address"]}]}))
+    assert fields(run("generate", "-", env=env, stdin=STDIN)) == {"a": "theirs"}
+    assert CANARY in str(tenants_server.asked), "so that is what the policy trusts it with"
+
+
+def test_the_healthcheck_sends_no_credential_where_a_tenant_says(
+    tenants_server: StandIn,
+    kubeconfig: Kubeconfig,
+    settled: Callable[..., str],
+    run: Run,
+    tmp_path: Path,
+) -> None:
+    env = {**kubeconfig(), **sidecar("approle", tmp_path)}
+    env["ARGOCD_ENV_AVP_SECRET"] = settled(VAULT_ADDR=tenants_server.address)
+    result = run("healthcheck", "--login", env=env)
+    assert result.code == 1
+    assert "which the Application names, says where credentials are sent" in result.out
+    assert CANARY not in str(tenants_server.asked)

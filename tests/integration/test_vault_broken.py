@@ -443,7 +443,10 @@ def test_a_name_that_does_not_resolve_is_told_so(
 def test_an_address_that_is_none_is_told_so(fails: Fails, address: str) -> None:
     said = fails(WANTED, {"VAULT_ADDR": address, "VAULT_TOKEN": TOKEN})
 
-    assert f"VAULT_ADDR, {address}, is not an address" in said or "VAULT_ADDR is not a URL" in said
+    assert (
+        f"VAULT_ADDR, {address}, is not an address" in said
+        or "VAULT_ADDR is not a valid URL" in said
+    )
 
 
 @pytest.mark.parametrize(
@@ -510,6 +513,27 @@ def test_a_vault_that_repeats_our_credentials_is_not_quoted(
     log_in = as_json(200, {"auth": {"client_token": "canary-of-the-login"}})
     server.answer = in_turn(log_in, echo)
     assert "cannot use ***" in fails(WANTED, login_env, secrets=("canary-of-the-login",))
+
+
+@pytest.mark.parametrize(
+    ("password", "said", "shown"),
+    [
+        ("e", "the request: e is refused, see e-mail", "the request: e is refused, see e-mail"),
+        ("-", "a - b-c", "a - b-c"),
+        ("err", "error: err, 'err', errors", "error: ***, '***', errors"),
+        ("1234567", "12345678 and 1234567.", "12345678 and ***."),
+        ("12345678", "x12345678y", "x***y"),
+        ("a", "in base64 YQ== and YQ==Z", "in base64 *** and YQ==Z"),
+    ],
+)
+def test_a_short_credential_masks_no_letters_of_other_words(
+    run: Run, server: StandIn, password: str, said: str, shown: str
+) -> None:
+    env = {"AVP_TYPE": "vault", "VAULT_ADDR": server.address, "AVP_USERNAME": "user"}
+    server.answer = as_json(400, {"errors": [said]})
+    result = run("generate", "-", env={**env, "AVP_PASSWORD": password}, stdin=WANTED)
+    assert result.code == 1
+    assert f"rejected the login by userpass at auth/userpass: {shown}\n" in result.err
 
 
 # Redirects: Vault's own client follows one, to any host (a standby node names the active one), but

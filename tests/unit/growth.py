@@ -43,7 +43,9 @@ def refuse_growth(make: Callable[[int], _Input], act: Callable[[_Input], object]
         if after <= FLOOR:
             return
         before = min(_seconds(act, small) for _ in range(2))
-    assert after <= before * MOST, f"{before:.3f} s became {after:.3f} s with {STEP} times the input"
+    assert after <= before * MOST, (
+        f"{before:.3f} s became {after:.3f} s with {STEP} times the input"
+    )
 
 
 def _seconds(act: Callable[[_Input], object], given: _Input) -> float:

@@ -47,7 +47,14 @@ def called(
     [
         (["--help"], 0),
         (["generate", "--help"], 0),
-        ([], 2),
+        ([], 0),
+        (["-v"], 0),
+        (["--version"], 0),
+        (["-v", "--version"], 0),
+        (["generate", "--version", "-"], 2),
+        ([""], 2),
+        (["policy"], 2),
+        (["--verbose=maybe", "version"], 2),
         (["generate"], 2),
         (["nonsense"], 2),
         (["generate", "--render", "x", "."], 2),
@@ -79,6 +86,7 @@ def test_exit_codes(argv: list[str], code: int) -> None:
         (["help", "nonsense"], 0),
         (["version", "surplus", ""], 0),
         (["version", "--nonsense"], 1),
+        (["--version"], 1),
         (["generate"], 1),
         (["nonsense"], 1),
         (["policy", "check"], 1),
@@ -107,7 +115,64 @@ def test_help_of_nothing_is_that_of_the_program() -> None:
 def test_help_for_a_command_that_is_not_there_names_those_that_are() -> None:
     done = program("help", "nonsense", env={})
     assert done.stdout == b""
-    assert re.search(rb"invalid choice: 'nonsense' \(choose from .*generate", done.stderr)
+    assert re.search(rb"unknown command 'nonsense'\n   next: choose from .*generate", done.stderr)
+
+
+def test_without_a_command_it_shows_its_help() -> None:
+    done = program(env={})
+    assert done.stdout == program("--help", env={}).stdout
+
+
+def test_the_option_version_is_the_command(run: Run, environ: Mapping[str, str]) -> None:
+    assert run("--version", env=environ) == run("version", env=environ)
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (["generat", "."], "unknown command 'generat'\n   next: did you mean generate?"),
+        (["halthcheck"], "unknown command 'halthcheck'\n   next: did you mean healthcheck?"),
+        (["x"], "unknown command 'x'\n   next: choose from generate, healthcheck, "),
+        (["polici", "check"], "next: did you mean policy?"),
+        (["policy", "chek"], "unknown command 'chek'\n   next: did you mean check?"),
+        (["help", "generat"], "next: did you mean generate?"),
+        (["--verson"], "unknown option '--verson'\n   next: did you mean --version?"),
+        (
+            ["generate", "--rendr=helm", "."],
+            "unknown option '--rendr'\n   next: did you mean --render?",
+        ),
+        (["generate", "--render=hlm", "."], "unknown --render 'hlm'\n   next: did you mean helm?"),
+        (["generate", "--token=canary", "."], "1. unknown option '--token'\n   next: "),
+        (["generate", "-x", "."], "unknown option '-x'\n   next: `avp-py generate --help` shows"),
+        (["plugin", "avp-kustomise"], "next: did you mean avp-kustomize?"),
+        (["version", "surplus"], "unexpected argument 'surplus'\n   next: `avp-py version --help`"),
+        (["generate"], "required: PATH\n   next: `avp-py generate --help` shows how it is used\n"),
+        (
+            ["--verbose=maybe", "version"],
+            "--verbose is not a boolean: 'maybe'\n   next: true or false",
+        ),
+        (["generate", "-c"], "expected one argument\n   next: `avp-py generate --help`"),
+    ],
+)
+def test_what_it_does_not_know_is_named_with_what_it_does(
+    run: Run, argv: list[str], says: str
+) -> None:
+    result = run(*argv, env={})
+    assert (result.code, result.out) == (2, "")
+    assert says in result.err
+    assert "canary" not in result.err
+
+
+def test_by_its_other_name_the_command_is_suggested() -> None:
+    code, out, err = called(Door.ARGOCD_VAULT_PLUGIN, "--version", env={})
+    assert (code, out) == (1, "")
+    assert "unknown option '--version'\n   next: did you mean version?" in err
+
+
+def test_a_long_word_is_cut(run: Run) -> None:
+    result = run("x" * 100_000, env={})
+    assert result.code == 2
+    assert len(result.err) < 1000
 
 
 @pytest.mark.parametrize("door", Door)

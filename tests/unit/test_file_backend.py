@@ -8,7 +8,7 @@ import pytest
 
 from avp_py.backends import Location, Secret, open_backend, read_all
 from avp_py.backends.file import FileBackend
-from avp_py.errors import AvpError, DocumentError, NotFoundError, SettingsError
+from avp_py.errors import AvpError, DocumentError, NotFoundError, PathError, SettingsError
 from avp_py.settings import Sensitive, load
 from avp_py.values import Number
 
@@ -127,11 +127,30 @@ def test_what_is_not_there_is_named(tmp_path: Path, path: str, version: str, nam
     assert caught.value.hint
 
 
-def test_a_near_path_is_offered(tmp_path: Path) -> None:
-    with pytest.raises(NotFoundError) as caught:
-        backend(tmp_path, "kv/data/web: {a: b}").read(Location("kv/data/wep"))
+@pytest.mark.parametrize(
+    ("denied", "hint"),
+    [
+        ((), "did you mean kv/data/wed?"),
+        (("kv/data/wed",), "did you mean kv/data/web#2?"),
+        (("kv/data/web", "kv/data/wed"), "add kv/data/wep to the file"),
+    ],
+)
+def test_a_near_path_is_offered_that_may_be_read(
+    tmp_path: Path, denied: tuple[str, ...], hint: str
+) -> None:
+    def gate(path: str, _kind: str) -> None:
+        if path in denied:
+            raise PathError(f"the policy does not allow {path}")
 
-    assert caught.value.hint == "did you mean kv/data/web?"
+    secrets = backend(tmp_path, "kv/data/web#2: {a: b}\nkv/data/wed: {a: b}\n")
+    wanted = Location("kv/data/wep")
+    error = read_all(secrets, [wanted], 1, math.inf, gate)[wanted]
+
+    assert isinstance(error, NotFoundError)
+    assert error.hint == hint
+    with pytest.raises(NotFoundError) as caught:
+        secrets.read(wanted)
+    assert caught.value.hint == "add kv/data/wep to the file", "the backend knows no policy"
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "---\n", "null\n", "{}\n", "---\n---\n"])

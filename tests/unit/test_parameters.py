@@ -132,8 +132,7 @@ def test_the_variables_that_argo_cd_makes_of_parameters_are_not_read() -> None:
         ),
         (
             {"name": "images", "array": ["a:1", "canary"]},
-            "the parameter images, item 2, is not an image as name:tag, name@sha256:<64 hex "
-            "digits> or name=newname:tag",
+            "the parameter images, item 2, is not a valid image",
         ),
         ({"name": "IMAGES", "array": ["a:1"]}, "there is no parameter 'IMAGES'"),
         ({"name": "tag", "string": "canary"}, "there is no parameter 'tag'"),
@@ -165,9 +164,19 @@ def test_an_unknown_parameter_lists_those_that_there_are() -> None:
         assert setting.parameter in failure.hint
 
 
+def test_a_misspelt_parameter_is_named_with_what_was_meant() -> None:
+    with pytest.raises(GenerateError) as caught:
+        load(environ({"name": "image", "array": ["a:1"]}))
+    (failure,) = caught.value.failures
+    assert (failure.reason, failure.hint) == (
+        "there is no parameter 'image'",
+        "did you mean images?",
+    )
+
+
 def test_a_parameter_that_stands_twice_is_an_error() -> None:
     entry = {"name": "IMAGE_TAG", "string": "1"}
-    assert reasons(environ(entry, entry)) == ["the parameter IMAGE_TAG stands twice"]
+    assert reasons(environ(entry, entry)) == ["duplicate parameter 'IMAGE_TAG'"]
 
 
 @pytest.mark.parametrize(

@@ -72,11 +72,23 @@ def test_secrets_and_kinds_are_told(run: Run, policy: Path, tmp_path: Path) -> N
     secrets = ("--secret", "avp-team-a", "--secret", "argocd:other")
     result = check(run, policy, *WEB, *secrets, "kv/data/demo/web")
     assert result.code == 1
-    assert result.out.splitlines()[2:4] == [
+    assert result.out.splitlines()[2:6] == [
         "allowed the Secret argocd:avp-team-a",
         "        rule 'settings of a team' (line 10) allows argocd:avp-{{ project }}",
+        "        no rule trusts it with address: it may not say where the sidecar's own "
+        "credentials are sent",
+        "        no rule trusts it with files: it may not name files of the sidecar",
     ]
     assert "denied  the Secret argocd:other" in result.out
+    assert result.out.count("trusts it with") == 2
+    trusting = tmp_path / "trusting.yaml"
+    trusting.write_text("rules: [{allow: [a], secrets: ['argocd:avp-team-a'], trust: [address]}]\n")
+    result = check(run, trusting, *WEB, *secrets, "a")
+    assert result.out.splitlines()[4:6] == [
+        "        rule 1 (line 1) trusts it with address: it may say where the sidecar's own "
+        "credentials are sent",
+        "        no rule trusts it with files: it may not name files of the sidecar",
+    ]
     kinds = tmp_path / "kinds.yaml"
     kinds.write_text("rules: [{kinds: [Secret], allow: [kv/a]}]\n")
     assert check(run, kinds, "--kind", "Secret", "kv/a").code == 0
@@ -84,6 +96,22 @@ def test_secrets_and_kinds_are_told(run: Run, policy: Path, tmp_path: Path) -> N
         result = check(run, kinds, *argv)
         assert result.code == 1
         assert "rule 1 (line 1) allows kv/a in documents of kind Secret" in result.out
+
+
+def test_what_a_star_does_not_match_is_reported(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "p.yaml"
+    file.write_text("rules:\n- allow: ['kv/**']\n- deny: [kv/data/root]\n")
+    result = check(run, file, "kv/data/web", "kv/metadata/web", "kv/subkeys/root")
+    assert result.code == 1
+    assert result.out.splitlines() == [
+        "allowed kv/data/web",
+        "        rule 1 (line 2) allows kv/**",
+        "denied  kv/metadata/web",
+        "        none of the rules that apply allows it: rule 1 (line 2), rule 2 (line 3); kv/** "
+        "does not spell out 'metadata'",
+        "denied  kv/subkeys/root",
+        "        rule 2 (line 3) denies kv/data/root",
+    ]
 
 
 def test_what_is_missing_is_told(run: Run, tmp_path: Path) -> None:
@@ -102,9 +130,7 @@ def test_wrong_usage_is_2(run: Run, policy: Path, tmp_path: Path) -> None:
         ("policy", "check", str(policy)),
         ("policy", "check", "f", "--nonsense", "a"),
     ):
-        with pytest.raises(SystemExit) as caught:
-            run(*argv, env={})
-        assert caught.value.code == 2
+        assert run(*argv, env={}).code == 2
 
 
 def test_a_malformed_policy_is_1_with_its_place(run: Run, tmp_path: Path) -> None:

@@ -94,6 +94,14 @@ def test_a_byte_order_mark_and_aliases_are_yaml(tmp_path: Path) -> None:
             "rules:\n- {projects: ['a?'], allow: [b]}\n",
             "line 2, column 15: projects: a pattern with",
         ),
+        (
+            "rules:\n- secrets: ['a:b']\n  trust: [everything]\n",
+            "line 3, column 11: trust has no word 'everything'",
+        ),
+        ("rules:\n- secrets: ['a:b']\n  trust: files\n", "line 3, column 10: trust is a list"),
+        ("rules:\n- secrets: ['a:b']\n  trust: [Files]\n", "trust has no word 'Files'"),
+        ("rules:\n- secrets: ['a:b']\n  trust: []\n", "line 3, column 10: trust is an empty list"),
+        ("rules:\n- {allow: [a], trust: [files]}\n", "line 2, column 16: trust without secrets"),
         ("rules:\n- allow: [a\n", "not valid YAML"),
         (b"\xff\n", "is not UTF-8"),
     ],
@@ -112,6 +120,20 @@ def test_an_unknown_key_gets_a_suggestion(tmp_path: Path, key: str, near: str) -
     with pytest.raises(DocumentError) as caught:
         read_policy(written(tmp_path, f"rules:\n- {key}: [a]\n"))
     assert caught.value.hint == f"did you mean {near}?"
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [
+        ("file", "did you mean files?"),
+        ("adress", "did you mean address?"),
+        ("everything", "its words: address, files"),
+    ],
+)
+def test_an_unknown_word_of_trust_gets_a_suggestion(tmp_path: Path, word: str, hint: str) -> None:
+    with pytest.raises(DocumentError) as caught:
+        read_policy(written(tmp_path, f"rules:\n- {{secrets: ['a:b'], trust: [{word}]}}\n"))
+    assert caught.value.hint == hint
 
 
 @pytest.mark.parametrize("text", [None, "", "rules: [\n", "rules: []\n"])

@@ -103,7 +103,7 @@ def attempt(policy: Path | None, stdin: bytes, backend: Any, **env: str) -> str:
     environ = {**IDENTITY, **env} | ({"AVP_POLICY": str(policy)} if policy else {})
     request = Request(stdin, "plain", load(environ), environ)
     try:
-        return generate(request, backend.open)
+        return generate(request, backend.open).text
     except AvpError as error:
         return "\n".join(f"{each.reason} [{each.field}]" for each in error.failures)
 

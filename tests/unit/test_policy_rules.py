@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from avp_py.errors import PathError, SettingsError
 from avp_py.policy import Permissions, PolicyGate, Verdict, read_policy
-from avp_py.policy.globs import matches_name, matches_path
-from avp_py.settings import Identity
+from avp_py.policy.globs import INSERTED, matches_name, matches_path, names_path
+from avp_py.settings import Identity, Trust
 
 WEB = Identity(app="web", namespace="demo", project="team-a")
 NOBODY = Identity(app=None, namespace=None, project=None)
@@ -80,6 +80,83 @@ def test_a_path_fits_as_every_way_of_trying_would_have_it(
         return item < len(path) and matches_name(pattern[at], path[item]) and fits(at + 1, item + 1)
 
     assert matches_path(pattern, path) is fits(0, 0)
+
+
+WORDS = ["data", "metadata", "subkeys"]
+
+
+@given(
+    st.lists(st.sampled_from(["a", "*", "**", "d*", f"{INSERTED}data", *WORDS]), max_size=6),
+    st.lists(st.sampled_from(["a", *WORDS]), max_size=6),
+)
+def test_the_word_after_the_mount_matches_by_name_only(pattern: list[str], path: list[str]) -> None:
+    place = next((at for at in range(1, len(path)) if path[at] in WORDS), None)
+
+    def takes(each: str, item: int) -> bool:
+        if item != place:
+            return matches_name(each, path[item])
+        if path[item] == "data":
+            return INSERTED not in each and matches_name(each, "data")
+        return each == path[item]
+
+    def fits(at: int, item: int) -> bool:
+        if at == len(pattern):
+            return item == len(path)
+        if pattern[at] == "**":
+            ends = range(item, len(path) + 1)
+            guarded = place is not None and path[place] != "data"
+            return any(
+                fits(at + 1, end) for end in ends if not (guarded and item <= (place or 0) < end)
+            )
+        return item < len(path) and takes(pattern[at], item) and fits(at + 1, item + 1)
+
+    assert names_path(pattern, path) is fits(0, 0)
+
+
+BESIDE = ["metadata", "subkeys", "delete", "undelete", "destroy"]
+
+
+@pytest.mark.parametrize("word", BESIDE)
+@pytest.mark.parametrize(
+    "pattern", ["**", "*/**", "kv/**", "kv/*/team/*", "kv/{w}*/**", "kv/*{w}/**"]
+)
+def test_a_star_does_not_match_metadata(permissions: Maker, pattern: str, word: str) -> None:
+    rule = f"allow: ['{pattern.format(w=word[:3])}', 'kv/data/team/*']"
+    path = f"kv/{word}/team/app"
+    assert not permissions.allows(path, rule)
+    assert permissions.allows("kv/data/team/app", rule)
+    assert permissions.allows(path, rule, f"allow: ['*/{word}/team/**']")
+    assert permissions.allows(path, rule, f"allow: ['**/{word}/**']")
+    why = permissions("allow: ['kv/**']").path(path, None).why
+    assert why.endswith(f"; kv/** does not spell out {word!r}")
+
+
+@pytest.mark.parametrize("word", BESIDE)
+def test_further_on_the_same_words_are_names(permissions: Maker, word: str) -> None:
+    assert permissions.allows(f"kv/data/team/{word}", "allow: ['kv/data/team/*']")
+    assert permissions.allows(f"kv/data/{word}/app", "allow: ['kv/**']")
+    assert permissions.allows(f"{word}/data/app", "allow: ['*/data/*']")
+
+
+@pytest.mark.parametrize("word", ["data", *BESIDE])
+def test_a_name_of_the_tenants_is_no_word_after_the_mount(permissions: Maker, word: str) -> None:
+    identity = Identity(app=word[2:], namespace=word, project=word[:2])
+    for pattern in ("kv/{{ namespace }}/**", "kv/{{ project }}{{ app }}/**"):
+        rule = f"allow: ['{pattern}']"
+        assert not permissions.allows(f"kv/{word}/other/app", rule, identity=identity)
+        assert permissions.allows("kv/demo/app", "allow: ['kv/{{ namespace }}/**']")
+    own = "allow: ['kv/data/{{ namespace }}/*']"
+    assert permissions.allows(f"kv/data/{word}/app", own, identity=identity)
+
+
+@pytest.mark.parametrize("word", BESIDE)
+@pytest.mark.parametrize("denied", ["kv/data/team/root", "kv/data/**", "kv/**", "*/*/team/root"])
+def test_a_denied_secret_has_no_metadata_either(permissions: Maker, denied: str, word: str) -> None:
+    allow = f"allow: ['kv/{word}/**']"
+    assert permissions.allows(f"kv/{word}/team/root", allow)
+    assert not permissions.allows(f"kv/{word}/team/root", allow, f"deny: ['{denied}']")
+    only_metadata = f"deny: ['kv/{word}/team/root']"
+    assert permissions.allows("kv/data/team/root", "allow: ['kv/data/**']", only_metadata)
 
 
 def test_deny_wins_whatever_stands_where(permissions: Maker) -> None:
@@ -210,6 +287,20 @@ def test_kinds_bind_what_their_own_rule_allows_and_denies(permissions: Maker) ->
     assert {key: found.path(*key).allowed for key in expected} == expected
     assert found.path("kv/a", "Deployment").kinds == ("Secret", "*Config")
     assert not permissions("allow: [kv/a]").tells_kinds
+
+
+def test_a_secret_is_trusted_with_what_the_rules_that_fit_it_say(permissions: Maker) -> None:
+    found = permissions(
+        "secrets: ['argocd:*']",
+        "{secrets: ['argocd:avp-{{ project }}'], trust: [address]}",
+        "{projects: [team-b], secrets: ['*:*'], trust: [address, files]}",
+        "{secrets: ['argocd:avp-{{ project }}', 'demo:own'], trust: [files]}",
+    )
+    assert set(found.trust("argocd", "avp-team-a")) == {Trust.ADDRESS, Trust.FILES}
+    assert found.trust("argocd", "avp-team-a")[Trust.ADDRESS].number == 2
+    assert set(found.trust("demo", "own")) == {Trust.FILES}
+    for namespace, name in (("argocd", "avp-team-b"), ("demo", "other"), ("argocd", "own")):
+        assert not found.trust(namespace, name)
 
 
 def test_the_secrets_that_an_application_may_name(permissions: Maker) -> None:

@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 
 from avp_py.errors import AvpError, GenerateError
-from avp_py.settings import TABLE, RateLimit, Sensitive, Settings, images, load, read_config
+from avp_py.settings import (
+    TABLE,
+    RateLimit,
+    Sensitive,
+    Settings,
+    images,
+    load,
+    read_config,
+)
 from avp_py.settings import parse as parsers
 from avp_py.settings.regexp import regexp
 
@@ -22,6 +30,7 @@ def test_the_table_names_every_field_of_the_groups_once() -> None:
     fields = sorted(
         (group.name, field.name)
         for group in dataclasses.fields(Settings)
+        if group.name != "secret"
         for field in dataclasses.fields(group.type)  # type: ignore[arg-type]
     )
     assert sorted((setting.group, setting.field) for setting in TABLE) == fields
@@ -57,6 +66,7 @@ def test_the_defaults() -> None:
         },
         "limits": {
             "seconds": 55.0,
+            "memory_bytes": 1024**3,
             "input_bytes": 100 * 1024**2,
             "files": 200_000,
             "output_bytes": 100 * 1024**2,
@@ -111,7 +121,9 @@ def test_the_defaults() -> None:
             "file": None,
             "tenant_settings": (),
             "fail_on_leftovers": True,
+            "warnings": "show",
         },
+        "secret": None,
     }
 
 
@@ -421,6 +433,66 @@ def test_a_malformed_setting_is_refused_without_its_text(parser: Any, raw: str) 
     with pytest.raises(ValueError, match=r".") as caught:
         parser(raw)
     assert len(raw) < 4 or raw not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason", "hint"),
+    [
+        ("VAULT_SKIP_VERIFY", "maybe", "is not a boolean: 'maybe'", "true or false"),
+        ("AVP_LEFTOVERS", "warn", "is not a valid choice: 'warn'", "fail or ignore"),
+        ("AVP_SANDBOX", "on", "is not a valid choice: 'on'", "auto, required or off"),
+        ("AVP_CONCURRENCY", "0", "is not a valid number: '0'", "a whole number from 1 to 1000"),
+        (
+            "AVP_RUN_TIMEOUT",
+            "5 s",
+            "is not a valid duration: '5 s'",
+            "seconds such as 30, or 1m30s",
+        ),
+        ("AVP_MAX_MEMORY", "1G", "is not a valid size: '1G'", "such as 1048576 or 100Mi"),
+        ("VAULT_SKIP_VERIFY", "x" * 999, f"is not a boolean: '{'x' * 60}…'", "true or false"),
+        ("VAULT_SKIP_VERIFY", "a\x1b[1m", "is not a boolean: 'a\\x1b[1m'", "true or false"),
+        ("VAULT_ADDR", "canary", "is not a valid URL", "set it to https://HOST:PORT or"),
+        ("VAULT_PROXY_ADDR", "canary", "is not the URL of a proxy", "set it to http://HOST:PORT"),
+        ("VAULT_TOKEN", "can ary", "is not a token in printable ASCII", "copy it again"),
+        ("VAULT_CACERT_BYTES", "canary", "is not the text of a PEM file", "BEGIN CERTIFICATE"),
+        ("AVP_POLICY", "canary", "is not an absolute path", "write it from the root"),
+        ("AVP_PATH_VALIDATION", "canary(", "is not a regular expression", "look-around"),
+        ("ARGOCD_ENV_HELM_PARAMETERS", "canary", "is not a list of name=value", "one name=value"),
+    ],
+)
+def test_a_malformed_setting_says_what_it_must_be(
+    name: str, value: str, reason: str, hint: str
+) -> None:
+    with pytest.raises(GenerateError) as caught:
+        load({name: value})
+    (failure,) = caught.value.failures
+    assert failure.reason.startswith(f"{name} {reason}")
+    assert hint in failure.hint
+    assert value not in failure.reason + failure.hint or ": '" in reason
+
+
+@pytest.mark.parametrize(
+    "parser",
+    [
+        *(parsers.token, parsers.proxy, parsers.address, parsers.pem, parsers.one_line),
+        *(parsers.file_path, parsers.absolute, regexp, images.image_tag),
+    ],
+)
+def test_what_could_hold_a_credential_is_not_shown(parser: Any) -> None:
+    with pytest.raises(parsers.MalformedError) as caught:
+        parser("canary( \x01\nü")
+    assert caught.value.given is None
+
+
+def test_a_setting_that_cannot_be_delegated_is_explained() -> None:
+    with pytest.raises(GenerateError) as caught:
+        load({"AVP_TENANT_SETTINGS": "AVP_POLICY,AVP_KV_VERSON,PATH"})
+    hints = {failure.reason.split()[2]: failure.hint for failure in caught.value.failures}
+    assert hints == {
+        "AVP_POLICY,": "remove it: only the operator may set it",
+        "AVP_KV_VERSON,": "did you mean AVP_KV_VERSION?",
+        "PATH,": "remove it",
+    }
 
 
 def test_all_malformed_settings_are_told_at_once() -> None:

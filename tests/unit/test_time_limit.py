@@ -149,6 +149,7 @@ def test_a_child_that_hangs_ends_with_the_run(env: Mapping[str, str], tmp_path: 
     argv = [*AVP, "healthcheck"]
     # The child must have begun by then.
     more = {"PATH": "/usr/bin:/bin", "AVP_KUSTOMIZE": str(program), "AVP_RUN_TIMEOUT": "3"}
+    more |= {"AVP_SANDBOX": "off"}
     done = run(argv, {**env, **more})
     assert done.returncode == 1
     assert "(AVP_RUN_TIMEOUT=3s)" in done.stderr

@@ -5,9 +5,9 @@
 //
 //	{"objects": [{"kind": "Secret", "seen": "Secret", "list": false, "annotations": {…}}]}
 //
-// or {"error": "…"}. The kind is that of the object in Argo CD, seen is the kind that the API server
-// finds in what Argo CD sends it, list says whether Argo CD takes the object apart, and annotations
-// are those of the object as they are, null where it has none.
+// or {"error": "…"}. The kind is that of the object in Argo CD; seen is the kind that the API server
+// finds in what Argo CD sends it, empty where it refuses that; list says whether Argo CD takes the
+// object apart; annotations are those of the object as they are, null where it has none.
 //
 // The way is that of Argo CD v3.2.1, with the versions of its libraries: argocd-cmp-server splits
 // the output (SplitYAMLToString in gitops-engine's pkg/utils/kube/kube.go), and the repo-server
@@ -88,12 +88,12 @@ func read(output []byte) ([]object, error) {
 			if err != nil {
 				return nil, err
 			}
-			seen, err := kubejson.DefaultMetaFactory.Interpret(sent)
-			if err != nil {
-				return nil, err
+			seen := ""
+			if gvk, err := kubejson.DefaultMetaFactory.Interpret(sent); err == nil {
+				seen = gvk.Kind
 			}
 			annotations, _, _ := unstructured.NestedFieldNoCopy(found.Object, "metadata", "annotations")
-			objects = append(objects, object{found.GetKind(), seen.Kind, found.IsList(), annotations})
+			objects = append(objects, object{found.GetKind(), seen, found.IsList(), annotations})
 		}
 	}
 	return objects, nil

@@ -22,7 +22,7 @@ def open_backend(settings: Settings) -> VaultBackend:
     Raises:
         SettingsError: a credential or a file for TLS is missing.
     """
-    auth = open_auth(settings.vault)
+    auth = open_auth(settings.vault, settings.secret)
     cache = TokenCache.open(settings.vault)
     connection = Connection.open(settings.vault, settings.backend.concurrency)
     return VaultBackend(connection, auth, cache, settings.backend.kv_version)
@@ -50,7 +50,7 @@ def check(settings: Settings, *, log_in: bool) -> str:
         said = f"Vault {version} at {vault.address}"
         if not log_in:
             return said
-        auth = open_auth(vault)
+        auth = open_auth(vault, settings.secret)
         Login(connection, auth).ensure()
         return f"{said}, login by {auth.name}"
     finally:

@@ -276,8 +276,25 @@ def _errors(text: str, sent: list[str | None]) -> list[str] | None:
     said = [str(each) for each in errors]
     for secret in filter(None, sent):
         for form in _forms(secret):
-            said = [each.replace(form, "***") for each in said]
+            said = [_mask(each, form) for each in said]
     return said
+
+
+LONG_CREDENTIAL: Final = 8
+"""From this length on, in characters, a credential is masked within a word, too."""
+
+
+def _mask(text: str, form: str) -> str:
+    """The text without a form of a credential.
+
+    A short one is masked where it is a word of its own: the words that it is a part of are not its,
+    and with the gaps in them they would tell it. A single character is in every text.
+    """
+    if len(form) >= LONG_CREDENTIAL:
+        return text.replace(form, "***")
+    if len(form) == 1:
+        return text
+    return re.sub(rf"(?<!\w){re.escape(form)}(?!\w)", "***", text)
 
 
 def _forms(text: str) -> Iterator[str]:

@@ -13,7 +13,7 @@ from avp_py.backends.vault.auth.kubernetes import Kubernetes
 from avp_py.backends.vault.auth.token import Token
 from avp_py.backends.vault.auth.userpass import UserPass
 from avp_py.errors import SettingsError
-from avp_py.settings import VaultSettings
+from avp_py.settings import OPERATORS_WAYS, ApplicationSecret, Trust, VaultSettings
 
 __all__ = ["AUTH_METHODS", "AuthMethod", "LoginRequest", "open_auth"]
 
@@ -26,12 +26,42 @@ taken. The certificate comes last: it may be there for the connection alone."""
 _notes = logging.getLogger(__name__)
 
 
-def open_auth(settings: VaultSettings) -> AuthMethod:
+def open_auth(settings: VaultSettings, secret: ApplicationSecret | None) -> AuthMethod:
     """The method that AVP_AUTH_TYPE names, or without it the first whose credentials are set.
 
+    Args:
+        settings: Vault's.
+        secret: the Secret that some of them come from, where the Application named it. It must not
+            decide where credentials are sent that are not its own.
+
     Raises:
-        SettingsError: there is no such method, or its credentials are missing.
+        SettingsError: there is no such method, its credentials are missing, or they would be sent
+            where that Secret says, and are not from there.
     """
+    method = _choose(settings)
+    if secret is not None and secret.addresses and not _is_own(method, secret):
+        missing = ", ".join(sorted(method.credentials - secret.given))
+        other = ", ".join(sorted({*AUTH_METHODS} - {method.name}))
+        raise SettingsError(
+            f"the Secret {secret.name}, which the Application names, says where credentials are "
+            f"sent ({', '.join(sorted(secret.addresses))}), and those of the auth method "
+            f"{method.name} are not from it",
+            hint=(
+                f"put {missing} into the Secret, too"
+                if missing
+                else f"use another auth method (AVP_AUTH_TYPE: {other})"
+            )
+            + f", {OPERATORS_WAYS} (trust: [{Trust.ADDRESS}])",
+        )
+    return method
+
+
+def _is_own(method: AuthMethod, secret: ApplicationSecret) -> bool:
+    """Whether all credentials of a method come from the Secret."""
+    return bool(method.credentials) and method.credentials <= secret.given
+
+
+def _choose(settings: VaultSettings) -> AuthMethod:
     if settings.auth_type is None:
         for kind in AUTH_METHODS.values():
             method = kind.from_settings(settings)

@@ -9,6 +9,7 @@ class AppRole(AuthMethod):
 
     name = "approle"
     needs = "AVP_ROLE_ID and AVP_SECRET_ID"
+    credentials = frozenset({"AVP_ROLE_ID", "AVP_SECRET_ID"})
 
     def __init__(self, role_id: Sensitive, secret_id: Sensitive, mount: str) -> None:
         self._role_id = role_id

@@ -9,6 +9,7 @@ class Cert(AuthMethod):
 
     name = "cert"
     needs = "VAULT_CLIENT_CERT and VAULT_CLIENT_KEY"
+    credentials = frozenset()
 
     def __init__(self, role: str | None, mount: str) -> None:
         self._role = role

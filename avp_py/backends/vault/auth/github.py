@@ -9,6 +9,7 @@ class GitHub(AuthMethod):
 
     name = "github"
     needs = "AVP_GITHUB_TOKEN"
+    credentials = frozenset({"AVP_GITHUB_TOKEN"})
 
     def __init__(self, token: Sensitive, mount: str) -> None:
         self._token = token

@@ -31,12 +31,15 @@ class AuthMethod(ABC):
     Attributes:
         name: its name in AVP_AUTH_TYPE.
         needs: the settings that it needs, in words.
+        credentials: the settings that hold all of its credentials; none where those are files of
+            the sidecar.
         can_repeat: whether another login can give another token.
         mount_settings: the settings that say where it is mounted, in words.
     """
 
     name: ClassVar[str]
     needs: ClassVar[str]
+    credentials: ClassVar[frozenset[str]]
     can_repeat: ClassVar[bool] = True
     mount_settings: ClassVar[str] = "AVP_MOUNT_PATH"
 

@@ -12,6 +12,7 @@ class Jwt(AuthMethod):
 
     name = "jwt"
     needs = "AVP_JWT_ROLE, and AVP_JWT or AVP_JWT_PATH"
+    credentials = frozenset({"AVP_JWT"})
 
     def __init__(self, role: str, token: Sensitive | Path, mount: str) -> None:
         self._role = role

@@ -20,6 +20,7 @@ class Kubernetes(AuthMethod):
 
     name = "k8s"
     needs = "AVP_K8S_ROLE"
+    credentials = frozenset()
     mount_settings = "AVP_K8S_MOUNT_PATH, which wins over AVP_MOUNT_PATH"
 
     def __init__(self, role: str, token_path: Path, mount: str) -> None:

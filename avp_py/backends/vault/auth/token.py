@@ -9,6 +9,7 @@ class Token(AuthMethod):
 
     name = "token"
     needs = "VAULT_TOKEN"
+    credentials = frozenset({"VAULT_TOKEN"})
     can_repeat = False
 
     def __init__(self, token: Sensitive) -> None:

@@ -9,6 +9,7 @@ class UserPass(AuthMethod):
 
     name = "userpass"
     needs = "AVP_USERNAME and AVP_PASSWORD"
+    credentials = frozenset({"AVP_USERNAME", "AVP_PASSWORD"})
 
     def __init__(self, username: str, password: Sensitive, mount: str) -> None:
         self._username = username

@@ -1,0 +1,58 @@
+"""What comes out and is not what its author meant: failures, or warnings."""
+
+from avp_py import manifests
+from avp_py.errors import Failure
+from avp_py.manifests import Finding, Manifest, Stream
+from avp_py.settings import WarningMode
+
+
+class Findings:
+    """Gathers what is noticed about a run.
+
+    Attributes:
+        failures: what fails the run.
+        warnings: what is shown, and fails nothing.
+    """
+
+    def __init__(self, mode: WarningMode, *, is_lenient: bool) -> None:
+        """Begin without any.
+
+        Args:
+            mode: AVP_WARNINGS.
+            is_lenient: whether what is surely not meant is a warning, too.
+        """
+        self._mode = mode
+        self._is_lenient = is_lenient
+        self.failures: list[Failure] = []
+        self.warnings: list[Failure] = []
+
+    def add_all(self, stream: Stream, *, unfilled: bool) -> None:
+        """Add what is noticed about the documents of a stream as they were rendered.
+
+        Args:
+            stream: the stream.
+            unfilled: whether placeholders that nothing fills are looked for.
+        """
+        for manifest in stream.manifests:
+            for finding in manifests.findings(stream.text, manifest, unfilled=unfilled):
+                self.add_to(manifest, finding)
+
+    def add_to(self, manifest: Manifest, finding: Finding) -> None:
+        """Add something that was noticed about a document."""
+        failure = Failure(
+            finding.reason, hint=finding.hint, document=manifest.label, field=finding.field
+        )
+        self.add(failure, is_sure=finding.is_sure)
+
+    def add(self, finding: Failure, *, is_sure: bool) -> None:
+        """Add something that was noticed.
+
+        Args:
+            finding: what, where, and what to do.
+            is_sure: whether it is surely not meant, and fails the run. Otherwise it is a warning,
+                of which AVP_WARNINGS says what becomes.
+        """
+        if (is_sure and not self._is_lenient) or self._mode == "error":
+            self.failures.append(finding)
+        elif self._mode == "show":
+            self.warnings.append(finding)

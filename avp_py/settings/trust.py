@@ -1,0 +1,68 @@
+"""What a Secret with settings may say where the Application named it, and not the operator.
+
+Whoever may write that Secret is a tenant. He may bring his own Vault with his own credentials; he
+must not have the sidecar's credentials sent to a place of his choice, nor its files read.
+"""
+
+import dataclasses
+from collections.abc import Collection
+from typing import Any
+
+from avp_py.errors import Failure, GenerateError
+from avp_py.settings.groups import ApplicationSecret, Settings
+from avp_py.settings.table import TABLE, Setting, Trust
+
+OPERATORS_WAYS = (
+    "or ask the operator to name that Secret (-s, or AVP_SECRET of the sidecar), or to trust it in "
+    "the policy"
+)
+"""What makes such a setting count, for hints; the word of the policy follows."""
+
+
+def judge_secret(
+    before: Settings, after: Settings, name: str, trusted: Collection[Trust]
+) -> Settings:
+    """Return the settings with a Secret that the Application named, marked as such.
+
+    What the Secret says and the environment does too is not the Secret's word: only settings whose
+    value it changes are looked at. Whether credentials are sent to a place that it names is the
+    backend's to decide, which knows what it sends (`Settings.secret`).
+
+    Args:
+        before: the settings without the Secret.
+        after: the settings with it.
+        name: the Secret, as `namespace:name`.
+        trusted: what the policy trusts it with.
+
+    Raises:
+        GenerateError: it names files of the sidecar, and is not trusted with that.
+    """
+    given = [setting for setting in TABLE if _value(setting, before) != _value(setting, after)]
+    if Trust.FILES not in trusted:
+        failures = [
+            Failure(
+                f"the Secret {name}, which the Application names, sets {setting.name} to a file "
+                "of the sidecar",
+                hint=f"remove it from the Secret, {OPERATORS_WAYS} (trust: [{Trust.FILES}])",
+            )
+            for setting in given
+            if _names_file(setting, after)
+        ]
+        if failures:
+            raise GenerateError(failures)
+    addresses = frozenset[str]()
+    if Trust.ADDRESS not in trusted:
+        addresses = frozenset(each.name for each in given if each.trust is Trust.ADDRESS)
+    secret = ApplicationSecret(name, frozenset(each.name for each in given), addresses)
+    return dataclasses.replace(after, secret=secret)
+
+
+def _names_file(setting: Setting, settings: Settings) -> bool:
+    """Whether the value of a setting is a file: a socket is one, too."""
+    if setting.trust is Trust.FILES:
+        return True
+    return setting.trust is Trust.ADDRESS and str(_value(setting, settings)).startswith("unix:")
+
+
+def _value(setting: Setting, settings: Settings) -> Any:
+    return getattr(getattr(settings, setting.group), setting.field)
