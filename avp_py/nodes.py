@@ -583,7 +583,8 @@ def _documents(columns: _Columns, source: str) -> Iterator[tuple[Node | None, in
     next_event = parser.get_event
     while parser.check_event():
         event = next_event()
-        if type(event) is DocumentStartEvent:
+        kind = type(event)
+        if kind is DocumentStartEvent:
             start = event.start_mark.index
             if event.version or event.tags:
                 reason = "a %YAML or %TAG directive"

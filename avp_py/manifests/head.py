@@ -147,9 +147,9 @@ def _refuse_look_alikes(
     Raises:
         DocumentError: there is such a key.
     """
-    found = [key for key in mapping.keys() if fields.get(key.casefold(), key) != key]
-    if found:
-        key = min(found)
+    keys = mapping.keys()
+    key = min((each for each in keys if fields.get(each.casefold(), each) != each), default=None)
+    if key is not None:
         field = fields[key.casefold()]
         raise DocumentError(
             f"{where()}: the key {path + key!a} differs from {field!r} in upper and lower case "

@@ -12,14 +12,19 @@ from avp_py.manifests.head import text_of
 from avp_py.manifests.scalars import UNCARRIED
 from avp_py.nodes import Document, Lines, ScalarNode, scalars
 
+_GAP = r"[^\x21-\x7e]"
+"""White space, and whatever is not ASCII: RE2 runs out of memory on the classes of Unicode."""
+
 _DOUBTFUL = Expression(
-    rf"(?im)(?:^|[{SPACE}\[{{,])"
-    rf"(?:!|\?(?:[{SPACE},}}:]|$)|[&*][^{SPACE}\[\]{{}},]*[{SPACE}]*[:,}}#])"
-    rf"|<<|\.(?:inf|nan)|(?:~|null|\p{{Nd}}[\p{{L}}\p{{N}}_.]{{16,}})[{SPACE}]*[:,}}#]|^[ -]*:|[{{,][{SPACE}]*:"
+    rf"(?im)(?:^|[\[{{,]|{_GAP})"
+    rf"(?:!|\?(?:[,}}:]|{_GAP}|$)|[&*][^ \t\r\n\[\]{{}},]*{_GAP}*[:,}}#])"
+    r"|<<|\.(?:inf|nan)"
+    rf"|(?:~|null|[^\x00-\x2f\x3a-\x7e][\w.\x{{7f}}-\x{{10ffff}}]{{16,}}){_GAP}*[:,}}#]"
+    rf"|^[ -]*:|[{{,]{_GAP}*:"
 )
 """What stands in every document that JSON cannot say, and in some that it can."""
 
-_MISSPELT = Expression(rf"(?m)\\/|\?|[{SPACE}\[{{,]:[^{SPACE}]|(?:^|[{SPACE}\[{{,])!")
+_MISSPELT = Expression(rf"(?m)\\/|\?|(?:[\[{{,]|{_GAP}):[^ \t\r\n]|(?:^|[\[{{,]|{_GAP})!")
 """What stands in every document that libyaml takes and yaml.v2 does not, and in some others."""
 
 _MARK = re.compile("(?:\\A|[\n\r\x85\u2028\u2029])\ufeff")
@@ -53,8 +58,8 @@ def refuse_unreadable(text: str, document: Document, where: str, *, is_json: boo
         for scalar, _ in scalars(document.root):
             if UNCARRIED.search(text_of(scalar)):
                 raise DocumentError(
-                    f"{where}, {document.lines.position(scalar.start)}: a control character that Argo CD "
-                    "cannot carry (U+007F to U+009F, U+FFFE or U+FFFF)",
+                    f"{where}, {document.lines.position(scalar.start)}: a control character that "
+                    "Argo CD cannot carry (U+007F to U+009F, U+FFFE or U+FFFF)",
                     hint="remove it, or put the text into base64 in the data of a Secret",
                 )
     if is_json:

@@ -183,7 +183,7 @@ def _filling(text: str, scalar: ScalarNode, value: Value) -> "_Edit":
 
 
 def _blank_end(text: str, start: int) -> int:
-    """Where the last of the blank lines behind a scalar ends; without any, where the scalar does."""
+    """Return where the last of the blank lines after a scalar ends, or where the scalar does."""
     end = position = start
     is_first = True
     while True:

@@ -100,7 +100,7 @@ def _false_markers(text: str, documents: Sequence[Document], source: str) -> Ite
         if begin > 0 and text[begin - 1] != "\n":
             yield Failure(
                 f"{source}, {documents[0].lines.position(begin)}: a document starts after a line "
-                "break other than \n; Argo CD would drop it",
+                "break other than \\n; Argo CD would drop it",
                 hint="end every line with \\n",
             )
 

@@ -23,7 +23,7 @@ _ABSOLUTE: Final = re.compile(r"(?<![\w.~:/\0-])/[^\s'\"`,;:)\]}>]+")
 _ROOT: Final = "\0"
 """Stands for the repository's root while a message is read."""
 
-_CLIMBING: Final = re.compile(r"\0[^\s'\"`,;:)\]}>]*/\.\.(?:/|(?=[\s'\"`,;:)\]}>]|$))")
+_CLIMBING: Final = re.compile(r"\0[^\0\s'\"`,;:)\]}>]*/\.\.(?:/|(?=[\s'\"`,;:)\]}>]|$))")
 
 _POINTER: Final = re.compile(r"(?:doc is missing (?:key|path): \"?|- at ')/[^\s'\"]*")
 """A place in a document or in values, not in the file system: of a JSON patch (evanphx/json-patch),

@@ -14,7 +14,7 @@ from avp_py.settings import read_limits
 from tests.processes import AVP
 from tests.trees import write
 
-DENSE: Final = b"kind: A\na: [" + b"1," * 500_000 + b"1]\n"
+DENSE: Final = b"kind: A\na: [" + b"1," * 3_000_000 + b"1]\n"
 """A megabyte that needs about a hundred times as much memory."""
 
 ERROR: Final = (

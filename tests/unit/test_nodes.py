@@ -175,7 +175,8 @@ def _check(node: Node, start: int, end: int) -> None:
     ],
 )
 def test_which_keys_are_merge_keys(key: str, is_merge: bool) -> None:
-    assert tuple(root(f"{key}: {{a: 1}}\n").entries)[0].is_merge is is_merge
+    (entry,) = root(f"{key}: {{a: 1}}\n").entries
+    assert entry.is_merge is is_merge
 
 
 def test_an_alias_is_no_merge_key() -> None:
