@@ -4,12 +4,16 @@ The parser is libyaml 0.2.5 (through PyYAML), whose grammar is the one that go-y
 Argo CD and Kubernetes, reads. It is driven by events, not by PyYAML's composer: the composer
 overflows the C stack on deep nesting, forgets where an alias stands, and keeps the last of two
 equal keys.
+
+A tenant's text can hold a node in two characters. So nodes are rows of columns, of 13 bytes each;
+ScalarNode and its like are views of a row, which last as long as somebody looks at them.
 """
 
-import re
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
-from typing import Any, NamedTuple, TypeAlias
+import sys
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 import yaml
 from yaml.cyaml import CParser  # type: ignore[attr-defined]  # missing in its stubs
@@ -43,25 +47,192 @@ NESTING_PROBLEM = "exceeded maximum nesting depth"
 """libyaml's own words where its scanner, which looks ahead, meets 1000 levels before we see 200
 (PyYAML from 6.0.4 on)."""
 
-_PROPERTIES = re.compile(r"(?:[&!]\S*|#[^\n]*|\s+)*")
+(
+    _PLAIN,
+    _SINGLE_QUOTED,
+    _DOUBLE_QUOTED,
+    _LITERAL,
+    _FOLDED,
+    _ALIAS,
+    _MAPPING,
+    _FLOW_MAPPING,
+    _SEQUENCE,
+    _FLOW_SEQUENCE,
+) = range(10)
+"""What a node is. The order counts: first scalars, last collections."""
+
+_STYLES = (None, "'", '"', "|", ">")
+"""The styles of scalars, by what they are."""
+
+_SCALARS = {style or "": kind for kind, style in enumerate(_STYLES)}
+"""What a scalar is, by the style that the parser tells."""
+
+
+class _Columns:
+    """The nodes of a text in the order in which they begin, each a row.
+
+    Attributes:
+        text: the text.
+        kinds: what each is.
+        starts: where each begins.
+        ends: where each ends.
+        links: of a scalar, 0 where its text says its value as it is, else the place of its value in
+            `values`, from 1; of an alias, the row that it stands for; of a collection, the row
+            behind all that is in it.
+        values: the values of scalars that their texts do not say as they are.
+        tags: the tags of those that have one.
+    """
+
+    __slots__ = ("ends", "kinds", "links", "starts", "tags", "text", "values")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.kinds = bytearray()
+        self.starts = array("I")
+        self.ends = array("I")
+        self.links = array("I")
+        self.values: list[str] = []
+        self.tags: dict[int, str] = {}
+
+    def add(self, kind: int, start: int, end: int, link: int) -> int:
+        """Adds a row and returns its number."""
+        self.kinds.append(kind)
+        self.starts.append(start)
+        self.ends.append(end)
+        self.links.append(link)
+        return len(self.kinds) - 1
+
+    def add_scalar(self, event: Any) -> int:
+        """Adds the scalar of an event."""
+        text, value = self.text, event.value
+        start, end = event.start_mark.index, event.end_mark.index
+        if text.startswith(("&", "!"), start):
+            # The event's span begins at an anchor or a tag, and no scalar begins with either.
+            start = _skip_properties(text, start, end)
+        kind = _SCALARS[event.style]
+        link = 0
+        if kind > _DOUBLE_QUOTED or value != (
+            text[start + 1 : end - 1] if kind else text[start:end]
+        ):
+            self.values.append(value)
+            link = len(self.values)
+        if event.tag is not None:
+            self.tags[len(self.kinds)] = sys.intern(event.tag)
+        return self.add(kind, start, end, link)
+
+    def make_scalar(self, row: int) -> None:
+        """Puts the scalar that an alias stands for in its place, where the alias is."""
+        target = self.links[row]
+        self.kinds[row] = self.kinds[target]
+        self.values.append(self.value(target))
+        self.links[row] = len(self.values)
+        if target in self.tags:
+            self.tags[row] = self.tags[target]
+
+    def value(self, row: int) -> str:
+        """The value of a scalar."""
+        link = self.links[row]
+        if link:
+            return self.values[link - 1]
+        if self.kinds[row]:
+            return self.text[self.starts[row] + 1 : self.ends[row] - 1]
+        return self.text[self.starts[row] : self.ends[row]]
+
+    def after(self, row: int) -> int:
+        """The row behind a node and all that is in it."""
+        return self.links[row] if self.kinds[row] >= _MAPPING else row + 1
+
+    def node(self, row: int) -> "Node":
+        """The view of a row."""
+        return _VIEWS[self.kinds[row]](self, row)
+
+    def items(self, row: int) -> "Iterator[Node]":
+        """The items of a sequence."""
+        child, end = row + 1, self.links[row]
+        while child < end:
+            yield self.node(child)
+            child = self.after(child)
+
+    def keys(self, row: int) -> Iterator[tuple[int, str]]:
+        """The rows and values of a mapping's keys. Each is a scalar; what it maps to comes next."""
+        key, end = row + 1, self.links[row]
+        while key < end:
+            yield key, self.value(key)
+            key = self.after(key + 1)
+
+    def entries(self, row: int) -> "Iterator[Entry]":
+        """The entries of a mapping."""
+        key, end = row + 1, self.links[row]
+        while key < end:
+            yield self.entry(key)
+            key = self.after(key + 1)
+
+    def entry(self, row: int) -> "Entry":
+        """The entry of a key."""
+        return Entry(ScalarNode(self, row), self.node(row + 1))
+
+
+_Child = TypeVar("_Child")
+
+
+class Children(Generic[_Child]):
+    """What is directly in a collection, to go through any number of times.
+
+    It has no places to index, as each would have to be looked for; where they are needed, make a
+    tuple.
+    """
+
+    __slots__ = ("_read", "_row")
+
+    def __init__(self, read: Callable[[int], Iterator[_Child]], row: int) -> None:
+        self._read = read
+        self._row = row
+
+    def __iter__(self) -> Iterator[_Child]:
+        return self._read(self._row)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __bool__(self) -> bool:
+        return any(True for _ in self)
 
 
 class ScalarNode(NamedTuple):
     """A scalar.
 
     Attributes:
-        value: the text that it stands for, with quotes, escapes and indentation undone.
-        style: None for a plain scalar, else one of `'`, `"`, `|`, `>`.
-        tag: an explicit tag, or None.
-        start: where its own text begins (behind an anchor or tag), in characters.
-        end: where it ends; for a block scalar the start of the next line.
+        columns: the nodes of its text.
+        row: its number among them, by which it is known.
     """
 
-    value: str
-    style: str | None
-    tag: str | None
-    start: int
-    end: int
+    columns: _Columns
+    row: int
+
+    @property
+    def value(self) -> str:
+        """The text that it stands for, with quotes, escapes and indentation undone."""
+        return self.columns.value(self.row)
+
+    @property
+    def style(self) -> str | None:
+        """None for a plain scalar, else one of `'`, `"`, `|`, `>`."""
+        return _STYLES[self.columns.kinds[self.row]]
+
+    @property
+    def tag(self) -> str | None:
+        """An explicit tag, or None."""
+        return self.columns.tags.get(self.row)
+
+    @property
+    def start(self) -> int:
+        """Where its own text begins (behind an anchor or tag), in characters."""
+        return self.columns.starts[self.row]
+
+    @property
+    def end(self) -> int:
+        """Where it ends; for a block scalar the start of the next line."""
+        return self.columns.ends[self.row]
 
     @property
     def is_null(self) -> bool:
@@ -82,9 +253,10 @@ class Entry(NamedTuple):
         To libyaml, the tag `!` makes a quoted scalar one whose text decides.
         """
         key = self.key
-        if key.tag is None:
-            return key.value == "<<" and key.style is None
-        return key.value == "<<" and key.tag in ("!", MERGE)
+        if key.value != "<<":
+            return False
+        tag = key.tag
+        return key.style is None if tag is None else tag in ("!", MERGE)
 
     def sources(self) -> "Iterator[MappingNode]":
         """The mappings that a merge key brings in; the first one that has a key counts."""
@@ -97,53 +269,173 @@ class Entry(NamedTuple):
 
 
 class MappingNode(NamedTuple):
-    """A mapping; `end` of a block mapping is the end of its last value."""
+    """A mapping.
 
-    entries: tuple[Entry, ...]
-    flow: bool
-    start: int
-    end: int
+    Attributes:
+        columns: the nodes of its text.
+        row: its number among them, by which it is known.
+    """
+
+    columns: _Columns
+    row: int
+
+    @property
+    def entries(self) -> Children[Entry]:
+        """Its entries, in the order of the text."""
+        return Children(self.columns.entries, self.row)
+
+    @property
+    def flow(self) -> bool:
+        """Whether it is written in braces."""
+        return self.columns.kinds[self.row] == _FLOW_MAPPING
+
+    @property
+    def start(self) -> int:
+        """Where it begins, at its anchor or tag if it has one."""
+        return self.columns.starts[self.row]
+
+    @property
+    def end(self) -> int:
+        """Where it ends; a block mapping ends with its last value."""
+        return self.columns.ends[self.row]
 
     def get(self, key: str) -> "Node | None":
         """The node under `key`, aliases followed and merge keys (`<<`) honoured, or None.
 
         Of a key and a merge key that brings it in too the later one counts, as for yaml.v2.
         """
-        for entry in reversed(self.entries):
-            if entry.is_merge:
-                for source in entry.sources():
-                    found = source.get(key)
-                    if found is not None:
-                        return found
-            elif entry.key.value == key:
-                return resolve(entry.value)
-        return None
+        return self._find(key, set())
+
+    def _find(self, key: str, searched: "set[MappingNode]") -> "Node | None":
+        """As `get`; what was searched in vain is not searched again."""
+        if self in searched:
+            return None
+        columns = self.columns
+        found = 0
+        merges: list[Entry] = []
+        for row, name in columns.keys(self.row):
+            if name == "<<" and (entry := columns.entry(row)).is_merge:
+                merges.append(entry)
+            elif name == key:
+                found = row + 1
+                merges.clear()
+        for merge in reversed(merges):
+            for source in merge.sources():
+                merged = source._find(key, searched)
+                if merged is not None:
+                    return merged
+        searched.add(self)
+        return resolve(columns.node(found)) if found else None
 
     def keys(self) -> set[str]:
         """All keys, those that merge keys bring in included."""
-        found = {entry.key.value for entry in self.entries}
-        sources = (source for entry in self.entries for source in entry.sources())
-        return found.union(*(source.keys() for source in sources))
+        found: set[str] = set()
+        waiting = [self]
+        seen = {self}
+        while waiting:
+            columns, row = waiting.pop()
+            for key, name in columns.keys(row):
+                found.add(name)
+                if name == "<<":
+                    sources = [each for each in columns.entry(key).sources() if each not in seen]
+                    waiting += sources
+                    seen.update(sources)
+        return found
 
 
 class SequenceNode(NamedTuple):
-    """A sequence; `end` of a block sequence is the end of its last item."""
+    """A sequence.
 
-    items: "tuple[Node, ...]"
-    flow: bool
-    start: int
-    end: int
+    Attributes:
+        columns: the nodes of its text.
+        row: its number among them, by which it is known.
+    """
+
+    columns: _Columns
+    row: int
+
+    @property
+    def items(self) -> "Children[Node]":
+        """Its items, in the order of the text."""
+        return Children(self.columns.items, self.row)
+
+    @property
+    def flow(self) -> bool:
+        """Whether it is written in brackets."""
+        return self.columns.kinds[self.row] == _FLOW_SEQUENCE
+
+    @property
+    def start(self) -> int:
+        """Where it begins, at its anchor or tag if it has one."""
+        return self.columns.starts[self.row]
+
+    @property
+    def end(self) -> int:
+        """Where it ends; a block sequence ends with its last item."""
+        return self.columns.ends[self.row]
 
 
 class AliasNode(NamedTuple):
-    """An alias, as `*base`, and the node that it stands for."""
+    """An alias, as `*base`.
 
-    target: "Node"
-    start: int
-    end: int
+    Attributes:
+        columns: the nodes of its text.
+        row: its number among them, by which it is known.
+    """
+
+    columns: _Columns
+    row: int
+
+    @property
+    def target(self) -> "Node":
+        """The node that it stands for."""
+        return self.columns.node(self.columns.links[self.row])
+
+    @property
+    def start(self) -> int:
+        """Where it begins."""
+        return self.columns.starts[self.row]
+
+    @property
+    def end(self) -> int:
+        """Where it ends."""
+        return self.columns.ends[self.row]
 
 
 Node: TypeAlias = ScalarNode | MappingNode | SequenceNode | AliasNode
+
+_VIEWS: Sequence[Callable[[_Columns, int], Node]] = (
+    *[ScalarNode] * len(_STYLES),
+    AliasNode,
+    *[MappingNode] * 2,
+    *[SequenceNode] * 2,
+)
+"""The view of a row, by what it is."""
+
+
+class Lines:
+    """The lines of a text, for those who ask of many places where they are."""
+
+    __slots__ = ("_breaks", "_text")
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._breaks: array[int] | None = None
+
+    def position(self, index: int) -> str:
+        """Where `index` is, as `line 3, column 7` (both count from 1)."""
+        if self._breaks is None:
+            self._breaks = array("I", _line_breaks(self._text))
+        line = bisect_left(self._breaks, index)
+        start = self._breaks[line - 1] + 1 if line else 0
+        return f"line {line + 1}, column {index - start + 1}"
+
+
+def _line_breaks(text: str) -> Iterator[int]:
+    found = text.find("\n")
+    while found >= 0:
+        yield found
+        found = text.find("\n", found + 1)
 
 
 class Document(NamedTuple):
@@ -154,12 +446,14 @@ class Document(NamedTuple):
         start: where it begins: at its `---`, or at 0 for the first.
         end: where the next begins, or the end of the text.
         marker_end: just behind its `---`; None where it has none.
+        lines: the lines of the text.
     """
 
     root: Node | None
     start: int
     end: int
     marker_end: int | None
+    lines: Lines
 
 
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
@@ -181,24 +475,74 @@ def resolve(node: Node) -> "ScalarNode | MappingNode | SequenceNode":
 
 
 def position(text: str, index: int) -> str:
-    """Where `index` stands in `text`, as `line 3, column 7` (both count from 1)."""
+    """Where `index` stands in `text`, as `line 3, column 7` (both count from 1).
+
+    It counts the lines each time: of many places in one text, ask Lines.
+    """
     line = text.count("\n", 0, index) + 1
     return f"line {line}, column {index - text.rfind(chr(10), 0, index)}"
 
 
+def scalars(node: Node) -> Iterator[tuple[ScalarNode, bool]]:
+    """The scalars below a node, keys too, and whether they are in braces or brackets."""
+    columns, row = node.columns, node.row
+    kinds, end = columns.kinds, columns.after(row)
+    open_ends: list[tuple[int, bool]] = []
+    flow = False
+    while row < end:
+        while open_ends and row >= open_ends[-1][0]:
+            flow = open_ends.pop()[1]
+        kind = kinds[row]
+        if kind >= _MAPPING:
+            open_ends.append((columns.links[row], flow))
+            flow = kind in (_FLOW_MAPPING, _FLOW_SEQUENCE)
+        elif kind < _ALIAS:
+            yield ScalarNode(columns, row), flow
+        row += 1
+
+
+def mappings(node: Node) -> Iterator[MappingNode]:
+    """The mappings below a node, itself included; aliases are not followed."""
+    columns = node.columns
+    for row in range(node.row, columns.after(node.row)):
+        if columns.kinds[row] in (_MAPPING, _FLOW_MAPPING):
+            yield MappingNode(columns, row)
+
+
+def aliased(node: Node) -> set[Node]:
+    """The nodes that aliases below a node stand for."""
+    columns = node.columns
+    end = columns.after(node.row)
+    found: set[int] = set()
+    row = columns.kinds.find(_ALIAS, node.row, end)
+    while row >= 0:
+        found.add(columns.links[row])
+        row = columns.kinds.find(_ALIAS, row + 1, end)
+    return {columns.node(each) for each in found}
+
+
 class _Frame:
-    """A collection that is being read."""
+    """A collection that is being read.
 
-    __slots__ = ("anchor", "children", "flow", "keys", "pending", "repeated", "size", "start")
+    Attributes:
+        row: its row.
+        anchor: its anchor, or None.
+        keys: of a mapping, the first row of each key, by what Kubernetes takes the key for.
+        pending: the row of a key whose value comes next; 0 where none does.
+        repeated: the row of an equal key before that one; 0 where there is none.
+        last: the row of the last value or item; its own where there is none.
+        size: how many nodes it has once its aliases are written out.
+    """
 
-    def __init__(self, event: Any, *, mapping: bool) -> None:
-        self.children: list[Any] = []
-        self.keys: dict[str, ScalarNode] | None = {} if mapping else None
-        self.repeated: ScalarNode | None = None
-        self.pending: ScalarNode | None = None
-        self.anchor: str | None = event.anchor
-        self.flow = bool(event.flow_style)
-        self.start: int = event.start_mark.index
+    __slots__ = ("anchor", "keys", "last", "pending", "repeated", "row", "size")
+
+    def __init__(self, row: int, anchor: str | None, keys: dict[str, int] | None) -> None:
+        self.row = row
+        self.anchor = anchor
+        self.keys = keys
+        self.pending = 0
+        self.repeated = 0
+        self.last = row
         self.size = 1
 
 
@@ -216,33 +560,37 @@ def parse(text: str, source: str) -> Sequence[Document]:
         DocumentError: the text is not YAML, nests deeper than MAX_DEPTH, repeats a key with another
             value, has a key that is not a scalar, or aliases that expand beyond MAX_EXPANDED_NODES.
     """
+    documents: list[Document] = []
+    lines = Lines(text)
+    last: tuple[Node | None, int | None] | None = None
+    start = 0
     try:
-        found = list(_documents(text, source))
+        for root, begin, marker_end in _documents(_Columns(text), source):
+            if last is not None:
+                documents.append(Document(last[0], start, begin, last[1], lines))
+                start = begin
+            last = root, marker_end
     except yaml.YAMLError as error:
         raise _translate(error, text, source) from None
-    if not found:
-        return ()
-    bounds = [0, *(start for _, start, _ in found[1:]), len(text)]
-    return tuple(
-        Document(root, start, end, marker_end)
-        for (root, _, marker_end), (start, end) in zip(found, pairwise(bounds), strict=True)
-    )
+    if last is not None:
+        documents.append(Document(last[0], start, len(text), last[1], lines))
+    return documents
 
 
-def _documents(text: str, source: str) -> Iterator[tuple[Node | None, int, int | None]]:
+def _documents(columns: _Columns, source: str) -> Iterator[tuple[Node | None, int, int | None]]:
     """Yields root, start and marker's end of each document."""
-    parser: Any = CParser(text)
+    parser: Any = CParser(columns.text)
     next_event = parser.get_event
-    start, marker_end = 0, None
     while parser.check_event():
         event = next_event()
-        kind = type(event)
-        if kind is DocumentStartEvent:
+        if type(event) is DocumentStartEvent:
             start = event.start_mark.index
-            marker_end = event.end_mark.index if event.explicit else None
             if event.version or event.tags:
-                raise _error(text, source, start, "a %YAML or %TAG directive", _NO_DIRECTIVES)
-            yield _root(next_event, text, source), start, marker_end
+                reason = "a %YAML or %TAG directive"
+                raise _error(columns.text, source, start, reason, _NO_DIRECTIVES)
+            marker_end = event.end_mark.index if event.explicit else None
+            root = _root(next_event, columns, source)
+            yield None if root is None else columns.node(root), start, marker_end
         # Stream start and end, and a document's end, say nothing that is needed here.
 
 
@@ -251,132 +599,136 @@ _TOO_DEEP = f"collections nest deeper than {MAX_DEPTH} levels"
 _NO_DIRECTIVES = "remove it: the readers of Kubernetes do not accept directives"
 
 
-def _root(next_event: Any, text: str, source: str) -> Node | None:
-    """Reads the events of one document up to its end and returns its node."""
+def _root(next_event: Any, columns: _Columns, source: str) -> int | None:
+    """Reads the events of one document up to its end and returns the row of its node."""
     stack: list[_Frame] = []
-    anchors: dict[str, tuple[Node, int]] = {}
-    root: Node | None = None
+    anchors: dict[str, int] = {}
+    sizes: dict[int, int] = {}
+    root: int | None = None
     aliased = False
     while True:
         event = next_event()
         kind = type(event)
-        node: Node
         size = 1
         anchor: str | None
         if kind is ScalarEvent:
-            node = _scalar(event, text)
+            row = columns.add_scalar(event)
             anchor = event.anchor
         elif kind is MappingStartEvent or kind is SequenceStartEvent:
+            start = event.start_mark.index
             if len(stack) >= MAX_DEPTH:
-                raise _error(text, source, event.start_mark.index, _TOO_DEEP)
+                raise _error(columns.text, source, start, _TOO_DEEP)
+            is_mapping = kind is MappingStartEvent
             # An alias in there would stand for the collection that it is in, to every reader.
             anchors.pop(event.anchor, None)
-            stack.append(_Frame(event, mapping=kind is MappingStartEvent))
+            style = (_MAPPING if is_mapping else _SEQUENCE) + bool(event.flow_style)
+            row = columns.add(style, start, start, 0)
+            stack.append(_Frame(row, event.anchor, {} if is_mapping else None))
             continue
         elif kind is MappingEndEvent or kind is SequenceEndEvent:
             frame = stack.pop()
-            node = _close(frame, event)
-            size, anchor = frame.size, frame.anchor
+            row, size, anchor = frame.row, frame.size, frame.anchor
+            columns.links[row] = len(columns.kinds)
+            # libyaml ends a block collection at the next token, which may be many lines on.
+            is_flow = columns.kinds[row] in (_FLOW_MAPPING, _FLOW_SEQUENCE)
+            columns.ends[row] = event.end_mark.index if is_flow else columns.ends[frame.last]
+            if anchor is not None:
+                sizes[row] = size
         elif kind is AliasEvent:
             aliased, anchor = True, None
             index = event.start_mark.index
             if event.anchor not in anchors:
                 # Its name is not shown: it may be a password that begins with * and lacks quotes.
                 reason = "an alias (*) has no anchor before it"
-                raise _error(text, source, index, reason, "put a text that begins with * in quotes")
-            target, size = anchors[event.anchor]
-            node = AliasNode(target, index, event.end_mark.index)
+                hint = "put a text that begins with * in quotes"
+                raise _error(columns.text, source, index, reason, hint)
+            target = anchors[event.anchor]
+            size = sizes.get(target, 1)
+            row = columns.add(_ALIAS, index, event.end_mark.index, target)
         elif kind is DocumentEndEvent:
             return root
         else:  # pragma: no cover - the parser ends each document before the stream
             raise AssertionError(kind)
 
         if anchor is not None:
-            anchors[anchor] = (node, size)
+            anchors[anchor] = row
         if not stack:
-            root = node
+            root = row
             continue
         frame = stack[-1]
         frame.size += size
         if aliased and frame.size > MAX_EXPANDED_NODES:
             reason = f"its aliases expand to more than {MAX_EXPANDED_NODES} nodes"
-            raise _error(text, source, frame.start, reason, "write the document without aliases")
+            place = columns.starts[frame.row]
+            raise _error(columns.text, source, place, reason, "write the document without aliases")
         if frame.keys is None:
-            frame.children.append(node)
-        elif frame.pending is None:
-            frame.pending = _key(frame, frame.keys, node, text, source)
+            frame.last = row
+        elif not frame.pending:
+            _key(frame, frame.keys, columns, row, source)
         else:
-            if frame.repeated is not None:
-                _refuse_other_value(frame, frame.pending, node, text, source)
-            frame.children.append(Entry(frame.pending, node))
-            frame.pending = None
+            if frame.repeated:
+                _refuse_other_value(frame, columns, row, source)
+            frame.last = row
+            frame.pending = 0
 
 
-def _scalar(event: Any, text: str) -> ScalarNode:
-    start, end = event.start_mark.index, event.end_mark.index
-    if text[start : start + 1] in ("&", "!"):
-        # The event's span begins at an anchor or a tag, and no scalar begins with either.
-        start = _PROPERTIES.match(text, start, end).end()  # type: ignore[union-attr]
-    return ScalarNode(event.value, event.style or None, event.tag, start, end)
+def _skip_properties(text: str, start: int, end: int) -> int:
+    """Where a scalar begins behind its anchor and tag, and the comments between them."""
+    while start < end:
+        if text[start] in "&!":
+            while start < end and not text[start].isspace():
+                start += 1
+        elif text[start] == "#":
+            found = text.find("\n", start, end)
+            start = end if found < 0 else found
+        elif text[start].isspace():
+            start += 1
+        else:
+            break
+    return start
 
 
-def _close(frame: _Frame, event: Any) -> Node:
-    children = frame.children
-    # libyaml ends a block collection at the next token, which may be many lines on.
-    if frame.flow:
-        end = event.end_mark.index
-    elif children:
-        last = children[-1]
-        end = (last.value if frame.keys is not None else last).end
-    else:
-        end = frame.start
-    if frame.keys is not None:
-        return MappingNode(tuple(children), frame.flow, frame.start, end)
-    return SequenceNode(tuple(children), frame.flow, frame.start, end)
+def _key(frame: _Frame, keys: dict[str, int], columns: _Columns, row: int, source: str) -> None:
+    text, start = columns.text, columns.starts[row]
+    is_alias = columns.kinds[row] == _ALIAS
+    if is_alias and columns.kinds[columns.links[row]] < _ALIAS:
+        columns.make_scalar(row)
+    if columns.kinds[row] >= _ALIAS:
+        raise _error(text, source, start, "a key is a mapping or a list", "use a string")
+    value, tag = columns.value(row), columns.tags.get(row)
+    if tag == BINARY:
+        raise _error(text, source, start, "a key is tagged as binary", "write it as text")
+    if is_alias and value == "<<":
+        raise _error(text, source, start, "an alias stands for the key <<", "write the key")
+    is_plain = columns.kinds[row] == _PLAIN and tag is None
+    name = _BOOLEANS.get(value, value) if is_plain else value
+    frame.repeated = keys.setdefault(name, row)
+    if frame.repeated == row:
+        frame.repeated = 0
+    elif columns.value(frame.repeated) != value:
+        raise _repeated(name, ScalarNode(columns, row), source)
+    frame.pending = row
 
 
-def _key(
-    frame: _Frame, keys: dict[str, ScalarNode], node: Node, text: str, source: str
-) -> ScalarNode:
-    key = resolve(node)
-    if not isinstance(key, ScalarNode):
-        raise _error(text, source, node.start, "a key is a mapping or a list", "use a string")
-    if key.tag == BINARY:
-        raise _error(text, source, node.start, "a key is tagged as binary", "write it as text")
-    if isinstance(node, AliasNode) and key.value == "<<":
-        raise _error(text, source, node.start, "an alias stands for the key <<", "write the key")
-    is_plain = key.style is None and key.tag is None
-    name = _BOOLEANS.get(key.value, key.value) if is_plain else key.value
-    found = ScalarNode(key.value, key.style, key.tag, node.start, node.end)
-    frame.repeated = keys.get(name)
-    if frame.repeated is None:
-        keys[name] = found
-    elif frame.repeated.value != key.value:
-        raise _repeated(name, found, text, source)
-    return found
-
-
-def _refuse_other_value(
-    frame: _Frame, key: ScalarNode, value: Node, text: str, source: str
-) -> None:
+def _refuse_other_value(frame: _Frame, columns: _Columns, row: int, source: str) -> None:
     """Refuses a key that stands twice, but for one whose values are written alike."""
-    before = next(each for each in frame.children if each.key is frame.repeated)
-    if not _is_same(before.value, value):
-        raise _repeated(key.value, key, text, source)
+    if not _is_same(columns.node(frame.repeated + 1), columns.node(row)):
+        key = ScalarNode(columns, frame.pending)
+        raise _repeated(key.value, key, source)
 
 
-def _repeated(name: str, key: ScalarNode, text: str, source: str) -> DocumentError:
+def _repeated(name: str, key: ScalarNode, source: str) -> DocumentError:
     reason = f"the key {name[:80]!r} stands twice in one mapping"
     hint = "keep one of the two"
     if name != key.value:
         reason, hint = f"{reason}, here as {key.value!r}", f"{hint}, or quote this one"
-    return _error(text, source, key.start, reason, hint)
+    return _error(key.columns.text, source, key.start, reason, hint)
 
 
 def _is_same(one: Node, other: Node) -> bool:
     """Whether two nodes are written alike, wherever they stand."""
     one, other = resolve(one), resolve(other)
-    if one is other:
+    if one == other:
         return True
     match one, other:
         case ScalarNode() as a, ScalarNode() as b:

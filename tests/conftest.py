@@ -12,7 +12,7 @@ import hypothesis
 import pytest
 
 from avp_py.cli import main
-from avp_py.cli.console import Console
+from avp_py.cli.console import Console, Door
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -74,12 +74,17 @@ def environ(tools: Mapping[str, Path]) -> Mapping[str, str]:
 
 @pytest.fixture
 def run() -> Run:
-    """Runs the command in this process: `run("generate", folder, env={...}, stdin=b"")`."""
+    """Runs the command in this process: `run("generate", folder, env={...}, stdin=b"")`.
 
-    def run_main(*argv: object, env: Mapping[str, str], stdin: bytes = b"") -> Result:
+    `door` is the name that it is called by.
+    """
+
+    def run_main(
+        *argv: object, env: Mapping[str, str], stdin: bytes = b"", door: str = "avp-py"
+    ) -> Result:
         out, err = io.BytesIO(), io.StringIO()
         console = Console(dict(env), io.BytesIO(stdin), out, err)
-        code = main([str(each) for each in argv], console)
+        code = main([str(each) for each in argv], console, Door(door))
         return Result(code, out.getvalue().decode(), err.getvalue())
 
     return run_main

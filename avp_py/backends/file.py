@@ -122,7 +122,7 @@ def _entries(node: Node, text: str, path: Path) -> tuple[Entry, ...]:
             f"{path}, {position(text, mapping.start)}: a mapping is wanted here",
             hint="the file maps paths to keys, and keys to values",
         )
-    return mapping.entries
+    return tuple(mapping.entries)
 
 
 def _value(node: Node) -> Value:

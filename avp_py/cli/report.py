@@ -179,7 +179,7 @@ def _places(places: Sequence[Failure], room: int, *, verbose: bool) -> Iterator[
             lines.append(f"   in {clip(document, most)}")
         if each.field:
             field, reference = clip(each.field, most), clip(each.reference, most)
-            lines.append(f"      {field}: {reference}")
+            lines.append(f"      {field}: {reference}" if reference else f"      {field}")
         room -= _size(lines)
         if number == limit or room < 0:
             advice = "" if verbose else " (-v lists them)"

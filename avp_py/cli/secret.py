@@ -29,10 +29,13 @@ def load_with_secret(
     Raises:
         AvpError: it cannot be read, may not be named, or says what it may not.
     """
-    from avp_py.kubernetes import read_settings_secret, split_name
+    from avp_py.kubernetes import DEFAULT_NAMESPACE, read_settings_secret, split_name
 
     namespace, secret = split_name(name)
-    is_operators = name in (on_command_line, _operators_secret(environ))
+    named = [each for each in (on_command_line, _operators_secret(environ)) if each]
+    is_operators = f"{namespace}:{secret}" in [
+        each if ":" in each else f"{DEFAULT_NAMESPACE}:{each}" for each in named
+    ]
     if not is_operators:
         gate.check_secret(namespace, secret)
     settings = load_settings(read_settings_secret(name, environ, seconds))

@@ -101,6 +101,7 @@ def generate(
             findings.add(warning, is_sure=False)
         if settings.policy.fail_on_leftovers:
             failures.extend(_leftovers(stream))
+        findings.add_all(stream, unfilled=settings.policy.fail_on_leftovers)
     if not failures and not any(stream.manifests for stream in streams):
         raise GenerateError([_nothing(request)])
 
@@ -109,7 +110,7 @@ def generate(
         wanted = len(plan.locations)
         refuse_more("secrets to read", wanted, settings.limits.references, "AVP_MAX_REFERENCES")
         budget.in_time()
-        filler = Filler(plan, _fetch(plan, open_backend, limits, gate), budget)
+        filler = Filler(plan, _fetch(plan, open_backend, limits, gate), budget, findings)
     except AvpError as error:
         found = [*failures, *error.failures, *findings.failures]
         raise GenerateError(found, findings.warnings) from error

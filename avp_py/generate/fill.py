@@ -3,7 +3,7 @@
 import dataclasses
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from avp_py import manifests
 from avp_py.backends import Location, Secret
@@ -17,6 +17,7 @@ from avp_py.errors import (
     PlaceholderError,
 )
 from avp_py.generate.budget import Budget
+from avp_py.generate.findings import Findings
 from avp_py.generate.plan import Plan
 from avp_py.manifests import (
     MISSING,
@@ -49,10 +50,12 @@ class Filler:
         plan: Plan,
         secrets: Mapping[Location, Secret | BackendError | PathError],
         budget: Budget,
+        findings: Findings,
     ) -> None:
         self._plan = plan
         self._secrets = secrets
         self._budget = budget
+        self._findings = findings
         self.failures: list[Failure] = []
         self._unfilled = 0
         self._login: Failure | None = None
@@ -71,6 +74,8 @@ class Filler:
             fills = [
                 fill for slot in manifest.slots if (fill := self._slot(manifest, slot)) is not None
             ]
+            if manifest.kind == "Secret":
+                self._check_data(manifest, fills)
             new = self._import(manifest) if manifest.imports else None
             if self._unfilled > before:
                 continue
@@ -81,6 +86,15 @@ class Filler:
                     Failure(error.reason, hint=error.hint, document=manifest.label)
                 )
         return manifests.assemble(stream, changed)
+
+    def _check_data(self, manifest: Manifest, fills: Sequence[Fill]) -> None:
+        """Notice values in the data of a Secret that Kubernetes does not accept."""
+        for each in fills:
+            field = each.slot.field
+            if each.value is REMOVED or each.slot.encoded or not manifests.is_data(field):
+                continue
+            if not isinstance(each.value, str) or not manifests.is_base64(each.value):
+                self._findings.add_to(manifest, manifests.not_base64(field))
 
     def _slot(self, manifest: Manifest, slot: Slot) -> Fill | None:
         values: dict[Placeholder, Value] = {}

@@ -1,6 +1,8 @@
 """What comes out and is not what its author meant: failures, or warnings."""
 
+from avp_py import manifests
 from avp_py.errors import Failure
+from avp_py.manifests import Finding, Manifest, Stream
 from avp_py.settings import WarningMode
 
 
@@ -23,6 +25,24 @@ class Findings:
         self._is_lenient = is_lenient
         self.failures: list[Failure] = []
         self.warnings: list[Failure] = []
+
+    def add_all(self, stream: Stream, *, unfilled: bool) -> None:
+        """Add what is noticed about the documents of a stream as they were rendered.
+
+        Args:
+            stream: the stream.
+            unfilled: whether placeholders that nothing fills are looked for.
+        """
+        for manifest in stream.manifests:
+            for finding in manifests.findings(stream.text, manifest, unfilled=unfilled):
+                self.add_to(manifest, finding)
+
+    def add_to(self, manifest: Manifest, finding: Finding) -> None:
+        """Add something that was noticed about a document."""
+        failure = Failure(
+            finding.reason, hint=finding.hint, document=manifest.label, field=finding.field
+        )
+        self.add(failure, is_sure=finding.is_sure)
 
     def add(self, finding: Failure, *, is_sure: bool) -> None:
         """Add something that was noticed.

@@ -6,6 +6,6 @@ environment, and loads in 30 ms, where requests takes 110 ms. That is still long
 reads no Secret: import this package where one is read.
 """
 
-from avp_py.kubernetes.secret import read_settings_secret, split_name
+from avp_py.kubernetes.secret import DEFAULT_NAMESPACE, read_settings_secret, split_name
 
-__all__ = ["read_settings_secret", "split_name"]
+__all__ = ["DEFAULT_NAMESPACE", "read_settings_secret", "split_name"]

@@ -232,7 +232,7 @@ class _Kubeconfig:
             return ()
         if not isinstance(node, SequenceNode):
             raise self._malformed(group, "a list", node)
-        return node.items
+        return tuple(node.items)
 
     def _string(self, mapping: MappingNode, field: str) -> str | None:
         """The text of a field; None where it is missing, null or empty."""

@@ -6,6 +6,7 @@ neighbours.
 
 from avp_py.manifests.additions import Addition, addition
 from avp_py.manifests.head import PREFIX, Annotations
+from avp_py.manifests.intent import Finding, findings, is_base64, is_data, not_base64
 from avp_py.manifests.leftovers import Leftover, leftovers
 from avp_py.manifests.manifest import Manifest, Slot, read_manifest
 from avp_py.manifests.modifiers import MISSING, Missing, ModifierError, apply
@@ -20,6 +21,7 @@ __all__ = [
     "Addition",
     "Annotations",
     "Fill",
+    "Finding",
     "Leftover",
     "Manifest",
     "Missing",
@@ -32,8 +34,12 @@ __all__ = [
     "apply",
     "assemble",
     "fill",
+    "findings",
+    "is_base64",
+    "is_data",
     "join",
     "leftovers",
+    "not_base64",
     "read_manifest",
     "read_stream",
     "read_template",

@@ -1,15 +1,14 @@
 """New keys for a Secret or ConfigMap: where they go in its text."""
 
 import dataclasses
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Final
 
 from avp_py.errors import DocumentError
 from avp_py.manifests.manifest import Manifest
 from avp_py.manifests.scalars import flow, quoted, refuse_uncarried
-from avp_py.nodes import AliasNode, Entry, MappingNode, Node, ScalarNode, SequenceNode, resolve
+from avp_py.nodes import AliasNode, Entry, MappingNode, Node, ScalarNode, aliased, resolve
 
 TARGETS: Mapping[str, str] = {"Secret": "stringData", "ConfigMap": "data"}
 """The field that takes new keys, by kind."""
@@ -51,7 +50,7 @@ def addition(manifest: Manifest, values: Mapping[str, str]) -> Addition:
 
 
 def edits(
-    text: str, manifest: Manifest, new: Addition, gone: Sequence[Entry]
+    text: str, manifest: Manifest, new: Addition, removed: Set[Node]
 ) -> list[tuple[int, int, str]]:
     """The edits that write the new keys: start, end, text.
 
@@ -59,7 +58,7 @@ def edits(
         text: the text of the stream.
         manifest: the document.
         new: what to add.
-        gone: the entries of the document that other edits remove.
+        removed: the nodes whose entries other edits remove.
 
     Raises:
         DocumentError: the field is an alias or has one, or is neither a mapping nor empty.
@@ -77,19 +76,18 @@ def edits(
             return [(at, at, _field(new, _line_break(text, at)))]
         return [(newline + 1, newline + 1, _field(new, _line_break(text, newline)))]
     target = entry.value
-    if is_aliased(root, target):
+    if target in aliased(root):
         raise DocumentError(
             f"{new.field} is written a second time by an alias (*), which would get the keys too",
             hint="write the two out",
         )
     if isinstance(target, MappingNode):
-        removed = {id(each.value) for each in gone}
-        if all(id(each.value) in removed for each in target.entries):
+        if all(resolve(each.value) in removed for each in target.entries):
             return [(*content_span(text, target), flow(new.values))]
         if target.flow:
             return [_into(text, target, flow(new.values)[1:-1])]
         at = _line(text, target)
-        indent = " " * (entry_start(text, target.entries[0]) - at)
+        indent = " " * (entry_start(text, _first(target)) - at)
         return [(at, at, _lines(new.values, indent, _line_break(text, at)))]
     if isinstance(target, ScalarNode) and target.is_null:
         return [(target.start, target.end, f" {flow(new.values)}")]
@@ -99,7 +97,7 @@ def edits(
 
 def content_span(text: str, mapping: MappingNode) -> tuple[int, int]:
     """Where all entries of a mapping stand, so that `{…}` can take their place."""
-    start = brace(text, mapping) if mapping.flow else entry_start(text, mapping.entries[0])
+    start = brace(text, mapping) if mapping.flow else entry_start(text, _first(mapping))
     # A block scalar at its end holds the line breaks before what follows.
     return start, start + len(text[start : mapping.end].rstrip())
 
@@ -129,48 +127,58 @@ def properties_start(text: str, start: int, first: int) -> int:
         start: where the node begins.
         first: where to begin to look; no further back than MAX_PROPERTIES.
     """
-    found = _PROPERTIES.search(text, max(first, start - MAX_PROPERTIES), start)
-    return start if found is None else found.start()
+    first = max(first, start - MAX_PROPERTIES)
+    found = start
+    end = len(text[first:start].rstrip()) + first
+    while first < end < found:
+        # The last word before what was found, which may follow on a bracket, comma or colon.
+        word = (
+            next((at for at in range(end - 1, first - 1, -1) if text[at].isspace()), first - 1) + 1
+        )
+        begin = next((at for at in range(word, end) if _is_property(text, at)), -1)
+        if begin < 0:
+            break
+        found = begin
+        end = len(text[first:word].rstrip()) + first if begin == word else first
+    return found
 
 
 MAX_PROPERTIES: Final = 512
 """How far before a node its tag and anchor are sought; a line may hold very many."""
 
-_PROPERTIES = re.compile(r"(?:(?<!\S)|(?<=[\[{,:]))(?:[&!]\S*\s+)+$")
+
+def _is_property(text: str, at: int) -> bool:
+    before = text[at - 1 : at]
+    return text[at] in "&!" and (before.isspace() or before in "[{,:")
 
 
-def without(root: MappingNode, new: Addition) -> tuple[MappingNode, Mapping[str, str]]:
-    """A document as it would be without its new keys, and the keys that it holds of them.
+def find(old: MappingNode, root: MappingNode, new: Addition) -> Set[Node] | None:
+    """The keys in which an edited document differs from the old one by its new keys only.
 
-    For the comparison after the edit: what is left must be the document as it was.
+    Args:
+        old: the document as it was.
+        root: the edited one.
+        new: the keys that were added to it.
+
+    Returns:
+        Keys of both that are not to be compared; None where the new keys are not all there.
     """
-    entries: list[Entry] = []
+    before = next((each for each in old.entries if each.key.value == new.field), None)
+    is_longer = before is not None and isinstance(before.value, MappingNode)
+    # Where the field was not there, or was null, it is new as a whole.
+    ignored: set[Node] = set() if before is None or is_longer else {before.key}
     found: dict[str, str] = {}
     for entry in root.entries:
-        value = resolve(entry.value)
-        if entry.key.value != new.field or not isinstance(value, MappingNode):
-            entries.append(entry)
+        if entry.key.value != new.field:
             continue
-        rest = []
-        for each in value.entries:
+        if not is_longer:
+            ignored.add(entry.key)
+        value = resolve(entry.value)
+        for each in value.entries if isinstance(value, MappingNode) else ():
             if each.key.value in new.values and isinstance(each.value, ScalarNode):
                 found[each.key.value] = each.value.value
-            else:
-                rest.append(each)
-        entries.append(Entry(entry.key, value._replace(entries=tuple(rest))))
-    return root._replace(entries=tuple(entries)), found
-
-
-def is_aliased(node: Node, target: Node) -> bool:
-    """Whether an alias below a node stands for the target."""
-    match node:
-        case AliasNode():
-            return node.target is target
-        case MappingNode():
-            return any(is_aliased(each.value, target) for each in node.entries)
-        case SequenceNode():
-            return any(is_aliased(each, target) for each in node.items)
-    return False
+                ignored.add(each.key)
+    return ignored if found == new.values else None
 
 
 def _field(new: Addition, line_break: str) -> str:
@@ -185,7 +193,11 @@ def _lines(values: Mapping[str, str], indent: str, line_break: str) -> str:
 
 def _line(text: str, mapping: MappingNode) -> int:
     """Where the first line of a block mapping begins; its last one may lack a line break."""
-    return text.rfind("\n", 0, mapping.entries[0].key.start) + 1
+    return text.rfind("\n", 0, _first(mapping).key.start) + 1
+
+
+def _first(mapping: MappingNode) -> Entry:
+    return next(iter(mapping.entries))
 
 
 def _line_break(text: str, at: int) -> str:

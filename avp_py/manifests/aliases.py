@@ -6,6 +6,7 @@ is, and where its value is missing, it may be removed. An alias can stand where 
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from avp_py.errors import DocumentError
 from avp_py.manifests.head import decode_base64
@@ -19,13 +20,14 @@ from avp_py.nodes import (
     Node,
     ScalarNode,
     SequenceNode,
+    aliased,
     resolve,
 )
 
-MAX_ADDED = 8 * 1024 * 1024
+MAX_ADDED: Final = 8 * 1024 * 1024
 """How many characters a text may grow by. Kubernetes refuses objects beyond 1.5 MiB."""
 
-_BARE = re.compile(r"~|[-+.~\w]*\w[-+.~\w]*", re.ASCII)
+_BARE = re.compile(r"~|[-+.~]*\w[-+.~\w]*", re.ASCII)
 """What a plain scalar holds that stays plain in braces; all others are text, and can be quoted."""
 
 _LONG_KEY = 100
@@ -44,83 +46,107 @@ def write_out(text: str, documents: Sequence[Document], source: str) -> str:
         DocumentError: the text would grow beyond MAX_ADDED.
     """
     pieces: list[str] = []
-    position = added = 0
+    position = 0
+    left = MAX_ADDED
     for document in documents:
-        if document.root is None or text.find("*", document.start, document.end) < 0:
-            continue
-        for start, end, node in _Finder(text, document).misfits():
-            written = _flow(node)
-            added += len(written)
-            if added > MAX_ADDED:
-                raise DocumentError(
-                    f"{source}: its aliases expand too far", hint="write it without aliases"
-                )
-            pieces += (text[position:start], written)
-            position = end
+        for node in _misfits(text, document):
+            pieces.append(text[position : node.start])
+            for piece in _flow(node.target if isinstance(node, AliasNode) else node):
+                left -= len(piece)
+                if left < 0:
+                    raise DocumentError(
+                        f"{source}: its aliases expand too far", hint="write it without aliases"
+                    )
+                pieces.append(piece)
+            position = node.end
     return "".join([*pieces, text[position:]])
+
+
+def _misfits(text: str, document: Document) -> "Iterator[AliasNode | ScalarNode]":
+    """The aliases of a document that are to be written out, those that are keys too."""
+    if document.root is None:
+        return
+    targets = aliased(document.root)
+    is_key = text.find("*", document.start, document.end) >= 0
+    if targets or is_key:
+        yield from _Finder(text, document, targets).misfits(document.root, True)
 
 
 class _Finder:
     """Finds the aliases that are to be written out."""
 
-    def __init__(self, text: str, document: Document) -> None:
+    def __init__(self, text: str, document: Document, targets: set[Node]) -> None:
         self._text = text
-        self._root = document.root
         self._removes = text.find("remove-missing", document.start, document.end) >= 0
-        self._places: dict[int, bool] = {}
+        self._targets = targets
+        self._places: dict[Node, bool] = {}
+        """Whether placeholders are sought where a target stands."""
+        self._holds: dict[Node, bool] = {}
+        """Whether a target holds placeholders."""
 
-    def misfits(self) -> Iterator[tuple[int, int, Node]]:
-        """Each with its start, its end, and what it stands for, in the order of the text."""
-        if self._root is not None:
-            yield from self._seek(self._root, True)
-
-    def _seek(self, node: Node, sought: bool) -> Iterator[tuple[int, int, Node]]:
-        """Seeks below a node; `sought` says whether placeholders are sought there."""
+    def misfits(self, node: Node, sought: bool) -> Iterator[AliasNode | ScalarNode]:
+        """Those below a node in the order of the text; `sought`: placeholders are sought there."""
+        if node in self._targets:
+            self._places[node] = sought
         match node:
             case AliasNode():
-                fits = self._places.get(id(node.target)) is sought and not self._removes
-                if not fits and _holds_placeholders(node.target):
-                    yield node.start, node.end, node.target
-            case ScalarNode():
-                self._places[id(node)] = sought
+                fits = self._places.get(node.target) is sought and not self._removes
+                if not fits and self._holds_placeholders(node.target):
+                    yield node
             case SequenceNode():
-                self._places[id(node)] = sought
                 for item in node.items:
                     is_list = isinstance(resolve(item), SequenceNode)
-                    yield from self._seek(item, sought and not is_list)
+                    yield from self.misfits(item, sought and not is_list)
             case MappingNode():
-                self._places[id(node)] = sought
                 for key, value in node.entries:
-                    if self._text.startswith("*", key.start) and _holds_placeholders(key):
-                        yield key.start, key.end, key
-                    yield from self._seek(value, sought)
+                    if self._text.startswith("*", key.start) and self._holds_placeholders(key):
+                        yield key
+                    yield from self.misfits(value, sought)
+
+    def _holds_placeholders(self, node: Node) -> bool:
+        """Whether placeholders are in a node. Many aliases can stand for one."""
+        known = self._holds.get(node)
+        if known is None:
+            known = self._holds[node] = self._look(node)
+        return known
+
+    def _look(self, node: Node) -> bool:
+        match node:
+            case ScalarNode():
+                return "<" in node.value or _is_packed_placeholder(node.value)
+            case AliasNode():
+                return self._holds_placeholders(node.target)
+            case SequenceNode():
+                return any(map(self._holds_placeholders, node.items))
+            case MappingNode():
+                parts = (part for entry in node.entries for part in entry)
+                return any(map(self._holds_placeholders, parts))
 
 
-def _holds_placeholders(node: Node) -> bool:
+def _is_packed_placeholder(text: str) -> bool:
+    decoded = decode_base64(text)
+    return decoded is not None and has_generic_match(decoded)
+
+
+def _flow(node: Node) -> Iterator[str]:
+    """Yields the pieces of a node on one line, without aliases and anchors."""
     match node:
         case ScalarNode():
-            decoded = decode_base64(node.value)
-            return "<" in node.value or (decoded is not None and has_generic_match(decoded))
+            yield _scalar(node)
         case AliasNode():
-            return _holds_placeholders(node.target)
+            yield from _flow(node.target)
         case SequenceNode():
-            return any(map(_holds_placeholders, node.items))
+            yield "["
+            for number, item in enumerate(node.items):
+                yield ", " if number else ""
+                yield from _flow(item)
+            yield "]"
         case MappingNode():
-            return any(_holds_placeholders(part) for entry in node.entries for part in entry)
-
-
-def _flow(node: Node) -> str:
-    """The node on one line, without aliases and anchors."""
-    match node:
-        case ScalarNode():
-            return _scalar(node)
-        case AliasNode():
-            return _flow(node.target)
-        case SequenceNode():
-            return "[" + ", ".join(map(_flow, node.items)) + "]"
-        case MappingNode():
-            pairs = (f"{_key(each)}: {_flow(each.value)}" for each in node.entries)
-            return "{" + ", ".join(pairs) + "}"
+            yield "{"
+            for number, entry in enumerate(node.entries):
+                yield (", " if number else "") + f"{_key(entry)}: "
+                yield from _flow(entry.value)
+            yield "}"
 
 
 def _scalar(scalar: ScalarNode) -> str:

@@ -6,14 +6,14 @@ readers could take for something else is refused.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from avp_py.errors import DocumentError
 from avp_py.golang import gobase64
 from avp_py.golang.gobase64 import Base64TextError
-from avp_py.nodes import BINARY, MappingNode, Node, ScalarNode, SequenceNode, position
+from avp_py.nodes import BINARY, Lines, MappingNode, Node, ScalarNode, SequenceNode
 
 PREFIX: Final = "avp.kubernetes.io/"
 
@@ -69,30 +69,31 @@ class Head:
     is_list: bool
 
 
-def read_head(root: MappingNode, text: str, where: str) -> Head:
+def read_head(root: MappingNode, lines: Lines, where: str) -> Head:
     """Return what a document is.
 
     Args:
         root: its node.
-        text: the text of the whole stream.
+        lines: the lines of its text.
         where: what to call the document's place, as `document 3 of standard input`.
 
     Raises:
-        DocumentError: it has no kind that is one word, a field that is written in two ways, or an
-            annotation of ours that is not a string.
+        DocumentError: it has no kind, or one that is read in two ways, a field in other letters, or
+            an annotation of ours that is not a string.
     """
-    _refuse_look_alikes(root, _FIELDS, "", f"{where}, {position(text, root.start)}")
+    _refuse_look_alikes(root, _FIELDS, "", lambda: f"{where}, {lines.position(root.start)}")
     kind = string_of(root.get("kind"))
     if not kind:
         raise DocumentError(
-            f"{where}, {position(text, root.start)}: the document has no kind",
+            f"{where}, {lines.position(root.start)}: the document has no kind",
             hint="name its kind, or move files that are no manifests out of the folder",
         )
-    if kind.split() != [kind]:
-        # How many line breaks a text has, is not the same to every reader.
+    if "\n" in kind and root.columns.text.find("\r\r\n", root.start, root.end) >= 0:
+        # The readers of Kubernetes take one carriage return away before they read YAML.
         raise DocumentError(
-            f"{where}, {position(text, root.start)}: the kind has white space in it",
-            hint="write the kind as one word",
+            f"{where}, {lines.position(root.start)}: the kind has line breaks that are not the "
+            "same to every reader",
+            hint="write the kind on one line",
         )
     metadata = root.get("metadata")
     label = _label(kind, metadata, where)
@@ -102,7 +103,7 @@ def read_head(root: MappingNode, text: str, where: str) -> Head:
             hint="write it as v1 or apps/v1",
         )
     if isinstance(metadata, MappingNode):
-        _refuse_look_alikes(metadata, _METADATA_FIELDS, "metadata.", label)
+        _refuse_look_alikes(metadata, _METADATA_FIELDS, "metadata.", lambda: label)
     # They go by the field alone, whatever the kind (Unstructured.IsList in apimachinery v0.34).
     is_list = isinstance(root.get("items"), SequenceNode)
     return Head(kind, label, _annotations(metadata, label), is_list)
@@ -135,7 +136,7 @@ def decode_base64(text: str) -> str | None:
 
 
 def _refuse_look_alikes(
-    mapping: MappingNode, fields: Mapping[str, str], path: str, where: str
+    mapping: MappingNode, fields: Mapping[str, str], path: str, where: Callable[[], str]
 ) -> None:
     """Refuses keys that are one of the fields in other letters.
 
@@ -146,14 +147,15 @@ def _refuse_look_alikes(
     Raises:
         DocumentError: there is such a key.
     """
-    for key in sorted(mapping.keys()):
-        field = fields.get(key.casefold(), key)
-        if field != key:
-            raise DocumentError(
-                f"{where}: the key {path + key!a} differs from {field!r} in upper and lower "
-                "case only, and is read in two ways",
-                hint=f"write it as {field}, or remove it",
-            )
+    found = [key for key in mapping.keys() if fields.get(key.casefold(), key) != key]
+    if found:
+        key = min(found)
+        field = fields[key.casefold()]
+        raise DocumentError(
+            f"{where()}: the key {path + key!a} differs from {field!r} in upper and lower case "
+            "only, and is read in two ways",
+            hint=f"write it as {field}, or remove it",
+        )
 
 
 def _label(kind: str, metadata: Node | None, where: str) -> str:

@@ -8,29 +8,36 @@ documentation are full of text in angle brackets.
 import base64
 import binascii
 import re
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections import deque
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
+from avp_py.expressions import SPACE, Expression
 from avp_py.manifests.head import text_of
-from avp_py.manifests.manifest import Manifest, Slot, counted, field_of, merged
-from avp_py.nodes import AliasNode, MappingNode, Node, ScalarNode, SequenceNode
+from avp_py.manifests.manifest import Manifest, Place, Slot, counted, merged
+from avp_py.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 _FORMS: Mapping[str, str] = {
-    "as it is": "<",
-    "escaped as in JSON": r"\\u003[cC]|\\x3[cC]",
-    "percent-encoded": "%3[cC]",
-    "escaped as in HTML": "&lt;|&#0{0,8}60;|&#[xX]0{0,8}3[cC];",
+    "<": "as it is",
+    "\\": "escaped as in JSON",
+    "%": "percent-encoded",
+    "&": "escaped as in HTML",
 }
-"""How a `<` is written, by what to call that."""
+"""How a `<` is written, by the character that this begins with."""
 
-_LEFTOVER = re.compile(
-    "(?:" + "|".join(f"({form})" for form in _FORMS.values()) + r")\s*path(?::|%3[aA]|&#58;)"
-    r"(?:(?!%3[cCeE]|&[lg]t;|\\u003[cCeE])[^<>\n]){0,1000}?"
-    r"(?:#|%23|&#35;|/data/|%2[fF]data%2[fF])"
+_OPENING = re.compile(
+    r"(?:<|\\u003[cC]|\\x3[cC]|%3[cC]|&lt;|&#0{0,8}60;|&#[xX]0{0,8}3[cC];)\s*path(?::|%3[aA]|&#58;)"
 )
-"""With a key, or a path of KV version 2: `<path:name>` is a route to Flask and Django."""
+_BOUND = re.compile(
+    r"(?P<end>[<>\n]|%3[cCeE]|&[lg]t;|\\u003[cCeE])|#|%23|&#35;|/data/|%2[fF]data%2[fF]"
+)
+"""The end of a leftover, or what makes it one: a key, or a path of KV version 2. `<path:name>` is a
+route to Flask and Django."""
 
-_HINT = re.compile(r"(?:<|3[cC];?|lt;|60;)\s*path|\\[xuU]|!")
+_LONGEST_PATH = 1000
+"""How far behind `<path:` a key is looked for, in characters."""
+
+_HINT = Expression(rf"(?:<|3[cC];?|lt;|60;)[{SPACE}]*path|\\[xuU]|!")
 """What stands in the text of each document with a leftover that is not in base64 unannounced.
 Behind an escape of YAML's, or a tag, any character may hide."""
 
@@ -61,15 +68,45 @@ def leftovers(text: str, manifest: Manifest) -> Sequence[Leftover]:
     is_secret = manifest.kind == "Secret"
     if manifest.annotations.ignore:
         return ()
-    if not is_secret and not _HINT.search(text, manifest.start, manifest.end):
+    if not is_secret and not _HINT.is_in(text[manifest.start : manifest.end]):
         return ()
-    slots = {id(slot.scalar): slot for slot in manifest.slots}
-    found = []
-    for field, scalar in _scalars(text, manifest.root, ""):
-        form = _form(scalar, slots.get(id(scalar)), is_secret=is_secret)
-        if form:
-            found.append(Leftover(field, form))
-    return found
+    finder = _Finder(text, manifest.slots, is_secret=is_secret)
+    finder.look(manifest.root, None)
+    return finder.found
+
+
+class _Finder:
+    """Looks at every scalar that counts, keys too; at what an alias stands for at its anchor.
+
+    Attributes:
+        found: the leftovers, in the order of the text.
+    """
+
+    def __init__(self, text: str, slots: Sequence[Slot], *, is_secret: bool) -> None:
+        self.found: list[Leftover] = []
+        self._text = text
+        self._slots = {slot.scalar: slot for slot in slots}
+        self._is_secret = is_secret
+
+    def look(self, node: Node, place: Place | None, hidden: Set[str] = frozenset()) -> None:
+        """Looks below a node; `hidden` are those of its keys that do not count."""
+        match node:
+            case ScalarNode():
+                form = _form(node, self._slots.get(node), is_secret=self._is_secret)
+                if form:
+                    self.found.append(Leftover("" if place is None else str(place), form))
+            case SequenceNode():
+                for index, item in enumerate(node.items):
+                    self.look(item, Place(place, index))
+            case MappingNode():
+                for entry, beyond in counted(self._text, node, hidden):
+                    below = Place(place, entry.key.value)
+                    if entry.is_merge:
+                        for source, more in merged(entry, beyond):
+                            self.look(source, below, more)
+                    else:
+                        self.look(entry.key, below)
+                        self.look(entry.value, below)
 
 
 def _form(scalar: ScalarNode, slot: Slot | None, *, is_secret: bool) -> str:
@@ -87,8 +124,21 @@ def _form(scalar: ScalarNode, slot: Slot | None, *, is_secret: bool) -> str:
 
 
 def _search(text: str) -> str:
-    match = _LEFTOVER.search(text)
-    return "" if match is None else tuple(_FORMS)[(match.lastindex or 1) - 1]
+    """How the first leftover in a text is written; nothing where there is none."""
+    openings = _OPENING.finditer(text)
+    following = next(openings, None)
+    current: deque[re.Match[str]] = deque()
+    for bound in _BOUND.finditer(text) if following is not None else ():
+        while following is not None and following.end() <= bound.start():
+            current.append(following)
+            following = next(openings, None)
+        if bound["end"]:
+            current.clear()
+        while current and bound.start() - current[0].end() > _LONGEST_PATH:
+            current.popleft()
+        if current:
+            return _FORMS[current[0][0][0]]
+    return ""
 
 
 def _decode(text: str) -> str:
@@ -101,26 +151,3 @@ def _decode(text: str) -> str:
         return base64.b64decode(packed + "=" * (-len(packed) % 4)).decode(errors="replace")
     except binascii.Error:
         return ""
-
-
-def _scalars(
-    text: str, node: Node, path: str, hidden: Set[str] = frozenset()
-) -> Iterator[tuple[str, ScalarNode]]:
-    """Every scalar that counts, keys too, with its field; of an alias what stands at its anchor."""
-    match node:
-        case ScalarNode():
-            yield path, node
-        case SequenceNode():
-            for index, item in enumerate(node.items):
-                yield from _scalars(text, item, f"{path}[{index}]")
-        case MappingNode():
-            for entry, beyond in counted(text, node, hidden):
-                field = field_of(path, entry.key.value)
-                if entry.is_merge:
-                    for source, more in merged(entry, beyond):
-                        yield from _scalars(text, source, field, more)
-                else:
-                    yield field, entry.key
-                    yield from _scalars(text, entry.value, field)
-        case AliasNode():
-            return

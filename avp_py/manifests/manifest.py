@@ -1,9 +1,9 @@
 """A document as Kubernetes sees it: kind, name, our annotations, and where placeholders stand."""
 
 import json
-import re
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 from avp_py.errors import DocumentError
 from avp_py.manifests.head import PREFIX, Annotations, decode_base64, read_head, text_of
@@ -15,30 +15,72 @@ from avp_py.nodes import (
     Node,
     ScalarNode,
     SequenceNode,
-    position,
     resolve,
 )
 
-_PLAIN_KEY = re.compile(r"[\w-]+")
+LONGEST_KEY: Final = 80
+"""How much of a key the path of a field shows, in characters."""
+
+LONGEST_FIELD: Final = 1000
+"""How much of the path of a field is shown, in characters."""
 
 
-@dataclass(frozen=True)
+class Place(NamedTuple):
+    """Where a node is in a document; it is written out where somebody reads it.
+
+    Keys may be long, and very many fields be below one.
+
+    Attributes:
+        parent: the place of the collection; None for the document.
+        part: the key in it, or the number of the item.
+    """
+
+    parent: "Place | None"
+    part: str | int
+
+    def __str__(self) -> str:
+        """The path of the field, as `data.url` or `spec.args[0]`."""
+        parts: list[str | int] = []
+        place: Place | None = self
+        while place is not None:
+            parts.append(place.part)
+            place = place.parent
+        path = ""
+        for part in reversed(parts):
+            if isinstance(part, int):
+                path += f"[{part}]"
+                continue
+            key = part if len(part) <= LONGEST_KEY else f"{part[:LONGEST_KEY]}…"
+            # Letters, digits, `_` and `-` need no quotes.
+            if key.replace("-", "_").replace("_", "a").isalnum():
+                path += f".{key}" if path else key
+            else:
+                path += f"[{json.dumps(key, ensure_ascii=False)}]"
+        return path if len(path) <= LONGEST_FIELD else f"{path[:LONGEST_FIELD]}…"
+
+
+@dataclass(frozen=True, slots=True)
 class Slot:
     """A scalar that holds placeholders.
 
     Attributes:
         scalar: the scalar.
-        field: its path in the document, as `data.url` or `spec.args[0]`.
+        place: where it is in the document.
         template: its text in parts; of the decoded text where `encoded`.
         encoded: whether the text was found inside base64, in a Secret.
         parent: the mapping that it is a value of, or None for an item of a list.
     """
 
     scalar: ScalarNode
-    field: str
+    place: Place
     template: Template
     encoded: bool
     parent: MappingNode | None
+
+    @property
+    def field(self) -> str:
+        """Its path in the document, as `data.url` or `spec.args[0]`."""
+        return str(self.place)
 
 
 @dataclass(frozen=True)
@@ -91,10 +133,11 @@ def read_manifest(document: Document, text: str, where: str) -> Manifest | None:
     if not isinstance(root, MappingNode):
         what = "a list" if isinstance(root, SequenceNode) else "a single value"
         raise DocumentError(
-            f"{where}, {position(text, root.start)}: the document is {what}, not a mapping",
+            f"{where}, {document.lines.position(root.start)}: the document is {what}, not a "
+            "mapping",
             hint="a manifest begins with apiVersion, kind and metadata",
         )
-    head = read_head(root, text, where)
+    head = read_head(root, document.lines, where)
     kind, label, annotations = head.kind, head.label, head.annotations
     is_plain_text = kind in ("Secret", "ConfigMap")
     if annotations.remove_missing and not annotations.ignore and not is_plain_text:
@@ -112,7 +155,7 @@ def read_manifest(document: Document, text: str, where: str) -> Manifest | None:
     slots: tuple[Slot, ...] = ()
     if not annotations.ignore and _may_hold_placeholders(text, document, kind):
         finder = _Finder(text, generic=annotations.path is not None, secret=kind == "Secret")
-        slots = tuple(finder.mapping(root, ""))
+        slots = tuple(finder.mapping(root, None))
     return Manifest(
         root,
         document.start,
@@ -129,7 +172,7 @@ def read_manifest(document: Document, text: str, where: str) -> Manifest | None:
 
 def _decides_kind(root: MappingNode, slots: Sequence[Slot]) -> bool:
     decisive = [root.get("kind"), root.get("items")] if slots else ()
-    return any(slot.scalar is node for slot in slots for node in decisive)
+    return any(slot.scalar == node for slot in slots for node in decisive)
 
 
 def _check_items(root: MappingNode, label: str) -> None:
@@ -174,11 +217,14 @@ def counted(
         hidden: those of its keys that do not count.
     """
     entries = mapping.entries
-    place = next((n for n, entry in enumerate(entries) if entry.is_merge), len(entries))
+    place = next((n for n, entry in enumerate(entries) if entry.is_merge), -1)
     overridden = set(hidden)
-    for source in entries[place].sources() if place < len(entries) else ():
-        overridden |= source.keys()
-    later = {each.key.value for each in entries[place + 1 :]}
+    later: set[str] = set()
+    for number, entry in enumerate(entries if place >= 0 else ()):
+        if number == place:
+            overridden.update(*(source.keys() for source in entry.sources()))
+        elif number > place:
+            later.add(entry.key.value)
     for number, entry in enumerate(entries):
         if number == place:
             yield entry, hidden | later
@@ -212,44 +258,41 @@ class _Finder:
         self._text = text
         self._generic = generic
         self._secret = secret
+        self._templates: dict[str, Template] = {}
+        """What was read already: many fields may hold the same."""
 
     def mapping(
-        self, mapping: MappingNode, path: str, hidden: Set[str] = frozenset()
+        self, mapping: MappingNode, place: Place | None, hidden: Set[str] = frozenset()
     ) -> Iterator[Slot]:
         """The slots below a mapping; `hidden` are those of its keys that do not count."""
         for entry, beyond in counted(self._text, mapping, hidden):
             if entry.is_merge:
                 for source, more in merged(entry, beyond):
-                    yield from self.mapping(source, field_of(path, "<<"), more)
+                    yield from self.mapping(source, Place(place, "<<"), more)
             else:
-                yield from self._entry(entry, mapping, path)
+                yield from self._entry(entry, mapping, Place(place, entry.key.value))
 
-    def _entry(self, entry: Entry, mapping: MappingNode, path: str) -> Iterator[Slot]:
-        field = field_of(path, entry.key.value)
+    def _entry(self, entry: Entry, mapping: MappingNode, place: Place) -> Iterator[Slot]:
         value = entry.value
         if isinstance(value, MappingNode):
-            yield from self.mapping(value, field)
+            yield from self.mapping(value, place)
         elif isinstance(value, SequenceNode):
             for index, item in enumerate(value.items):
                 if isinstance(item, MappingNode):
-                    yield from self.mapping(item, f"{field}[{index}]")
+                    yield from self.mapping(item, Place(place, index))
                 elif isinstance(item, ScalarNode):
-                    yield from self._scalar(item, f"{field}[{index}]", None)
+                    yield from self._scalar(item, Place(place, index), None)
         elif isinstance(value, ScalarNode):
-            yield from self._scalar(value, field, mapping)
+            yield from self._scalar(value, place, mapping)
 
-    def _scalar(self, scalar: ScalarNode, field: str, parent: MappingNode | None) -> Iterator[Slot]:
+    def _scalar(
+        self, scalar: ScalarNode, place: Place, parent: MappingNode | None
+    ) -> Iterator[Slot]:
         said = text_of(scalar)
         decoded = decode_base64(said) if self._secret else None
         encoded = decoded is not None and has_generic_match(decoded)
         text = decoded if encoded and decoded is not None else said
-        template = read_template(text, generic=self._generic)
+        template = self._templates.get(text) or read_template(text, generic=self._generic)
         if template is not None:
-            yield Slot(scalar, field, template, encoded, parent)
-
-
-def field_of(path: str, key: str) -> str:
-    """The path of a key in a document, given that of the mapping."""
-    if not _PLAIN_KEY.fullmatch(key):
-        return f"{path}[{json.dumps(key, ensure_ascii=False)}]"
-    return f"{path}.{key}" if path else key
+            self._templates[text] = template
+            yield Slot(scalar, place, template, encoded, parent)

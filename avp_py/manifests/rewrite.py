@@ -5,11 +5,11 @@ the document as it was, so that an edit that would change anything else is an er
 """
 
 import base64
-import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import zip_longest
 from typing import Final, Literal, TypeAlias
 
 from avp_py.errors import DocumentError, PlaceholderError
@@ -25,6 +25,8 @@ from avp_py.nodes import (
     Node,
     ScalarNode,
     SequenceNode,
+    aliased,
+    mappings,
     parse,
     resolve,
 )
@@ -41,7 +43,7 @@ REMOVED: Final = _Removed.REMOVED
 Filling: TypeAlias = "Value | Literal[_Removed.REMOVED]"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Fill:
     """A slot and what it gets."""
 
@@ -118,14 +120,11 @@ def rewrite(
     edits = [
         _filling(text, each.slot.scalar, each.value) for each in fills if each.value is not REMOVED
     ]
-    values: dict[int, Filling] = {id(each.slot.scalar): each.value for each in fills}
+    values: dict[Node, Filling] = {each.slot.scalar: each.value for each in fills}
     if any(value is REMOVED for value in values.values()):
         values |= dict.fromkeys(_reappearing(manifest.root, values), REMOVED)
     removed = {each for each, value in values.items() if value is REMOVED}
-    added: list[_Edit] = []
-    if new is not None:
-        gone = [entry for entry in _entries(manifest.root) if id(resolve(entry.value)) in removed]
-        added = additions.edits(text, manifest, new, gone)
+    added = [] if new is None else additions.edits(text, manifest, new, removed)
     if removed:
         cuts = _removals(text, manifest.root, removed)
         # Where new keys take the place of a mapping that would be left empty, theirs is the edit.
@@ -142,13 +141,14 @@ def rewrite(
     return result
 
 
-def _reappearing(root: MappingNode, values: Mapping[int, Filling]) -> Iterator[int]:
-    """What a merge key would bring back where the key that hides it is removed: by its `id`.
+def _reappearing(root: MappingNode, values: Mapping[Node, Filling]) -> Iterator[Node]:
+    """What a merge key would bring back where the key that hides it is removed.
 
     Raises:
         DocumentError: it is written elsewhere too, where it may be wanted.
     """
-    for node in _mappings(root):
+    targets = aliased(root)
+    for node in mappings(root):
         gone = {entry.key.value for entry in node.entries if _is_removed(entry, values)}
         for merge in node.entries if gone else ():
             items = merge.value.items if isinstance(merge.value, SequenceNode) else (merge.value,)
@@ -156,7 +156,7 @@ def _reappearing(root: MappingNode, values: Mapping[int, Filling]) -> Iterator[i
                 source = resolve(item)
                 if not isinstance(source, MappingNode) or not gone & source.keys():
                     continue
-                if source is not item or additions.is_aliased(root, source):
+                if source != item or source in targets:
                     raise DocumentError(
                         f"a key that is removed, {min(gone & source.keys())[:80]!r}, would come "
                         "back by a merge key (<<)",
@@ -164,17 +164,7 @@ def _reappearing(root: MappingNode, values: Mapping[int, Filling]) -> Iterator[i
                     )
                 for entry in source.entries:
                     if entry.key.value in gone:
-                        yield id(resolve(entry.value))
-
-
-def _mappings(node: Node) -> Iterator[MappingNode]:
-    if isinstance(node, MappingNode):
-        yield node
-        for entry in node.entries:
-            yield from _mappings(entry.value)
-    elif isinstance(node, SequenceNode):
-        for item in node.items:
-            yield from _mappings(item)
+                        yield resolve(entry.value)
 
 
 def _filling(text: str, scalar: ScalarNode, value: Value) -> "_Edit":
@@ -185,21 +175,27 @@ def _filling(text: str, scalar: ScalarNode, value: Value) -> "_Edit":
         start = additions.properties_start(text, start, 0)
         words = text[start : scalar.start].split()
         anchor = "".join(f"{each} " for each in words if each.startswith("&"))
-    blank = _BLANK_LINES.match(text, end) if scalar.style is None else None
-    if blank is not None and "\t" in blank[0]:
+    blank_end = _blank_end(text, end) if scalar.style is None else end
+    if text.find("\t", end, blank_end) >= 0:
         # Behind a plain scalar a line may hold a tab and nothing else, behind quotes not.
-        end = blank.end()
+        end = blank_end
     return start, end, anchor + respell(scalar, text, value)
 
 
-_BLANK_LINES = re.compile(r"(?:[ \t]*\r?\n[ \t]*(?=\r?\n))+")
-
-
-def _entries(node: Node) -> Iterator[Entry]:
-    if isinstance(node, MappingNode):
-        for entry in node.entries:
-            yield entry
-            yield from _entries(entry.value)
+def _blank_end(text: str, start: int) -> int:
+    """Where the last of the blank lines behind a scalar ends; without any, where the scalar does."""
+    end = position = start
+    is_first = True
+    while True:
+        while text.startswith((" ", "\t"), position):
+            position += 1
+        newline = position + 1 if text.startswith("\r\n", position) else position
+        if not text.startswith("\n", newline):
+            return end
+        if not is_first:
+            end = position
+        is_first = False
+        position = newline + 1
 
 
 _Edit: TypeAlias = tuple[int, int, str]
@@ -217,7 +213,7 @@ def _outside(edits: Sequence[_Edit], cuts: Sequence[_Edit]) -> list[_Edit]:
     return [*(edit for edit in edits if not is_cut(edit)), *cuts]
 
 
-def _removals(text: str, root: MappingNode, removed: set[int]) -> list[_Edit]:
+def _removals(text: str, root: MappingNode, removed: Set[Node]) -> list[_Edit]:
     """The cuts that take out each entry whose value is one of the removed scalars."""
     cuts: list[_Edit] = []
 
@@ -226,7 +222,7 @@ def _removals(text: str, root: MappingNode, removed: set[int]) -> list[_Edit]:
             for item in node.items:
                 visit(item)
         elif isinstance(node, MappingNode) and node.entries:
-            gone = [id(resolve(entry.value)) in removed for entry in node.entries]
+            gone = [resolve(entry.value) in removed for entry in node.entries]
             if all(gone):
                 cuts.append((*additions.content_span(text, node), "{}"))
                 return
@@ -244,16 +240,17 @@ def _removals(text: str, root: MappingNode, removed: set[int]) -> list[_Edit]:
 def _flow_cuts(text: str, node: MappingNode, gone: Sequence[bool]) -> list[_Edit]:
     """Entries in braces: each goes with its comma, the last ones with the comma before them."""
     cuts: list[_Edit] = []
+    entries = tuple(node.entries)
     last_kept = max(index for index, is_gone in enumerate(gone) if not is_gone)
     for index, is_gone in enumerate(gone):
         if is_gone and index < last_kept:
             start, end = (
-                additions.properties_start(text, node.entries[n].key.start, node.start)
+                additions.properties_start(text, entries[n].key.start, node.start)
                 for n in (index, index + 1)
             )
             cuts.append((start, end, ""))
     if last_kept < len(gone) - 1:
-        cuts.append((node.entries[last_kept].value.end, node.entries[-1].value.end, ""))
+        cuts.append((entries[last_kept].value.end, entries[-1].value.end, ""))
     return cuts
 
 
@@ -264,12 +261,13 @@ def _block_cuts(text: str, node: MappingNode, gone: Sequence[bool]) -> list[_Edi
     the next entry, which takes its place on that line.
     """
     cuts: list[_Edit] = []
+    entries = tuple(node.entries)
     first_kept = gone.index(False)
-    start = additions.entry_start(text, node.entries[0])
+    start = additions.entry_start(text, entries[0])
     shares_line = bool(text[text.rfind("\n", 0, start) + 1 : start].strip())
     if shares_line and first_kept > 0:
-        cuts.append((start, additions.entry_start(text, node.entries[first_kept]), ""))
-    for index, (entry, is_gone) in enumerate(zip(node.entries, gone, strict=True)):
+        cuts.append((start, additions.entry_start(text, entries[first_kept]), ""))
+    for index, (entry, is_gone) in enumerate(zip(entries, gone, strict=True)):
         if not is_gone or (shares_line and index < first_kept):
             continue
         line = text.rfind("\n", 0, entry.key.start) + 1
@@ -285,7 +283,7 @@ def _verify(
     text: str,
     manifest: Manifest,
     result: str,
-    values: Mapping[int, Filling],
+    values: Mapping[Node, Filling],
     new: Addition | None,
 ) -> None:
     try:
@@ -293,75 +291,86 @@ def _verify(
     except (DocumentError, ValueError):
         document = None
     root = resolve(document.root) if document is not None and document.root is not None else None
+    ignored: Set[Node] | None = frozenset()
     if isinstance(root, MappingNode) and new is not None and new.values:
-        root = _without_additions(manifest, root, new)
+        ignored = additions.find(manifest.root, root, new)
     # What follows must still begin on its own line.
     joins = text.endswith("\n", manifest.start, manifest.end) and not result.endswith("\n")
-    if root is None or joins or not _Comparison(values).holds(manifest.root, root):
+    if (
+        root is None
+        or joins
+        or ignored is None
+        or not _Comparison(manifest.root, values, ignored).holds(manifest.root, root)
+    ):
         raise DocumentError(
             "its text cannot be edited safely",
             hint="write the fields that hold placeholders in plain block style, without aliases",
         )
 
 
-def _without_additions(manifest: Manifest, root: MappingNode, new: Addition) -> MappingNode | None:
-    """The edited document without its new keys; None where it does not hold them all."""
-    rest, found = additions.without(root, new)
-    if found != new.values:
-        return None
-    before = next((each for each in manifest.root.entries if each.key.value == new.field), None)
-    if before is not None and isinstance(before.value, MappingNode):
-        return rest
-    # The field was not there, or was null: take it as it was.
-    entries = [each for each in rest.entries if each.key.value != new.field]
-    if before is not None:
-        entries.insert(manifest.root.entries.index(before), before)
-    return rest._replace(entries=tuple(entries))
-
-
 class _Comparison:
     """Whether a node is another one with the given values in the places of the given scalars."""
 
-    def __init__(self, values: Mapping[int, Filling]) -> None:
-        self._values = values
-        self._places: dict[int, int] = {}
-        """Where a node of the new document begins, by where it began in the old one."""
+    def __init__(
+        self, root: MappingNode, values: Mapping[Node, Filling], ignored: Set[Node]
+    ) -> None:
+        """Begins a comparison.
 
-    def holds(self, old: Node, new: Node) -> bool:
-        """Whether `new` is `old` with the values."""
+        Args:
+            root: the old document.
+            values: what takes the place of its scalars.
+            ignored: keys of the old or the new document that are not compared.
+        """
+        self._values = values
+        self._ignored = ignored
+        self._targets = aliased(root)
+        self._places: dict[Node, Node] = {}
+        """What the new document has in the place of what aliases stand for in the old one."""
+
+    def holds(self, old: Node | None, new: Node | None) -> bool:
+        """Whether `new` is `old` with the values; None is nothing, which nothing is like."""
+        if old is None or new is None:
+            return False
         if isinstance(old, AliasNode) or isinstance(new, AliasNode):
             # What an alias stands for is compared at its anchor.
             return (
                 isinstance(old, AliasNode)
                 and isinstance(new, AliasNode)
-                and self._places.get(old.target.start) == new.target.start
+                and self._places.get(old.target) == new.target
             )
-        self._places[old.start] = new.start
-        if id(old) in self._values:
-            value = self._values[id(old)]
+        if old in self._targets:
+            self._places[old] = new
+        if old in self._values:
+            value = self._values[old]
             return value is not REMOVED and _holds(new, value)
         match old, new:
             case ScalarNode(), ScalarNode():
                 return (old.value, old.style, old.tag) == (new.value, new.style, new.tag)
             case SequenceNode(), SequenceNode():
-                return len(old.items) == len(new.items) and all(
-                    map(self.holds, old.items, new.items)
-                )
+                return all(self.holds(a, b) for a, b in zip_longest(old.items, new.items))
             case MappingNode(), MappingNode():
-                kept = [entry for entry in old.entries if not _is_removed(entry, self._values)]
-                return len(kept) == len(new.entries) and all(
-                    self._is_key(a.key, b.key) and self.holds(a.value, b.value)
-                    for a, b in zip(kept, new.entries, strict=True)
+                return all(
+                    a is not None
+                    and b is not None
+                    and self._is_key(a.key, b.key)
+                    and self.holds(a.value, b.value)
+                    for a, b in zip_longest(self._kept(old), self._kept(new))
                 )
         return False
 
+    def _kept(self, mapping: MappingNode) -> Iterator[Entry]:
+        for entry in mapping.entries:
+            if entry.key not in self._ignored and not _is_removed(entry, self._values):
+                yield entry
+
     def _is_key(self, old: ScalarNode, new: ScalarNode) -> bool:
-        self._places[old.start] = new.start
+        if old in self._targets:
+            self._places[old] = new
         return (old.value, old.tag) == (new.value, new.tag)
 
 
-def _is_removed(entry: Entry, values: Mapping[int, Filling]) -> bool:
-    return values.get(id(resolve(entry.value))) is REMOVED
+def _is_removed(entry: Entry, values: Mapping[Node, Filling]) -> bool:
+    return values.get(resolve(entry.value)) is REMOVED
 
 
 def _holds(node: Node, value: Value) -> bool:

@@ -3,29 +3,26 @@
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from avp_py.errors import AvpError, DocumentError, Failure
+from avp_py.expressions import Expression
 from avp_py.manifests.aliases import write_out
 from avp_py.manifests.manifest import Manifest, read_manifest
 from avp_py.manifests.readable import refuse_unreadable
-from avp_py.nodes import Document, parse, position
+from avp_py.nodes import Document, parse
 
-_SURROGATE_PAIR = re.compile(
-    r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})"
+_ESCAPE = re.compile(
+    r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|\\.", re.DOTALL
 )
-"""Two escapes that are one character, behind an even number of backslashes."""
+"""An escape of JSON; the two of a surrogate pair are one character."""
 
 _BREAKS = {"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 """What JSON lets stand in a string and YAML takes for a line break, and its escape."""
 
-_LATE_MARK = re.compile(r"^(---[^\n]*\n(?:[ \t]*(?:#[^\n]*)?\r?\n)*)\ufeff", re.MULTILINE)
+_LATE_MARK = Expression(r"(?m)^---[^\n]*\n(?:[ \t]*(?:#[^\n]*)?\r?\n)*\x{feff}")
 """A byte order mark where a later document begins, as of files that were put together."""
-
-_MARKER = re.compile("^---", re.MULTILINE)
-
-_ESCAPED_SLASH = re.compile(r"(?<!\\)((?:\\\\)*)\\/")
 
 
 @dataclass(frozen=True)
@@ -70,7 +67,7 @@ def read_stream(data: bytes, source: str) -> tuple[Stream, Sequence[Failure]]:
     except DocumentError as error:
         return Stream("", (), ()), error.failures
     manifests: list[Manifest] = []
-    failures = [*_false_markers(text, documents, source)]
+    failures = list(_false_markers(text, documents, source))
     for number, document in enumerate(documents, 1):
         where = f"document {number} of {source}" if len(documents) > 1 else source
         try:
@@ -92,20 +89,30 @@ def _false_markers(text: str, documents: Sequence[Document], source: str) -> Ite
     return and at some separators of Unicode, too; what follows there is lost to those readers.
     """
     begins = {each.marker_end - 3 for each in documents if each.marker_end is not None}
-    for match in _MARKER.finditer(text):
-        if match.start() not in begins:
+    for start in _line_starts(text, "---"):
+        if start not in begins:
             yield Failure(
-                f"{source}, {position(text, match.start())}: a line of a text begins with ---, "
-                "which Argo CD takes for the end of the document",
+                f"{source}, {documents[0].lines.position(start)}: a line of a text begins with "
+                "---, which Argo CD takes for the end of the document",
                 hint="indent the line",
             )
     for begin in sorted(begins):
         if begin > 0 and text[begin - 1] != "\n":
             yield Failure(
-                f"{source}, {position(text, begin)}: a document begins after another line break "
-                "than \\n, and Argo CD would lose it",
+                f"{source}, {documents[0].lines.position(begin)}: a document starts after a line "
+                "break other than \n; Argo CD would drop it",
                 hint="end every line with \\n",
             )
+
+
+def _line_starts(text: str, prefix: str) -> Iterator[int]:
+    """Where lines with a prefix begin."""
+    if text.startswith(prefix):
+        yield 0
+    found = text.find(f"\n{prefix}")
+    while found >= 0:
+        yield found + 1
+        found = text.find(f"\n{prefix}", found + 1)
 
 
 def _prepare(data: bytes, source: str) -> tuple[str, bool]:
@@ -118,12 +125,13 @@ def _prepare(data: bytes, source: str) -> tuple[str, bool]:
         ) from None
     bounds = list(_json_bounds(text)) if text.lstrip()[:1] == "{" else []
     if not bounds:
-        return _LATE_MARK.sub(r"\1", text) if "\ufeff" in text else text, False
+        return _without_late_marks(text) if "\ufeff" in text else text, False
     # JSON that the readers of YAML, Argo CD's among them, refuse or read otherwise: characters
     # written as two escapes, escaped slashes, separators of lines, and documents one after the
     # other. All are written as YAML takes them.
-    written = _SURROGATE_PAIR.sub(_join_surrogates, text)
-    written = _ESCAPED_SLASH.sub(r"\1/", written)
+    written = text
+    if "\\/" in text or "\\ud" in text or "\\uD" in text:
+        written = _ESCAPE.sub(_as_in_yaml, text)
     for char, escape in _BREAKS.items():
         written = written.replace(char, escape)
     if written != text:
@@ -133,9 +141,20 @@ def _prepare(data: bytes, source: str) -> tuple[str, bool]:
     return text, True
 
 
-def _join_surrogates(match: re.Match[str]) -> str:
-    pair = bytes.fromhex(match[2] + match[3])
-    return match[1] + pair.decode("utf-16-be")
+def _without_late_marks(text: str) -> str:
+    pieces: list[str] = []
+    position = 0
+    for _, end in _LATE_MARK.spans(text):
+        pieces.append(text[position : end - 1])
+        position = end
+    return "".join([*pieces, text[position:]])
+
+
+def _as_in_yaml(match: re.Match[str]) -> str:
+    """An escape of JSON as YAML takes it."""
+    if match[1]:
+        return bytes.fromhex(match[1] + match[2]).decode("utf-16-be")
+    return "/" if match[0] == "\\/" else match[0]
 
 
 def _json_bounds(text: str) -> Iterable[tuple[int, int]]:

@@ -43,7 +43,7 @@ class _Filled:
         return not self.problem and names_path(self._segments, path)
 
     def fits(self, path: Sequence[str]) -> bool:
-        """Whether it could be filled, and fits the path, whatever the word behind the mount is."""
+        """Whether it could be filled, and fits the path, whatever the word after the mount is."""
         return not self.problem and matches_path(self._segments, path)
 
     def touches(self, path: Sequence[str]) -> bool:
@@ -109,7 +109,7 @@ class Permissions:
         for each in self._allow:
             if each.fits(segments):
                 word = segments[api_place(segments) or 0]
-                why += f"; {each.pattern.text} would, if it named {word!r} by that word"
+                why += f"; {each.pattern.text} does not spell out {word!r}"
         return Verdict(False, why)
 
     def secret(self, namespace: str, name: str) -> Verdict:

@@ -171,7 +171,7 @@ class _Reader:
             raise self._error(
                 node, f"{key} is an empty list", "write an item, or leave the key out"
             )
-        return items.items
+        return tuple(items.items)
 
     def _text_of(self, node: Node, key: str) -> str:
         scalar = resolve(node)

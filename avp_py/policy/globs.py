@@ -11,14 +11,14 @@ LITERAL_STAR: Final = "\0"
 """Stands for a `*` that is none of a pattern's: a path cannot hold this character."""
 
 INSERTED: Final = "\1"
-"""Stands before what a template inserted: a path cannot hold this character either."""
+"""Precedes what a template inserted: a path cannot hold this character either."""
 
 DATA: Final = "data"
-"""What stands behind the mount of a KV engine of version 2 in the path of a secret."""
+"""The word after the mount in the path of a secret, in a KV engine version 2."""
 
 BESIDE_DATA: Final = frozenset({"metadata", "subkeys", "delete", "undelete", "destroy"})
-"""What else can stand there: the same secret's metadata, the names of its keys, and what is done to
-it (path_*.go in vault-plugin-secrets-kv, v0.25)."""
+"""The other words there: the same secret's metadata, the names of its keys, and what is done to it
+(the API of Vault 1.21's KV engine)."""
 
 UNFIT: Final = "?[]{}\\"
 """Characters that other globs give a meaning: here they would match themselves, to a surprise."""
@@ -50,10 +50,10 @@ def matches_path(pattern: Sequence[str], path: Sequence[str]) -> bool:
 
 
 def names_path(pattern: Sequence[str], path: Sequence[str]) -> bool:
-    """The same, but the word behind the mount means what it says.
+    """Whether a pattern that allows fits a whole path: the word after the mount is spelt out.
 
-    Metadata and the like are fitted by their own name only, by no star and by nothing inserted;
-    and `data` by nothing inserted, which is how an Application may be called.
+    Metadata and the like match no star and nothing inserted, and `data` nothing inserted: a tenant
+    chooses the names of Applications and namespaces.
     """
     place = api_place(path)
     if place is None:
@@ -81,10 +81,9 @@ def as_data(path: Sequence[str]) -> Sequence[str]:
 
 
 def api_place(path: Sequence[str]) -> int | None:
-    """Where the word behind the mount stands in a path, if it is one of KV version 2.
+    """The place in a path of the word after the mount, if it is one of KV version 2.
 
-    A mount has one part or more. No part of its name is taken for such a word by whoever names
-    mounts with care.
+    The mount is not known here: it has one part or more, and none of them such a word.
     """
     words = enumerate(path[1:], 1)
     return next((at for at, each in words if each == DATA or each in BESIDE_DATA), None)

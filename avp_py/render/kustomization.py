@@ -12,7 +12,7 @@ import binascii
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Final
 
@@ -31,7 +31,7 @@ _PLUGINS = frozenset({"generators", "transformers", "validators"})
 """The fields with configurations of kustomize's own plugins."""
 
 _CONFIGURATIONS = ("generator", "transformer", "validator")
-"""How the kinds of these end, in lower case."""
+"""How the kinds of their configurations end, in lower case."""
 
 _BINARY = frozenset({"tag:yaml.org,2002:binary", "!binary"})
 
@@ -112,12 +112,11 @@ def find_roots(start: Path, within: Repository, size: int = MAX_FILE) -> Roots:
     helm = [(folder, scalars) for folder, scalars in found.items() if _has(scalars, _HELM)]
     if any(_has(scalars, _PLUGINS) for scalars in found.values()):
         for folder, scalars in found.items():
-            for config in _named_texts(folder, scalars, size):
+            for config in _configurations(folder, scalars):
                 inner, _ = _scalars(config)
                 if _has(inner, _HELM):
                     helm.append((folder, inner))
-                if any(each.lower().endswith(_CONFIGURATIONS) for each in inner):
-                    referred[folder] |= references(config)
+                referred[folder] |= references(config)
     homes = {os.path.realpath(home) for folder, texts in helm for home in _homes(folder, texts)}
     return Roots(
         tuple(found),
@@ -186,12 +185,21 @@ def _paths(folder: Path, scalars: Sequence[str]) -> Iterator[Path]:
             yield Path("/", path.lstrip("/"))
 
 
-def _named_texts(folder: Path, scalars: Sequence[str], size: int) -> Iterator[str]:
-    """Yield each file that a kustomization names, and each text in it."""
-    for path in _paths(folder, scalars):
-        if os.path.isfile(path):  # noqa: PTH113 - Path.is_file() fails on long names
-            yield _text(_read(path, folder, size))
-    yield from (each for each in dict.fromkeys(scalars) if ":" in each)
+def _configurations(folder: Path, scalars: Sequence[str]) -> Iterator[str]:
+    """Yield the files that a kustomization names, and the texts in it, that may configure plugins.
+
+    Others are manifests, which may be large.
+    """
+    texts = (each for each in dict.fromkeys(scalars) if ":" in each)
+    files = (
+        _text(_read(path, folder, MAX_FILE))
+        for path in _paths(folder, scalars)
+        if os.path.isfile(path)  # noqa: PTH113 - Path.is_file() fails on long names
+    )
+    for text in chain(files, texts):
+        lower = text.lower()
+        if any(word in lower for word in _CONFIGURATIONS):
+            yield text
 
 
 def _homes(folder: Path, scalars: Sequence[str]) -> Iterator[Path]:

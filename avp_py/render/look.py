@@ -112,13 +112,13 @@ def _nodes(text: str) -> Iterator[Node]:
 
 def _container_images(node: Node) -> Iterator[str]:
     waiting = [node]
-    seen: set[int] = set()
+    seen: set[Node] = set()
     while waiting:
         current = resolve(waiting.pop())
         # What many aliases stand for is looked at once.
-        if id(current) in seen:
+        if current in seen:
             continue
-        seen.add(id(current))
+        seen.add(current)
         if isinstance(current, SequenceNode):
             waiting.extend(current.items)
         elif isinstance(current, MappingNode):

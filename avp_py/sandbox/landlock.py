@@ -8,10 +8,12 @@ Source: include/uapi/linux/landlock.h and Documentation/userspace-api/landlock.r
 
 import contextlib
 import ctypes
+import functools
 import os
 import stat
 import struct
 import sys
+from collections.abc import Mapping
 from enum import IntFlag
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -119,21 +121,29 @@ def restrict_thread(access: Access) -> None:
     packed = struct.pack(f"={len(attributes)}Q", *attributes)
     ruleset = _check(_call(_CREATE_RULESET, packed, len(packed), 0))
     try:
-        for paths, rights in (
-            (access.read, _READ),
-            (access.write, _READ | _WRITE),
-            (access.execute, _READ | _File.EXECUTE),
-        ):
-            for path in paths:
-                _allow_path(ruleset, path, rights & files)
+        for path, rights in _rights(access).items():
+            _allow_path(ruleset, path, rights & files)
         if abi >= 4:
             for port in access.connect:
                 rule = struct.pack("=QQ", _CONNECT_TCP, port)
                 _check(_call(_ADD_RULE, ruleset, _RULE_PORT, rule, 0))
-        _check(ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+        _check(_library().prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         _check(_call(_RESTRICT_SELF, ruleset, 0))
     finally:
         os.close(ruleset)
+
+
+def _rights(access: Access) -> Mapping[Path, _File]:
+    """Return the rights of each path that an access names, however often."""
+    rights: dict[Path, _File] = {}
+    for paths, more in (
+        (access.read, _READ),
+        (access.write, _READ | _WRITE),
+        (access.execute, _READ | _File.EXECUTE),
+    ):
+        for path in paths:
+            rights[path] = rights.get(path, _File(0)) | more
+    return rights
 
 
 def _known_files(abi: int) -> _File:
@@ -157,11 +167,15 @@ def _allow_path(ruleset: int, path: Path, rights: _File) -> None:
             os.close(descriptor)
 
 
+@functools.cache
+def _library() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
 def _call(number: int, *arguments: int | bytes | None) -> int:
     """Make a system call; return its result, or the negative of its error number."""
-    library = ctypes.CDLL(None, use_errno=True)
     words = [each if each is None else _word(each) for each in arguments]
-    result: int = library.syscall(ctypes.c_long(number), *words)
+    result: int = _library().syscall(ctypes.c_long(number), *words)
     return result if result >= 0 else -ctypes.get_errno()
 
 

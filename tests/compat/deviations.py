@@ -628,7 +628,7 @@ def _lines() -> Iterator[str]:
     yield "`!!binary`, and JSON with a line break between a key and its colon, are errors."
     yield "So is what readers take in two ways: `Kind` or `Items` in place of the field's letters,"
     yield "an alias in place of `<<`, a tag with a comma right after it, a byte order mark at the"
-    yield "beginning of a line, white space in a kind, a document after a carriage return alone."
+    yield "beginning of a line, a document after a carriage return alone."
     yield ""
     yield "Exit codes are the same by the name `argocd-vault-plugin`: 1 for all that fails, wrong"
     yield "usage included ([errors.md](errors.md)). Its `version` prints one line in its shape,"

@@ -160,6 +160,9 @@ CASES = {
     "apiVersion: 1\nkind: A\n": "A",
     "apiVersion: a/b/c\nkind: A\n": REFUSED,
     "kind: Secret\n\r\r\n  x\n": REFUSED,
+    "kind: Secret\n\n  x\n": "Secret\nx",
+    "kind: 'Secret '\n": "Secret ",
+    "kind: |-\n  Secret\n  \n": "Secret",
     "kind: ConfigMap\n? : x\n": REFUSED,
     "{kind: ConfigMap, ?: }\n": REFUSED,
     # Where a document ends.
@@ -237,7 +240,7 @@ def test_the_comparison_sees_a_kind_that_we_take_for_another(
     ]
 
 
-def test_the_reader_has_the_libraries_of_the_argo_cd_that_we_test_with() -> None:
+def test_the_reader_has_the_libraries_of_our_argo_cd() -> None:
     argocd, own = (
         dict(re.findall(r"^\s+(?:\S+ => )?(\S+) (v\S+)", text, re.MULTILINE))
         for text in (

@@ -232,7 +232,9 @@ def test_an_application_names_the_secret_of_its_own_project_only(
         "AVP_SECRET": f"{kv2}-avp-default",
     }
     stdin = manifest({"a": "<password>"}, f"{kv2}/data/web")
-    for ours in (f"{kv2}-avp-team-a", f"argocd:{kv2}-avp-team-a"):
+    own = (f"{kv2}-avp-team-a", f"argocd:{kv2}-avp-team-a")
+    operators = (f"{kv2}-avp-default", f"argocd:{kv2}-avp-default")
+    for ours in (*own, *operators):
         result = run("generate", "-", env={**env, "ARGOCD_ENV_AVP_SECRET": ours}, stdin=stdin)
         assert fields(result) == {"a": "hunter22"}
     assert fields(run("generate", "-", env=env, stdin=stdin)) == {"a": "hunter22"}

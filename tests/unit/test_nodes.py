@@ -89,7 +89,7 @@ def test_lookups_follow_aliases_and_merge_keys() -> None:
         assert isinstance(found, ScalarNode)
         assert found.value == value
     assert mapping.get("nothing") is None
-    alias = mapping.entries[-1].value
+    alias = tuple(mapping.entries)[-1].value
     assert isinstance(alias, AliasNode)
     assert text[alias.start : alias.end] == "*x"
 
@@ -175,7 +175,7 @@ def _check(node: Node, start: int, end: int) -> None:
     ],
 )
 def test_which_keys_are_merge_keys(key: str, is_merge: bool) -> None:
-    assert root(f"{key}: {{a: 1}}\n").entries[0].is_merge is is_merge
+    assert tuple(root(f"{key}: {{a: 1}}\n").entries)[0].is_merge is is_merge
 
 
 def test_an_alias_is_no_merge_key() -> None:

@@ -136,7 +136,7 @@ def test_an_address_comes_with_its_own_credentials_or_not_at_all(method: str, na
 
 
 @pytest.mark.parametrize("method", ["k8s", "cert"])
-def test_files_of_the_sidecar_are_never_a_secrets_own_credentials(method: str) -> None:
+def test_files_of_the_sidecar_are_no_credentials_of_a_secret(method: str) -> None:
     environ = {"VAULT_CLIENT_CERT": "/run/c", "VAULT_CLIENT_KEY": "/run/k"}
     secret = {"AVP_AUTH_TYPE": method, "AVP_K8S_ROLE": "team", "AVP_CERT_ROLE": "team"}
     assert opened(environ, secret) == method, "a role of its own is what such a Secret is for"
@@ -154,7 +154,7 @@ def test_a_token_in_a_file_is_not_the_secrets_own() -> None:
     assert opened(environ, {**secret, "AVP_JWT": "own"}) == "jwt"
 
 
-def test_without_a_method_it_is_the_one_that_would_be_used_that_counts() -> None:
+def test_without_auth_type_the_method_that_would_be_used_counts() -> None:
     secret = {"AVP_ROLE_ID": "own", "AVP_SECRET_ID": "own", "VAULT_ADDR": "https://theirs.example"}
     assert opened({}, secret) == "approle"
     assert "the auth method token are" in refusal({"VAULT_TOKEN": "env"}, secret).reason

@@ -1,0 +1,184 @@
+"""What a document says and its author surely or probably did not mean.
+
+Looked for in the document as it was rendered; nothing here fails a run by itself. The texts that
+are found are not shown: a Secret may hold a real value that looks like a placeholder.
+"""
+
+import difflib
+import re
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from avp_py.manifests.head import PREFIX, decode_base64, text_of
+from avp_py.manifests.manifest import Manifest, Place
+from avp_py.nodes import MappingNode, Node, ScalarNode, SequenceNode, resolve
+
+ANNOTATIONS: Final = (
+    "path", "import", "kv-version", "secret-version", "ignore", "remove-missing",
+)  # fmt: skip
+"""Our annotations, without their prefix."""
+
+_WORD: Final = re.compile(r"<[A-Za-z_][\w.-]*(?:\s*\|[^<>\n]*)?>", re.ASCII)
+"""A value that is one placeholder of a document with a path annotation, and nothing else."""
+
+_OTHERS: Final = frozenset({"app.kubernetes.io"})
+"""Prefixes that are one letter away from ours and are not meant to be ours."""
+
+_NEAR: Final = 0.9
+"""How alike two prefixes are, of difflib's 0 to 1, where one is a slip of the other."""
+
+
+class Finding(NamedTuple):
+    """Something that was probably not meant.
+
+    Attributes:
+        reason: what it is.
+        hint: what to do.
+        field: where it is in the document.
+        is_sure: whether nobody can mean it.
+    """
+
+    reason: str
+    hint: str
+    field: str
+    is_sure: bool
+
+
+def findings(text: str, manifest: Manifest, *, unfilled: bool) -> Iterator[Finding]:
+    """Yield what a document's author did not mean; nothing where it is ignored.
+
+    Args:
+        text: the text of the stream.
+        manifest: one of its documents.
+        unfilled: whether placeholders that nothing fills are looked for.
+    """
+    if manifest.annotations.ignore or manifest.is_list:
+        return
+    slips = list(_slips(manifest.root))
+    yield from slips
+    if unfilled and manifest.annotations.path is None and _has_word(text, manifest):
+        yield from _unfilled(manifest, slips)
+    if manifest.kind == "Secret":
+        yield from _not_base64(manifest)
+
+
+def _has_word(text: str, manifest: Manifest) -> bool:
+    return _WORD.search(text, manifest.start, manifest.end) is not None
+
+
+def not_base64(field: str) -> Finding:
+    """Return the finding for a value in the data of a Secret that is not base64."""
+    return Finding(
+        "a value in the data of a Secret is not base64",
+        "write it under stringData, or add | base64encode to the placeholder",
+        field,
+        is_sure=True,
+    )
+
+
+def is_base64(text: str) -> bool:
+    """Return whether Kubernetes accepts a text as a value in the data of a Secret."""
+    return not text.strip("\r\n") or decode_base64(text) is not None
+
+
+def is_data(field: str) -> bool:
+    """Return whether a field of a Secret is a value of its data."""
+    return field.startswith(("data.", "data["))
+
+
+def _slips(root: MappingNode) -> Iterator[Finding]:
+    """Yield the annotations that are meant to be ours and are not."""
+    metadata = root.get("metadata")
+    annotations = metadata.get("annotations") if isinstance(metadata, MappingNode) else None
+    if not isinstance(annotations, MappingNode):
+        return
+    for key in sorted(annotations.keys()):
+        prefix, slash, name = key.partition("/")
+        meant = _meant(prefix, name) if slash else ""
+        if meant:
+            yield Finding(
+                f"there is no annotation {key[:100]}",
+                f"did you mean {meant}?",
+                str(Place(Place(Place(None, "metadata"), "annotations"), key[:100])),
+                is_sure=True,
+            )
+
+
+def _meant(prefix: str, name: str) -> str:
+    """Return the annotation of ours that a key is a slip of, or an empty text."""
+    ours = PREFIX.rstrip("/")
+    if prefix == ours:
+        if name in ANNOTATIONS:
+            return ""
+        near = [each for each in ANNOTATIONS if name.lower() in each]
+        near = near or difflib.get_close_matches(name[:100], ANNOTATIONS, n=1, cutoff=0.0)
+        return " or ".join(PREFIX + each for each in near)
+    if prefix in _OTHERS or abs(len(prefix) - len(ours)) > 1:
+        return ""
+    is_near = difflib.SequenceMatcher(None, prefix, ours).ratio() >= _NEAR
+    return PREFIX + name if is_near else ""
+
+
+def _unfilled(manifest: Manifest, slips: list[Finding]) -> Iterator[Finding]:
+    """Yield the values that are wholly `<word>` in a document without a path annotation."""
+    is_secret = manifest.kind == "Secret"
+    words = [
+        place
+        for place, scalar in _values(manifest.root, None)
+        if _WORD.fullmatch(text_of(scalar).strip())
+    ]
+    if not words:
+        return
+    hint = f"add the annotation {PREFIX}path, write it as <path:PATH#KEY>, or, where the text is "
+    hint += f'meant, add the annotation {PREFIX}ignore: "true"'
+    misplaced = next(_misplaced(manifest.root, None), None)
+    if slips:
+        hint = slips[0].hint
+    elif misplaced is not None:
+        hint = f"move {misplaced} to metadata.annotations of the document"
+    for field in map(str, words):
+        yield Finding(
+            "a placeholder is not filled, as the document has no annotation "
+            f"{PREFIX}path in its metadata",
+            hint,
+            field,
+            is_sure=is_secret and field.startswith(("data", "stringData")),
+        )
+
+
+def _values(node: Node, place: Place | None) -> Iterator[tuple[Place | None, ScalarNode]]:
+    """Yield the scalars in mappings and lists, without keys, with their places."""
+    if isinstance(node, ScalarNode):
+        yield place, node
+    elif isinstance(node, SequenceNode):
+        for index, item in enumerate(node.items):
+            yield from _values(item, Place(place, index))
+    elif isinstance(node, MappingNode):
+        for entry in node.entries:
+            yield from _values(entry.value, Place(place, entry.key.value))
+
+
+def _misplaced(node: Node, place: Place | None) -> Iterator[Place]:
+    """Yield the places below a node that are named like our path annotation."""
+    if isinstance(node, SequenceNode):
+        for index, item in enumerate(node.items):
+            yield from _misplaced(item, Place(place, index))
+    elif isinstance(node, MappingNode):
+        for entry in node.entries:
+            below = Place(place, entry.key.value)
+            if entry.key.value == f"{PREFIX}path":
+                yield below
+            yield from _misplaced(entry.value, below)
+
+
+def _not_base64(manifest: Manifest) -> Iterator[Finding]:
+    """Yield the values in the data of a Secret that nothing fills and that are not base64."""
+    data = manifest.root.get("data")
+    filled = {slot.field for slot in manifest.slots}
+    for entry in data.entries if isinstance(data, MappingNode) else ():
+        field = str(Place(Place(None, "data"), entry.key.value))
+        value = resolve(entry.value)
+        if field in filled or not isinstance(value, ScalarNode) or value.is_null:
+            continue
+        if not is_base64(text_of(value)):
+            yield not_base64(field)

@@ -1,0 +1,260 @@
+"""Text of a tenant costs time in proportion to its length, whatever it says.
+
+Each row is a text that would cost more, were some step quadratic or worse. Every new expression or
+loop over a tenant's text needs a row: an expression in EXPRESSIONS, a loop in MANIFESTS.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import pytest
+
+from tests.conftest import Run
+from tests.unit.growth import refuse_growth
+
+X: Final = "kind: X\n"
+MAP: Final = "kind: ConfigMap\nmetadata: {name: m}\n"
+GENERIC: Final = (
+    "kind: ConfigMap\nmetadata: {name: m, annotations: {avp.kubernetes.io/path: kv/data/x}}\n"
+)
+REMOVING: Final = (
+    "kind: ConfigMap\nmetadata: {name: m, annotations: {avp.kubernetes.io/path: kv/data/x, "
+    "avp.kubernetes.io/remove-missing: 'true'}}\n"
+)
+SECRET: Final = "kind: Secret\nmetadata: {name: s}\n"
+PACKED: Final = "PHBhdGg6a3YvZGF0YS94I2s+"
+"""A placeholder in base64."""
+
+
+class Row(NamedTuple):
+    """A text, by its size.
+
+    Attributes:
+        n: the size at which a quadratic step shows.
+        text: returns the text of a size.
+        says: what standard error holds; empty where the run succeeds.
+    """
+
+    n: int
+    text: Callable[[int], str]
+    says: str = ""
+
+
+MANIFESTS: Final[Mapping[str, Row]] = {
+    # The text as it comes.
+    "comments before a late byte order mark": Row(
+        5_000, lambda n: f"{X}---\n" + "#\r\n" * n + "\ufeff" + X
+    ),
+    "comments and a byte order mark elsewhere": Row(
+        5_000, lambda n: f"{X}a: \ufeff\n---\n" + "#\r\n" * n + X
+    ),
+    "blank lines and a byte order mark elsewhere": Row(
+        5_000, lambda n: f"{X}a: \ufeff\n---\n" + " \t\r\n" * n + X
+    ),
+    "documents that are no manifests": Row(
+        4_000, lambda n: "a\n---\n" * n, "the document is a single value"
+    ),
+    "documents with a control character": Row(
+        4_000, lambda n: 'a: "\x7f"\n---\n' * n, "a control character"
+    ),
+    "documents with an escape of JSON": Row(
+        3_000, lambda n: 'a: "\\/"\n---\n' * n, "cannot read the escape"
+    ),
+    "documents that Kubernetes cannot read": Row(
+        2_000, lambda n: "~: 1\n---\n" * n, "Kubernetes cannot read the document"
+    ),
+    "lines that look like markers": Row(
+        10_000, lambda n: f'{X}a: "\n{"---x" + chr(10)}' + "---x\n" * n + '"\n', "begins with ---"
+    ),
+    "a character far into the text": Row(100_000, lambda n: "é" * n + "\x07", "not allowed in YAML"),
+    "backslashes in JSON": Row(
+        100_000, lambda n: '{"kind":"X","a":"' + "\\\\" * n + '\\/"}\n'
+    ),
+    "halves of characters in JSON": Row(
+        10_000, lambda n: '{"kind":"X","a":"' + "\\ud83d\\ude00" * n + '"}\n'
+    ),
+    "documents of JSON": Row(2_000, lambda n: '{"kind":"X"}\n' * n),
+    "digits in JSON": Row(100_000, lambda n: '{"kind":"X","a":' + "1" * n + "}\n"),
+    # Nodes.
+    "equal keys": Row(5_000, lambda n: X + "a: {" + "k: v, " * n + "}\n"),
+    "equal keys with long values": Row(
+        500, lambda n: X + "a: {" + f"k: [{'v, ' * 100}], " * n + "}\n"
+    ),
+    "different keys": Row(10_000, lambda n: X + "".join(f"k{each}: v\n" for each in range(n))),
+    "an item after the other": Row(20_000, lambda n: X + "a:\n" + "- a\n" * n),
+    "anchors": Row(10_000, lambda n: X + "a: [" + "".join(f"&k{each} x, " for each in range(n)) + "]\n"),
+    "aliases": Row(10_000, lambda n: X + "x: &x v\na: [" + "*x, " * n + "]\n"),
+    "keys that are aliases": Row(
+        5_000,
+        lambda n: X + "".join(f"a{each}: &k{each} v{each}\n*k{each} : 1\n" for each in range(n)),
+    ),
+    "tags": Row(10_000, lambda n: X + "a: [" + "!t x, " * n + "]\n"),
+    "comments between a tag and its value": Row(5_000, lambda n: f"{X}a: !t\n" + " #\r\n" * n + " x\n"),
+    "exclamation marks in a tag": Row(50_000, lambda n: f"{X}a: !{'%21' * n} x\n"),
+    "merge keys upon merge keys": Row(
+        4,
+        lambda n: X
+        + "a0: &a0 {x: 1}\n"
+        + "".join(f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}\n" for n in range(1, n))
+        + f"<<: *a{n - 1}\n",
+    ),
+    "merge keys in a row": Row(2_000, lambda n: X + "x: &x {a: 1}\nb:\n" + "- {<<: *x, a: 2}\n" * n),
+    "equal merge keys": Row(2_000, lambda n: X + "x: &x {a: 1}\nb:\n" + "  <<: *x\n" * n),
+    # What Kubernetes cannot read.
+    "anchors in a text": Row(5_000, lambda n: f"{X}a: '{',&' * n}'\n"),
+    "spaces after an anchor": Row(5_000, lambda n: f"{X}a: '{' &' * n}{' ' * n}'\n"),
+    "spaces in a text": Row(50_000, lambda n: f"{X}a: 'x{' ' * n}x'\n"),
+    "commas and spaces": Row(50_000, lambda n: f"{X}a: '{',  ' * n}'\n"),
+    "dashes": Row(20_000, lambda n: f"{X}a: '\n  {'- ' * n}\n  {' -' * n}'\n"),
+    "digits": Row(50_000, lambda n: f"{X}a: '{'1' * n}'\n"),
+    "words that are null": Row(20_000, lambda n: f"{X}a: '{'null ~ ' * n}'\n"),
+    "question marks": Row(20_000, lambda n: f"{X}a: '{'? ' * n}'\n"),
+    "backslashes": Row(50_000, lambda n: f"{X}a: '{chr(92) * n}'\n"),
+    "escapes": Row(20_000, lambda n: f'{X}a: "{chr(92) * 2 * n}"\n'),
+    "a colon in brackets": Row(20_000, lambda n: f"{X}a: [{'x:x, ' * n}]\n"),
+    "what is read as Kubernetes does": Row(5_000, lambda n: f"{X}b: ! x\na: [{'[x], ' * n}]\n"),
+    # Aliases that are written out.
+    "a long plain scalar beside an alias": Row(
+        10_000, lambda n: f"{GENERIC}x: &x {'a' * n}<k>\n*x : v\n"
+    ),
+    "aliases of a long text": Row(
+        1_000, lambda n: f"{SECRET}x: &x {'YWFh' * n}\ny: [{'*x, ' * n}]\n"
+    ),
+    "aliases in lists of a long list": Row(
+        100, lambda n: f"{X}x: &x [{'a, ' * n}]\ny: [{'[*x], ' * (n // 4)}]\n"
+    ),
+    "aliases that are written out": Row(
+        300, lambda n: f"{MAP}x: &x '<path:kv/data/x#k>'\ny: [{'[*x], ' * n}]\n"
+    ),
+    # Placeholders.
+    "fields at the root": Row(
+        1_000, lambda n: MAP + "".join(f"k{each}: <path:kv/data/x#k>\n" for each in range(n))
+    ),
+    "fields in a list": Row(3_000, lambda n: MAP + "a:\n" + "- <path:kv/data/x#k>\n" * n),
+    "fields in braces": Row(
+        1_000,
+        lambda n: MAP
+        + "data: {"
+        + "".join(f"k{each}: <path:kv/data/x#k>, " for each in range(n))
+        + "}\n",
+    ),
+    "fields with tags": Row(3_000, lambda n: MAP + "a:\n" + "- !!str <path:kv/data/x#k>\n" * n),
+    "anchors before a field": Row(
+        300, lambda n: MAP + "a: [" + "'[&,&,&,&,&,&,&,&', !!str <path:kv/data/x#k>, " * n + "]\n"
+    ),
+    "blank lines after a field": Row(
+        20_000, lambda n: f"{MAP}a: <path:kv/data/x#k>\n" + " \t\n" * n + "z: 1\n"
+    ),
+    "fields on a long line": Row(
+        2_000, lambda n: MAP + "a: [" + "!!str <path:kv/data/x#k>, " * n + "]\n"
+    ),
+    "many placeholders in a field": Row(3_000, lambda n: f"{MAP}a: {'<path:kv/data/x#k>' * n}\n"),
+    "brackets on lines": Row(20_000, lambda n: GENERIC + "a: '" + "<\n\n  " * n + ">'\n"),
+    "brackets on one line": Row(
+        20_000, lambda n: GENERIC + "a: '" + "<k>" * n + "'\n"
+    ),
+    "brackets that open": Row(50_000, lambda n: f"{GENERIC}a: '{'<' * n}'\n"),
+    "brackets that close": Row(50_000, lambda n: f"{GENERIC}a: '{'<' + '>' * n}'\n", "next"),
+    "inline brackets on lines": Row(20_000, lambda n: MAP + "a: '" + "<path:#\n\n  " * n + ">'\n"),
+    "hashes": Row(50_000, lambda n: f"{MAP}a: '<path:a{'#' * n}'\n"),
+    "paths in a placeholder": Row(50_000, lambda n: f"{GENERIC}a: <{'path:' * n}#>\n", "next"),
+    "empty paths in a placeholder": Row(50_000, lambda n: f"{GENERIC}a: <{'path:#' * n}#>\n", "next"),
+    "bars": Row(20_000, lambda n: f"{GENERIC}a: <k{'|' * n}>\n", "no modifier"),
+    "modifiers": Row(1_000, lambda n: f"{GENERIC}a: <k{'| upper ' * n}>\n"),
+    "a modifier that is not known": Row(
+        50_000, lambda n: f"{GENERIC}a: <k | {'a' * n}>\n", "there is no modifier"
+    ),
+    "a default of many words": Row(20_000, lambda n: f"{GENERIC}a: <no | default {'a ' * n}>\n"),
+    "a default of quotes": Row(50_000, lambda n: f"{GENERIC}a: <no | default {chr(34) * n}x>\n"),
+    "an indentation of many digits": Row(50_000, lambda n: f"{GENERIC}a: <k | indent {'0' * n}x>\n", "whole"),
+    "keys that the secret does not hold": Row(
+        300, lambda n: GENERIC + "".join(f"k{each}: <no{each}>\n" for each in range(n)), "is not in"
+    ),
+    "a long key that the secret does not hold": Row(
+        20_000, lambda n: f"{GENERIC}a: <{'k' * n}>\n", "is not in the secret"
+    ),
+    "placeholders without a path": Row(
+        100,
+        lambda n: "kind: ConfigMap\nmetadata: {annotations: {avp.kubernetes.io/path: ''}}\n"
+        + "".join(f"k{each}: <k{each}>\n" for each in range(n)),
+        "the path annotation is empty",
+    ),
+    "fields below a long key": Row(
+        2_000,
+        lambda n: f"{MAP}? {'k' * n}\n: [" + "{a: <path:kv/data/x#k>}, " * n + "]\n",
+    ),
+    "fields without placeholders below a long key": Row(
+        2_000, lambda n: f"{MAP}b: '<'\n? {'k' * n}\n: [" + "{a: b}, " * n + "]\n"
+    ),
+    "a field far below": Row(
+        20, lambda n: MAP + "".join(f"{' ' * each}k:\n" for each in range(n)) + " " * n + "a: <path:kv/data/x#k>\n"
+    ),
+    # Secrets.
+    "base64 in a Secret": Row(2_000, lambda n: SECRET + "data:\n" + f"  k: [{PACKED * n}]\n"),
+    "fields in base64": Row(
+        500, lambda n: SECRET + "data:\n" + "".join(f"  k{each}: {PACKED}\n" for each in range(n))
+    ),
+    "text tagged as binary": Row(
+        20_000, lambda n: SECRET + "data:\n" + f"  k: !!binary {'YWFh' * n}\n"
+    ),
+    # Keys that are removed.
+    "missing keys": Row(
+        1_000, lambda n: REMOVING + "data:\n" + "".join(f"  k{each}: <no>\n" for each in range(n)) + "  z: 1\n"
+    ),
+    "missing keys in braces": Row(
+        500,
+        lambda n: REMOVING + "data: {" + "".join(f"k{each}: <no>, " for each in range(n)) + "z: 1}\n",
+    ),
+    "missing keys, every other": Row(
+        500,
+        lambda n: REMOVING
+        + "data: {"
+        + "".join(f"k{each}: <no>, j{each}: 1, " for each in range(n))
+        + "}\n",
+    ),
+    "missing keys that a merge brings back": Row(
+        200, lambda n: REMOVING + "a:\n" + "- {<<: {a: 1}, a: <no>, b: 1}\n" * n
+    ),
+    "lists of missing keys": Row(500, lambda n: REMOVING + "a:\n" + "- {a: <no>, b: 1}\n" * n),
+    # An import.
+    "an import beside many keys": Row(
+        1_000,
+        lambda n: "kind: ConfigMap\nmetadata: {annotations: {avp.kubernetes.io/import: kv/data/x}}\n"
+        + "data:\n"
+        + "".join(f"  k{each}: v\n" for each in range(n)),
+    ),
+    # Placeholders that nothing would fill.
+    **{
+        f"leftovers of {atom!r}": Row(5_000, lambda n, atom=atom: f"{X}a: '{atom * n}'\n", says)  # type: ignore[misc]
+        for atom, says in {
+            "<path:": "", "\\x3cpath:": "", "%3cpath:": "", "&lt;path:": "", "&#60;path:": "",
+            "&#0": "", "<   ": "", "\\u003c path:": "", "%3Cpath%3a": "", "path:": "",
+            "&lt;path:#": "would be deployed",
+        }.items()
+    },
+    "leftovers in many fields": Row(
+        1_000, lambda n: X + "a:\n" + "- '%3Cpath:kv/data/x#k%3E'\n" * n, "would be deployed"
+    ),
+    "leftovers below a long key": Row(
+        1_000,
+        lambda n: f"{X}? {'k' * n}\n: [" + "'%3Cpath:kv/data/x#k%3E', " * n + "]\n",
+        "would be deployed",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MANIFESTS)
+def test_manifests_are_filled_in_linear_time(name: str, run: Run, tmp_path: Path) -> None:
+    secrets = tmp_path / "secrets.yaml"
+    secrets.write_text("kv/data/x: {k: value}\n")
+    env = {"PATH": "", "AVP_TYPE": "file", "AVP_FILE": str(secrets)}
+    row = MANIFESTS[name]
+
+    def generate(text: bytes) -> None:
+        run("generate", "-", env=env, stdin=text)
+
+    result = run("generate", "-", env=env, stdin=row.text(2).encode())
+    assert row.says in result.err
+    assert (result.code != 0) is bool(row.says), result.err
+    refuse_growth(lambda n: row.text(n).encode(), generate, row.n)
