@@ -14,8 +14,8 @@ from avp_py.settings import read_limits
 from tests.processes import AVP
 from tests.trees import write
 
-DENSE: Final = b"kind: A\na: [" + b"1," * 3_000_000 + b"1]\n"
-"""A megabyte that needs about a hundred times as much memory."""
+DENSE: Final = b"kind: A\na:\n" + b"- <path:p#k>\n" * 100_000
+"""A bit more than a megabyte, which needs about fifty times as much memory."""
 
 ERROR: Final = (
     "avp-py: 1 failure, nothing was printed\n\n"
@@ -69,16 +69,26 @@ def run(
     )
 
 
+@pytest.fixture
+def env(tmp_path: Path) -> Mapping[str, str]:
+    """A file backend."""
+    write(tmp_path, {"secrets.yaml": "p: {k: v}\n"})
+    return {"AVP_TYPE": "file", "AVP_FILE": str(tmp_path / "secrets.yaml")}
+
+
 @pytest.mark.parametrize("limit", ["1Mi", "30Mi", "64Mi"])
 @pytest.mark.parametrize("verbose", [[], ["-v"]])
-def test_what_needs_more_memory_is_one_clear_error(limit: str, verbose: list[str]) -> None:
-    done = run([*AVP, "generate", *verbose, "-"], {"AVP_MAX_MEMORY": limit}, DENSE)
+def test_what_needs_more_memory_is_one_clear_error(
+    limit: str, verbose: list[str], env: Mapping[str, str]
+) -> None:
+    done = run([*AVP, "generate", *verbose, "-"], {**env, "AVP_MAX_MEMORY": limit}, DENSE)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", ERROR.format(limit))
 
 
-def test_by_default_there_is_room_for_it() -> None:
-    done = run([*AVP, "generate", "-"], {}, DENSE)
-    assert (done.returncode, done.stdout, done.stderr) == (0, DENSE.decode(), "")
+def test_by_default_there_is_room_for_it(env: Mapping[str, str]) -> None:
+    done = run([*AVP, "generate", "-"], env, DENSE)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == DENSE.decode().replace("<path:p#k>", '"v"')
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -89,12 +99,12 @@ def test_it_holds_for_every_command(command: str, tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == (str(128 << 20), "")
 
 
-def test_the_settings_file_can_set_it(tmp_path: Path) -> None:
-    config = write(tmp_path, {"c.yaml": "AVP_MAX_MEMORY: 100Mi\n"}) / "c.yaml"
+def test_the_settings_file_can_set_it(tmp_path: Path, env: Mapping[str, str]) -> None:
+    config = write(tmp_path, {"c.yaml": "AVP_MAX_MEMORY: 64Mi\n"}) / "c.yaml"
     done = run([*driver(_LOOK), "generate", "-c", str(config), "-"], {})
-    assert done.stdout == str(100 << 20)
-    done = run([*AVP, "generate", "-c", str(config), "-"], {}, DENSE * 2)
-    assert done.stderr == ERROR.format("100Mi")
+    assert done.stdout == str(64 << 20)
+    done = run([*AVP, "generate", "-c", str(config), "-"], env, DENSE)
+    assert done.stderr == ERROR.format("64Mi")
 
 
 def test_it_raises_no_limit_that_was_there_before() -> None:
@@ -141,13 +151,8 @@ file.FileBackend.read = read
     ],
     ids=["a reader", "the system", "a thread"],
 )
-def test_wherever_it_runs_out(before: str, tmp_path: Path) -> None:
-    write(tmp_path, {"secrets.yaml": "p: {k: v}\n"})
-    env = {
-        "AVP_TYPE": "file",
-        "AVP_FILE": str(tmp_path / "secrets.yaml"),
-        "AVP_MAX_MEMORY": "128Mi",
-    }
+def test_wherever_it_runs_out(before: str, env: Mapping[str, str]) -> None:
+    env = {**env, "AVP_MAX_MEMORY": "128Mi"}
     stdin = b"kind: Secret\nmetadata: {name: a}\nstringData: {a: <path:p#k>}\n"
     done = run([*driver(before), "generate", "-v", "-"], env, stdin)
     notes = [line for line in done.stderr.splitlines(keepends=True) if "avp-py: file" in line]

@@ -213,12 +213,12 @@ def test_frames_are_bounded() -> None:
     assert "in deep\n" in text
 
 
-@given(st.text(), st.integers(16, 100))
+@given(st.text(st.characters(exclude_characters="…")), st.integers(16, 100))
 def test_a_text_is_cut_between_characters(text: str, limit: int) -> None:
     clipped = clip(text, limit)
     assert len(clipped.encode()) <= limit
     assert all(char.isprintable() or char == "\t" for char in clipped)
-    if clipped.count("…") > text.count("…"):
+    if "…" in clipped:
         first, _, last = clipped.rpartition("…")
         assert len(first) + len(last) < len(text)
     else:
