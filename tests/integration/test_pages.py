@@ -1,7 +1,10 @@
 """The pages: what their blocks of commands do, run as they stand (tests/pages.py)."""
 
+import base64
 import json
+import re
 import shlex
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -9,8 +12,10 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from tests.conftest import ROOT, Run
 from tests.integration.cluster import Cluster
 from tests.pages import Terminal, blocks, terminal
+from tests.trees import write
 
 __all__ = ["terminal"]
 
@@ -20,7 +25,11 @@ GET: Final = (
     *("get", "applications.argoproj.io", "web"),
     *("--namespace=argocd", "--output=json"),
 )
-CRD: Final = """
+ARGO_CD: Final = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: argocd}
+---
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
 metadata:
@@ -35,10 +44,6 @@ spec:
       served: true
       storage: true
       schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
----
-apiVersion: v1
-kind: Namespace
-metadata: {name: argocd}
 """
 
 # The options are checked by the real argocd. `argocd app patch --type merge` applies the patch to
@@ -88,10 +93,18 @@ def generated_spec(program: Path, home: Path, *arguments: str, app: object = Non
 
 
 @pytest.fixture
+def namespace(cluster: Cluster) -> str:
+    """A fresh namespace."""
+    name = f"pages-{uuid.uuid4().hex}"
+    cluster.run("create", "namespace", name)
+    return name
+
+
+@pytest.fixture
 def argo_cd(cluster: Cluster, terminal: Terminal, argocd_program: Path) -> Terminal:
     """A shell with kubectl, and with argocd's changes of Applications."""
     terminal.env["KUBECONFIG"] = str(cluster.kubeconfig(terminal.folder))
-    cluster.apply(CRD)
+    cluster.apply(ARGO_CD)
     cluster.run("wait", "--for=condition=Established", "crd/applications.argoproj.io")
     terminal.install(
         kubectl=cluster.kubectl, argocd=ARGOCD.replace("ARGOCD", str(argocd_program), 1)
@@ -170,3 +183,48 @@ def test_argocd_takes_two_options_in_one_for_a_single_option(
 ) -> None:
     found = generated_spec(argocd_program, tmp_path, "web", "--sync-option=A=true,B=true")
     assert found["spec"]["syncPolicy"]["syncOptions"] == ["A=true,B=true"]
+
+
+ROWS: Final = re.findall(
+    r"^\| `(.+?)`.*? \| `(.+?)`.*? \| `(.+?)` \| (.+) \|$",
+    (ROOT / "docs" / "placeholders.md")
+    .read_text()
+    .split("## stringData or data\n", 1)[-1]
+    .split("\n## ", 1)[0],
+    re.MULTILINE,
+)
+"""Of the table below "stringData or data": what is written, the value, the output, the end."""
+
+
+@pytest.mark.parametrize(("written", "value", "output", "end"), ROWS)
+def test_data_of_a_secret_is_not_encoded_for_its_author(
+    run: Run, namespace: str, cluster: Cluster, tmp_path: Path, environ: Mapping[str, str],
+    written: str, value: str, output: str, end: str,
+) -> None:  # fmt: skip
+    files = {"secrets.yaml": yaml.safe_dump({"kv/data/demo/web": {"key": value}})}
+    env = {**environ, "AVP_TYPE": "file", "AVP_FILE": str(write(tmp_path, files) / "secrets.yaml")}
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "web", "annotations": {"avp.kubernetes.io/path": "kv/data/demo/web"}},
+        "data": {"key": written.replace(r"\|", "|")},
+    }
+    found = run("generate", "-", env=env, stdin=yaml.safe_dump(manifest).encode())
+    assert found.code == 0, found.err
+    assert yaml.safe_load(found.out)["data"] == {"key": output}
+
+    where = ("--namespace", namespace)
+    if "illegal base64 data" in end:
+        with pytest.raises(AssertionError, match="illegal base64 data"):
+            cluster.run("create", *where, "--filename=-", stdin=found.out)
+        return
+    cluster.run("create", *where, "--filename=-", stdin=found.out)
+    stored = cluster.run("get", "secret", "web", *where, "--output=jsonpath={.data.key}")
+    if end.startswith("other bytes"):
+        assert base64.b64decode(stored) != value.encode()
+    else:
+        assert base64.b64decode(stored).decode() == end.strip("`")
+
+
+def test_the_table_of_data_has_five_rows() -> None:
+    assert len(ROWS) == 5
