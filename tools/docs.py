@@ -105,7 +105,7 @@ def _modifiers_lines() -> Iterator[str]:
         yield ""
         yield modifier.summary
         yield ""
-        yield "```"
+        yield "```text"
         yield f"{_shown(before)}  | {modifier.example.call}  →  {_shown(after)}"
         yield "```"
 

@@ -647,7 +647,7 @@ def _lines() -> Iterator[str]:
         yield ""
         yield f"### {name}"
         yield ""
-        yield "```"
+        yield "```text"
         yield from _told(row.case)
         yield "```"
         yield ""

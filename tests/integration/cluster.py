@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+import yaml
+
 from tests.conftest import build_tools
 from tests.integration.certificates import Certificate, openssl, self_signed, signed
 
@@ -94,6 +96,20 @@ class Cluster:
     def token(self, namespace: str, account: str, *options: str) -> str:
         """A fresh token of a ServiceAccount that exists; options are those of `create token`."""
         return self.run("create", "token", account, "--namespace", namespace, *options).strip()
+
+    def kubeconfig(self, folder: Path) -> Path:
+        """Write a kubeconfig of the administrator into a folder; return its path."""
+        path = folder / "kubeconfig"
+        access = {
+            "clusters": [{"name": "c", "cluster": {"server": self.server,
+                          "certificate-authority": str(self.ca_file)}}],
+            "users": [{"name": "u", "user": {"token": self.admin_token}}],
+            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+            "current-context": "x",
+        }  # fmt: skip
+        path.write_text(yaml.safe_dump(access))
+        path.chmod(0o600)
+        return path
 
     def client_certificate(self, user: str, *groups: str) -> Certificate:
         """A certificate of a user whom the API takes for a member of the groups."""
