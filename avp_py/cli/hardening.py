@@ -31,7 +31,9 @@ def _unraisable(args: "sys.UnraisableHookArgs") -> None:
     A thread that cannot begin for lack of memory is waited for by the one that started it.
     """
     if args.exc_type is MemoryError:
-        interrupt()
+        # In the main thread itself the interruption would come in here.
+        if threading.get_ident() != threading.main_thread().ident:
+            interrupt()
     else:
         _tell(args.exc_type, args.exc_value, None)
 

@@ -76,7 +76,7 @@ def env(tmp_path: Path) -> Mapping[str, str]:
     return {"AVP_TYPE": "file", "AVP_FILE": str(tmp_path / "secrets.yaml")}
 
 
-@pytest.mark.parametrize("limit", ["1Mi", "30Mi", "64Mi"])
+@pytest.mark.parametrize("limit", ["1Mi", "40Mi", "64Mi"])
 @pytest.mark.parametrize("verbose", [[], ["-v"]])
 def test_what_needs_more_memory_is_one_clear_error(
     limit: str, verbose: list[str], env: Mapping[str, str]
