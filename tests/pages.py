@@ -67,13 +67,14 @@ def blocks(page: str, heading: str = "", *languages: str) -> Sequence[Block]:
     """Return the blocks of a page, or those below one of its headings, in their order."""
     return [
         block
-        for block in _blocks(page, (ROOT / page).read_text())
+        for block in parse(page, (ROOT / page).read_text())
         if (not heading or block.heading == heading)
         and (not languages or block.language in languages)
     ]
 
 
-def _blocks(page: str, text: str) -> Iterator[Block]:
+def parse(page: str, text: str) -> Iterator[Block]:
+    """Yield the blocks of a page's text."""
     outside = _BLOCK.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), text)
     headings = [(found.start(), found[1]) for found in _HEADING.finditer(outside)]
     for found in _BLOCK.finditer(text):
@@ -151,7 +152,8 @@ class Terminal:
             if block.language == "console":
                 for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
                     command, shown = part.split("\n", 1)
-                    assert self.script(self.filled(command), code=code) == self.filled(shown)
+                    found = self.script(self.filled(command), code=code)
+                    assert found == self.filled(shown), block
         return self.script("".join(scripts), code=code) if scripts else ""
 
     def script(self, text: str, *, code: int = 0) -> str:

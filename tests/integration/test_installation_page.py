@@ -1,14 +1,11 @@
 """docs/installation.md: an operator who does what it says has what it says.
 
-Blocks of `sh` are run as they stand, but for names and addresses; blocks of `console` need nodes or
-Vault's own program. Argo CD's manifests and the argo-cd chart are those of repo_server.py.
+Its blocks are run as they stand, but for names and addresses (tests/pages.py). Argo CD's manifests
+and the argo-cd chart are those of repo_server.py.
 """
 
 import json
-import os
-import re
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,20 +19,21 @@ from tests.integration import repo_server
 from tests.integration.cluster import Cluster
 from tests.integration.helm import Helm
 from tests.integration.repo_server import NAME, containers
+from tests.integration.vault import Vault
+from tests.pages import Terminal, blocks, terminal
 
-PAGE = (ROOT / "docs" / "installation.md").read_text()
+__all__ = ["terminal"]
+
+PAGE = "docs/installation.md"
+KUSTOMIZE = "Argo CD from its manifests, with kustomize"
+KUBECTL = "Argo CD from its manifests, with kubectl"
 IMAGE = "registry.example/team/avp-py:0.1.0"
 
 
-def blocks(language: str, heading: str = "") -> Sequence[str]:
-    """The blocks of a language on the page, or below one of its headings."""
-    section = PAGE
-    if heading:
-        (section,) = re.findall(rf"^#+ {re.escape(heading)}\n(.*?)(?=^##|\Z)", PAGE, re.M | re.S)
-    return re.findall(rf"^```{language}\n(.*?)^```$", section, re.M | re.S)
-
-
-FILES = {text.split("\n")[0].removeprefix("# "): text for text in blocks("(?:yaml|hcl)")}
+FILES = {
+    block.text.split("\n")[0].removeprefix("# "): block.text
+    for block in blocks(PAGE, "", "yaml", "hcl")
+}
 """The files that the page shows, by the name in their first line."""
 
 
@@ -45,39 +43,18 @@ class Operator:
 
     cluster: Cluster
     namespace: str
-    folder: Path
+    terminal: Terminal
 
-    def does(self, *scripts: str) -> None:
-        """Runs blocks of the page."""
-        for script in scripts:
-            done = subprocess.run(
-                ["bash", "-euo", "pipefail", "-c", self.here(script)],  # noqa: S607
-                cwd=self.folder,
-                env={
-                    "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
-                    "HOME": str(self.folder),
-                    "KUBECONFIG": str(self.folder / "kubeconfig"),
-                },
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=120,
-            )
-            assert done.returncode == 0, f"{script}\n{done.stdout}{done.stderr}"
+    @property
+    def folder(self) -> Path:
+        """The working directory."""
+        return self.terminal.folder
 
-    def here(self, text: str) -> str:
-        """The page's text with the names and addresses of this test."""
-        names = {
-            r"(namespace:?) argocd\b": rf"\1 {self.namespace}",
-            r"^(\s+)argocd:": rf"\1{self.namespace}:",
-            r"(serviceaccount[=:])argocd:": rf"\1{self.namespace}:",
-            r"argo/argo-cd": "argo-cd",
-            r"https://\S+/install\.yaml": "manifests",
-            r"https://\S+//deploy/kustomize\S*": "deploy/kustomize",
-        }
-        for pattern, replacement in names.items():
-            text = re.sub(pattern, replacement, text, flags=re.M)
-        return text
+    def does(self, heading: str, *numbers: int) -> None:
+        """Run the blocks below a heading of the page, or those with the numbers."""
+        there = [block for block in blocks(PAGE, heading, "sh") if block.is_run]
+        for block in [there[number] for number in numbers] or there:
+            self.terminal.run(block)
 
     def mounted(self, volume: str) -> Sequence[Mapping[str, str]]:
         """What is in the ConfigMap of a volume of the pod."""
@@ -135,100 +112,104 @@ def missing(
 
 
 @pytest.fixture
-def operator(cluster: Cluster, argocd: str, tools: Mapping[str, Path], tmp_path: Path) -> Operator:
+def operator(
+    cluster: Cluster, argocd: str, tools: Mapping[str, Path], terminal: Terminal
+) -> Operator:
     """An operator with Vault's two ids, and the files of the page."""
-    found = Operator(cluster, argocd, tmp_path)
-    (tmp_path / "bin").mkdir()
-    for name, program in {**tools, "kubectl": cluster.kubectl}.items():
-        (tmp_path / "bin" / name).symlink_to(program)
-    for folder in ("charts", "deploy"):
-        shutil.copytree(ROOT / folder, tmp_path / folder)
-    shutil.copy(ROOT / "plugin.yaml", tmp_path)
-    shutil.copytree(repo_server.manifests(), tmp_path / "manifests")
+    folder = terminal.folder
+    terminal.install(**tools, kubectl=cluster.kubectl)
+    terminal.env["KUBECONFIG"] = str(cluster.kubeconfig(folder))
+    # The names and addresses of this test.
+    terminal.fill = {
+        r"(namespace:?) argocd\b": rf"\1 {argocd}",
+        r"^(\s+)argocd:": rf"\1{argocd}:",
+        r"(serviceaccount[=:])argocd:": rf"\1{argocd}:",
+        r"argo/argo-cd": "argo-cd",
+        r"https://\S+/install\.yaml": "manifests",
+        r"https://\S+//deploy/kustomize\?ref=COMMIT": "deploy/kustomize",
+    }
+    for name in ("charts", "deploy"):
+        shutil.copytree(ROOT / name, folder / name)
+    shutil.copy(ROOT / "plugin.yaml", folder)
+    shutil.copytree(repo_server.manifests(), folder / "manifests")
     for name, text in FILES.items():
-        (tmp_path / name).write_text(found.here(text))
+        (folder / name).write_text(terminal.filled(text))
     for name in ("role-id", "secret-id"):
-        (tmp_path / name).write_text("made-up\n")
-    access = {
-        "clusters": [{"name": "c", "cluster": {"server": cluster.server,
-                      "certificate-authority": str(cluster.ca_file)}}],
-        "users": [{"name": "u", "user": {"token": cluster.admin_token}}],
-        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-        "current-context": "x",
-    }  # fmt: skip
-    (tmp_path / "kubeconfig").write_text(yaml.safe_dump(access))
-    (tmp_path / "kubeconfig").chmod(0o600)
-    found.does(*blocks("sh", "1. Vault"))
+        (folder / name).write_text("made-up\n")
+    found = Operator(cluster, argocd, terminal)
+    found.does("1. Vault")
     return found
 
 
+@pytest.mark.runs(PAGE, "1. Vault")
+@pytest.mark.runs(PAGE, "Argo CD from the argo-cd chart")
 def test_with_the_argo_cd_chart(operator: Operator, cluster: Cluster) -> None:
     repo_server.chart_like_argo_cds(operator.folder / "argo-cd")
     cluster.run("delete", "deployment", NAME, "--namespace", operator.namespace)
-    operator.does("helm install argocd argo/argo-cd --namespace argocd")
-    operator.does(*blocks("sh", "Argo CD from the argo-cd chart"))
+    operator.terminal.script(f"helm install argocd argo-cd --namespace {operator.namespace}")
+    operator.does("Argo CD from the argo-cd chart")
     operator.has("avp-kustomize")
 
 
+@pytest.mark.runs(PAGE, "1. Vault")
+@pytest.mark.runs(PAGE, KUSTOMIZE)
 def test_with_kustomize(operator: Operator) -> None:
-    build_and_apply, print_by_chart = blocks("sh", "Argo CD from its manifests, with kustomize")
-    operator.does(build_and_apply)
+    operator.does(KUSTOMIZE, 0)
     operator.has("avp-kustomize")
     assert "kubectl.kubernetes.io/default-container" in operator.annotations()
 
     part = yaml.safe_load(FILES["kustomization.yaml, the part for a policy"])
-    whole = yaml.safe_load(operator.here(FILES["kustomization.yaml"])) | part
+    whole = yaml.safe_load(operator.terminal.filled(FILES["kustomization.yaml"])) | part
     (operator.folder / "kustomization.yaml").write_text(yaml.safe_dump(whole))
-    operator.does(build_and_apply)
+    operator.does(KUSTOMIZE, 0)
     (policy,) = operator.mounted("avp-py-policy")
     assert policy == {"policy.yaml": FILES["policy.yaml"]}
 
-    operator.does(print_by_chart)
+    operator.does(KUSTOMIZE, 1)
     with_chart = FILES["kustomization.yaml, with what the chart printed"]
-    (operator.folder / "kustomization.yaml").write_text(operator.here(with_chart))
-    operator.does(build_and_apply)
+    (operator.folder / "kustomization.yaml").write_text(operator.terminal.filled(with_chart))
+    operator.does(KUSTOMIZE, 0)
     operator.has("avp-kustomize")
     assert "avp-py/checksum" in operator.annotations()
 
 
+@pytest.mark.runs(PAGE, "1. Vault")
+@pytest.mark.runs(PAGE, KUBECTL, 0)
+@pytest.mark.runs(PAGE, "Upgrade")
+@pytest.mark.runs(PAGE, "Take it out")
 def test_with_kubectl(operator: Operator) -> None:
-    with_chart, _ = blocks("sh", "Argo CD from its manifests, with kubectl")
-    operator.does(with_chart)
+    operator.does(KUBECTL, 0)
     operator.has("avp-kustomize")
-    operator.does(*blocks("sh", "Upgrade"))
+    operator.does("Upgrade")
     operator.has("avp-kustomize")
-    operator.does(*blocks("sh", "Take it out"))
+    operator.does("Take it out")
     assert containers(repo_server.current(operator.cluster, operator.namespace)) == [NAME]
 
 
+@pytest.mark.runs(PAGE, "1. Vault")
+@pytest.mark.runs(PAGE, KUBECTL, 1)
+@pytest.mark.runs(PAGE, "Settings that Applications choose")
 def test_by_hand(operator: Operator) -> None:
-    _, by_hand = blocks("sh", "Argo CD from its manifests, with kubectl")
-    operator.does(by_hand)
+    operator.does(KUBECTL, 1)
     operator.has("avp-kustomize")
     # The second one fails where the account may not.
-    operator.does(*blocks("sh", "Settings that Applications choose"))
+    operator.does("Settings that Applications choose")
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if name.endswith("values.yaml")])
+@pytest.mark.parametrize("name", [name for name in FILES if "values.yaml" in name])
 def test_the_values_that_the_page_shows(helm: Helm, tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_text(FILES[name])
-    assert helm.template(tmp_path / name)
-    assert helm.printed(tmp_path / name, "patch")["kind"] == "Deployment"
+    values = tmp_path / name.split(",")[0]
+    values.write_text(FILES[name])
+    assert helm.template(values)
+    assert helm.printed(values, "patch")["kind"] == "Deployment"
 
 
-def test_every_command_that_needs_neither_nodes_nor_vault_is_run_here() -> None:
-    tried = [
-        block
-        for heading in (
-            "1. Vault",
-            "Argo CD from the argo-cd chart",
-            "Argo CD from its manifests, with kustomize",
-            "Argo CD from its manifests, with kubectl",
-            "Settings that Applications choose",
-            "Upgrade",
-            "Take it out",
-        )
-        for block in blocks("sh", heading)
-    ]
-    assert tried == blocks("sh")
-    assert set(re.findall(r"^```(\w+)$", PAGE, re.M)) <= {"sh", "console", "yaml", "hcl"}
+def test_vault_accepts_the_policy_that_the_page_shows(vault: Vault, kv2: str) -> None:
+    rules = FILES["argocd.hcl"].replace("kv/data/*", f"{kv2}/data/*")
+    vault.call("PUT", f"sys/policies/acl/argocd-{kv2}", {"policy": rules})
+    created = vault.call("POST", "auth/token/create", {"policies": [f"argocd-{kv2}"]})
+    found = Vault(vault.address, created["auth"]["client_token"]).call(
+        "POST", "sys/capabilities-self", {"paths": [f"{kv2}/data/web", f"{kv2}/metadata/web"]}
+    )
+    assert found[f"{kv2}/data/web"] == ["read"]
+    assert found[f"{kv2}/metadata/web"] == ["deny"]

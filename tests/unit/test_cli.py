@@ -13,10 +13,9 @@ import avp_py
 from avp_py import errors
 from avp_py.cli import main
 from avp_py.cli.console import Console, Door
-from avp_py.cli.main import build_parser
 from avp_py.cli.report import describe, frames
 from avp_py.errors import AvpError, Failure, GenerateError
-from tests.conftest import ROOT, Run
+from tests.conftest import Run
 
 AVP = Path(sys.executable).with_name("argocd-vault-plugin")
 """The console script of its other name."""
@@ -195,12 +194,6 @@ def test_an_empty_option_is_not_given(
     code, out, err = called(door, "generate", "-", *empty, env=secrets, stdin=MANIFEST)
     assert (code, err) == (0, "")
     assert "hunter22" in out
-
-
-def test_the_readme_shows_the_help_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-    readme = (ROOT / "README.md").read_text()
-    assert f"```\n$ avp-py --help\n{build_parser().format_help()}```" in readme
 
 
 def test_version_names_the_programs_that_would_run(run: Run, environ: Mapping[str, str]) -> None:

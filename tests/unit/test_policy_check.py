@@ -27,17 +27,6 @@ def check(run: Run, policy: Path, *argv: str) -> Result:
 WEB = ("--project", "team-a", "--app", "web", "--namespace", "demo")
 
 
-def test_the_page_shows_what_the_command_prints(
-    run: Run, policy: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(policy.parent)
-    (command, printed) = re.findall(r"```\n\$ avp-py (policy check.*?)\n(.*?)```", PAGE, re.DOTALL)[
-        0
-    ]
-    result = run(*command.split(), env={})
-    assert (result.code, result.out, result.err) == (1, printed, "")
-
-
 def test_all_allowed_is_0_and_something_denied_is_1(run: Run, policy: Path) -> None:
     result = check(run, policy, *WEB, "kv/data/demo/web", "kv/data/team-a/x/y")
     assert (result.code, result.err) == (0, "")

@@ -1,21 +1,10 @@
 """The command `avp-py policy check`."""
 
-import shlex
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, Run
-
-PAGE = (ROOT / "docs" / "policy.md").read_text()
-
-
-def test_what_the_page_shows_is_what_is_printed(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "policy.yaml").write_text(PAGE.split("```yaml\n")[1].split("```")[0])
-    command, _, shown = PAGE.split("$ avp-py ")[1].split("```")[0].partition("\n")
-    words = [tmp_path / word if word == "policy.yaml" else word for word in shlex.split(command)]
-    result = run(*words, env={})
-    assert (result.code, result.err, result.out) == (1, "", shown)
+from tests.conftest import Run
 
 
 def test_paths_stand_before_options_and_behind_them(run: Run, tmp_path: Path) -> None:
