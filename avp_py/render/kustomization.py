@@ -130,7 +130,7 @@ def find_roots(start: Path, within: Repository, size: int = MAX_FILE) -> Roots:
 
 
 def _has(scalars: Sequence[str], names: frozenset[str] | set[str]) -> bool:
-    return any(each.lower() in names for each in scalars)
+    return any(each.casefold() in names for each in scalars)
 
 
 def _read(path: Path, folder: Path, size: int) -> bytes:
@@ -197,13 +197,13 @@ def _configurations(folder: Path, scalars: Sequence[str]) -> Iterator[str]:
         if os.path.isfile(path)  # noqa: PTH113 - Path.is_file() fails on long names
     )
     for text in chain(files, texts):
-        lower = text.lower()
-        if any(word in lower for word in _CONFIGURATIONS):
+        folded = text.casefold()
+        if any(word in folded for word in _CONFIGURATIONS):
             yield text
 
 
 def _homes(folder: Path, scalars: Sequence[str]) -> Iterator[Path]:
     yield folder / _DEFAULT_HOME
     for key, value in pairwise(scalars):
-        if key.lower() == "charthome" and "\0" not in value:
+        if key.casefold() == "charthome" and "\0" not in value:
             yield folder / value

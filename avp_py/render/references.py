@@ -132,7 +132,8 @@ def _walk(value: Value, field: str, *, in_chart: bool, inline: bool) -> Iterator
 
     Args:
         value: the value.
-        field: the name of the field that holds it, in lower case, as kustomize takes any case.
+        field: the name of the field that holds it, casefolded, as encoding/json of Go takes any
+            case (U+017F folds to s).
         in_chart: whether it belongs to a chart.
         inline: whether texts in place of paths are read, too.
     """
@@ -142,7 +143,7 @@ def _walk(value: Value, field: str, *, in_chart: bool, inline: bool) -> Iterator
         case Mapping():
             is_chart = in_chart or value.get("kind") == "HelmChartInflationGenerator"
             for name, item in value.items():
-                below = name.lower()
+                below = name.casefold()
                 if below not in _OPAQUE:
                     yield from _walk(
                         item, below, in_chart=is_chart or below in _CHARTS, inline=inline

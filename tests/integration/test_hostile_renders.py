@@ -546,6 +546,38 @@ def test_a_schema_in_a_packed_chart_reads_no_file(
     stopped(run, tree)
 
 
+FOLDED: Final = {
+    "bases": "base\u017f: ['{other}']\n",
+    "resources": "re\u017fource\u017f: ['{other}']\n",
+    "components": "component\u017f: ['{other}']\n",
+    "inside": "resources: ['in']\n",
+}
+"""Keys that Go's encoding/json takes for a field, as it folds case by Unicode."""
+
+
+@pytest.mark.parametrize("name", FOLDED)
+def test_a_key_in_a_case_that_only_unicode_folds_names_no_base(
+    name: str, guarded: Tree, run: Run
+) -> None:
+    tree = guarded
+    other = "../" * 40 + str(tree.token.parent / "other").lstrip("/")
+    inside = "kind: Component\napiVersion: kustomize.config.k8s.io/v1alpha1\n"
+    write(
+        tree.app,
+        {
+            "kustomization.yaml": FOLDED[name].format(other=other),
+            "in/kustomization.yaml": f"base\u017f: ['../{other}']\n",
+        },
+    )
+    if name == "components":
+        write(
+            tree.token.parent / "other", {"kustomization.yaml": f"{inside}resources: [map.yaml]\n"}
+        )
+    assert "name: map" in kustomize(tree)
+
+    assert OUTSIDE in stopped(run, tree).err
+
+
 # What messages show
 
 PATHS: Final = {
