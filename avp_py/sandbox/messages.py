@@ -29,6 +29,13 @@ _POINTER: Final = re.compile(r"(?:doc is missing (?:key|path): \"?|- at ')/[^\s'
 """A place in a document or in values, not in the file system: of a JSON patch (evanphx/json-patch),
 and of a chart's schema."""
 
+_OUT_OF_CLONE: Final = "found in cloned git repos must be within the repo, but base '"
+"""What kustomize says of a base that leads out of a remote base (`errors.go` of its loader).
+
+It says so only of directories that exist, and a symlink of the remote base can lead through one
+outside of the repository and back.
+"""
+
 _OF_TEMPLATE: Final = re.compile(r"(?:Error: ){1,2}execution error at \(")
 """How helm begins what the template functions `fail` and `required` say."""
 
@@ -97,4 +104,6 @@ def _tells_outside(line: str) -> bool:
     line = _POINTER.sub("", line)
     if _OF_TEMPLATE.match(line) is not None:
         return False
+    if _OUT_OF_CLONE in line:
+        return True
     return _ABSOLUTE.search(line) is not None or _CLIMBING.search(line) is not None

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -13,7 +14,7 @@ import pytest
 
 from tests.conftest import Run
 from tests.integration.charts import port_of
-from tests.integration.hostile import MAP
+from tests.integration.hostile import MAP, make_tree
 from tests.trees import write
 
 
@@ -134,3 +135,26 @@ def test_a_clone_is_limited_like_what_is_read(
     assert (result.code, result.out) == (1, "")
     assert "fetched or wrote too much" in result.err
     assert "AVP_MAX_INPUT" in result.err
+
+
+@pytest.mark.parametrize("sandbox", ["required", "off"])
+def test_a_link_in_a_clone_does_not_tell_what_exists_outside(
+    sandbox: str, tmp_path: Path, environ: Mapping[str, str], run: Run
+) -> None:
+    tree = make_tree(tmp_path, environ)
+    served = tmp_path / "served"
+    said = []
+    # There and back: kustomize follows the link only where the first directory exists.
+    for name in ("other", "nope!"):
+        write(served / name, {"kustomization.yaml": "resources: [link]\n"})
+        (served / name / "link").symlink_to(tmp_path / name / "../repo/apps/web")
+        for arguments in (("init", "-q", "-b", "main"), ("add", "-A"), ("commit", "-qm", "a")):
+            git(served / name, *arguments)
+        with serve_git(served) as url:
+            base = f"resources: ['{url}/{name}/.git//?ref=main']\n"
+            write(tree.app, {"kustomization.yaml": base})
+            env = {**tree.env, "AVP_SANDBOX": sandbox, "AVP_RENDER_PORTS": port_of(url)}
+            result = run("generate", tree.app, env=env)
+        assert (result.code, result.out) == (1, "")
+        said.append(re.sub(r"kustomize-\d+", "", result.err.replace(url, "").replace(name, "")))
+    assert said[0] == said[1]
