@@ -2,9 +2,10 @@
 
 import contextlib
 import fcntl
+import itertools
 import os
 import re
-import shutil
+import secrets
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ PREFIX: Final = "avp-py-run-"
 
 # tempfile puts eight of these behind the prefix.
 _NAME: Final = re.compile(re.escape(PREFIX) + r"[a-z0-9_]{8}")
+
+
+_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 @dataclass(frozen=True)
@@ -83,9 +87,7 @@ def open_workspace(
                 variables,
             )
         finally:
-            # tempfile.TemporaryDirectory would change modes, before Python 3.11.8 also of what
-            # the links of a shadow lead to (CVE-2023-6597).
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
             os.close(lock)
     except OSError as error:
         raise RenderError(
@@ -144,8 +146,58 @@ def _remove_leftovers(parent: Path) -> None:
             with contextlib.suppress(OSError):
                 lock = _lock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if os.fstat(lock).st_uid == os.geteuid():
-                    shutil.rmtree(folder, ignore_errors=True)
+                    _remove(folder)
                 os.close(lock)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a directory and what is in it; what cannot be removed stays.
+
+    Each directory is moved to the top before it is emptied: shutil.rmtree recurses before Python
+    3.13, and a tenant's directories may be nested deeper than that works, or than a path may be
+    long. tempfile.TemporaryDirectory would change modes, before Python 3.11.8 also of what the
+    links of a staging copy lead to (CVE-2023-6597).
+    """
+    with contextlib.suppress(OSError):
+        top = os.open(folder, _DIRECTORY)
+        try:
+            moved = (f"{secrets.token_hex(8)}-{number}" for number in itertools.count())
+            waiting = _empty(top, top, moved)
+            while waiting:
+                name = waiting.pop()
+                with contextlib.suppress(OSError):
+                    inner = os.open(name, _DIRECTORY, dir_fd=top)
+                    try:
+                        waiting += _empty(inner, top, moved)
+                    finally:
+                        os.close(inner)
+                    os.rmdir(name, dir_fd=top)
+        finally:
+            os.close(top)
+        folder.rmdir()
+
+
+def _empty(folder: int, top: int, names: Iterator[str]) -> list[str]:
+    """Remove the files of a directory, and move its directories to the top under new names.
+
+    Args:
+        folder: a descriptor of the directory.
+        top: a descriptor of the directory that takes the others.
+        names: the new names.
+
+    Returns:
+        The new names of the directories that were moved.
+    """
+    moved = []
+    for entry in list(os.scandir(folder)):
+        with contextlib.suppress(OSError):
+            if entry.is_dir(follow_symlinks=False):
+                name = next(names)
+                os.rename(entry.name, name, src_dir_fd=folder, dst_dir_fd=top)
+                moved.append(name)
+            else:
+                os.unlink(entry.name, dir_fd=folder)
+    return moved
 
 
 def _lock(folder: Path, operation: int) -> int:
@@ -154,7 +206,7 @@ def _lock(folder: Path, operation: int) -> int:
     Raises:
         OSError: it cannot be locked, or is no folder.
     """
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    descriptor = os.open(folder, _DIRECTORY)
     try:
         fcntl.flock(descriptor, operation)
     except OSError:

@@ -34,6 +34,43 @@ def test_it_goes_and_takes_what_a_killed_run_left_with_it(temporary: Path) -> No
     assert names(temporary) == []
 
 
+def nest(folder: Path, depth: int) -> None:
+    """Make directories in each other, with a file and a symlink at the bottom."""
+    current = os.open(folder, os.O_RDONLY)
+    for _ in range(depth):
+        os.mkdir("d", dir_fd=current)
+        inner = os.open("d", os.O_RDONLY, dir_fd=current)
+        os.close(current)
+        current = inner
+    os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=current))
+    os.symlink("/", "link", dir_fd=current)
+    os.close(current)
+
+
+@pytest.mark.parametrize("depth", [1, 1500, 5000])
+def test_directories_nested_as_deep_as_a_tenant_likes_go(depth: int, temporary: Path) -> None:
+    """One that stayed, or an exception for it, would stop the runs of everybody."""
+    (temporary / LEFTOVER).mkdir()
+    nest(temporary / LEFTOVER, depth)
+
+    with open_workspace() as own:
+        assert names(temporary) == [own.folder.name]
+        nest(own.scratch, depth)
+        nest(own.home, depth)
+
+    assert names(temporary) == []
+
+
+def test_what_a_symlink_leads_to_stays(temporary: Path) -> None:
+    (temporary / "kept").mkdir()
+    (temporary / "kept/file").touch()
+    with open_workspace() as own:
+        (own.scratch / "link").symlink_to(temporary / "kept")
+        (own.folder / "tree").symlink_to(temporary / "kept")
+
+    assert names(temporary / "kept") == ["file"]
+
+
 def test_what_a_living_run_has_stays() -> None:
     with open_workspace() as first, open_workspace() as second:
         assert first.folder != second.folder
