@@ -117,7 +117,12 @@ def find_roots(start: Path, within: Repository, size: int = MAX_FILE) -> Roots:
                 if _has(inner, _HELM):
                     helm.append((folder, inner))
                 referred[folder] |= references(config)
-    homes = {os.path.realpath(home) for folder, texts in helm for home in _homes(folder, texts)}
+    homes = {
+        os.path.realpath(home)
+        for folder, texts in helm
+        for home in _homes(folder, texts)
+        if not within.is_known or within.contains(home)
+    }
     return Roots(
         tuple(found),
         frozenset(named),

@@ -33,11 +33,14 @@ class Repository:
     def contains(self, path: Path | str) -> bool:
         """Return whether a path is in the repository, as it is written and with links resolved.
 
-        What exists at a path outside of the repository makes no difference.
+        What exists at a path outside of the repository makes no difference. A path with a NUL,
+        which no file can have, is in none.
 
         Args:
             path: an absolute path; `..` in it is resolved as kustomize does it, before symlinks.
         """
+        if "\0" in str(path):
+            return False
         written = Path(os.path.normpath(path))
         real = Path(os.path.realpath(written))
         return written.is_relative_to(self.root) and real.is_relative_to(self.root)

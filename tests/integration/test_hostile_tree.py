@@ -15,6 +15,8 @@ from typing import Final, NamedTuple
 
 import pytest
 
+from avp_py.render.kustomization import find_roots
+from avp_py.render.repository import Repository
 from tests.conftest import Run
 from tests.integration.charts import port_of, serve_chart
 from tests.integration.hostile import (
@@ -379,6 +381,34 @@ def test_a_fifo_is_refused_and_nothing_waits_for_it(tree: Tree, run: Run) -> Non
     (tree.app / "kustomization.yaml").unlink()
     os.mkfifo(tree.app / "kustomization.yaml")
     refused(run, tree, "kustomization.yaml is no regular file")
+
+
+NUL: Final = {
+    "a base": 'resources: ["a\\0b"]\n',
+    "a file": 'configMapGenerator: [{name: x, files: ["a\\0b"]}]\n',
+    "values": 'helmCharts: [{name: c, valuesFile: "a\\0b"}]\n',
+    "a chart's home": 'helmGlobals: {chartHome: "a\\0b"}\nhelmCharts: [{name: c}]\n',
+}
+
+
+@pytest.mark.parametrize("name", NUL)
+def test_a_path_with_a_nul_is_refused(name: str, tree: Tree, run: Run) -> None:
+    write(tree.app, {"kustomization.yaml": NUL[name]})
+
+    refused(run, tree, "'a\\x00b', which a kustomization names, is outside of the repository")
+
+
+def test_what_is_beside_the_repository_is_not_laid_out_for_helm(tree: Tree) -> None:
+    """It would take time and inodes that AVP_MAX_FILES does not count."""
+    home = os.path.relpath(tree.token.parent / "other", tree.app)
+    # No field of kustomize, so that nothing else refuses it.
+    text = f"resources: [map.yaml]\ncommonAnnotations: {{helmCharts: x, chartHome: {home}}}\n"
+    write(tree.app, {"kustomization.yaml": text})
+
+    for is_known in (True, False):
+        root = tree.app.parents[1] if is_known else tree.app
+        roots = find_roots(tree.app, Repository(root, is_known))
+        assert (tree.token.parent / "other" in roots.homes) is not is_known
 
 
 @pytest.mark.parametrize("device", ["/dev/zero", "/dev/full", "/proc/kmsg", "/dev/stdin"])
