@@ -158,45 +158,41 @@ def _remove(folder: Path) -> None:
     long. tempfile.TemporaryDirectory would change modes, before Python 3.11.8 also of what the
     links of a staging copy lead to (CVE-2023-6597).
     """
+    moved = (folder / f"{secrets.token_hex(8)}-{number}" for number in itertools.count())
+    waiting = [folder]
+    while waiting:
+        current = waiting.pop()
+        with contextlib.suppress(OSError):
+            waiting += _empty(current, moved)
+            if current != folder:
+                current.rmdir()
     with contextlib.suppress(OSError):
-        top = os.open(folder, _DIRECTORY)
-        try:
-            moved = (f"{secrets.token_hex(8)}-{number}" for number in itertools.count())
-            waiting = _empty(top, top, moved)
-            while waiting:
-                name = waiting.pop()
-                with contextlib.suppress(OSError):
-                    inner = os.open(name, _DIRECTORY, dir_fd=top)
-                    try:
-                        waiting += _empty(inner, top, moved)
-                    finally:
-                        os.close(inner)
-                    os.rmdir(name, dir_fd=top)
-        finally:
-            os.close(top)
         folder.rmdir()
 
 
-def _empty(folder: int, top: int, names: Iterator[str]) -> list[str]:
-    """Remove the files of a directory, and move its directories to the top under new names.
+def _empty(folder: Path, paths: Iterator[Path]) -> list[Path]:
+    """Remove the files of a directory, and move its directories away.
 
     Args:
-        folder: a descriptor of the directory.
-        top: a descriptor of the directory that takes the others.
-        names: the new names.
+        folder: the directory.
+        paths: where to move them.
 
     Returns:
-        The new names of the directories that were moved.
+        Where those are that were moved.
     """
     moved = []
-    for entry in list(os.scandir(folder)):
-        with contextlib.suppress(OSError):
-            if entry.is_dir(follow_symlinks=False):
-                name = next(names)
-                os.rename(entry.name, name, src_dir_fd=folder, dst_dir_fd=top)
-                moved.append(name)
-            else:
-                os.unlink(entry.name, dir_fd=folder)
+    descriptor = os.open(folder, _DIRECTORY)
+    try:
+        for entry in list(os.scandir(descriptor)):
+            with contextlib.suppress(OSError):
+                if entry.is_dir(follow_symlinks=False):
+                    path = next(paths)
+                    os.rename(entry.name, path, src_dir_fd=descriptor)
+                    moved.append(path)
+                else:
+                    os.unlink(entry.name, dir_fd=descriptor)
+    finally:
+        os.close(descriptor)
     return moved
 
 
