@@ -144,11 +144,13 @@ def named_access(environ: Mapping[str, str], names: Iterable[str]) -> Access:
     Args:
         environ: the environment.
         names: the variables; every absolute path in their values counts, as in
-            `ssh -i /keys/id -o UserKnownHostsFile=/keys/hosts`.
+            `ssh -i /keys/id -o UserKnownHostsFile=/keys/hosts`. The root of the file system, as
+            in `https://`, does not.
     """
     values = (environ[name] for name in names if name in environ)
     paths = (Path(match) for value in values for match in _ABSOLUTE.findall(value))
-    return Access(read=tuple(path for path in paths if path != Path("/")))
+    # The kernel takes `//` for the root, and pathlib does not.
+    return Access(read=tuple(path for path in paths if os.path.realpath(path).strip("/")))
 
 
 def proxy_ports(environ: Mapping[str, str]) -> tuple[int, ...]:
