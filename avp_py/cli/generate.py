@@ -1,30 +1,18 @@
 """`avp-py generate`: renders a folder and puts the values in."""
 
 import argparse
-import dataclasses
 import time
-from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from avp_py.cli.console import Console, Door
 from avp_py.cli.parser import Commands, Parser
 from avp_py.cli.report import describe_warnings
-from avp_py.cli.secret import load_with_secret
+from avp_py.cli.settings import resolve_settings
 from avp_py.errors import UsageError
 from avp_py.generate import Request, generate
-from avp_py.policy import PolicyGate
 from avp_py.render import MODES
-from avp_py.settings import (
-    PARAMETERS,
-    TABLE,
-    TENANT_PREFIX,
-    Owner,
-    Settings,
-    load,
-    read_config,
-)
+from avp_py.settings import Settings
 
 STANDARD_INPUT = "-"
 
@@ -73,49 +61,18 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
                 f"{arguments.path} cannot be used: {error.strerror}",
                 hint="name a folder with manifests",
             ) from None
-    environ = console.environ
-    if arguments.door is Door.ARGOCD_VAULT_PLUGIN:
-        environ = _as_avp(environ)
-
-    def load_settings(
-        config: Mapping[str, str], *, from_secret: bool = False, before_secret: bool = False
-    ) -> Settings:
-        settings = load(environ, config, from_secret=from_secret, before_secret=before_secret)
-        if arguments.disable_token_cache:
-            vault = dataclasses.replace(settings.vault, token_cache=None)
-            settings = dataclasses.replace(settings, vault=vault)
-        return settings
-
-    config: Mapping[str, str] = {}
-    if arguments.config_path:
-        config = read_config(arguments.config_path, environ)
-    settings = load_settings(config, before_secret=True)
-    secret_name = arguments.secret_name or None
-    if arguments.door is Door.AVP_PY:
-        secret_name = secret_name or settings.backend.secret_name
-    # A settings file overrides the Secret as a whole.
-    if arguments.config_path or secret_name is None:
-        secret_name = None
-        settings = load_settings(config)
-
-    def complete(known: Settings, gate: PolicyGate, deadline: float) -> Settings:
-        # The file backend needs no credentials.
-        if secret_name is None or known.backend.type == "file":
-            return known
-        return load_with_secret(
-            secret_name,
-            arguments.secret_name,
-            environ,
-            gate,
-            known,
-            partial(load_settings, from_secret=True),
-            deadline - time.monotonic(),
-        )
-
+    resolved = resolve_settings(arguments, console.environ)
+    settings = resolved.settings
     source, started = _source(arguments.path, settings, console)
     is_lenient = arguments.door is Door.ARGOCD_VAULT_PLUGIN
     request = Request(
-        source, arguments.render, settings, environ, complete, started, is_lenient=is_lenient
+        source,
+        arguments.render,
+        settings,
+        resolved.environ,
+        resolved.complete,
+        started,
+        is_lenient=is_lenient,
     )
     output = generate(request)
     console.stderr.write(describe_warnings(output.warnings))
@@ -156,13 +113,3 @@ def _read(stdin: BinaryIO, most: int) -> bytes:
             hint="give it the manifests by a pipe or a file",
         ) from None
     return b"".join(parts)
-
-
-def _as_avp(environ: Mapping[str, str]) -> Mapping[str, str]:
-    """What argocd-vault-plugin knows of the environment: no images, values or parameters."""
-    ours = {
-        f"{TENANT_PREFIX}{setting.name}"
-        for setting in TABLE
-        if setting.owner is Owner.TENANT and setting.group == "render"
-    }
-    return {name: value for name, value in environ.items() if name not in {PARAMETERS, *ours}}

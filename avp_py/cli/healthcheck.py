@@ -1,6 +1,7 @@
 """`avp-py healthcheck`: whether a run would find what it needs, for probes and for a person."""
 
 import argparse
+import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -9,12 +10,11 @@ from avp_py.backends import check_backend, module_of
 from avp_py.cli.console import Console, Door
 from avp_py.cli.parser import Commands, Parser
 from avp_py.cli.report import MAX_LINE, clip, one_line
-from avp_py.cli.secret import load_with_secret
+from avp_py.cli.settings import Resolution, resolve_settings
 from avp_py.errors import AvpError, RenderError
 from avp_py.policy import Permissions, PolicyGate, read_policy
-from avp_py.render import ask_version, open_workspace
+from avp_py.render import ask_builder, ask_version, open_workspace
 from avp_py.sandbox import describe_sandbox
-from avp_py.settings import Settings, load, read_config
 
 EXIT_UNHEALTHY = 1
 
@@ -25,7 +25,7 @@ Check = tuple[str, Callable[[], str]]
 def add_parser(
     commands: Commands,
     common: Parser,
-    _door: Door,
+    door: Door,
 ) -> None:
     """Adds the command."""
     parser = commands.add_parser(
@@ -33,9 +33,9 @@ def add_parser(
         parents=[common],
         help="tell whether a run would find what it needs",
         description="Checks the settings, the policy, the temporary folder, kustomize, helm and "
-        "the sandbox of child processes, "
-        "and prints a line for each. The exit code is 0 when all is well, else 1. The backend is "
-        "asked only on request: an outage of it must not stop a sidecar.",
+        "the sandbox of child processes (by the name argocd-vault-plugin, which renders nothing, "
+        "the first three), and prints a line for each. The exit code is 0 when all is well, "
+        "else 1. The backend is asked only on request: an outage of it must not stop a sidecar.",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -44,7 +44,7 @@ def add_parser(
     parser.add_argument(
         "--login", action="store_true", help="ask the backend, and log in; no secret is read"
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, door=door)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -62,26 +62,27 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 def _checks(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Iterator[Check]:
     yield "temporary folder", partial(_write_temporary_folder, environ.get("TMPDIR"))
-    loaded: list[Settings] = []
+    loaded: list[Resolution] = []
 
     def load_settings() -> str:
-        config = read_config(arguments.config_path, environ) if arguments.config_path else {}
-        settings = load(environ, config)
-        module_of(settings.backend.type)
-        loaded.append(settings)
+        resolved = resolve_settings(arguments, environ)
+        module_of(resolved.settings.backend.type)
+        loaded.append(resolved)
         return ""
 
     yield "settings", load_settings
     # The others go by the settings, and wait until those can be read.
-    for settings in loaded:
+    for resolved in loaded:
+        settings = resolved.settings
         if settings.policy.file is not None:
             yield "policy", partial(_read_policy, settings.policy.file)
-        for kind in ("kustomize", "helm"):
-            program = getattr(settings.render, kind)
-            yield kind, partial(ask_version, kind, program, environ, settings.render.sandbox)
-        yield "sandbox", partial(describe_sandbox, settings.render.sandbox)
+        if arguments.door is Door.AVP_PY:
+            render = settings.render
+            yield "kustomize", partial(ask_builder, render, environ)
+            yield "helm", partial(ask_version, "helm", render.helm, environ, render.sandbox)
+            yield "sandbox", partial(describe_sandbox, render.sandbox)
         if arguments.backend or arguments.login:
-            yield "backend", partial(_ask_backend, settings, arguments, environ)
+            yield "backend", partial(_ask_backend, resolved, log_in=arguments.login)
 
 
 def _write_temporary_folder(wanted: str | None) -> str:
@@ -101,20 +102,10 @@ def _read_policy(file: str) -> str:
     return file
 
 
-def _ask_backend(
-    settings: Settings, arguments: argparse.Namespace, environ: Mapping[str, str]
-) -> str:
-    secret_name = arguments.secret_name or settings.backend.secret_name
-    if secret_name and not arguments.config_path:
-        file = settings.policy.file
-        permissions = Permissions(read_policy(Path(file)), settings.identity) if file else None
-        settings = load_with_secret(
-            secret_name,
-            arguments.secret_name,
-            environ,
-            PolicyGate(settings.identity, permissions),
-            settings,
-            partial(load, environ, from_secret=True),
-            settings.limits.seconds,
-        )
-    return check_backend(settings, log_in=arguments.login)
+def _ask_backend(resolved: Resolution, *, log_in: bool) -> str:
+    settings = resolved.settings
+    file = settings.policy.file
+    permissions = Permissions(read_policy(Path(file)), settings.identity) if file else None
+    gate = PolicyGate(settings.identity, permissions)
+    settings = resolved.complete(settings, gate, time.monotonic() + settings.limits.seconds)
+    return check_backend(settings, log_in=log_in)

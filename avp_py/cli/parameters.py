@@ -2,18 +2,19 @@
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from avp_py.cli.console import Console, Door
 from avp_py.cli.parser import Commands, Parser
-from avp_py.cmp import announce
+from avp_py.cmp import Announcement, announce
 from avp_py.render import MODES
 
 
 def add_parser(
     commands: Commands,
     common: Parser,
-    _door: Door,
+    door: Door,
 ) -> None:
     """Adds the command."""
     parser = commands.add_parser(
@@ -33,10 +34,13 @@ def add_parser(
         default="auto",
         help="how the folder is rendered (default: %(default)s)",
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, door=door)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> None:
     """Prints the list."""
-    announcements = announce(Path(arguments.path), arguments.render, console.environ)
+    announcements: Sequence[Announcement] = ()
+    # By that name parameters do not count.
+    if arguments.door is Door.AVP_PY:
+        announcements = announce(Path(arguments.path), arguments.render, console.environ)
     console.write(json.dumps([each.as_json() for each in announcements], indent=2) + "\n")

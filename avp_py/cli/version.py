@@ -10,14 +10,14 @@ from avp_py.cli.console import Console, Door
 from avp_py.cli.parser import Commands, Parser
 from avp_py.cli.report import MAX_LINE, clip
 from avp_py.errors import SandboxError
-from avp_py.render import version_of
+from avp_py.render import builder_version, version_of
 from avp_py.sandbox import describe_sandbox
 from avp_py.settings import RenderSettings, SandboxMode, load
 
 _FOLLOWED: Final = "v1.18.1"
 """The version of argocd-vault-plugin whose behaviour is ours by its name."""
 
-_NEEDED: Final = ("AVP_KUSTOMIZE", "AVP_HELM", "AVP_SANDBOX")
+_NEEDED: Final = ("AVP_KUSTOMIZE", "AVP_KUBECTL", "AVP_HELM", "AVP_SANDBOX")
 
 
 def add_parser(
@@ -56,7 +56,7 @@ def run(_arguments: argparse.Namespace, console: Console) -> None:
     lines = (
         ("avp-py", __version__),
         ("python", platform.python_version()),
-        ("kustomize", version_of("kustomize", settings.kustomize, console.environ, mode)),
+        ("kustomize", builder_version(settings, console.environ)),
         ("helm", version_of("helm", settings.helm, console.environ, mode)),
         ("sandbox", _sandbox(mode)),
     )

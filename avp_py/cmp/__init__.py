@@ -4,7 +4,7 @@ Rendering and secrets are not this package's: it stands beside the command `gene
 core.
 """
 
-from avp_py.cmp.parameters import announce
+from avp_py.cmp.parameters import Announcement, announce
 from avp_py.cmp.plugins import PLUGINS, Plugin
 
-__all__ = ["PLUGINS", "Plugin", "announce"]
+__all__ = ["PLUGINS", "Announcement", "Plugin", "announce"]

@@ -6,7 +6,7 @@ A tenant's files are read here and nowhere else; secrets never come here.
 from avp_py.render.choose import MODES, Mode, detect_mode, open_renderer, takes
 from avp_py.render.interface import Rendered, Renderer
 from avp_py.render.kustomization import FILE_NAMES as KUSTOMIZATION_NAMES
-from avp_py.render.tools import ask_version, version_of
+from avp_py.render.tools import ask_builder, ask_version, builder_version, version_of
 from avp_py.render.workspace import open_workspace
 
 __all__ = [
@@ -15,7 +15,9 @@ __all__ = [
     "Mode",
     "Rendered",
     "Renderer",
+    "ask_builder",
     "ask_version",
+    "builder_version",
     "detect_mode",
     "open_renderer",
     "open_workspace",

@@ -4,8 +4,9 @@ import os
 import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
-from avp_py.errors import ChildError, RenderError, ToolMissingError
+from avp_py.errors import ChildError, RenderError
 from avp_py.render.child import Child
 from avp_py.render.helm_wrapper import write_helm_wrapper
 from avp_py.render.images import image_arguments, unused_images
@@ -14,10 +15,13 @@ from avp_py.render.kustomization import FILE_NAMES, Roots, find_roots, kustomiza
 from avp_py.render.references import is_local_git
 from avp_py.render.repository import Repository, outside
 from avp_py.render.shadow import make_shadow, shadow_of
-from avp_py.render.tools import find_tool, require_tool
+from avp_py.render.tools import find_builder, find_tool, require_tool
 from avp_py.render.workspace import Workspace, open_workspace
 from avp_py.sandbox import Access, Limits, git_access
 from avp_py.settings import RenderSettings
+
+_BUILD: Final = {"kustomize": "build", "kubectl": "kustomize"}
+"""The command of each program that builds."""
 
 
 class KustomizeRenderer(Renderer):
@@ -50,13 +54,13 @@ class KustomizeRenderer(Renderer):
                 hint="name the folder of the kustomization, or choose another --render",
             )
         edits = self._edits()
-        program = self._program(bool(edits))
+        kind, program = find_builder(self._settings, self._environ, needs_edit=bool(edits))
         repository = self._repository
         roots = find_roots(folder, repository, self._limits.input_bytes)
         self._refuse(roots, repository, Path("/"))
         with open_workspace(self._environ, self._settings.environment) as workspace:
             child = Child(
-                program[0], self._settings, self._limits, self._environ, workspace, repository
+                program, self._settings, self._limits, self._environ, workspace, repository
             )
             flags, access = self._build_flags(roots, repository, workspace)
             if edits or roots.needs_helm:
@@ -64,7 +68,7 @@ class KustomizeRenderer(Renderer):
                 access |= Access(write=(workspace.tree,))
             for edit in edits:
                 child.run(edit, folder, Access(write=(workspace.tree,)))
-            output = self._build(child, [*program[1:], *flags, "."], folder, access)
+            output = self._build(child, [_BUILD[kind], *flags, "."], folder, access)
             if not child.is_confined and folder.is_relative_to(workspace.tree):
                 # A chart that was pulled may hold kustomizations, too.
                 pulled = find_roots(folder, Repository(folder, False), self._limits.input_bytes)
@@ -158,22 +162,6 @@ class KustomizeRenderer(Renderer):
         if images:
             edits.append(("edit", "set", "image", "--", *images))
         return edits
-
-    def _program(self, needs_edit: bool) -> Sequence[str]:
-        """Kustomize and its build command; kubectl's where kustomize is missing and not needed."""
-        settings = self._settings
-        kustomize = find_tool("kustomize", settings.kustomize, self._environ)
-        if kustomize is not None:
-            return kustomize, "build"
-        if not needs_edit:
-            kubectl = find_tool("kubectl", settings.kubectl, self._environ)
-            if kubectl is not None:
-                return kubectl, "kustomize"
-        raise ToolMissingError(
-            f"kustomize is not there ({settings.kustomize} is not on PATH)"
-            + (", and kubectl cannot set an image or annotation" if needs_edit else ""),
-            hint="install kustomize, or name its path with AVP_KUSTOMIZE",
-        )
 
     def _build_flags(
         self, roots: Roots, repository: Repository, workspace: Workspace

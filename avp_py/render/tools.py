@@ -18,7 +18,7 @@ from avp_py.sandbox import (
     run,
     search_path,
 )
-from avp_py.settings import SandboxMode
+from avp_py.settings import RenderSettings, SandboxMode
 
 _BRIEFLY = Limits(timeout=10, deadline=math.inf, input_bytes=0, files=0, output_bytes=1 << 20)
 
@@ -66,6 +66,53 @@ def require_tool(kind: str, name: str, environ: Mapping[str, str]) -> str:
             hint=f"install {kind}, or name its path with AVP_{kind.upper()}",
         )
     return found
+
+
+def find_builder(
+    settings: RenderSettings, environ: Mapping[str, str], *, needs_edit: bool
+) -> tuple[str, str]:
+    """Return the kind and the absolute path of the program that builds a kustomization.
+
+    It is kustomize; where kustomize is missing and nothing is to be edited, kubectl.
+
+    Raises:
+        ToolMissingError: there is neither, or only kubectl where something is to be edited.
+    """
+    kustomize = find_tool("kustomize", settings.kustomize, environ)
+    if kustomize is not None:
+        return "kustomize", kustomize
+    if not needs_edit:
+        kubectl = find_tool("kubectl", settings.kubectl, environ)
+        if kubectl is not None:
+            return "kubectl", kubectl
+    raise ToolMissingError(
+        f"kustomize is not there ({settings.kustomize} is not on PATH)"
+        + (", and kubectl cannot set an image or annotation" if needs_edit else ""),
+        hint="install kustomize, or name its path with AVP_KUSTOMIZE",
+    )
+
+
+def builder_version(settings: RenderSettings, environ: Mapping[str, str]) -> str:
+    """Return what the program that builds a kustomization says of its version, or what is wrong."""
+    try:
+        return ask_builder(settings, environ)
+    except ToolMissingError as error:
+        return error.reason if "/" in settings.kustomize else "not found"
+    except AvpError as error:
+        return error.reason
+
+
+def ask_builder(settings: RenderSettings, environ: Mapping[str, str]) -> str:
+    """Return what the program that builds a kustomization says of its version, with its path.
+
+    Raises:
+        RenderError: as `find_builder` and `ask_version`.
+    """
+    kind, path = find_builder(settings, environ, needs_edit=False)
+    version = ask_version(kind, path, environ, settings.sandbox)
+    if kind == "kustomize":
+        return version
+    return f"{version}, kubectl in place of kustomize: it cannot set an image or annotation"
 
 
 def version_of(kind: str, name: str, environ: Mapping[str, str], sandbox: SandboxMode) -> str:

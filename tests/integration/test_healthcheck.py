@@ -161,6 +161,31 @@ def test_the_settings_secret_is_read_where_the_backend_is_asked(
     assert api.paths == ["/api/v1/namespaces/team/secrets/web"]
 
 
+def test_a_secret_that_corrects_the_address_does_so_for_generate_too(
+    run: Run, environ: Mapping[str, str], vault: Vault, kv2: str, tmp_path: Path
+) -> None:
+    vault.write(f"{kv2}/data/web", {"key": "filled"})
+    token = vault.token(f"{kv2}/data/web")
+    manifest = (
+        "kind: ConfigMap\nmetadata: {name: a, annotations: {avp.kubernetes.io/path: "
+        f"{kv2}/data/web}}}}\ndata: {{a: <key>}}\n"
+    )
+    verdicts = []
+    for address in (vault.address, "nowhere"):
+        values = {"VAULT_ADDR": address, "VAULT_TOKEN": token}
+        data = {name: base64.b64encode(value.encode()).decode() for name, value in values.items()}
+        with stand_in(as_json(200, {"kind": "Secret", "data": data})) as api:
+            kubeconfig = tmp_path / "kubeconfig"
+            kubeconfig.write_text(json.dumps(_kubeconfig(api)))
+            env = {**environ, "KUBECONFIG": str(kubeconfig), "VAULT_ADDR": "not a URL"}
+            checked = run("healthcheck", "--login", "-s", "team:web", env=env)
+            done = run("generate", "-", "-s", "team:web", env=env, stdin=manifest.encode())
+        assert leaks.found(checked.out + done.err, [token]) == []
+        assert ("filled" in done.out) == (done.code == 0)
+        verdicts.append((checked.code, done.code))
+    assert verdicts == [(0, 0), (1, 1)]
+
+
 def _kubeconfig(api: StandIn) -> Mapping[str, object]:
     return {
         "current-context": "here",

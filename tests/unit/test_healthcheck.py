@@ -144,3 +144,99 @@ def test_the_file_backend(run: Run, healthy: Mapping[str, str], tmp_path: Path) 
 
     assert failed(result) == []
     assert result.out.endswith(f"ok      backend           {secrets} can be read\n")
+
+
+MANIFEST = (
+    "kind: ConfigMap\nmetadata: {name: a, annotations: {avp.kubernetes.io/path: kv/data/web}}\n"
+    "data: {a: <key>}\n"
+)
+FILE = {"AVP_TYPE": "file", "AVP_FILE": "SECRETS"}
+
+
+@pytest.mark.parametrize("door", ["avp-py", "argocd-vault-plugin"])
+@pytest.mark.parametrize(
+    ("env", "argv", "verdict"),
+    [
+        (FILE, (), 0),
+        ({**FILE, "AVP_SECRET": "x"}, (), 0),
+        ({**FILE, "ARGOCD_ENV_AVP_SECRET": "x"}, (), 0),
+        (FILE, ("-s", "x"), 0),
+        ({**FILE, "VAULT_ADDR": "nowhere", "AVP_SECRET": "x"}, (), None),
+        ({**FILE, "VAULT_ADDR": "nowhere"}, ("-s", "x"), 0),
+        ({**FILE, "VAULT_ADDR": "nowhere"}, (), 1),
+        ({**FILE, "VAULT_ADDR": "nowhere"}, ("-c", "CONFIG"), 0),
+        ({"AVP_FILE": "SECRETS"}, ("-c", "CONFIG"), 0),
+        ({**FILE, "AVP_SECRET": "x:y:z"}, ("-c", "CONFIG"), 0),
+        ({**FILE, "AVP_CONCURRENCY": "many"}, ("-s", "x"), 1),
+        ({"AVP_TYPE": "valut"}, (), 1),
+        (FILE, ("-c", "/none.env"), 1),
+        ({**FILE, "ARGOCD_ENV_IMAGE_TAG": "no tag"}, (), None),
+        ({**FILE, "ARGOCD_APP_PARAMETERS": "no JSON"}, (), None),
+        ({**FILE, "AVP_POLICY": "/none.yaml"}, (), 1),
+    ],
+)
+def test_healthcheck_and_generate_give_the_same_verdict(
+    run: Run,
+    healthy: Mapping[str, str],
+    tmp_path: Path,
+    door: str,
+    env: Mapping[str, str],
+    argv: tuple[str, ...],
+    verdict: int | None,
+) -> None:
+    (tmp_path / "secrets.yaml").write_text("kv/data/web: {key: value}\n")
+    (tmp_path / "settings.env").write_text("AVP_TYPE=file\nVAULT_ADDR=https://vault.example\n")
+    places = {
+        "SECRETS": str(tmp_path / "secrets.yaml"),
+        "CONFIG": str(tmp_path / "settings.env"),
+    }
+    env = {**healthy, **{name: places.get(value, value) for name, value in env.items()}}
+    argv = tuple(places.get(each, each) for each in argv)
+
+    checked = run("healthcheck", "--backend", *argv, env=env, door=door)
+    done = run("generate", "-", *argv, env=env, stdin=MANIFEST.encode(), door=door)
+
+    assert checked.code == done.code, checked.out + done.err
+    # None: the two names differ, as only one of them knows the setting.
+    assert done.code == verdict or verdict is None
+
+
+def test_kubectl_stands_in_for_kustomize(
+    run: Run, healthy: Mapping[str, str], tmp_path: Path
+) -> None:
+    app = tmp_path / "app"
+    app.mkdir()
+    (app / "kustomization.yaml").write_text("resources: []\n")
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text(
+        '#!/bin/sh\n[ "$1" = version ] && echo Client 1.2.3 && exit\n[ "$1" = kustomize ] && '
+        "printf 'kind: ConfigMap\\nmetadata: {name: a}\\n'\n"
+    )
+    kubectl.chmod(0o755)
+    env = {**healthy, "AVP_KUSTOMIZE": "kustomize", "AVP_KUBECTL": str(kubectl)}
+
+    assert run("generate", app, env=env).code == 0
+    result = run("healthcheck", env=env)
+    assert failed(result) == []
+    stands_in = (
+        f"Client 1.2.3 ({kubectl}), kubectl in place of kustomize: it cannot set an image or "
+        "annotation\n"
+    )
+    assert f"ok      kustomize         {stands_in}" in result.out
+    assert f"kustomize {stands_in}" in run("version", env=env).out
+
+    for wrong in ({"AVP_KUSTOMIZE": "/none"}, {"AVP_KUBECTL": "/none"}, {"AVP_KUBECTL": "none"}):
+        assert run("generate", app, env={**env, **wrong}).code == 1
+        (line,) = failed(run("healthcheck", env={**env, **wrong}))
+        assert line.startswith("kustomize ")
+
+
+def test_argocd_vault_plugin_needs_neither_programs_nor_a_sandbox(
+    run: Run, temporary: Path
+) -> None:
+    env = {"TMPDIR": str(temporary), "AVP_HELM": "/none", "PATH": "/none"}
+
+    result = run("healthcheck", env=env, door="argocd-vault-plugin")
+
+    assert result.out == f"ok      temporary folder  {temporary}\nok      settings\n"
+    assert result.code == 0
