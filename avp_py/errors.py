@@ -161,8 +161,19 @@ def quoted(text: str) -> str:
 
 def did_you_mean(text: str, known: Iterable[str]) -> str:
     """Return the advice to write what a text is probably a misspelling of, or an empty text."""
-    near = difflib.get_close_matches(text[:_MAX_QUOTED], known, n=1)
-    return f"did you mean {near[0]}?" if near else ""
+    near = nearest(text, known)
+    return f"did you mean {near}?" if near else ""
+
+
+def nearest(text: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """Return what a text is probably a misspelling of, or an empty text.
+
+    Args:
+        text: the text.
+        known: what it can be.
+        cutoff: how similar it must be, by difflib's ratio.
+    """
+    return next(iter(difflib.get_close_matches(text[:_MAX_QUOTED], known, 1, cutoff)), "")
 
 
 _MAX_QUOTED = 60

@@ -17,6 +17,7 @@ from avp_py.cmp import PLUGINS
 from avp_py.manifests.modifiers import MODIFIERS
 from avp_py.manifests.scalars import flow
 from avp_py.settings import TABLE, Owner
+from avp_py.settings.unknown import GUARDS
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -33,6 +34,13 @@ def _settings_lines() -> Iterator[str]:
     yield ""
     yield "Every setting is an environment variable. An empty variable counts as unset. A malformed"
     yield "one is an error that names it; all of them are told at once."
+    yield ""
+    yield "A name with `AVP_` that is not a setting is a warning (`AVP_WARNINGS`): in the environment,"
+    yield "in the file of `-c`, and in the Secret. Where it is nearest to a setting that restricts"
+    yield f"({', '.join(f'`{name}`' for name in sorted(GUARDS))}),"
+    yield "it is an error, so that `AVP_POLCY` does not mean that there is no policy; by the name"
+    yield "`argocd-vault-plugin` it is a warning, too. Names that only argocd-vault-plugin knows, those"
+    yield "with `AVP_PY_`, and what Kubernetes sets for a Service called `avp-…` pass."
     for owner, explanation in _OWNERS.items():
         yield ""
         yield f"## Set by {owner.value}"
@@ -56,7 +64,10 @@ _OWNERS = {
     "over as `ARGOCD_ENV_<name>`.\nSo does whoever can commit to the repository, through "
     "`.argocd-source.yaml`. Any other name that begins with\n`AVP_`, `VAULT_` or the like is an "
     "error, unless the operator permits it by name in `AVP_TENANT_SETTINGS`\n(names separated by "
-    "commas). A name that begins with `AVP_` may also stand in the process environment.\n\n"
+    "commas). A name that begins with `AVP_` may also stand in the process environment.\n"
+    "A name that is nearly one of these (`IMAGE_TGA`), or one of these in another form "
+    "(`helm_args`, `image-tag`),\nis an error, unless `AVP_RENDER_ENV` lists it with its `ARGOCD_ENV_`. Other "
+    "names pass. By the name\n`argocd-vault-plugin` none of these is looked at.\n\n"
     "The same can be set as parameters, in `plugin.parameters` of the Application: the second "
     "column gives\nname and kind. A parameter wins over the variable, and needs no text to be "
     "split: in a variable the\nitems of an array are set apart by commas or white space, and a "

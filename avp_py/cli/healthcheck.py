@@ -11,10 +11,11 @@ from avp_py.cli.console import Console, Door
 from avp_py.cli.parser import Commands, Parser
 from avp_py.cli.report import MAX_LINE, clip, one_line
 from avp_py.cli.settings import Resolution, resolve_settings
-from avp_py.errors import AvpError, RenderError
+from avp_py.errors import AvpError, GenerateError, RenderError
 from avp_py.policy import Permissions, PolicyGate, read_policy
 from avp_py.render import ask_builder, ask_version, open_workspace
 from avp_py.sandbox import describe_sandbox
+from avp_py.settings import Settings
 
 EXIT_UNHEALTHY = 1
 
@@ -68,7 +69,7 @@ def _checks(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Iterat
         resolved = resolve_settings(arguments, environ)
         module_of(resolved.settings.backend.type)
         loaded.append(resolved)
-        return ""
+        return _judge_warnings(resolved.settings)
 
     yield "settings", load_settings
     # The others go by the settings, and wait until those can be read.
@@ -83,6 +84,15 @@ def _checks(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Iterat
             yield "sandbox", partial(describe_sandbox, render.sandbox)
         if arguments.backend or arguments.login:
             yield "backend", partial(_ask_backend, resolved, log_in=arguments.login)
+
+
+def _judge_warnings(settings: Settings) -> str:
+    """Return the warnings about settings that AVP_WARNINGS shows, or raise them as failures."""
+    mode = settings.policy.warnings
+    if mode == "error" and settings.warnings:
+        raise GenerateError(settings.warnings)
+    shown = settings.warnings if mode == "show" else ()
+    return "; ".join(f"warning: {each.reason}; next: {each.hint}" for each in shown)
 
 
 def _write_temporary_folder(wanted: str | None) -> str:
@@ -108,4 +118,5 @@ def _ask_backend(resolved: Resolution, *, log_in: bool) -> str:
     permissions = Permissions(read_policy(Path(file)), settings.identity) if file else None
     gate = PolicyGate(settings.identity, permissions)
     settings = resolved.complete(settings, gate, time.monotonic() + settings.limits.seconds)
+    _judge_warnings(settings)
     return check_backend(settings, log_in=log_in)

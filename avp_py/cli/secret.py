@@ -46,4 +46,6 @@ def load_with_secret(
 
 def _operators_secret(environ: Mapping[str, str]) -> str | None:
     """The Secret that the operator names in the environment."""
-    return load(without_tenant(environ), before_secret=True).backend.secret_name
+    # Misspelt names were reported before.
+    operators = load(without_tenant(environ), before_secret=True, is_lenient=True)
+    return operators.backend.secret_name

@@ -94,7 +94,13 @@ def _load(
     from_secret: bool = False,
     before_secret: bool = False,
 ) -> Settings:
-    settings = load(environ, config, from_secret=from_secret, before_secret=before_secret)
+    settings = load(
+        environ,
+        config,
+        from_secret=from_secret,
+        before_secret=before_secret,
+        is_lenient=arguments.door is Door.ARGOCD_VAULT_PLUGIN,
+    )
     if arguments.disable_token_cache:
         vault = dataclasses.replace(settings.vault, token_cache=None)
         settings = dataclasses.replace(settings, vault=vault)

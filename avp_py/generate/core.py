@@ -85,10 +85,19 @@ def generate(
     deadline = request.started + settings.limits.seconds
     limits = limits_of(settings.limits, settings.render.timeout, deadline)
     budget = Budget(settings.limits.seconds, deadline, settings.limits.output_bytes)
-    rendered = _render(request, limits)
+    findings = Findings(settings.policy.warnings, is_lenient=request.is_lenient)
+    for warning in settings.warnings:
+        findings.add(warning, is_sure=False)
+    try:
+        rendered = _render(request, limits)
+    except AvpError as error:
+        # A misspelt setting may be why.
+        if not settings.warnings:
+            raise
+        found = [*error.failures, *findings.failures]
+        raise GenerateError(found, findings.warnings) from error
     streams: list[Stream] = []
     failures: list[Failure] = []
-    findings = Findings(settings.policy.warnings, is_lenient=request.is_lenient)
     documents = 0
     for each in rendered:
         budget.in_time()
@@ -107,6 +116,9 @@ def generate(
 
     try:
         plan, gate = _plan(request, streams, permissions, deadline)
+        for warning in plan.settings.warnings:
+            if warning not in settings.warnings:
+                findings.add(warning, is_sure=False)
         wanted = len(plan.locations)
         refuse_more("secrets to read", wanted, settings.limits.references, "AVP_MAX_REFERENCES")
         budget.in_time()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from avp_py.errors import Failure
 from avp_py.settings.images import Image
 from avp_py.settings.parse import RateLimit, SandboxMode, Sensitive, WarningMode
 from avp_py.settings.regexp import Regexp
@@ -171,6 +172,7 @@ class Settings:
 
     Attributes:
         secret: the Secret that some of them come from, where the Application named it.
+        warnings: names that are probably meant to be settings, and are not.
     """
 
     identity: Identity
@@ -180,3 +182,4 @@ class Settings:
     vault: VaultSettings
     policy: PolicySettings
     secret: ApplicationSecret | None = None
+    warnings: tuple[Failure, ...] = ()

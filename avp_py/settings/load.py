@@ -19,6 +19,7 @@ from avp_py.settings import groups, parse
 from avp_py.settings.parameters import PARAMETERS, Value, read_parameters
 from avp_py.settings.table import (
     BACKEND_PREFIXES,
+    RENDER_ENVIRONMENT,
     TABLE,
     TENANT_PREFIX,
     TENANT_SETTINGS,
@@ -26,6 +27,7 @@ from avp_py.settings.table import (
     Owner,
     Setting,
 )
+from avp_py.settings.unknown import misspelt_by_tenant, tenants_name, unknown_names
 
 
 def load(
@@ -34,6 +36,7 @@ def load(
     *,
     from_secret: bool = False,
     before_secret: bool = False,
+    is_lenient: bool = False,
 ) -> groups.Settings:
     """Reads all settings.
 
@@ -43,17 +46,20 @@ def load(
         from_secret: whether it is a Secret, which an Application may have chosen.
         before_secret: whether a Secret may still be read; what it can override is no failure by
             itself then, and as if it were not set.
+        is_lenient: whether names that are probably misspelt are warnings at most, as by the name
+            argocd-vault-plugin.
 
     Returns:
         The settings.
 
     Raises:
-        GenerateError: holds every setting that is malformed, that a tenant may not set, or that
-            counts in no Secret.
+        GenerateError: holds every setting that is malformed, that a tenant may not set, that
+            counts in no Secret, or whose name is surely misspelt.
     """
     failures: list[Failure] = []
     overridable: list[Failure] = []
     config = config or {}
+    warnings = _misspelt(environ, config, failures, from_secret=from_secret, is_lenient=is_lenient)
     if from_secret:
         config = _of_secret(environ, config, failures)
     operator = _operator(environ, config)
@@ -76,7 +82,8 @@ def load(
             field.name: field.type(**values[field.name])  # type: ignore[operator]  # the groups' classes
             for field in dataclasses.fields(groups.Settings)
             if field.name in values
-        }
+        },
+        warnings=warnings,
     )
 
 
@@ -109,6 +116,28 @@ def without_tenant(environ: Mapping[str, str]) -> Mapping[str, str]:
         for name, value in environ.items()
         if name != PARAMETERS and not name.startswith(TENANT_PREFIX)
     }
+
+
+def _misspelt(
+    environ: Mapping[str, str],
+    config: Mapping[str, str],
+    failures: list[Failure],
+    *,
+    from_secret: bool,
+    is_lenient: bool,
+) -> tuple[Failure, ...]:
+    """Return warnings about names that are probably misspelt; sure cases are failures."""
+    place = "the Secret with the settings" if from_secret else "the settings file"
+    warnings: list[Failure] = []
+    for failure, is_sure in (
+        *unknown_names(environ, "the environment"),
+        *unknown_names(config, place),
+    ):
+        (failures if is_sure and not is_lenient else warnings).append(failure)
+    if not is_lenient:
+        passed_on = _operator(environ, config).get(RENDER_ENVIRONMENT, "")
+        failures.extend(misspelt_by_tenant(environ, parse.words(passed_on)))
+    return tuple(warnings)
 
 
 def _of_secret(
@@ -168,7 +197,9 @@ def _trespasses(
     return [
         Failure(
             f"the Application sets {name}, which is the operator's to set",
-            hint=f"remove it from plugin.{places[name]} of the Application"
+            hint=f"did you mean {meant}?"
+            if (meant := tenants_name(name))
+            else f"remove it from plugin.{places[name]} of the Application"
             + (
                 f"; an operator can permit it with {TENANT_SETTINGS}={name}"
                 if name in handed_on

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 
 from avp_py.errors import Failure, did_you_mean, quoted
 from avp_py.settings.table import BACKEND_PREFIXES, TABLE, Kind, Setting
+from avp_py.settings.unknown import tenants_name
 
 PARAMETERS: Final = "ARGOCD_APP_PARAMETERS"
 """The variable with the parameters; absent, `null` or `[]` without any."""
@@ -55,7 +56,10 @@ def read_parameters(
         elif name.upper().startswith(("AVP_", *BACKEND_PREFIXES)) and name not in permitted:
             values[name] = ""
         elif name not in known:
-            hint = did_you_mean(name, known) or f"the parameters are {', '.join(sorted(known))}"
+            meant = tenants_name(name)
+            near = next((each for each in known if known[each].name == meant), name)
+            choices = f"the parameters are {', '.join(sorted(known))}"
+            hint = did_you_mean(near, known) or choices
             failures.append(Failure(f"there is no parameter {quoted(name)}", hint=hint))
         else:
             seen.add(name)

@@ -111,6 +111,9 @@ OUR_PREFIXES: Final = ("AVP_", *BACKEND_PREFIXES)
 TENANT_SETTINGS: Final = "AVP_TENANT_SETTINGS"
 """The operator's list of further settings that tenants may set. The table is read by it."""
 
+RENDER_ENVIRONMENT: Final = "AVP_RENDER_ENV"
+"""The operator's list of variables for kustomize and helm, which may be a tenant's."""
+
 TABLE: Final[tuple[Setting, ...]] = (
     Setting(
         "ARGOCD_APP_NAME", "identity", "app", _ARGOCD,
@@ -220,7 +223,7 @@ TABLE: Final[tuple[Setting, ...]] = (
         parse.one_of(parse.SandboxMode), "auto",
     ),
     Setting(
-        "AVP_RENDER_ENV", "render", "environment", _ALONE,
+        RENDER_ENVIRONMENT, "render", "environment", _ALONE,
         "further variables that kustomize and helm get to see, by name, separated by commas; "
         "none of ours (`AVP_`, `VAULT_`); files that their values name by absolute paths can be "
         "read",

@@ -214,6 +214,7 @@ def test_kubectl_stands_in_for_kustomize(
     )
     kubectl.chmod(0o755)
     env = {**healthy, "AVP_KUSTOMIZE": "kustomize", "AVP_KUBECTL": str(kubectl)}
+    env["AVP_TYPE"] = "file"
 
     assert run("generate", app, env=env).code == 0
     result = run("healthcheck", env=env)

@@ -94,7 +94,7 @@ OTHER_WAYS = [
     "ARGOCD_ENVAVP_POLICY", "argocd_env_AVP_POLICY", "ARGOCD_ENV_KUBECONFIG", "ARGOCD_ENV_PATH",
     "ARGOCD_ENV_KUBERNETES_SERVICE_HOST", "ARGOCD_ENV_HTTPS_PROXY", "ARGOCD_ENV_LD_PRELOAD",
     "ARGOCD_ENV_PYTHONPATH", "ARGOCD_ENV_HELM_PLUGINS", "ARGOCD_ENV_KUSTOMIZE_PLUGIN_HOME",
-    "ARGOCD_ENV_GIT_SSH_COMMAND", "ARGOCD_ENV_KUBE_VERSION", "AVP_POLICY ", "avp_policy",
+    "ARGOCD_ENV_GIT_SSH_COMMAND", "ARGOCD_ENV_KUBE_VERSION",
 ]  # fmt: skip
 
 
@@ -102,6 +102,16 @@ OTHER_WAYS = [
 def test_other_ways_to_hand_a_name_over_lead_nowhere(name: str) -> None:
     for value in ("/x", "[]", "http://evil.example"):
         assert load({name: value}) == load({})
+
+
+@pytest.mark.parametrize("name", ["AVP_POLICY ", "avp_policy", "Avp_Policy", "AVP-POLICY"])
+def test_a_guard_in_another_form_is_an_error(name: str) -> None:
+    message = f"the environment sets {name!r}, which is not a setting"
+    assert reasons({name: "/x"}) == [message]
+    # By the name argocd-vault-plugin it is a warning, and still not the policy.
+    found = load({name: "/x"}, is_lenient=True)
+    assert found.policy == load({}).policy
+    assert [warning.reason for warning in found.warnings] == [message]
 
 
 def _tenants_word(settings: Settings) -> dict[str, object]:
