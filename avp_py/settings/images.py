@@ -34,10 +34,19 @@ class Image(NamedTuple):
 
 
 def image_name(raw: str) -> str:
-    """The name of an image, or `name=newname`, as `kustomize edit set image` takes it."""
+    """The name of an image, or `name=newname`, as `kustomize edit set image` takes it.
+
+    With a tag in it, IMAGE_TAG would be a second one: kustomize takes `web:1.0` for the name.
+    """
     if not _IMAGE_NAME.fullmatch(raw.strip()):
         raise MalformedError(
             "the name of an image", "without a tag, such as ghcr.io/team/web, or old=new"
+        )
+    # The port of a registry is before a slash.
+    if any(":" in side.rpartition("/")[2] for side in raw.split("=")):
+        raise MalformedError(
+            "the name of an image without a tag",
+            "move the tag to IMAGE_TAG, or set IMAGES to name:tag in place of both",
         )
     return raw.strip()
 

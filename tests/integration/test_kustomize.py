@@ -246,6 +246,24 @@ def test_one_of_the_image_pair_without_the_other_is_an_error(
     assert f"ARGOCD_ENV_{missing}" in result.err
 
 
+@pytest.mark.parametrize("tag", [{}, {"IMAGE_TAG": "2.0"}])
+@pytest.mark.parametrize("name", [f"{IMAGE}:1.0", f"{IMAGE}=host:5000/web:1.0"])
+def test_a_tag_in_the_name_of_the_image_is_an_error(
+    name: str, tag: Mapping[str, str], tmp_path: Path, environ: Mapping[str, str], run: Run
+) -> None:
+    app = copy_case("a-file-named-kustomization", tmp_path / "tree")
+
+    result = run("generate", app, env={**environ, **tenant({"IMAGE_NAME": name, **tag})})
+
+    assert (result.code, result.out) == (1, "")
+    assert "1. ARGOCD_ENV_IMAGE_NAME is not the name of an image without a tag\n" in result.err
+    assert (
+        "next: move the tag to IMAGE_TAG, or set IMAGES to name:tag in place of both\n"
+        in result.err
+    )
+    assert "\n2. " not in result.err
+
+
 CAPABILITIES = """\
 apiVersion: v1
 kind: ConfigMap
