@@ -36,7 +36,7 @@ class Image(NamedTuple):
 def image_name(raw: str) -> str:
     """The name of an image, or `name=newname`, as `kustomize edit set image` takes it.
 
-    With a tag in it, IMAGE_TAG would be a second one: kustomize takes `web:1.0` for the name.
+    With a tag in it, IMAGE_TAG would be a second one: kustomize 5.8.1 makes `web:1.0:2.0` of both.
     """
     if not _IMAGE_NAME.fullmatch(raw.strip()):
         raise MalformedError(

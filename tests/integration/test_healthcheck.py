@@ -186,6 +186,36 @@ def test_a_secret_that_corrects_the_address_does_so_for_generate_too(
     assert verdicts == [(0, 0), (1, 1)]
 
 
+@pytest.mark.parametrize("door", ["avp-py", "argocd-vault-plugin"])
+def test_misspelt_names_in_the_secret_and_beside_it_are_warned_of_once(
+    run: Run, environ: Mapping[str, str], vault: Vault, kv2: str, tmp_path: Path, door: str
+) -> None:
+    vault.write(f"{kv2}/data/web", {"key": "filled"})
+    token = vault.token(f"{kv2}/data/web")
+    manifest = (
+        "kind: ConfigMap\nmetadata: {name: a, annotations: {avp.kubernetes.io/path: "
+        f"{kv2}/data/web}}}}\ndata: {{a: <key>}}\n"
+    )
+    values = {"VAULT_ADDR": vault.address, "VAULT_TOKEN": token, "AVP_KV_VERSON": "hunter22"}
+    data = {name: base64.b64encode(value.encode()).decode() for name, value in values.items()}
+    with stand_in(as_json(200, {"kind": "Secret", "data": data})) as api:
+        kubeconfig = tmp_path / "kubeconfig"
+        kubeconfig.write_text(json.dumps(_kubeconfig(api)))
+        beside = "AVP_KUSTOMISE" if door == "avp-py" else "AVP_POLCY"
+        env = {**environ, "KUBECONFIG": str(kubeconfig), beside: "hunter22"}
+        argv = ("-s", "team:web")
+        done = run("generate", "-", *argv, env=env, stdin=manifest.encode(), door=door)
+        strict = {**env, "AVP_WARNINGS": "error"}
+        failed = run("generate", "-", *argv, env=strict, stdin=manifest.encode(), door=door)
+        checked = run("healthcheck", "--login", *argv, env=strict, door=door)
+
+    assert "filled" in done.out, done.err
+    assert done.err.count(f"the environment sets '{beside}', which is not a setting") == 1
+    assert done.err.count("the Secret with the settings sets 'AVP_KV_VERSON'") == 1
+    assert (failed.code, failed.out, checked.code) == (1, "", 1)
+    assert "hunter22" not in done.err + failed.err + checked.out
+
+
 def _kubeconfig(api: StandIn) -> Mapping[str, object]:
     return {
         "current-context": "here",
