@@ -7,6 +7,7 @@ from pathlib import Path
 
 from avp_py.cli.console import Console, Door
 from avp_py.cli.parser import Commands, Parser
+from avp_py.cli.settings import read_config_of
 from avp_py.cmp import Announcement, announce
 from avp_py.render import MODES
 
@@ -42,5 +43,10 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
     announcements: Sequence[Announcement] = ()
     # By that name parameters do not count.
     if arguments.door is Door.AVP_PY:
-        announcements = announce(Path(arguments.path), arguments.render, console.environ)
+        announcements = announce(
+            Path(arguments.path),
+            arguments.render,
+            console.environ,
+            read_config_of(arguments, console.environ),
+        )
     console.write(json.dumps([each.as_json() for each in announcements], indent=2) + "\n")

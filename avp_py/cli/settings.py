@@ -77,13 +77,22 @@ def resolve_settings(arguments: argparse.Namespace, environ: Mapping[str, str]) 
         environ = _as_avp(environ)
     if arguments.config_path:
         # A settings file overrides the Secret as a whole.
-        config = read_config(arguments.config_path, environ)
+        config = read_config_of(arguments, environ)
         return Resolution(_load(arguments, environ, config), environ, arguments, None)
     settings = _load(arguments, environ, before_secret=True)
     secret_name = arguments.secret_name or (None if is_avp else settings.backend.secret_name)
     if not secret_name:
         settings = _load(arguments, environ)
     return Resolution(settings, environ, arguments, secret_name or None)
+
+
+def read_config_of(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Mapping[str, str]:
+    """Return what the settings file of the command line holds; without one, nothing.
+
+    Raises:
+        AvpError: it cannot be read.
+    """
+    return read_config(arguments.config_path, environ) if arguments.config_path else {}
 
 
 def _load(

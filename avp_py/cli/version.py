@@ -9,6 +9,7 @@ from avp_py import __version__
 from avp_py.cli.console import Console, Door
 from avp_py.cli.parser import Commands, Parser
 from avp_py.cli.report import MAX_LINE, clip
+from avp_py.cli.settings import read_config_of
 from avp_py.errors import SandboxError
 from avp_py.render import builder_version, version_of
 from avp_py.sandbox import describe_sandbox
@@ -49,9 +50,9 @@ def add_parser(
     parser.set_defaults(run=run)
 
 
-def run(_arguments: argparse.Namespace, console: Console) -> None:
+def run(arguments: argparse.Namespace, console: Console) -> None:
     """Prints a line for each."""
-    settings = _programs(console.environ)
+    settings = _programs(console.environ, read_config_of(arguments, console.environ))
     mode = settings.sandbox
     lines = (
         ("avp-py", __version__),
@@ -75,6 +76,9 @@ def _sandbox(mode: SandboxMode) -> str:
         return error.reason
 
 
-def _programs(environ: Mapping[str, str]) -> RenderSettings:
+def _programs(environ: Mapping[str, str], config: Mapping[str, str]) -> RenderSettings:
     """The settings that are needed; no other one that is wrong is in the way."""
-    return load({name: environ[name] for name in _NEEDED if name in environ}).render
+    needed = (
+        {name: values[name] for name in _NEEDED if name in values} for values in (environ, config)
+    )
+    return load(*needed).render

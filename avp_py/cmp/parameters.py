@@ -59,7 +59,9 @@ _TITLES: Final = {
 }
 
 
-def announce(path: Path, mode: Mode, environ: Mapping[str, str]) -> Sequence[Announcement]:
+def announce(
+    path: Path, mode: Mode, environ: Mapping[str, str], config: Mapping[str, str] | None = None
+) -> Sequence[Announcement]:
     """The parameters that an Application may set for a folder.
 
     Args:
@@ -67,6 +69,7 @@ def announce(path: Path, mode: Mode, environ: Mapping[str, str]) -> Sequence[Ann
         mode: how it is rendered.
         environ: the environment: what the operator hands on to tenants, and where the repository
             begins.
+        config: what the operator's settings file holds, by name in capitals.
 
     Raises:
         RenderError: the folder cannot be read.
@@ -75,7 +78,7 @@ def announce(path: Path, mode: Mode, environ: Mapping[str, str]) -> Sequence[Ann
     found = _found(path.resolve(), mode, environ)
     return [
         _announcement(setting, found)
-        for setting in tenant_settings(environ)
+        for setting in tenant_settings(environ, config)
         if takes(mode, setting)
     ]
 

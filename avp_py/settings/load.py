@@ -103,9 +103,16 @@ def read_limits(environ: Mapping[str, str]) -> groups.LimitSettings:
     return groups.LimitSettings(**values)
 
 
-def tenant_settings(environ: Mapping[str, str]) -> Sequence[Setting]:
-    """The settings that tenants may set, those among them that the operator hands on."""
-    permitted = _permitted(environ, [])
+def tenant_settings(
+    environ: Mapping[str, str], config: Mapping[str, str] | None = None
+) -> Sequence[Setting]:
+    """The settings that tenants may set, those among them that the operator hands on.
+
+    Args:
+        environ: the environment of the process.
+        config: what the operator's settings file holds, by name in capitals.
+    """
+    permitted = _permitted(_operator(environ, config or {}), [])
     return [setting for setting in TABLE if setting.name in permitted]
 
 

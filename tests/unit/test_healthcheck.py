@@ -241,3 +241,24 @@ def test_argocd_vault_plugin_needs_neither_programs_nor_a_sandbox(
 
     assert result.out == f"ok      temporary folder  {temporary}\nok      settings\n"
     assert result.code == 0
+
+
+def test_version_and_parameters_read_the_settings_file(
+    run: Run, healthy: Mapping[str, str], tmp_path: Path
+) -> None:
+    config = tmp_path / "settings.env"
+    config.write_text("AVP_KUSTOMIZE=/none\nAVP_TENANT_SETTINGS=AVP_CONCURRENCY\n")
+    env = {name: value for name, value in healthy.items() if name != "AVP_KUSTOMIZE"}
+
+    assert "AVP_KUSTOMIZE: /none is no program" in run("version", "-c", config, env=env).out
+    assert "AVP_CONCURRENCY" in run("parameters", tmp_path, "-c", config, env=env).out
+    assert "AVP_CONCURRENCY" not in run("parameters", tmp_path, env=env).out
+
+
+def test_argocd_vault_plugin_knows_no_parameters(
+    run: Run, healthy: Mapping[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "kustomization.yaml").write_text("resources: []\n")
+
+    assert "IMAGE_NAME" in run("parameters", tmp_path, env=healthy).out
+    assert run("parameters", tmp_path, env=healthy, door="argocd-vault-plugin").out == "[]\n"
