@@ -1,7 +1,8 @@
 """Names that are not settings: which pass, which are warnings, and which fail a run."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from avp_py.errors import Failure, GenerateError
 from avp_py.settings import load
 from tests.conftest import Run
+from tests.unit.growth import refuse_growth
 
 CANARY = "canary-value"
 MANIFEST = (
@@ -242,3 +244,26 @@ def test_by_the_name_argocd_vault_plugin_all_are_warnings(run: Run, tmp_path: Pa
     assert result.code == 0
     assert "did you mean AVP_POLICY?" in result.err
     assert "IMAGE_TGA" not in result.err
+
+
+@pytest.mark.parametrize(
+    ("make", "n"),
+    [
+        (lambda n: {f"ARGOCD_ENV_IMAGE_{each}": "x" for each in range(n)}, 500),
+        (lambda n: {"ARGOCD_ENV_" + "image-" * n: "x"}, 20_000),
+        (lambda n: {f"AVP_POLICY_{each}": "x" for each in range(n)}, 200),
+        (lambda n: {"AVP_" + "SERVICE_PORT_" * n: "x"}, 20_000),
+    ],
+    ids=[
+        "many of a tenant",
+        "a long one of a tenant",
+        "many in a Secret",
+        "a long one in a Secret",
+    ],
+)
+def test_names_take_linear_time(make: Callable[[int], Mapping[str, str]], n: int) -> None:
+    def look(names: Mapping[str, str]) -> None:
+        with suppress(GenerateError):
+            load(names, names, from_secret=True)
+
+    refuse_growth(make, look, n)
