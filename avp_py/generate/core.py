@@ -102,7 +102,7 @@ def generate(
     for each in rendered:
         budget.in_time()
         stream, unreadable = manifests.read_stream(each.data, each.source)
-        documents += len(stream.documents)
+        documents += max(len(stream.documents), len(stream.manifests))
         refuse_more("documents", documents, settings.limits.documents, "AVP_MAX_DOCUMENTS")
         streams.append(stream)
         failures.extend(unreadable)

@@ -4,6 +4,7 @@ import dataclasses
 import difflib
 import re
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 
 from avp_py import manifests
 from avp_py.backends import Location, Secret
@@ -67,25 +68,32 @@ class Filler:
             LimitError: the run takes too long, or its text would be too long.
         """
         changed: dict[int, str] = {}
-        for manifest in stream.manifests:
-            if not manifest.slots and not manifest.imports:
-                continue
+        for start, (document, *items) in groupby(stream.manifests, lambda each: each.document):
             before = self._unfilled
-            fills = [
-                fill for slot in manifest.slots if (fill := self._slot(manifest, slot)) is not None
-            ]
-            if manifest.kind == "Secret":
-                self._check_data(manifest, fills)
-            new = self._import(manifest) if manifest.imports else None
-            if self._unfilled > before:
+            fills: list[Fill] = []
+            new: list[Addition] = []
+            for manifest in (document, *items):
+                fills += self._slots(manifest)
+                addition = self._import(manifest) if manifest.imports else None
+                if addition is not None:
+                    new.append(addition)
+            if self._unfilled > before or not (fills or new):
                 continue
             try:
-                changed[manifest.start] = manifests.rewrite(stream.text, manifest, fills, new)
+                changed[start] = manifests.rewrite(stream.text, document, fills, new)
             except AvpError as error:
                 self.failures.append(
-                    Failure(error.reason, hint=error.hint, document=manifest.label)
+                    Failure(error.reason, hint=error.hint, document=document.label)
                 )
         return manifests.assemble(stream, changed)
+
+    def _slots(self, manifest: Manifest) -> Sequence[Fill]:
+        fills = [
+            fill for slot in manifest.slots if (fill := self._slot(manifest, slot)) is not None
+        ]
+        if manifest.kind == "Secret":
+            self._check_data(manifest, fills)
+        return fills
 
     def _check_data(self, manifest: Manifest, fills: Sequence[Fill]) -> None:
         """Notice values in the data of a Secret that Kubernetes does not accept."""

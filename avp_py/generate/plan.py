@@ -88,11 +88,11 @@ class Plan:
         return Location(normalise(path), version, kv_version or "", kind)
 
 
-_CERTAIN = "write each object as a document of its own, with its kind as plain text"
+_CERTAIN = "write the object as a document or an item of its own, with its kind as plain text"
 
 
 def _doubt(manifest: Manifest) -> str:
     """Why a document has no certain kind, or an empty text."""
     if manifest.is_list:
-        return "a document with items has several"
+        return "a list has several"
     return "a placeholder decides the kind of this document" if manifest.decides_kind else ""

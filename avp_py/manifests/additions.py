@@ -8,7 +8,7 @@ from typing import Final
 from avp_py.errors import DocumentError
 from avp_py.manifests.manifest import Manifest
 from avp_py.manifests.scalars import flow, quoted, refuse_uncarried
-from avp_py.nodes import AliasNode, Entry, MappingNode, Node, ScalarNode, aliased, resolve
+from avp_py.nodes import AliasNode, Entry, MappingNode, Node, ScalarNode, resolve
 
 TARGETS: Mapping[str, str] = {"Secret": "stringData", "ConfigMap": "data"}
 """The field that takes new keys, by kind."""
@@ -18,19 +18,28 @@ _TAKEN = ("data", "stringData", "binaryData")
 
 @dataclass(frozen=True)
 class Addition:
-    """Keys to add to a document.
+    """Keys to add to a manifest.
 
     Attributes:
-        field: the field of the document that takes them.
+        root: the node of the manifest.
+        item: the number of the item that it is, from 1; 0 for a document.
+        field: the field of the manifest that takes them.
         values: the keys that are not there yet, with their texts, in the order of their names.
     """
 
+    root: MappingNode
+    item: int
     field: str
     values: Mapping[str, str] = dataclasses.field(repr=False)
 
+    @property
+    def place(self) -> str:
+        """The path of the field in its document."""
+        return f"items[{self.item - 1}].{self.field}" if self.item else self.field
+
 
 def addition(manifest: Manifest, values: Mapping[str, str]) -> Addition:
-    """The keys of a secret that a document does not name itself.
+    """The keys of a secret that a manifest does not name itself.
 
     Args:
         manifest: a Secret or ConfigMap.
@@ -46,17 +55,17 @@ def addition(manifest: Manifest, values: Mapping[str, str]) -> Addition:
             taken |= node.keys()
     wanted = {key: values[key] for key in sorted(values) if key not in taken}
     refuse_uncarried(wanted)
-    return Addition(TARGETS[manifest.kind], wanted)
+    return Addition(manifest.root, manifest.item, TARGETS[manifest.kind], wanted)
 
 
 def edits(
-    text: str, manifest: Manifest, new: Addition, removed: Set[Node]
+    text: str, targets: Set[Node], new: Addition, removed: Set[Node]
 ) -> list[tuple[int, int, str]]:
     """The edits that write the new keys: start, end, text.
 
     Args:
         text: the text of the stream.
-        manifest: the document.
+        targets: what aliases of the document stand for.
         new: what to add.
         removed: the nodes whose entries other edits remove.
 
@@ -65,34 +74,30 @@ def edits(
     """
     if not new.values:
         return []
-    root = manifest.root
+    root = new.root
     entry = next((each for each in root.entries if each.key.value == new.field), None)
+    if (root if entry is None else entry.value) in targets:
+        raise DocumentError(
+            f"{new.place} is written a second time by an alias (*), which would get the keys too",
+            hint="write the two out",
+        )
     if entry is None:
         if root.flow:
             return [_into(text, root, f"{quoted(new.field)}: {flow(new.values)}")]
-        newline = text.find("\n", root.end - 1)
-        if newline < 0:
-            at = _line(text, root)
-            return [(at, at, _field(new, _line_break(text, at)))]
-        return [(newline + 1, newline + 1, _field(new, _line_break(text, newline)))]
+        at = text.index("\n", root.end - 1)
+        return [(at + 1, at + 1, _field(new, _indent(text, root), _line_break(text, at)))]
     target = entry.value
-    if target in aliased(root):
-        raise DocumentError(
-            f"{new.field} is written a second time by an alias (*), which would get the keys too",
-            hint="write the two out",
-        )
     if isinstance(target, MappingNode):
         if all(resolve(each.value) in removed for each in target.entries):
             return [(*content_span(text, target), flow(new.values))]
         if target.flow:
             return [_into(text, target, flow(new.values)[1:-1])]
         at = _line(text, target)
-        indent = " " * (entry_start(text, _first(target)) - at)
-        return [(at, at, _lines(new.values, indent, _line_break(text, at)))]
+        return [(at, at, _lines(new.values, _indent(text, target), _line_break(text, at)))]
     if isinstance(target, ScalarNode) and target.is_null:
         return [(target.start, target.end, f" {flow(new.values)}")]
     what = "an alias" if isinstance(target, AliasNode) else "no mapping"
-    raise DocumentError(f"{new.field} is {what}, and cannot take keys", hint="write it out")
+    raise DocumentError(f"{new.place} is {what}, and cannot take keys", hint="write it out")
 
 
 def content_span(text: str, mapping: MappingNode) -> tuple[int, int]:
@@ -152,18 +157,17 @@ def _is_property(text: str, at: int) -> bool:
     return text[at] in "&!" and (before.isspace() or before in "[{,:")
 
 
-def find(old: MappingNode, root: MappingNode, new: Addition) -> Set[Node] | None:
-    """The keys in which an edited document differs from the old one by its new keys only.
+def find(root: MappingNode, new: Addition) -> Set[Node] | None:
+    """The keys in which an edited manifest differs from the old one by its new keys only.
 
     Args:
-        old: the document as it was.
-        root: the edited one.
-        new: the keys that were added to it.
+        root: the node of the edited one.
+        new: the keys that were added to the old one.
 
     Returns:
         Keys of both that are not to be compared; None where the new keys are not all there.
     """
-    before = next((each for each in old.entries if each.key.value == new.field), None)
+    before = next((each for each in new.root.entries if each.key.value == new.field), None)
     is_longer = before is not None and isinstance(before.value, MappingNode)
     # Where the field was not there, or was null, it is new as a whole.
     ignored: set[Node] = set() if before is None or is_longer else {before.key}
@@ -181,8 +185,9 @@ def find(old: MappingNode, root: MappingNode, new: Addition) -> Set[Node] | None
     return ignored if found == new.values else None
 
 
-def _field(new: Addition, line_break: str) -> str:
-    return f"{new.field}:{line_break}{_lines(new.values, '  ', line_break)}"
+def _field(new: Addition, indent: str, line_break: str) -> str:
+    lines = _lines(new.values, f"{indent}  ", line_break)
+    return f"{indent}{new.field}:{line_break}{lines}"
 
 
 def _lines(values: Mapping[str, str], indent: str, line_break: str) -> str:
@@ -192,8 +197,13 @@ def _lines(values: Mapping[str, str], indent: str, line_break: str) -> str:
 
 
 def _line(text: str, mapping: MappingNode) -> int:
-    """Where the first line of a block mapping begins; its last one may lack a line break."""
+    """Where the first line of a block mapping begins."""
     return text.rfind("\n", 0, _first(mapping).key.start) + 1
+
+
+def _indent(text: str, mapping: MappingNode) -> str:
+    """The spaces before each entry of a block mapping; the first may be after a dash."""
+    return " " * (entry_start(text, _first(mapping)) - _line(text, mapping))
 
 
 def _first(mapping: MappingNode) -> Entry:

@@ -69,7 +69,7 @@ def _misfits(text: str, document: Document) -> "Iterator[AliasNode | ScalarNode]
     targets = aliased(document.root)
     is_key = text.find("*", document.start, document.end) >= 0
     if targets or is_key:
-        yield from _Finder(text, document, targets).misfits(document.root, True)
+        yield from _Finder(text, document, targets).misfits(document.root)
 
 
 class _Finder:
@@ -79,29 +79,40 @@ class _Finder:
         self._text = text
         self._removes = text.find("remove-missing", document.start, document.end) >= 0
         self._targets = targets
-        self._places: dict[Node, bool] = {}
-        """Whether placeholders are sought where a target stands."""
+        root = resolve(document.root) if document.root is not None else None
+        self._items = root.get("items") if isinstance(root, MappingNode) else None
+        self._places: dict[Node, tuple[bool, int]] = {}
+        """Whether placeholders are sought where a target is, and in which item of a list it is."""
         self._holds: dict[Node, bool] = {}
         """Whether a target holds placeholders."""
 
-    def misfits(self, node: Node, sought: bool) -> Iterator[AliasNode | ScalarNode]:
-        """Those below a node in the order of the text; `sought`: placeholders are sought there."""
+    def misfits(
+        self, node: Node, sought: bool = True, number: int = 0
+    ) -> Iterator[AliasNode | ScalarNode]:
+        """Those below a node in the order of the text.
+
+        Args:
+            node: the node.
+            sought: whether placeholders are sought there.
+            number: the number of the item that it is in, from 1: an item has its own annotations.
+        """
         if node in self._targets:
-            self._places[node] = sought
+            self._places[node] = (sought, number)
         match node:
             case AliasNode():
-                fits = self._places.get(node.target) is sought and not self._removes
+                fits = self._places.get(node.target) == (sought, number) and not self._removes
                 if not fits and self._holds_placeholders(node.target):
                     yield node
             case SequenceNode():
-                for item in node.items:
+                for place, item in enumerate(node.items, 1):
                     is_list = isinstance(resolve(item), SequenceNode)
-                    yield from self.misfits(item, sought and not is_list)
+                    within = place if node == self._items else number
+                    yield from self.misfits(item, sought and not is_list, within)
             case MappingNode():
                 for key, value in node.entries:
                     if self._text.startswith("*", key.start) and self._holds_placeholders(key):
                         yield key
-                    yield from self.misfits(value, sought)
+                    yield from self.misfits(value, sought, number)
 
     def _holds_placeholders(self, node: Node) -> bool:
         """Whether placeholders are in a node. Many aliases can stand for one."""

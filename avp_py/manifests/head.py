@@ -1,4 +1,4 @@
-"""What a document is to Argo CD: its kind, its name, our annotations, and whether it is a list.
+"""What an object is to Argo CD: its kind, its name, our annotations, and whether it is a list.
 
 This is the only place that decides it: the policy, the finder of placeholders and the messages go
 by it. It is what Argo CD v3.2 reads with sigs.k8s.io/yaml (tools/reader is that program); what its
@@ -52,9 +52,12 @@ class Annotations:
     remove_missing: bool
 
 
+_NONE: Final = Annotations(None, None, None, "", ignore=False, remove_missing=False)
+
+
 @dataclass(frozen=True)
 class Head:
-    """What a document is.
+    """What a document, or an item of a list, is.
 
     Attributes:
         kind: its kind.
@@ -69,20 +72,29 @@ class Head:
     is_list: bool
 
 
-def read_head(root: MappingNode, lines: Lines, where: str) -> Head:
-    """Return what a document is.
+def read_head(
+    root: MappingNode,
+    lines: Lines,
+    where: str,
+    *,
+    kind_above: str = "",
+    above: Annotations = _NONE,
+) -> Head:
+    """Return what a document, or an item of a list, is.
 
     Args:
         root: its node.
         lines: the lines of its text.
-        where: what to call the document's place, as `document 3 of standard input`.
+        where: what to call its place, as `document 3 of standard input`.
+        kind_above: of an item, the kind that its list implies.
+        above: of an item, the annotations of its list, which count where it has none of its own.
 
     Raises:
         DocumentError: it has no kind, or one that is read in two ways, a field in other letters, or
             an annotation of ours that is not a string.
     """
     _refuse_look_alikes(root, _FIELDS, "", lambda: f"{where}, {lines.position(root.start)}")
-    kind = string_of(root.get("kind"))
+    kind = string_of(root.get("kind")) or kind_above
     if not kind:
         raise DocumentError(
             f"{where}, {lines.position(root.start)}: the document has no kind",
@@ -106,7 +118,23 @@ def read_head(root: MappingNode, lines: Lines, where: str) -> Head:
         _refuse_look_alikes(metadata, _METADATA_FIELDS, "metadata.", lambda: label)
     # They go by the field alone, whatever the kind (Unstructured.IsList in apimachinery v0.34).
     is_list = isinstance(root.get("items"), SequenceNode)
-    return Head(kind, label, _annotations(metadata, label), is_list)
+    return Head(kind, label, _annotations(metadata, label, above), is_list)
+
+
+def kind_of_item(item: MappingNode, kind: str) -> str:
+    """Return the kind of an item of a list; empty where it has none, and Argo CD refuses it.
+
+    The items of a `SecretList` that have no kind are Secrets to kubectl (decodeToList in
+    apimachinery's unstructured/unstructured_list.go, v0.34).
+
+    Args:
+        item: the item.
+        kind: the kind of the list.
+    """
+    own = item.get("kind")
+    if own is not None:
+        return string_of(own) or ""
+    return kind.removesuffix("List") if kind.endswith("List") else ""
 
 
 def string_of(node: Node | None) -> str | None:
@@ -171,7 +199,7 @@ def _shown(node: Node | None) -> str:
     return node.value if isinstance(node, ScalarNode) and not node.is_null else ""
 
 
-def _annotations(metadata: Node | None, label: str) -> Annotations:
+def _annotations(metadata: Node | None, label: str, above: Annotations) -> Annotations:
     found: dict[str, str] = {}
     node = metadata.get("annotations") if isinstance(metadata, MappingNode) else None
     if isinstance(node, MappingNode):
@@ -189,11 +217,12 @@ def _annotations(metadata: Node | None, label: str) -> Annotations:
                 )
             found[name] = said
     return Annotations(
-        path=found.get("path"),
+        path=found.get("path", above.path),
         imported=found.get("import"),
-        kv_version=found.get("kv-version"),
-        secret_version=found.get("secret-version", ""),
-        ignore=found.get("ignore") in _TRUE,
+        kv_version=found.get("kv-version", above.kv_version),
+        # A version belongs to its path.
+        secret_version=found.get("secret-version", "" if "path" in found else above.secret_version),
+        ignore=found["ignore"] in _TRUE if "ignore" in found else above.ignore,
         remove_missing=found.get("remove-missing") in _TRUE,
     )
 

@@ -45,17 +45,19 @@ class Finding(NamedTuple):
 
 
 def findings(text: str, manifest: Manifest, *, unfilled: bool) -> Iterator[Finding]:
-    """Yield what a document's author did not mean; nothing where it is ignored.
+    """Yield what a manifest's author did not mean; nothing where it is ignored.
 
     Args:
         text: the text of the stream.
-        manifest: one of its documents.
+        manifest: one of its manifests.
         unfilled: whether placeholders that nothing fills are looked for.
     """
-    if manifest.annotations.ignore or manifest.is_list:
+    if manifest.annotations.ignore:
         return
     slips = list(_slips(manifest.root))
     yield from slips
+    if manifest.is_list:
+        return
     if unfilled and manifest.annotations.path is None and _has_word(text, manifest):
         yield from _unfilled(manifest, slips)
     if manifest.kind == "Secret":

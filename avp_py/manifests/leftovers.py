@@ -59,18 +59,18 @@ class Leftover:
 
 
 def leftovers(text: str, manifest: Manifest) -> Sequence[Leftover]:
-    """The places of a document that hold a leftover; none in one that is ignored.
+    """The places of a manifest that hold a leftover; none in one that is ignored.
 
     Args:
         text: the text of the stream.
-        manifest: one of its documents.
+        manifest: one of its manifests.
     """
     is_secret = manifest.kind == "Secret"
     if manifest.annotations.ignore:
         return ()
     if not is_secret and not _HINT.is_in(text[manifest.start : manifest.end]):
         return ()
-    finder = _Finder(text, manifest.slots, is_secret=is_secret)
+    finder = _Finder(text, manifest, is_secret=is_secret)
     finder.look(manifest.root, None)
     return finder.found
 
@@ -78,14 +78,17 @@ def leftovers(text: str, manifest: Manifest) -> Sequence[Leftover]:
 class _Finder:
     """Looks at every scalar that counts, keys too; at what an alias stands for at its anchor.
 
+    What is an item of its own is not looked at.
+
     Attributes:
         found: the leftovers, in the order of the text.
     """
 
-    def __init__(self, text: str, slots: Sequence[Slot], *, is_secret: bool) -> None:
+    def __init__(self, text: str, manifest: Manifest, *, is_secret: bool) -> None:
         self.found: list[Leftover] = []
         self._text = text
-        self._slots = {slot.scalar: slot for slot in slots}
+        self._items = manifest.items
+        self._slots = {slot.scalar: slot for slot in manifest.slots}
         self._is_secret = is_secret
 
     def look(self, node: Node, place: Place | None, hidden: Set[str] = frozenset()) -> None:
@@ -98,7 +101,7 @@ class _Finder:
             case SequenceNode():
                 for index, item in enumerate(node.items):
                     self.look(item, Place(place, index))
-            case MappingNode():
+            case MappingNode() if node not in self._items:
                 for entry, beyond in counted(self._text, node, hidden):
                     below = Place(place, entry.key.value)
                     if entry.is_merge:

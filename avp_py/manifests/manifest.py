@@ -1,12 +1,20 @@
-"""A document as Kubernetes sees it: kind, name, our annotations, and where placeholders stand."""
+"""Objects as Kubernetes sees them: kind, name, our annotations, and where placeholders stand."""
 
 import json
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from avp_py.errors import DocumentError
-from avp_py.manifests.head import PREFIX, Annotations, decode_base64, read_head, text_of
+from avp_py.errors import DocumentError, Failure
+from avp_py.manifests.head import (
+    PREFIX,
+    Annotations,
+    Head,
+    decode_base64,
+    kind_of_item,
+    read_head,
+    text_of,
+)
 from avp_py.manifests.placeholders import Template, has_generic_match, read_template
 from avp_py.nodes import (
     Document,
@@ -85,12 +93,14 @@ class Slot:
 
 @dataclass(frozen=True)
 class Manifest:
-    """One document of Kubernetes.
+    """An object of Kubernetes: a document, or an item of one that is a list.
 
     Attributes:
         root: its node.
-        start: where its text begins in the stream.
-        end: where its text ends.
+        document: where the text of its document begins in the stream.
+        item: the number of the item, from 1; 0 for a document.
+        start: where its own text begins.
+        end: where its own text ends.
         kind: its kind.
         label: what to call it in errors: kind, namespace/name, where it was read.
         annotations: ours.
@@ -98,9 +108,12 @@ class Manifest:
         imports: whether all keys of a secret are to be added to it.
         is_list: whether Kubernetes' clients take it for a list of further objects.
         decides_kind: whether a placeholder decides its kind, or whether it is a list.
+        items: the nodes of those of its items that are manifests of their own.
     """
 
     root: MappingNode
+    document: int
+    item: int
     start: int
     end: int
     kind: str
@@ -110,10 +123,17 @@ class Manifest:
     imports: bool
     is_list: bool
     decides_kind: bool
+    items: Set[Node] = frozenset()
 
 
-def read_manifest(document: Document, text: str, where: str) -> Manifest | None:
-    """Reads a document of a stream.
+def read_manifests(
+    document: Document, text: str, where: str
+) -> tuple[Sequence[Manifest], Sequence[Failure]]:
+    """Read a document of a stream.
+
+    Argo CD takes a document with items apart (GenerateManifests in its
+    reposerver/repository/repository.go, v3.2), but not a list that is an item. So each item is a
+    manifest, and what is left of the list is one.
 
     Args:
         document: the document.
@@ -121,15 +141,16 @@ def read_manifest(document: Document, text: str, where: str) -> Manifest | None:
         where: what to call the document's place, as `document 3 of standard input`.
 
     Returns:
-        The manifest, or None for a document that holds nothing.
+        The manifest, followed by those of its items, and a failure for each item that cannot be
+        used. There is none for a document that holds nothing.
 
     Raises:
-        DocumentError: it is not a mapping, has no kind, or one of our annotations is not a string
-            or stands on a kind that it does not fit.
+        DocumentError: the document is not a mapping, has no kind, or one of our annotations is not
+            a string or is on a kind that it does not fit.
     """
     root = resolve(document.root) if document.root is not None else None
     if root is None or (isinstance(root, ScalarNode) and root.is_null):
-        return None
+        return (), ()
     if not isinstance(root, MappingNode):
         what = "a list" if isinstance(root, SequenceNode) else "a single value"
         raise DocumentError(
@@ -138,6 +159,49 @@ def read_manifest(document: Document, text: str, where: str) -> Manifest | None:
             hint="a manifest begins with apiVersion, kind and metadata",
         )
     head = read_head(root, document.lines, where)
+    items = _items(root, head.kind) if head.is_list else {}
+    span = (document.start, document.end)
+    manifests = [_manifest(text, root, head, document.start, span, items=items)]
+    failures: list[Failure] = []
+    for item, (number, kind) in items.items():
+        try:
+            head = read_head(
+                item,
+                document.lines,
+                f"{where}, item {number}",
+                kind_above=kind,
+                above=manifests[0].annotations,
+            )
+            span = (item.start, item.end)
+            manifests.append(_manifest(text, item, head, document.start, span, number))
+        except DocumentError as error:
+            failures.extend(error.failures)
+    return manifests, failures
+
+
+def _items(root: MappingNode, kind: str) -> Mapping[MappingNode, tuple[int, str]]:
+    """Return the items of a list that are objects, with their numbers and kinds.
+
+    One that is in the list several times, by aliases, is there once.
+    """
+    items = root.get("items")
+    found: dict[MappingNode, tuple[int, str]] = {}
+    for number, each in enumerate(items.items if isinstance(items, SequenceNode) else (), 1):
+        item = resolve(each)
+        if isinstance(item, MappingNode) and (kind_of := kind_of_item(item, kind)):
+            found.setdefault(item, (number, kind_of))
+    return found
+
+
+def _manifest(
+    text: str,
+    root: MappingNode,
+    head: Head,
+    document: int,
+    span: tuple[int, int],
+    item: int = 0,
+    items: Iterable[Node] = (),
+) -> Manifest:
     kind, label, annotations = head.kind, head.label, head.annotations
     is_plain_text = kind in ("Secret", "ConfigMap")
     if annotations.remove_missing and not annotations.ignore and not is_plain_text:
@@ -150,16 +214,17 @@ def read_manifest(document: Document, text: str, where: str) -> Manifest | None:
             f"{label}: {PREFIX}import works on Secrets and ConfigMaps only",
             hint="remove the annotation",
         )
-    if not annotations.ignore:
-        _check_items(root, label)
+    own_items = frozenset(items)
     slots: tuple[Slot, ...] = ()
-    if not annotations.ignore and _may_hold_placeholders(text, document, kind):
-        finder = _Finder(text, generic=annotations.path is not None, secret=kind == "Secret")
+    if not annotations.ignore and _may_hold_placeholders(text, span, kind):
+        generic = annotations.path is not None
+        finder = _Finder(text, own_items, generic=generic, secret=kind == "Secret")
         slots = tuple(finder.mapping(root, None))
     return Manifest(
         root,
-        document.start,
-        document.end,
+        document,
+        item,
+        *span,
         kind,
         label,
         annotations,
@@ -167,6 +232,7 @@ def read_manifest(document: Document, text: str, where: str) -> Manifest | None:
         imports=annotations.imported is not None and not annotations.ignore,
         is_list=head.is_list,
         decides_kind=_decides_kind(root, slots),
+        items=own_items,
     )
 
 
@@ -175,31 +241,11 @@ def _decides_kind(root: MappingNode, slots: Sequence[Slot]) -> bool:
     return any(slot.scalar == node for slot in slots for node in decisive)
 
 
-def _check_items(root: MappingNode, label: str) -> None:
-    """Refuses an import where nobody would see it: annotations of items count nothing, as in AVP.
-
-    Raises:
-        DocumentError: an item has the annotation.
-    """
-    items = root.get("items")
-    for index, item in enumerate(items.items if isinstance(items, SequenceNode) else ()):
-        found: Node | None = resolve(item)
-        for key in ("metadata", "annotations", PREFIX + "import"):
-            found = found.get(key) if isinstance(found, MappingNode) else None
-        if found is not None:
-            raise DocumentError(
-                f"{label}: items[{index}] has the annotation {PREFIX}import, which counts on a "
-                "document of its own only",
-                hint="write each item as a document of its own",
-            )
-
-
-def _may_hold_placeholders(text: str, document: Document, kind: str) -> bool:
+def _may_hold_placeholders(text: str, span: tuple[int, int], kind: str) -> bool:
     """A cheap look that saves the walk.
 
     A `<` can also hide behind an escape, or in base64, which a tag can announce.
     """
-    span = (document.start, document.end)
     return kind == "Secret" or any(text.find(each, *span) >= 0 for each in ("<", "\\", "!"))
 
 
@@ -251,11 +297,12 @@ class _Finder:
     """Seeks placeholders where AVP does: in map values, and in strings directly in lists.
 
     Not in keys, and not below a list in a list (replaceInner in AVP's pkg/kube/util.go). What an
-    alias stands for is sought at its anchor.
+    alias stands for is sought at its anchor; what is an item of its own, nowhere.
     """
 
-    def __init__(self, text: str, *, generic: bool, secret: bool) -> None:
+    def __init__(self, text: str, items: Set[Node], *, generic: bool, secret: bool) -> None:
         self._text = text
+        self._items = items
         self._generic = generic
         self._secret = secret
         self._templates: dict[str, Template] = {}
@@ -265,6 +312,8 @@ class _Finder:
         self, mapping: MappingNode, place: Place | None, hidden: Set[str] = frozenset()
     ) -> Iterator[Slot]:
         """The slots below a mapping; `hidden` are those of its keys that do not count."""
+        if mapping in self._items:
+            return
         for entry, beyond in counted(self._text, mapping, hidden):
             if entry.is_merge:
                 for source, more in merged(entry, beyond):

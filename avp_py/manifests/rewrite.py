@@ -100,15 +100,16 @@ def _text(value: Value, place: str) -> str:
 
 
 def rewrite(
-    text: str, manifest: Manifest, fills: Sequence[Fill], new: Addition | None = None
+    text: str, manifest: Manifest, fills: Sequence[Fill], new: Sequence[Addition] = ()
 ) -> str:
     """The text of one document with its slots filled, and new keys added.
 
     Args:
         text: the text of the stream that holds the document.
         manifest: the document.
-        fills: what each of its slots gets; a slot that is not named stays as it is.
-        new: keys to add.
+        fills: what each of its slots gets, and each of its items'; one that is not named stays as
+            it is.
+        new: keys to add to it, and to its items.
 
     Returns:
         The document's text; every character outside of the edits is the same.
@@ -124,11 +125,13 @@ def rewrite(
     if any(value is REMOVED for value in values.values()):
         values |= dict.fromkeys(_reappearing(manifest.root, values), REMOVED)
     removed = {each for each, value in values.items() if value is REMOVED}
-    added = [] if new is None else additions.edits(text, manifest, new, removed)
+    targets = aliased(manifest.root) if new else frozenset()
+    added = [edit for each in new for edit in additions.edits(text, targets, each, removed)]
     if removed:
         cuts = _removals(text, manifest.root, removed)
         # Where new keys take the place of a mapping that would be left empty, theirs is the edit.
-        cuts = [cut for cut in cuts if all(cut[:2] != edit[:2] for edit in added)]
+        replaced = {edit[:2] for edit in added}
+        cuts = [cut for cut in cuts if cut[:2] not in replaced]
         edits = _outside(edits, cuts)
     pieces: list[str] = []
     position = manifest.start
@@ -284,16 +287,14 @@ def _verify(
     manifest: Manifest,
     result: str,
     values: Mapping[Node, Filling],
-    new: Addition | None,
+    new: Sequence[Addition],
 ) -> None:
     try:
         (document,) = parse(result, manifest.label)
     except (DocumentError, ValueError):
         document = None
     root = resolve(document.root) if document is not None and document.root is not None else None
-    ignored: Set[Node] | None = frozenset()
-    if isinstance(root, MappingNode) and new is not None and new.values:
-        ignored = additions.find(manifest.root, root, new)
+    ignored = _new_keys(root, new)
     # What follows must still begin on its own line.
     joins = text.endswith("\n", manifest.start, manifest.end) and not result.endswith("\n")
     if (
@@ -306,6 +307,20 @@ def _verify(
             "its text cannot be edited safely",
             hint="write the fields that hold placeholders in plain block style, without aliases",
         )
+
+
+def _new_keys(root: Node | None, new: Sequence[Addition]) -> Set[Node] | None:
+    """The keys by which an edited document differs; None where the new ones are not all there."""
+    ignored: set[Node] = set()
+    items = root.get("items") if isinstance(root, MappingNode) else None
+    roots = [root, *(map(resolve, items.items) if isinstance(items, SequenceNode) else ())]
+    for each in new:
+        edited = roots[each.item] if each.item < len(roots) else None
+        keys = additions.find(edited, each) if isinstance(edited, MappingNode) else None
+        if keys is None:
+            return None
+        ignored |= keys
+    return ignored
 
 
 class _Comparison:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from avp_py.errors import AvpError, DocumentError, Failure
 from avp_py.expressions import Expression
 from avp_py.manifests.aliases import write_out
-from avp_py.manifests.manifest import Manifest, read_manifest
+from avp_py.manifests.manifest import Manifest, read_manifests
 from avp_py.manifests.readable import refuse_unreadable
 from avp_py.nodes import Document, parse
 
@@ -32,7 +32,7 @@ class Stream:
     Attributes:
         text: the text, without a byte order mark, and with a line break at its end.
         documents: its YAML documents, empty ones included.
-        manifests: the documents that hold something.
+        manifests: the documents that hold something, each followed by its items if it is a list.
         is_cut: whether it came without that line break.
     """
 
@@ -72,12 +72,12 @@ def read_stream(data: bytes, source: str) -> tuple[Stream, Sequence[Failure]]:
         where = f"document {number} of {source}" if len(documents) > 1 else source
         try:
             refuse_unreadable(text, document, where, is_json=is_json)
-            manifest = read_manifest(document, text, where)
+            found, unusable = read_manifests(document, text, where)
         except AvpError as error:
             failures.extend(error.failures)
         else:
-            if manifest is not None:
-                manifests.append(manifest)
+            manifests.extend(found)
+            failures.extend(unusable)
     return Stream(text, documents, tuple(manifests), is_cut), failures
 
 

@@ -167,6 +167,20 @@ DEVIATIONS: Mapping[str, Deviation] = {
         '"<path:kv/data/app#user#1#2>"',
         "error",
     ),
+    "items-of-a-list": Deviation(
+        "A list is one object: annotations of its items have no effect, nor do their kinds, so "
+        "that base64 in a Secret is not looked into.",
+        "An item that has a kind is an object with annotations of its own; where it has none, "
+        "those of the list count.",
+        Reason.LOSS,
+        "kind: List\nitems:\n- kind: Secret\n"
+        "  metadata: {annotations: {avp.kubernetes.io/path: kv/data/app}}\n"
+        "  data: {a: PHVzZXI+}\n",
+        '[{"data": {"a": "PHVzZXI+"}, "kind": "Secret", "metadata": {"annotations": '
+        '{"avp.kubernetes.io/path": "kv/data/app"}}}]',
+        '[{"data": {"a": "YWxpY2U="}, "kind": "Secret", "metadata": {"annotations": '
+        '{"avp.kubernetes.io/path": "kv/data/app"}}}]',
+    ),
     "bytes-are-no-text": Deviation(
         "Bytes that are no text become replacement characters.",
         "An error.",

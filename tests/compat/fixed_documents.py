@@ -101,18 +101,17 @@ _TABLE: Final = (
     (7, "a byte order mark", "\ufeffkind: A\nx: 1\n", "1"),
     (7, "line ends of Windows", "kind: A\r\nx: |\r\n  a\r\n  b\r\n", r'"a\nb\n"'),
     (7, "no line end at the end", f"kind: A\nx: |\n  {USER}", r'"alice\n"'),
-    (
-        7,
-        "a List is not taken apart",
-        plain(
-            "items:\n- kind: Secret\n"
-            "  metadata: {annotations: {avp.kubernetes.io/path: kv/data/app}}\n"
-            f"  data: {{a: {encoded('<user>')}}}\n  stringData: {{a: <user>, b: '{USER}'}}",
-            kind="List",
-        ),
-        '[{"data": {"a": "PHVzZXI+"}, "kind": "Secret", "metadata": {"annotations": '
-        '{"avp.kubernetes.io/path": "kv/data/app"}}, "stringData": {"a": "<user>", "b": "alice"}}]',
-    ),
+    (7, "an item of a List that has no annotations and is no Secret",
+     plain(f"items:\n- {{kind: A, x: <user>, z: '{USER}'}}", kind="List"),
+     '[{"kind": "A", "x": "<user>", "z": "alice"}]'),
+    (7, "annotations of a List", annotated("items: [{kind: A, x: <user>}]", kind="List"),
+     '[{"kind": "A", "x": "alice"}]'),
+    (7, "a List that is ignored",
+     annotated("items: [{kind: A, x: <user>}]", kind="List", ignore="1"),
+     '[{"kind": "A", "x": "<user>"}]'),
+    (7, "a List in a List",
+     plain("items:\n- kind: List\n  items: [{kind: Secret, data: {a: PHVzZXI+}}]", kind="List"),
+     '[{"items": [{"data": {"a": "PHVzZXI+"}, "kind": "Secret"}], "kind": "List"}]'),
     (7, "booleans and numbers of YAML 1.1", "kind: A\nx: [yes, 0777, 1_000]\n",
      "[true, 511, 1000]"),
     (7, "anchors and merges", "kind: A\na: &a {x: 1}\nb: {<<: *a, z: 2}\n",

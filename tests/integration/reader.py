@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +18,14 @@ class Read:
         seen: the kind that the API server finds in what Argo CD sends it; empty if it refuses that.
         is_list: whether Argo CD takes it apart.
         annotations: its annotations as they are.
+        items: what it is taken apart into.
     """
 
     kind: str
     seen: str
     is_list: bool
     annotations: Any
+    items: Sequence["Read"]
 
 
 class UnreadableError(ValueError):
@@ -49,10 +51,12 @@ class Reader:
         answer = json.loads(self._process.stdout.readline())
         if answer.get("error"):
             raise UnreadableError(answer["error"])
-        return [
-            Read(each["kind"], each["seen"], each["list"], each["annotations"])
-            for each in answer["objects"]
-        ]
+        return [_read(each) for each in answer["objects"]]
+
+
+def _read(answer: Mapping[str, Any]) -> Read:
+    items = tuple(map(_read, answer["items"] or ()))
+    return Read(answer["kind"], answer["seen"], answer["list"], answer["annotations"], items)
 
 
 @contextmanager

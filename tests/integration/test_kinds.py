@@ -3,7 +3,10 @@
 import contextlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from types import MappingProxyType
+from typing import Any
 
 import hypothesis
 import pytest
@@ -15,6 +18,7 @@ from avp_py.nodes import Entry
 from tests.conftest import ROOT, build_tools
 from tests.integration.reader import Read, Reader, UnreadableError, start
 
+NOT_INHERITED = (PREFIX + "import", PREFIX + "remove-missing")
 REFUSED = "refused"
 LIST = "a list"
 
@@ -34,12 +38,26 @@ def ours(text: str) -> tuple[str, Sequence[Manifest]] | None:
 def differences(reader: Reader, output: str, manifests: Sequence[Manifest]) -> list[str]:
     """Where Argo CD takes the output for something else; it must be able to read it."""
     read = reader.read(output)
-    if len(read) != len(manifests):
-        return [f"{len(manifests)} documents, and {len(read)} objects"]
-    return [each for pair in zip(manifests, read, strict=True) for each in _differences(*pair)]
+    documents = [(each, *items) for _, (each, *items) in groupby(manifests, lambda m: m.document)]
+    if len(read) != len(documents):
+        return [f"{len(documents)} documents, and {len(read)} objects"]
+    found: list[str] = []
+    for (document, *items), each in zip(documents, read, strict=True):
+        found += _differences(document, each)
+        ours = {item.item: item for item in items}
+        above = each.annotations if isinstance(each.annotations, dict) else {}
+        for number, item in enumerate(each.items, 1):
+            # What has no kind is refused later; what is there several times is ours once.
+            if number in ours and item.kind:
+                found += _differences(ours[number], item, above)
+            elif item.kind and item not in each.items[: number - 1]:
+                found.append(f"no item {number}, and a {item.kind}")
+    return found
 
 
-def _differences(manifest: Manifest, read: Read) -> Iterator[str]:
+def _differences(
+    manifest: Manifest, read: Read, above: Mapping[str, Any] = MappingProxyType({})
+) -> Iterator[str]:
     if manifest.kind != read.kind:
         yield f"kind {manifest.kind}, and {read.kind}"
     if read.seen not in ("", manifest.kind):
@@ -47,6 +65,11 @@ def _differences(manifest: Manifest, read: Read) -> Iterator[str]:
     if manifest.is_list != read.is_list:
         yield f"is_list {manifest.is_list}, and {read.is_list}"
     annotations = read.annotations if isinstance(read.annotations, dict) else {}
+    if above:
+        inherited = {key: value for key, value in above.items() if key not in NOT_INHERITED}
+        if PREFIX + "path" in annotations:
+            inherited.pop(PREFIX + "secret-version", None)
+        annotations = {**inherited, **annotations}
     found, said = manifest.annotations, {}
     for name in ("path", "import", "kv-version", "secret-version", "ignore"):
         if PREFIX + name in annotations:
@@ -172,6 +195,18 @@ CASES = {
     "kind: Secret\r\n---\r\nkind: ConfigMap\r\n": "Secret, ConfigMap",
     '{"kind": "Secret"}{"kind": "ConfigMap"}': "Secret, ConfigMap",
     "kind: A\n---\n...\n": REFUSED,
+    # Items of a list.
+    "kind: List\nitems:\n- {kind: Secret}\n- {kind: List, items: [{kind: Secret}]}\n": LIST,
+    "kind: List\nitems:\n- {kind: ConfigMap, <<: {kind: Secret}}\n- &a {kind: A}\n- *a\n": LIST,
+    "kind: A\nx: &x {kind: Secret}\n<<: {items: [*x, {kind: B, !!str <<: {kind: Secret}}]}\n": LIST,
+    "kind: SecretList\nitems: [{a: 1}, {kind: ~}, {kind: !!binary U2VjcmV0}]\n": LIST,
+    "kind: List\nitems:\n- {kind: Secret, Kind: ConfigMap}\n": REFUSED,
+    "kind: List\nitems:\n- {kind: Secret, kind: ConfigMap}\n": REFUSED,
+    '{"kind": "List", "items": [{"kind": "Secret"}, {"kind": "ConfigMap"}]}': LIST,
+    "kind: List\nmetadata: {annotations: {avp.kubernetes.io/path: a, "
+    "avp.kubernetes.io/secret-version: '1', avp.kubernetes.io/ignore: 'true'}}\n"
+    "items:\n- {kind: A}\n- {kind: B, metadata: {annotations: {avp.kubernetes.io/path: b}}}\n"
+    "- {kind: C, metadata: {annotations: {avp.kubernetes.io/ignore: 'false'}}}\n": LIST,
 }
 
 
@@ -238,6 +273,15 @@ def test_the_comparison_sees_a_kind_that_we_take_for_another(
         "kind ConfigMap, and Secret",
         "kind ConfigMap, and Secret for the API server",
     ]
+
+
+def test_the_comparison_sees_an_item_that_we_do_not_look_at(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("avp_py.manifests.manifest.kind_of_item", lambda *_: "")
+    found = ours("kind: List\nitems:\n- {kind: Secret}\n")
+    assert found is not None
+    assert differences(reader, *found) == ["no item 1, and a Secret"]
 
 
 def test_the_reader_has_the_libraries_of_our_argo_cd() -> None:

@@ -25,6 +25,10 @@ REMOVING: Final = (
     "avp.kubernetes.io/remove-missing: 'true'}}\n"
 )
 SECRET: Final = "kind: Secret\nmetadata: {name: s}\n"
+LIST: Final = "kind: List\nitems:\n"
+ITEM: Final = (
+    "{kind: ConfigMap, metadata: {annotations: {avp.kubernetes.io/path: kv/data/x}}, k: <k>}"
+)
 PACKED: Final = "PHBhdGg6a3YvZGF0YS94I2s+"
 """A placeholder in base64."""
 
@@ -291,6 +295,25 @@ MANIFESTS: Final[Mapping[str, Row]] = {
         + "metadata: {annotations: {avp.kubernetes.io/import: kv/data/x}}\n"
         + "data:\n"
         + "".join(f"  k{each}: v\n" for each in range(n)),
+    ),
+    # Items of a list.
+    "items": Row(1_000, lambda n: LIST + f"- {ITEM}\n" * n),
+    "items that are aliases": Row(
+        500, lambda n: f"{LIST}- &x {{kind: A, a: {'b' * n}}}\n" + "- *x\n" * n
+    ),
+    "items whose aliases are written out": Row(
+        500, lambda n: f"{LIST}- {{kind: A, a: &x [<path:kv/data/x#k>]}}\n" + "- {b: *x}\n" * n
+    ),
+    "items with missing keys": Row(
+        500, lambda n: LIST + f"- {{{REMOVING.strip().replace(chr(10), ', ')}, a: <no>}}\n" * n
+    ),
+    "items with an import": Row(
+        300,
+        lambda n: LIST
+        + "- kind: Secret\n  metadata: {annotations: {avp.kubernetes.io/import: kv/data/x}}\n" * n,
+    ),
+    "items with text in base64": Row(
+        500, lambda n: LIST + f"- {{kind: Secret, data: {{k: {PACKED}, b: YWJj}}}}\n" * n
     ),
     # Placeholders that nothing would fill.
     **{

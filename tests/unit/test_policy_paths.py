@@ -250,10 +250,27 @@ def test_a_kind_that_wraps_or_resembles_is_another(policy: Path, kind: str) -> N
 
 @pytest.mark.parametrize("kind", ["List", "ConfigMap"])
 def test_an_item_does_not_hide_behind_the_kind_around_it(policy: Path, kind: str) -> None:
-    item = b'items: [{kind: Secret, data: {a: "<path:kv/data/public#key>"}}]\n'
+    item = f'kind: {kind}\nitems: [{{kind: KIND, data: {{a: "<path:kv/data/public#key>"}}}}]\n'
     backend = Recording()
-    text = attempt(policy, f"kind: {kind}\n".encode() + item, backend)
-    assert "a document with items has several" in text
+    text = attempt(policy, item.replace("KIND", "Secret").encode(), backend)
+    assert "does not allow the path kv/data/public in a Secret" in text
+    assert backend.opened == 0
+    assert "value" in attempt(policy, item.replace("KIND", "ConfigMap").encode(), backend)
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        '{data: "<path:kv/data/public#key>"}',
+        '"<path:kv/data/public#key | jsonParse>"',
+        '{kind: ConfigMap, items: [{kind: Secret, data: "<path:kv/data/public#key>"}]}',
+        '{kind: "<path:kv/data/public#key>"}',
+    ],
+)
+def test_an_item_without_a_certain_kind_gets_nothing(policy: Path, item: str) -> None:
+    backend = Recording()
+    text = attempt(policy, f"kind: ConfigMap\nitems:\n- {item}\n".encode(), backend)
+    assert "the policy tells kinds apart, and " in text
     assert backend.opened == 0
 
 

@@ -3,11 +3,12 @@
 // It reads lines of JSON on standard input, each one a string: a text as a plugin prints it. For
 // each it writes one line of JSON:
 //
-//	{"objects": [{"kind": "Secret", "seen": "Secret", "list": false, "annotations": {…}}]}
+//	{"objects": [{"kind": "Secret", "seen": "Secret", "list": false, "annotations": {…}, "items": null}]}
 //
 // or {"error": "…"}. The kind is that of the object in Argo CD; seen is the kind that the API server
 // finds in what Argo CD sends it, empty where it refuses that; list says whether Argo CD takes the
-// object apart; annotations are those of the object as they are, null where it has none.
+// object apart, and items are what it then has; annotations are those of the object as they are, null
+// where it has none.
 //
 // The way is that of Argo CD v3.2.1, with the versions of its libraries: argocd-cmp-server splits
 // the output (SplitYAMLToString in gitops-engine's pkg/utils/kube/kube.go), and the repo-server
@@ -37,6 +38,7 @@ type object struct {
 	Seen        string      `json:"seen"`
 	List        bool        `json:"list"`
 	Annotations interface{} `json:"annotations"`
+	Items       []object    `json:"items"`
 }
 
 type response struct {
@@ -84,19 +86,38 @@ func read(output []byte) ([]object, error) {
 			if err := yaml.Unmarshal(each, found); err != nil {
 				return nil, err
 			}
-			sent, err := json.Marshal(found.Object)
+			described, err := describe(found)
 			if err != nil {
 				return nil, err
 			}
-			seen := ""
-			if gvk, err := kubejson.DefaultMetaFactory.Interpret(sent); err == nil {
-				seen = gvk.Kind
+			items, _ := found.Object["items"].([]interface{})
+			for _, item := range items {
+				// EachListItem refuses what is not an object; here it has no kind.
+				content, _ := item.(map[string]interface{})
+				inner, err := describe(&unstructured.Unstructured{Object: content})
+				if err != nil {
+					return nil, err
+				}
+				described.Items = append(described.Items, inner)
 			}
-			annotations, _, _ := unstructured.NestedFieldNoCopy(found.Object, "metadata", "annotations")
-			objects = append(objects, object{found.GetKind(), seen, found.IsList(), annotations})
+			objects = append(objects, described)
 		}
 	}
 	return objects, nil
+}
+
+// describe says what one object is.
+func describe(found *unstructured.Unstructured) (object, error) {
+	sent, err := json.Marshal(found.Object)
+	if err != nil {
+		return object{}, err
+	}
+	seen := ""
+	if gvk, err := kubejson.DefaultMetaFactory.Interpret(sent); err == nil {
+		seen = gvk.Kind
+	}
+	annotations, _, _ := unstructured.NestedFieldNoCopy(found.Object, "metadata", "annotations")
+	return object{found.GetKind(), seen, found.IsList(), annotations, nil}, nil
 }
 
 // split is SplitYAMLToString.

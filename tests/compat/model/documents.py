@@ -28,8 +28,47 @@ def fill(side: Side, store: Store, document: Manifest) -> Manifest:
         FailedError: the program refuses it.
         PanicError: it crashes.
     """
-    kind = _kind(document)
-    annotations = _annotations(side, document)
+    items = document.get("items")
+    if side.is_avp or not isinstance(items, list):
+        return _fill(side, store, document, _kind(document), _annotations(side, document))
+    kind, above = _kind(document), _annotations(side, document)
+    kinds = [_kind_of_item(each, kind) for each in items]
+    left = [each for each, own in zip(items, kinds, strict=True) if not own]
+    filled = _fill(side, store, {**document, "items": left}, kind, above)
+    rest = iter(filled["items"])
+    whole = []
+    for item, own in zip(items, kinds, strict=True):
+        if own:
+            side.deviates("items-of-a-list")
+            annotations = _inherited(above) | dict(_annotations(side, item))
+            if f"{PREFIX}path" in _annotations(side, item):
+                annotations[f"{PREFIX}secret-version"] = _annotations(side, item).get(
+                    f"{PREFIX}secret-version", ""
+                )
+            whole.append(_fill(side, store, item, _kind({**item, "kind": own}), annotations))
+        else:
+            whole.append(next(rest))
+    return {**filled, "items": whole}
+
+
+def _kind_of_item(item: Any, kind: str) -> str:
+    """The kind of an item of a list; empty where it is no object of its own."""
+    if not isinstance(item, dict):
+        return ""
+    if "kind" in item:
+        return item["kind"] if isinstance(item["kind"], str) else ""
+    return kind.removesuffix("List") if kind.endswith("List") else ""
+
+
+def _inherited(above: Mapping[str, str]) -> dict[str, str]:
+    """What of the annotations of a list counts for its items."""
+    names = [PREFIX + name for name in ("path", "kv-version", "secret-version", "ignore")]
+    return {name: above[name] for name in names if name in above}
+
+
+def _fill(
+    side: Side, store: Store, document: Manifest, kind: str, annotations: Mapping[str, str]
+) -> Manifest:
     path = annotations.get(f"{PREFIX}path")
     kv_version = annotations.get(f"{PREFIX}kv-version")
 
