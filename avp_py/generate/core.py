@@ -140,10 +140,14 @@ def generate(
 def _leftovers(stream: Stream) -> Iterator[Failure]:
     for manifest in stream.manifests:
         for leftover in manifests.leftovers(stream.text, manifest):
+            hint = "write it as <path:PATH#KEY> in a value"
+            if leftover.is_packed:
+                hint = "base64 is filled in values of Secrets only, and in up to three layers; "
+                hint += "elsewhere, write <path:PATH#KEY | base64encode>"
             yield Failure(
                 "a placeholder that nothing fills would be deployed as it is",
-                hint="write it as <path:PATH#KEY> in a value; where the text is meant, the "
-                f"annotation {manifests.PREFIX}ignore, or the operator's setting AVP_LEFTOVERS",
+                hint=f"{hint}; where the text is meant, the annotation {manifests.PREFIX}ignore, "
+                "or the operator's setting AVP_LEFTOVERS",
                 document=manifest.label,
                 field=leftover.field,
                 reference=f"<path:, {leftover.form}",

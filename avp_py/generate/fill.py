@@ -208,7 +208,10 @@ class Filler:
         if isinstance(target, Location):
             reference += f" at {target}"
         self._add(
-            manifest, slot.field + (" (inside base64)" if slot.encoded else ""), reference, error
+            manifest,
+            slot.field + (" (inside base64)" if slot.is_packed(placeholder) else ""),
+            reference,
+            error,
         )
 
     def _fail_import(self, manifest: Manifest, error: AvpError) -> None:

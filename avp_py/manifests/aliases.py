@@ -10,7 +10,8 @@ from typing import Final
 
 from avp_py.errors import DocumentError
 from avp_py.manifests.head import decode_base64
-from avp_py.manifests.placeholders import has_generic_match
+from avp_py.manifests.packed import LAYERS
+from avp_py.manifests.placeholders import read_encoded, read_template
 from avp_py.manifests.scalars import quoted
 from avp_py.nodes import (
     AliasNode,
@@ -124,7 +125,7 @@ class _Finder:
     def _look(self, node: Node) -> bool:
         match node:
             case ScalarNode():
-                return "<" in node.value or _is_packed_placeholder(node.value)
+                return "<" in node.value or _holds_packed(node.value)
             case AliasNode():
                 return self._holds_placeholders(node.target)
             case SequenceNode():
@@ -134,9 +135,12 @@ class _Finder:
                 return any(map(self._holds_placeholders, parts))
 
 
-def _is_packed_placeholder(text: str) -> bool:
+def _holds_packed(text: str) -> bool:
+    """Whether placeholders are in base64 in a text, if that is in a Secret."""
     decoded = decode_base64(text)
-    return decoded is not None and has_generic_match(decoded)
+    if decoded is not None:
+        return read_encoded(decoded, generic=True) is not None
+    return read_template(text, generic=True, layers=LAYERS) is not None
 
 
 def _flow(node: Node) -> Iterator[str]:

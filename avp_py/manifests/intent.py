@@ -5,21 +5,18 @@ are found are not shown: a Secret may hold a real value that looks like a placeh
 """
 
 import difflib
-import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from avp_py.manifests.head import PREFIX, decode_base64, text_of
 from avp_py.manifests.manifest import Manifest, Place
+from avp_py.manifests.placeholders import NAMED
 from avp_py.nodes import MappingNode, Node, ScalarNode, SequenceNode, resolve
 
 ANNOTATIONS: Final = (
     "path", "import", "kv-version", "secret-version", "ignore", "remove-missing",
 )  # fmt: skip
 """Our annotations, without their prefix."""
-
-_WORD: Final = re.compile(r"<[A-Za-z_][\w.-]*(?:\s*\|[^<>\n]*)?>", re.ASCII)
-"""A value that is one placeholder of a document with a path annotation, and nothing else."""
 
 _OTHERS: Final = frozenset({"app.kubernetes.io"})
 """Prefixes that are one letter away from ours and are not meant to be ours."""
@@ -65,7 +62,7 @@ def findings(text: str, manifest: Manifest, *, unfilled: bool) -> Iterator[Findi
 
 
 def _has_word(text: str, manifest: Manifest) -> bool:
-    return _WORD.search(text, manifest.start, manifest.end) is not None
+    return NAMED.search(text, manifest.start, manifest.end) is not None
 
 
 def not_base64(field: str) -> Finding:
@@ -127,7 +124,7 @@ def _unfilled(manifest: Manifest, slips: list[Finding]) -> Iterator[Finding]:
     words = [
         place
         for place, scalar in _values(manifest.root, None)
-        if _WORD.fullmatch(text_of(scalar).strip())
+        if NAMED.fullmatch(text_of(scalar).strip())
     ]
     if not words:
         return

@@ -5,16 +5,18 @@ of the backend that holds such text is never looked at. `<key>` cannot be judged
 documentation are full of text in angle brackets.
 """
 
-import base64
-import binascii
 import re
 from collections import deque
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from itertools import islice
+from typing import Final
 
 from avp_py.expressions import SPACE, Expression
 from avp_py.manifests.head import text_of
 from avp_py.manifests.manifest import Manifest, Place, Slot, counted, merged
+from avp_py.manifests.packed import LAYERS, SIGNS, WORD, has_sign, readings, unwrapped
+from avp_py.manifests.placeholders import Packed, Template
 from avp_py.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 _FORMS: Mapping[str, str] = {
@@ -37,12 +39,12 @@ route to Flask and Django."""
 _LONGEST_PATH = 1000
 """How far behind `<path:` a key is looked for, in characters."""
 
-_HINT = Expression(rf"(?:<|3[cC];?|lt;|60;)[{SPACE}]*path|\\[xuU]|!")
-"""What stands in the text of each document with a leftover that is not in base64 unannounced.
-Behind an escape of YAML's, or a tag, any character may hide."""
+_HINT = Expression(rf"(?:<|3[cC];?|lt;|60;)[{SPACE}]*path|\\[xuU\r\n]|!|{SIGNS}")
+"""What is in the text of each document with a leftover, but for some in base64 in a Secret. An
+escape of YAML's, or a tag, can hide any character."""
 
-_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
-_STANDARD = str.maketrans("-_", "+/", "\r\n")
+_LAYERS: Final = LAYERS + 1
+"""How many layers of base64 are looked into: one more than are filled."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +54,12 @@ class Leftover:
     Attributes:
         field: its path in the document.
         form: how it is written, as `percent-encoded, inside base64`.
+        is_packed: whether it is inside base64.
     """
 
     field: str
     form: str
+    is_packed: bool
 
 
 def leftovers(text: str, manifest: Manifest) -> Sequence[Leftover]:
@@ -97,7 +101,8 @@ class _Finder:
             case ScalarNode():
                 form = _form(node, self._slots.get(node), is_secret=self._is_secret)
                 if form:
-                    self.found.append(Leftover("" if place is None else str(place), form))
+                    field = "" if place is None else str(place)
+                    self.found.append(Leftover(field, form, form.endswith(_INSIDE)))
             case SequenceNode():
                 for index, item in enumerate(node.items):
                     self.look(item, Place(place, index))
@@ -112,18 +117,46 @@ class _Finder:
                         self.look(entry.value, below)
 
 
+_INSIDE: Final = ", inside base64"
+
+
 def _form(scalar: ScalarNode, slot: Slot | None, *, is_secret: bool) -> str:
     """How the leftover in a scalar is written; nothing where there is none."""
     if slot is not None:
-        for part in slot.template.parts:
-            if isinstance(part, str) and (form := _search(part)):
-                return f"{form}, inside base64" if slot.encoded else form
-        return ""
+        return _left(slot.template, is_packed=slot.encoded, is_secret=is_secret)
     said = text_of(scalar)
-    if form := _search(said):
-        return form
-    decoded = _decode(said) if is_secret else ""
-    return f"{form}, inside base64" if decoded and (form := _search(decoded)) else ""
+    return _search(said) or _unpacked(said, _LAYERS, is_secret=is_secret)
+
+
+def _left(template: Template, *, is_packed: bool, is_secret: bool) -> str:
+    """How the leftover beside the placeholders of a template is written."""
+    for part in template.parts:
+        form = ""
+        if isinstance(part, Packed):
+            form = _left(part.template, is_packed=True, is_secret=is_secret)
+        elif isinstance(part, str):
+            form = _search(part) or _unpacked(part, _LAYERS, is_secret=is_secret)
+        if form:
+            return form + _INSIDE if is_packed and not form.endswith(_INSIDE) else form
+    return ""
+
+
+def _unpacked(text: str, layers: int, *, is_secret: bool) -> str:
+    """How the leftover in base64 in a text is written.
+
+    Where there is a sign of `<path:`, each of the four places is tried at which a word can begin:
+    it may be a part of a longer one. In a Secret, escaped forms count too.
+    """
+    is_likely = has_sign(text)
+    if not layers or not (is_secret or is_likely):
+        return ""
+    for match in WORD.finditer(unwrapped(text)):
+        tried = 4 if is_likely and has_sign(match[0]) else int(is_secret)
+        for said in islice(readings(match[0]), tried):
+            form = _search(said) or _unpacked(said, layers - 1, is_secret=is_secret)
+            if form:
+                return form if form.endswith(_INSIDE) else form + _INSIDE
+    return ""
 
 
 def _search(text: str) -> str:
@@ -142,15 +175,3 @@ def _search(text: str) -> str:
         if current:
             return _FORMS[current[0][0][0]]
     return ""
-
-
-def _decode(text: str) -> str:
-    """What stands in base64 of either alphabet, with or without padding; else nothing."""
-    packed = text.translate(_STANDARD)
-    if not _BASE64.fullmatch(packed):
-        return ""
-    packed = packed.rstrip("=")
-    try:
-        return base64.b64decode(packed + "=" * (-len(packed) % 4)).decode(errors="replace")
-    except binascii.Error:
-        return ""

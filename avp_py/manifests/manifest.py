@@ -15,7 +15,8 @@ from avp_py.manifests.head import (
     read_head,
     text_of,
 )
-from avp_py.manifests.placeholders import Template, has_generic_match, read_template
+from avp_py.manifests.packed import LAYERS
+from avp_py.manifests.placeholders import Placeholder, Template, read_encoded, read_template
 from avp_py.nodes import (
     Document,
     Entry,
@@ -75,7 +76,7 @@ class Slot:
         scalar: the scalar.
         place: where it is in the document.
         template: its text in parts; of the decoded text where `encoded`.
-        encoded: whether the text was found inside base64, in a Secret.
+        encoded: whether all of it is base64, in a Secret.
         parent: the mapping that it is a value of, or None for an item of a list.
     """
 
@@ -89,6 +90,10 @@ class Slot:
     def field(self) -> str:
         """Its path in the document, as `data.url` or `spec.args[0]`."""
         return str(self.place)
+
+    def is_packed(self, placeholder: Placeholder) -> bool:
+        """Return whether one of its placeholders was found inside base64."""
+        return self.encoded or placeholder not in self.template.parts
 
 
 @dataclass(frozen=True)
@@ -339,9 +344,14 @@ class _Finder:
     ) -> Iterator[Slot]:
         said = text_of(scalar)
         decoded = decode_base64(said) if self._secret else None
-        encoded = decoded is not None and has_generic_match(decoded)
-        text = decoded if encoded and decoded is not None else said
-        template = self._templates.get(text) or read_template(text, generic=self._generic)
+        template = self._templates.get(said)
         if template is not None:
-            self._templates[text] = template
-            yield Slot(scalar, place, template, encoded, parent)
+            pass
+        elif decoded is not None:
+            template = read_encoded(decoded, generic=self._generic)
+        else:
+            layers = LAYERS if self._secret else 0
+            template = read_template(said, generic=self._generic, layers=layers)
+        if template is not None:
+            self._templates[said] = template
+            yield Slot(scalar, place, template, decoded is not None, parent)

@@ -10,11 +10,19 @@ Those expressions take quadratic time on hostile text in Python's engine (Go's i
 same matches are found here by plain searches for the delimiters.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
+
+from avp_py.manifests import packed
+from avp_py.manifests.packed import LAYERS, WORD, Form, has_sign
 
 _INLINE = "<path:"
 _PATH = "path:"
+
+NAMED: Final = re.compile(r"<[A-Za-z_][\w.-]*(?:\s*\|[^<>\n]*)?>", re.ASCII)
+"""A placeholder of a document with a path annotation that is hardly anything else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,54 +46,119 @@ class Placeholder:
 
 
 @dataclass(frozen=True, slots=True)
-class Template:
-    """A string that holds placeholders, cut into literal text and placeholders."""
+class Packed:
+    """A word of base64 whose text holds placeholders.
 
-    parts: tuple[str | Placeholder, ...]
+    Attributes:
+        template: its text.
+        form: how it is written.
+    """
+
+    template: "Template"
+    form: Form
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A string that holds placeholders, cut into literal text, placeholders and base64."""
+
+    parts: tuple[str | Placeholder | Packed, ...]
 
     @property
     def placeholders(self) -> Sequence[Placeholder]:
-        """The placeholders, in their order."""
-        return tuple(part for part in self.parts if isinstance(part, Placeholder))
+        """The placeholders, in their order; those in base64 too."""
+        found: list[Placeholder] = []
+        for part in self.parts:
+            if isinstance(part, Placeholder):
+                found.append(part)
+            elif isinstance(part, Packed):
+                found += part.template.placeholders
+        return tuple(found)
 
     @property
     def is_whole(self) -> bool:
         """Whether the string is one placeholder and nothing else."""
-        return len(self.parts) == 1
+        return len(self.parts) == 1 and isinstance(self.parts[0], Placeholder)
 
     @property
     def alone(self) -> Placeholder | None:
         """The one placeholder of a string that holds nothing else but white space."""
-        if any(isinstance(part, str) and not part.isspace() for part in self.parts):
-            return None
-        found = self.placeholders
-        return found[0] if len(found) == 1 else None
+        others = [part for part in self.parts if not (isinstance(part, str) and part.isspace())]
+        alone = others[0] if len(others) == 1 else None
+        return alone if isinstance(alone, Placeholder) else None
 
 
-def read_template(text: str, *, generic: bool) -> Template | None:
-    """Finds the placeholders of a string.
+def read_template(text: str, *, generic: bool, layers: int = 0) -> Template | None:
+    """Find the placeholders of a string.
 
     Args:
         text: the string.
         generic: whether `<key>` counts, as it does in a document with the path annotation;
             otherwise only `<path:P#K>` and `<path:P#K#V>` do.
+        layers: how many layers of base64 in it are looked into.
 
     Returns:
         The string in parts, or None where it holds no placeholder.
     """
     spans = _generic_spans(text) if generic else _inline_spans(text)
-    parts: list[str | Placeholder] = []
+    parts: list[str | Placeholder | Packed] = []
     end = 0
     for start, stop in spans:
-        if start > end:
-            parts.append(text[end:start])
+        parts += _words(text[end:start], generic, layers)
         parts.append(_read_placeholder(text[start:stop]))
         end = stop
-    if not end:
-        return None
+    parts += _words(text[end:], generic, layers)
+    return None if all(isinstance(part, str) for part in parts) else Template(tuple(parts))
+
+
+def read_encoded(text: str, *, generic: bool) -> Template | None:
+    """Find the placeholders in the text of a base64 value of a Secret.
+
+    As in AVP, base64 without angle brackets on one line is not looked into, but for base64 in it.
+
+    Args:
+        text: the text.
+        generic: whether `<key>` counts.
+
+    Returns:
+        The text in parts, or None where it holds no placeholder.
+    """
+    if has_generic_match(text):
+        return read_template(text, generic=generic, layers=LAYERS - 1)
+    parts = tuple(_words(text, generic, LAYERS - 1))
+    return None if all(isinstance(part, str) for part in parts) else Template(parts)
+
+
+def _words(text: str, generic: bool, layers: int) -> Iterator[str | Packed]:
+    """Cut text without placeholders at the words of base64 that hold some."""
+    end = 0
+    if layers and (generic or has_sign(text)):
+        for match in WORD.finditer(text):
+            word = _read_word(match[0], generic, layers)
+            if word is None:
+                continue
+            if match.start() > end:
+                yield text[end : match.start()]
+            yield word
+            end = match.end()
     if end < len(text):
-        parts.append(text[end:])
-    return Template(tuple(parts))
+        yield text[end:]
+
+
+def _read_word(word: str, generic: bool, layers: int) -> Packed | None:
+    """Read a word of base64; None where it surely or possibly holds no placeholder.
+
+    `<key>` alone may be HTML or the like. It counts beside a `<path:`, and where there is nothing
+    else but colons, as in the credentials of an image pull secret.
+    """
+    unpacked = packed.unpack(word)
+    if unpacked is None:
+        return None
+    text, form = unpacked
+    is_inline = next(_inline_spans(text), None) is not None
+    is_generic = generic and (is_inline or not NAMED.sub("", text).strip(":"))
+    template = read_template(text, generic=is_generic, layers=layers - 1)
+    return None if template is None else Packed(template, form)
 
 
 def has_generic_match(text: str) -> bool:

@@ -4,7 +4,6 @@ A document is edited by the spans of its scalars. The result is parsed again and
 the document as it was, so that an edit that would change anything else is an error, never output.
 """
 
-import base64
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
@@ -16,7 +15,8 @@ from avp_py.errors import DocumentError, PlaceholderError
 from avp_py.manifests import additions
 from avp_py.manifests.additions import Addition
 from avp_py.manifests.manifest import Manifest, Slot
-from avp_py.manifests.placeholders import Placeholder
+from avp_py.manifests.packed import STANDARD
+from avp_py.manifests.placeholders import Packed, Placeholder, Template
 from avp_py.manifests.scalars import refuse_uncarried, respell
 from avp_py.nodes import (
     AliasNode,
@@ -73,15 +73,27 @@ def fill(slot: Slot, kind: str, value_of: Callable[[Placeholder], Value]) -> Val
         if kind == "ConfigMap" or slot.encoded:
             value = _text(value, "a ConfigMap" if not slot.encoded else "base64")
     else:
-        value = "".join(
-            part if isinstance(part, str) else _text(value_of(part), "a longer string")
-            for part in slot.template.parts
-        )
+        value = _joined(slot.template, value_of)
     if not slot.encoded:
         refuse_uncarried(value)
     elif isinstance(value, str):
-        return base64.b64encode(value.encode("utf-8", "surrogateescape")).decode("ascii")
+        return STANDARD.pack(value)
     return value
+
+
+def _joined(
+    template: Template, value_of: Callable[[Placeholder], Value], place: str = "a longer string"
+) -> str:
+    parts: list[str] = []
+    for part in template.parts:
+        match part:
+            case str():
+                parts.append(part)
+            case Placeholder():
+                parts.append(_text(value_of(part), place))
+            case Packed():
+                parts.append(part.form.pack(_joined(part.template, value_of, "base64")))
+    return "".join(parts)
 
 
 def _text(value: Value, place: str) -> str:

@@ -160,7 +160,7 @@ DEVIATIONS: Mapping[str, Deviation] = {
     "leftover-placeholder": Deviation(
         "A `<path:` with a `#` or `/data/` behind it that is no placeholder to it (four parts, a "
         "space before `path`, in a key, in a list in a list, escaped as `\\u003c`, `%3C` or "
-        "`&lt;`) is deployed as it is.",
+        "`&lt;`, in base64 outside of a Secret) is deployed as it is.",
         "An error that names the field, unless the document is ignored or `AVP_LEFTOVERS` says so.",
         Reason.LOSS,
         'kind: X\nspec: "<path:kv/data/app#user#1#2>"\n',
@@ -180,6 +180,19 @@ DEVIATIONS: Mapping[str, Deviation] = {
         '{"avp.kubernetes.io/path": "kv/data/app"}}}]',
         '[{"data": {"a": "YWxpY2U="}, "kind": "Secret", "metadata": {"annotations": '
         '{"avp.kubernetes.io/path": "kv/data/app"}}}]',
+    ),
+    "base64-in-base64": Deviation(
+        "Base64 in a Secret is looked into where it is the whole value and padded, and once: a "
+        "placeholder in base64 that is in JSON in base64, as in an image pull secret, is deployed "
+        "as it is.",
+        "It is filled, in up to three layers, and written as it was.",
+        Reason.LOSS,
+        # auth: <path:kv/data/app#user>:<path:kv/data/app#user>
+        "kind: Secret\nstringData:\n"
+        '  a: \'{"auth": "PHBhdGg6a3YvZGF0YS9hcHAjdXNlcj46PHBhdGg6a3YvZGF0YS9hcHAjdXNlcj4="}\'\n',
+        '{"a": "{\\"auth\\": '
+        '\\"PHBhdGg6a3YvZGF0YS9hcHAjdXNlcj46PHBhdGg6a3YvZGF0YS9hcHAjdXNlcj4=\\"}"}',
+        '{"a": "{\\"auth\\": \\"YWxpY2U6YWxpY2U=\\"}"}',
     ),
     "bytes-are-no-text": Deviation(
         "Bytes that are no text become replacement characters.",

@@ -249,9 +249,9 @@ _TABLE: Final = (
      annotated("data: {a: <user>}", kind="Secret"), '{"a": "alice"}'),
     (23, "a number in stringData stays one",
      annotated("stringData: {a: <port>}", kind="Secret"), '{"a": 5432}'),
-    (23, "base64 of base64 is not looked into",
-     annotated(f"data: {{a: {encoded(encoded('<user>'))}}}", kind="Secret"),
-     f'{{"a": "{encoded(encoded("<user>"))}"}}'),
+    (23, "brackets beside text, in base64 of base64",
+     annotated(f"data: {{a: {encoded(encoded('a <user>'))}}}", kind="Secret"),
+     f'{{"a": "{encoded(encoded("a <user>"))}"}}'),
     # 9. What is missing.
     (24, "a missing key", annotated("a: <absent>"), "error"),
     (24, "a missing key of an inline path", plain("a: <path:kv/data/app#absent>"), "error"),

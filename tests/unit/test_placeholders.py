@@ -43,7 +43,9 @@ def test_inline_parts_are_those_of_the_regular_expression(text: str) -> None:
 def test_the_parts_of_a_template_are_the_text(text: str, generic: bool) -> None:
     template = read_template(text, generic=generic)
     if template is not None:
-        parts = [part if isinstance(part, str) else part.text for part in template.parts]
+        parts = [
+            part.text if isinstance(part, Placeholder) else str(part) for part in template.parts
+        ]
         assert "".join(parts) == text
         assert template.placeholders
 

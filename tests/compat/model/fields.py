@@ -2,9 +2,10 @@
 
 import base64
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Final, TypeAlias
 
 from avp_py.golang.gojson import Float64
 from avp_py.values import Number, Value
@@ -22,6 +23,77 @@ Read = Callable[[str, str], Mapping[str, Value]]
 
 Own = Callable[[], Mapping[str, Value]]
 """Reads the path of the annotation."""
+
+
+LAYERS: Final = 3
+"""How many layers of base64 avp-py looks into."""
+
+_RUN: Final = re.compile(r"[\w+/-]{8,}={0,2}", re.ASCII)
+_NAME: Final = re.compile(r"<[A-Za-z_][A-Za-z0-9_.-]*(?:\s*\|[^<>\n]*)?>", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Word:
+    """Base64 in a text, with placeholders in it.
+
+    Attributes:
+        parts: what is in it.
+        url: whether in the alphabet for URLs.
+        padded: whether with padding.
+    """
+
+    parts: "Sequence[Part]"
+    url: bool
+    padded: bool
+
+    def pack(self, text: str) -> str:
+        """The text in base64, written alike."""
+        encode = base64.urlsafe_b64encode if self.url else base64.b64encode
+        packed = encode(text.encode("utf-8", "surrogateescape")).decode()
+        return packed if self.padded else packed.rstrip("=")
+
+
+Part: TypeAlias = "str | re.Match[str] | Word"
+
+
+def cut(text: str, expression: re.Pattern[str], *, generic: bool, layers: int) -> "Sequence[Part]":
+    """The text, placeholders and words of base64 of a string."""
+    parts: list[Part] = []
+    end = 0
+    for match in expression.finditer(text):
+        parts += [*_words(text[end : match.start()], generic, layers), match]
+        end = match.end()
+    return [*parts, *_words(text[end:], generic, layers)]
+
+
+def _words(text: str, generic: bool, layers: int) -> "Iterator[str | Word]":
+    end = 0
+    for run in _RUN.finditer(text) if layers else ():
+        word = _word(run[0], generic, layers)
+        if word is not None:
+            yield text[end : run.start()]
+            yield word
+            end = run.end()
+    yield text[end:]
+
+
+def _word(run: str, generic: bool, layers: int) -> Word | None:
+    bare = run.rstrip("=")
+    pads = len(run) - len(bare)
+    url = bool(set(bare) & set("-_"))
+    if len(bare) % 4 == 1 or pads not in (0, -len(bare) % 4) or (url and set(bare) & set("+/")):
+        return None
+    try:
+        text = base64.b64decode(
+            bare.replace("-", "+").replace("_", "/") + "=" * (-len(bare) % 4)
+        ).decode()
+    except UnicodeDecodeError:
+        return None
+    counts = generic and (INLINE.search(text) or not _NAME.sub("", text).strip(":"))
+    parts = cut(text, GENERIC if counts else INLINE, generic=bool(counts), layers=layers - 1)
+    if all(isinstance(part, str) for part in parts):
+        return None
+    return Word(parts, url, pads == -len(bare) % 4)
 
 
 class Gone(Enum):
@@ -59,6 +131,20 @@ class Fields:
         if encoded and inner is not None:
             text, written = inner, text
         matches = list(self._expression.finditer(text))
+        if self._kind == "Secret" and not self._side.is_avp:
+            layers = LAYERS - 1 if decoded is not None else LAYERS
+            looked_at = text if inner is None else inner
+            generic = self._expression is GENERIC
+            if encoded or inner is None:
+                parts = cut(looked_at, self._expression, generic=generic, layers=layers)
+            else:
+                parts = list(_words(looked_at, generic, layers))
+            if any(isinstance(part, Word) for part in parts):
+                self._side.deviates("base64-in-base64")
+                filled = self._filled(parts, in_map=in_map)
+                if isinstance(filled, Gone) or inner is None:
+                    return filled
+                return _encode(filled)
         if not matches:
             if not encoded:
                 return text
@@ -91,6 +177,24 @@ class Fields:
         if self._kind == "ConfigMap" or encoded:
             value = self._text(value)
         return _encode(value) if encoded and isinstance(value, str) else value
+
+    def _filled(self, parts: "Sequence[Part]", *, in_map: bool) -> "str | Gone":
+        """The parts of a text with base64 in it, filled."""
+        filled: list[str] = []
+        for part in parts:
+            if isinstance(part, str):
+                filled.append(part)
+                continue
+            if isinstance(part, Word):
+                value: Value | Gone = self._filled(part.parts, in_map=in_map)
+            else:
+                value = self._value(part[0])
+            if isinstance(value, Gone):
+                if not (self._remove_missing and in_map):
+                    raise FailedError("missing")
+                return GONE
+            filled.append(part.pack(_plain(value)) if isinstance(part, Word) else _plain(value))
+        return "".join(filled)
 
     def _value(self, match: str) -> "Value | Gone":
         head, *statements = match.strip("<>").split("|")

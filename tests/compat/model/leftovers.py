@@ -2,16 +2,17 @@
 
 import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from tests.compat.model.fields import GENERIC, INLINE
+from tests.compat.model.fields import GENERIC, INLINE, LAYERS, Part, Word, cut
 from tests.compat.reading import decode
 
 _LEFTOVER: Final = re.compile(
     r"(?:<|\\(?:u00|x)3[cC]|%3[cC]|&lt;|&#0{0,8}60;|&#[xX]0{0,8}3[cC];)\s*path(?::|%3[aA]|&#58;)"
     r"(?P<rest>[^<>\n]{0,1010})"
 )
+_NOTHING: Final = re.compile(r"(?!)")
 _END: Final = re.compile(r"%3[cCeE]|&[lg]t;|\\u003[cCeE]")
 _OF_A_SECRET: Final = re.compile(r"#|%23|&#35;|/data/|%2[fF]data%2[fF]")
 
@@ -29,45 +30,63 @@ def holds_leftover(document: Any, *, generic: bool, secret: bool) -> bool:
     Args:
         document: the document.
         generic: whether `<key>` is a placeholder in it.
-        secret: whether it is a Secret, so that base64 counts.
+        secret: whether it is a Secret, so that base64 is filled.
     """
     expression = GENERIC if generic else INLINE
-    for text, is_filled in _strings(document):
-        if not is_filled:
-            rest = [text, _unpacked(text)] if secret else [text]
-        else:
-            rest = _literal(text, expression, secret=secret)
-        if any(map(_is_leftover, rest)):
-            return True
+    return any(
+        _is_leftover(rest) or _is_packed(rest, secret=secret)
+        for text, is_filled in _strings(document)
+        for rest in (_left(text, expression, secret=secret) if is_filled else [text])
+    )
+
+
+def _left(text: str, expression: re.Pattern[str], *, secret: bool) -> Iterator[str]:
+    """What of a string is not filled."""
+    if not secret:
+        yield from _literals(cut(text, expression, generic=expression is GENERIC, layers=0))
+        return
+    generic = expression is GENERIC
+    decoded = decode(text)
+    if decoded is None:
+        parts = cut(text, expression, generic=generic, layers=LAYERS)
+    else:
+        inner = decoded.decode("utf-8", "surrogateescape")
+        brackets = expression if GENERIC.search(inner) else _NOTHING
+        parts = cut(inner, brackets, generic=generic, layers=LAYERS - 1)
+        if all(isinstance(part, str) for part in parts):
+            yield text
+            return
+    yield from _literals(parts)
+
+
+def _literals(parts: Sequence[Part]) -> Iterator[str]:
+    """The texts between placeholders; neighbours are one."""
+    between = ""
+    for part in parts:
+        if isinstance(part, str):
+            between += part
+            continue
+        yield between
+        between = ""
+        if isinstance(part, Word):
+            yield from _literals(part.parts)
+    yield between
+
+
+def _is_packed(text: str, *, secret: bool, layers: int = LAYERS + 1) -> bool:
+    """Whether one is in base64, at whatever place; in a Secret, escaped forms count too."""
+    joined = "".join(line.strip() for line in text.splitlines())
+    for run in re.finditer(r"[A-Za-z0-9+/_-]{8,}", joined) if layers else ():
+        for start in range(4):
+            packed = run[0][start:].replace("-", "+").replace("_", "/")
+            packed = packed[: len(packed) - (len(packed) % 4 == 1)]
+            said = base64.b64decode(packed + "=" * (-len(packed) % 4)).decode(errors="replace")
+            counts = "<path:" in said or (secret and not start)
+            if counts and _is_leftover(said):
+                return True
+            if _is_packed(said, secret=secret and not start, layers=layers - 1):
+                return True
     return False
-
-
-def _literal(text: str, expression: re.Pattern[str], *, secret: bool) -> list[str]:
-    """What of a string is no placeholder."""
-    decoded = decode(text) if secret else None
-    inner = None if decoded is None else decoded.decode("utf-8", "surrogateescape")
-    if inner is not None and GENERIC.search(inner):
-        if expression.search(inner):
-            return _between(inner, expression)
-    elif expression.search(text):
-        return _between(text, expression)
-    return [text, _unpacked(text)] if secret else [text]
-
-
-def _between(text: str, expression: re.Pattern[str]) -> list[str]:
-    ends = [0, *(match.end() for match in expression.finditer(text))]
-    starts = [*(match.start() for match in expression.finditer(text)), len(text)]
-    return [text[end:start] for end, start in zip(ends, starts, strict=True)]
-
-
-def _unpacked(text: str) -> str:
-    packed = re.sub(r"[\r\n]", "", text).replace("-", "+").replace("_", "/")
-    if not re.fullmatch(r"[A-Za-z0-9+/]{8,}={0,2}", packed):
-        return ""
-    packed = packed.rstrip("=")
-    if len(packed) % 4 == 1:
-        return ""
-    return base64.b64decode(packed + "=" * (-len(packed) % 4)).decode(errors="replace")
 
 
 def _strings(
