@@ -55,8 +55,11 @@ def findings(text: str, manifest: Manifest, *, unfilled: bool) -> Iterator[Findi
     yield from slips
     if manifest.is_list:
         return
-    if unfilled and manifest.annotations.path is None and _has_word(text, manifest):
-        yield from _unfilled(manifest, slips)
+    if unfilled and _has_word(text, manifest):
+        if manifest.annotations.path is None:
+            yield from _unfilled(manifest, slips)
+        else:
+            yield from _in_keys(manifest)
     if manifest.kind == "Secret":
         yield from _not_base64(manifest)
 
@@ -143,6 +146,35 @@ def _unfilled(manifest: Manifest, slips: list[Finding]) -> Iterator[Finding]:
             field,
             is_sure=is_secret and field.startswith(("data", "stringData")),
         )
+
+
+def _in_keys(manifest: Manifest) -> Iterator[Finding]:
+    """Yield the keys that are wholly `<word>` in a document with a path annotation.
+
+    No key of `data`, label or annotation of Kubernetes can have brackets. A key with other text
+    beside them may be meant as it is.
+    """
+    for place, key in _keys(manifest.root, None):
+        if NAMED.fullmatch(text_of(key).strip()):
+            yield Finding(
+                "a placeholder in a key is not filled",
+                "move it to the value; where the text is meant, the annotation "
+                f"{PREFIX}ignore, or the operator's setting AVP_LEFTOVERS",
+                str(place),
+                is_sure=True,
+            )
+
+
+def _keys(node: Node, place: Place | None) -> Iterator[tuple[Place, ScalarNode]]:
+    """Yield the keys below a node, with their places."""
+    if isinstance(node, SequenceNode):
+        for index, item in enumerate(node.items):
+            yield from _keys(item, Place(place, index))
+    elif isinstance(node, MappingNode):
+        for entry in node.entries:
+            below = Place(place, entry.key.value)
+            yield below, entry.key
+            yield from _keys(entry.value, below)
 
 
 def _values(node: Node, place: Place | None) -> Iterator[tuple[Place | None, ScalarNode]]:

@@ -6,6 +6,10 @@ from tests.conftest import Run
 
 SECRET = b"kind: Secret\nmetadata: {name: a}\nstringData: {TOKEN: <TOKEN>}\n"
 MAP = b"kind: ConfigMap\nmetadata: {name: a}\ndata: {TOKEN: <TOKEN>}\n"
+IN_KEY = (
+    b"kind: ConfigMap\nmetadata: {name: a, annotations: {avp.kubernetes.io/path: kv/data/x}}\n"
+    b"data: {<TOKEN>: a}\n"
+)
 SAYS = "a placeholder is not filled, as the document has no annotation avp.kubernetes.io/path"
 IGNORED = b"kind: Secret\nmetadata: {name: a, annotations: {avp.kubernetes.io/ignore: 'true'}}\n"
 
@@ -35,9 +39,22 @@ def test_a_placeholder_without_annotation(
 
 
 @pytest.mark.parametrize(
+    ("env", "code"),
+    [({}, 1), ({"AVP_WARNINGS": "ignore"}, 1), ({"AVP_LEFTOVERS": "ignore"}, 0)],
+)
+def test_a_placeholder_in_a_key(env: dict[str, str], code: int, run: Run) -> None:
+    result = run("generate", "-", env=env, stdin=IN_KEY)
+
+    assert result.code == code
+    assert ("1. a placeholder in a key is not filled" in result.err) == bool(code)
+    assert result.out == ("" if code else IN_KEY.decode())
+
+
+@pytest.mark.parametrize(
     "stdin",
     [
         SECRET,
+        IN_KEY,
         b"kind: Secret\nmetadata: {name: a, annotations: {avp.kubernetes.io/version: '2'}}\n",
         b"kind: Secret\nmetadata: {name: a}\ndata: {a: not base64}\n",
     ],

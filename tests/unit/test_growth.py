@@ -351,6 +351,19 @@ MANIFESTS: Final[Mapping[str, Row]] = {
     "items with text in base64": Row(
         500, lambda n: LIST + f"- {{kind: Secret, data: {{k: {PACKED}, b: YWJj}}}}\n" * n
     ),
+    # Placeholders in keys.
+    "keys in brackets": Row(
+        1_000,
+        lambda n: GENERIC + "a: {" + "".join(f"<k{each}>: 1, " for each in range(n)) + "}\n",
+        "in a key",
+    ),
+    "keys in brackets below a long key": Row(
+        1_000, lambda n: f"{GENERIC}? {'k' * n}\n: [" + "{<k>: 1}, " * n + "]\n", "in a key"
+    ),
+    "a bracket and a long key": Row(20_000, lambda n: f"{GENERIC}a: <k>\n? <{'k ' * n}\n: 1\n"),
+    "a long name and spaces in a key": Row(
+        20_000, lambda n: f"{GENERIC}a: <k>\n? '<{'k' * n}{' ' * n}'\n: 1\n"
+    ),
     # Placeholders that nothing would fill.
     **{
         f"leftovers of {atom!r}": Row(5_000, repeated(atom), says)
