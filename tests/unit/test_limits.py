@@ -29,6 +29,10 @@ def env(tmp_path: Path) -> Mapping[str, str]:
 LIMITS: Final[Mapping[str, tuple[str, str, str, str]]] = {
     "input": ("AVP_MAX_INPUT", "1Ki", MAP + "#" * 1024, "more than 1024 bytes on standard input"),
     "documents": ("AVP_MAX_DOCUMENTS", "2", f"{MAP}---\n{MAP}---\n{MAP}", "more than 2 documents"),
+    "items of a list": (
+        "AVP_MAX_DOCUMENTS", "3", "kind: List\nitems: [{kind: A}, {kind: A}, {kind: A}]\n",
+        "more than 3 documents",
+    ),
     "references": (
         "AVP_MAX_REFERENCES", "2",
         f"{MAP}data: {{a: <path:a#k>, b: <path:b#k>, c: <path:c#k>}}\n",
