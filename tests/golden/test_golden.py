@@ -1,6 +1,7 @@
 """Golden cases: a folder each, input and secrets to expected output or expected error."""
 
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 import yaml
@@ -20,6 +21,11 @@ def _settings(case: Path) -> dict[str, str]:
     return {name: value for name, value in (IDENTITY | own).items() if value}
 
 
+def _environment(case: Path) -> dict[str, str]:
+    secrets = "secrets.yaml" if (case / "secrets.yaml").exists() else "../secrets.yaml"
+    return {"AVP_TYPE": "file", "AVP_FILE": secrets} | _settings(case)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_golden(
     name: str, run: Run, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
@@ -27,8 +33,7 @@ def test_golden(
     case = CASES / name
     # Messages name the file of the secrets as it is set, so it is set without a machine's path.
     monkeypatch.chdir(case)
-    secrets = "secrets.yaml" if Path("secrets.yaml").exists() else "../secrets.yaml"
-    env = {"AVP_TYPE": "file", "AVP_FILE": secrets} | _settings(case)
+    env = _environment(case)
     (source,) = case.glob("input*")
     if source.is_dir():
         result = run("generate", "input", env=env)
@@ -48,3 +53,31 @@ def test_golden(
         assert result.code == 1
         assert result.err == expected.read_text()
         assert result.out == ""
+
+
+def _can_be_indented(case: Path) -> bool:
+    """Whether the documents of a case stay what they are as items of one list."""
+    source = case / "input.yaml"
+    if not source.exists() or not (case / "expected.yaml").exists():
+        return False
+    text = source.read_bytes().decode()
+    return "items:" not in text and "--- " not in text and not set("&!\r\t\ufeff") & set(text)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if _can_be_indented(CASES / name)])
+def test_an_item_of_a_list_is_filled_as_a_document_is(
+    name: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = CASES / name
+    monkeypatch.chdir(case)
+    documents = Path("input.yaml").read_text().removeprefix("---\n").split("\n---\n")
+    items = "".join("-\n" + indent(each.rstrip("\n") + "\n", "  ") for each in documents)
+
+    result = run(
+        "generate", "-", env=_environment(case), stdin=b"kind: List\nitems:\n" + items.encode()
+    )
+
+    assert result.code == 0, result.err
+    expected = yaml.load_all(Path("expected.yaml").read_text(), yaml.CSafeLoader)
+    filled = yaml.load(result.out, yaml.CSafeLoader)["items"]
+    assert [each for each in filled if each] == [each for each in expected if each]
