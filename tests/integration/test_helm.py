@@ -1,11 +1,14 @@
 """A folder with a Chart.yaml and no kustomization is rendered by `helm template`."""
 
+import base64
+import json
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 import pytest
+import yaml
 
 from tests.conftest import Run
 from tests.trees import snapshot, write
@@ -163,3 +166,57 @@ def test_what_only_a_kustomization_can_take_is_an_error(
 
     assert (result.code, result.out) == (1, "")
     assert "there is no kustomization" in result.err
+
+
+PULL_SECRET: Final = """{{- define "imagePullSecret" }}
+{{- with .Values.imageCredentials }}
+{{- $auth := printf "%s:%s" .username .password | b64enc }}
+{{- $said := printf `"username":"%s","password":"%s","auth":"%s"` .username .password $auth }}
+{{- printf `{"auths":{"%s":{%s}}}` .registry $said | b64enc }}
+{{- end }}
+{{- end }}
+apiVersion: v1
+kind: List
+items:
+- apiVersion: v1
+  kind: Secret
+  metadata:
+    name: pull
+  type: kubernetes.io/dockerconfigjson
+  data:
+    .dockerconfigjson: {{ template "imagePullSecret" . }}
+"""
+"""The image pull secret of Helm's documentation (Chart Development Tips and Tricks), in a list."""
+
+
+@pytest.mark.parametrize(
+    ("user", "password"),
+    [("<path:kv/data/registry#user>", "<path:kv/data/registry#password>"), ("bot", "hunter2")],
+)
+def test_a_pull_secret_is_filled_wherever_it_names_its_user(
+    chart: Path, environ: Mapping[str, str], run: Run, user: str, password: str
+) -> None:
+    credentials = {"registry": "r.example", "username": user, "password": password}
+    write(
+        chart,
+        {
+            "templates/pull.yaml": PULL_SECRET,
+            "values.yaml": json.dumps({"colour": "x", "imageCredentials": credentials}),
+            "secrets.yaml": "kv/data/registry: {user: bot, password: hunter2}\n",
+        },
+    )
+    env = {**environ, "AVP_TYPE": "file", "AVP_FILE": str(chart / "secrets.yaml")}
+
+    result = run("generate", chart, env=env)
+
+    assert (result.code, result.err) == (0, "")
+    (pull,) = [
+        item
+        for each in yaml.safe_load_all(result.out)
+        if each["kind"] == "List"
+        for item in each["items"]
+    ]
+    config = json.loads(base64.b64decode(pull["data"][".dockerconfigjson"]))
+    found = config["auths"]["r.example"]
+    assert (found["username"], found["password"]) == ("bot", "hunter2")
+    assert base64.b64decode(found["auth"]) == b"bot:hunter2"
