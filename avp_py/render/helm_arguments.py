@@ -14,7 +14,7 @@ from typing import Final
 
 from avp_py.errors import RenderError, SettingsError
 from avp_py.render.repository import Repository
-from avp_py.sandbox import Limits
+from avp_py.sandbox import Limits, follow
 from avp_py.settings import RenderSettings, parse
 
 _VALUED: Final = (
@@ -137,15 +137,13 @@ def _values_file(folder: Path, name: str, root: Path) -> Path:
             f"the values file {name!r} is no path that begins at the chart's folder",
             hint="put the file into the repository, and name it as seen from the chart",
         )
-    path = Path(os.path.realpath(folder / name))
-    # A path is what it is without links too: `..` must not leave the repository on the way.
-    plain = Path(os.path.normpath(folder / name))
-    if not (path.is_relative_to(root) and plain.is_relative_to(root)):
+    path = follow(str(folder / name), (str(root),))
+    if path is None:
         raise SettingsError(
             f"the values file {name!r} leads out of the repository",
             hint="put the file into the repository",
         )
-    if _SEPARATED.search(str(path)):
+    if _SEPARATED.search(path):
         raise SettingsError(
             f"the values file {name!r} has a comma, a quote or a line break in its path, at which "
             "helm would split it",
@@ -157,7 +155,7 @@ def _values_file(folder: Path, name: str, root: Path) -> Path:
             f"the values file {name!r} is not there, or no regular file",
             hint=f"name it as seen from the chart's folder{_rooted(root, folder)}",
         )
-    return path
+    return Path(path)
 
 
 def _rooted(root: Path, folder: Path) -> str:

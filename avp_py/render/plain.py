@@ -1,12 +1,13 @@
 """Plain files: every .yaml, .yml and .json of a folder, as argocd-vault-plugin reads them."""
 
 import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 
 from avp_py.errors import RenderError
 from avp_py.render.interface import Rendered, Renderer
-from avp_py.sandbox import Limits
+from avp_py.sandbox import Limits, follow
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 
@@ -29,10 +30,10 @@ class PlainRenderer(Renderer):
                     f"{self._path} is no .yaml, .yml or .json file",
                     hint="name a file with such an ending, or give the manifests on standard input",
                 )
-            return (Rendered(root.name, _read(root, root.name, left)),)
+            return (Rendered(root.name, _read(root.parent, root, root.name, left)),)
         rendered: list[Rendered] = []
         for name in _file_names(root, self._limits.files):
-            data = _read(_confined(root, name), name, left)
+            data = _read(root, _confined(root, name), name, left)
             left -= len(data)
             rendered.append(Rendered(name, data))
         if not rendered:
@@ -81,26 +82,40 @@ def _confined(root: Path, name: str) -> Path:
 
     Whether one exists outside of it makes no difference.
     """
-    target = Path(os.path.realpath(root / name))
-    if not target.is_relative_to(root):
+    target = follow(str(root / name), (str(root),))
+    if target is None:
         raise RenderError(
             f"{name} is a symlink that leads out of the folder",
             hint="put the file itself into the folder",
         )
-    if not os.path.lexists(target) or target.is_symlink():
+    if not os.path.lexists(target) or Path(target).is_symlink():
         raise RenderError(
             f"{name} is a symlink that leads nowhere", hint="fix or remove the symlink"
         )
-    return target
+    return Path(target)
 
 
-def _read(path: Path, name: str, most: int) -> bytes:
-    # A FIFO would hold the open() until somebody writes to it.
+def _read(root: Path, path: Path, name: str, most: int) -> bytes:
+    """Return the contents of a file in a directory.
+
+    Args:
+        root: the directory, symlinks resolved.
+        path: the file in it, symlinks resolved; one that has come since then is not followed.
+        name: what messages call the file.
+        most: how many bytes it may have.
+
+    Raises:
+        RenderError: it is no regular file, cannot be read, or is larger.
+    """
     try:
-        if not path.is_file():
-            raise RenderError(f"{name} is no regular file", hint="remove it from the folder")
-        with path.open("rb") as file:
-            data = file.read(most + 1)
+        descriptor = _open(root, path)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise RenderError(f"{name} is no regular file", hint="remove it from the folder")
+            with open(descriptor, "rb", closefd=False) as file:
+                data = file.read(most + 1)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise RenderError(f"{name} cannot be read: {error.strerror}") from None
     if len(data) > most:
@@ -110,3 +125,22 @@ def _read(path: Path, name: str, most: int) -> bytes:
             "much may be read",
         )
     return data
+
+
+def _open(root: Path, path: Path) -> int:
+    """Open a file for reading, step by step from a directory on, and follow no symlink.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        *folders, last = path.relative_to(root).parts
+        for step in folders:
+            inner = os.open(step, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        # A FIFO would hold the call until somebody writes to it.
+        return os.open(last, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW, dir_fd=folder)
+    finally:
+        os.close(folder)

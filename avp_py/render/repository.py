@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from avp_py.errors import RenderError
+from avp_py.sandbox import follow
 
 CMP_WORKDIR: Final = "ARGOCD_CMP_WORKDIR"
 """Where argocd-cmp-server unpacks repositories, instead of the temporary directory."""
@@ -31,7 +32,7 @@ class Repository:
     is_tenants: bool = False
 
     def contains(self, path: Path | str) -> bool:
-        """Return whether a path is in the repository, as it is written and with links resolved.
+        """Return whether a path is in the repository, and so is each step of the way it leads.
 
         What exists at a path outside of the repository makes no difference. A path with a NUL,
         which no file can have, is in none.
@@ -41,9 +42,7 @@ class Repository:
         """
         if "\0" in str(path):
             return False
-        written = Path(os.path.normpath(path))
-        real = Path(os.path.realpath(written))
-        return written.is_relative_to(self.root) and real.is_relative_to(self.root)
+        return follow(os.path.normpath(path), (str(self.root),)) is not None
 
 
 def find_repository(

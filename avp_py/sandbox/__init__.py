@@ -13,6 +13,7 @@ from avp_py.sandbox.access import (
     proxy_ports,
 )
 from avp_py.sandbox.environment import child_environment, search_path, without_network
+from avp_py.sandbox.helm_wrapper import follow
 from avp_py.sandbox.limits import Limits, limits_of
 from avp_py.sandbox.messages import Places
 from avp_py.sandbox.mode import confine, describe_sandbox
@@ -27,6 +28,7 @@ __all__ = [
     "child_environment",
     "confine",
     "describe_sandbox",
+    "follow",
     "git_access",
     "limits_of",
     "named_access",

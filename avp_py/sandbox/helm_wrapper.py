@@ -42,6 +42,12 @@ SCHEMA = "values.schema.json"
 SCHEMA_URIS = ("$ref", "$dynamicRef", "$recursiveRef", "$schema")
 """The keys of a JSON schema whose values helm may load."""
 
+MAX_NESTED = 40
+"""How many symlinks of one path the kernel follows; helm opens files through all of a chart's."""
+
+LINKS = 255
+"""How many symlinks of one path Go follows (path/filepath/symlink.go, Go 1.25)."""
+
 ChartLimits = tuple[int, int]
 
 
@@ -104,7 +110,7 @@ def check_arguments(
                 "the path of a values file has a comma, a quote or a line break, at which helm "
                 "would split it"
             )
-        if "://" in value or not _is_below(os.path.realpath(value), roots):
+        if "://" in value or follow(value, roots) is None:
             raise RefusedError("a values file lies outside of the repository")
     if len(names) not in (1, 2):
         raise RefusedError("helm is called without a chart, or with more than one")
@@ -124,34 +130,33 @@ def check_chart(chart: str, roots: tuple[str, ...], limits: ChartLimits, *, netw
         RefusedError: it leads out of these directories, is too large, holds what is neither a file
             nor a directory, or has a schema that refers to files or, without the network, to URLs.
     """
-    top = os.path.realpath(chart)
-    if not _is_below(top, roots):
+    top = follow(chart, roots)
+    if top is None:
         raise RefusedError("the chart lies outside of the repository")
-    waiting, seen = [top], {top}
+    waiting = [(top, 0)]
     size = count = 0
     while waiting:
-        folder = waiting.pop()
+        folder, links = waiting.pop()
         for entry in _entries(folder):
             count += 1
-            if entry.is_symlink():
-                target = os.path.realpath(entry.path)
-                if not _is_below(target, roots):
-                    name = os.path.relpath(entry.path, top)
-                    raise RefusedError(
-                        f"{name} in the chart is a symlink that leads out of the repository"
-                    )
-                if target in seen:
-                    continue
-            else:
-                target = entry.path
+            target = follow(entry.path, roots) if entry.is_symlink() else entry.path
+            if target is None:
+                name = os.path.relpath(entry.path, top)
+                raise RefusedError(
+                    f"{name} in the chart is a symlink that leads out of the repository"
+                )
             try:
-                status = os.stat(target)  # noqa: PTH116 - pathlib takes long to load
+                status = os.stat(target)
             except OSError:
                 # Helm cannot read it either, and says so.
                 continue
             if stat.S_ISDIR(status.st_mode):
-                seen.add(target)
-                waiting.append(target)
+                # helm loads a directory once for each symlink that leads to it.
+                inner = links + entry.is_symlink()
+                if inner > MAX_NESTED:
+                    name = os.path.relpath(entry.path, top)
+                    raise RefusedError(f"{name} in the chart is a symlink that leads in a circle")
+                waiting.append((target, inner))
             elif stat.S_ISREG(status.st_mode):
                 size += status.st_size
                 if entry.name == SCHEMA and size <= limits[0]:
@@ -172,6 +177,60 @@ def _entries(folder: str) -> list["os.DirEntry[str]"]:
         return []
 
 
+def follow(path: str, roots: tuple[str, ...]) -> str | None:
+    """Follow a path as the kernel does, but take no step outside of some directories.
+
+    `os.path.realpath` tells only where a path ends. One that leaves the directories and comes back,
+    as `/outside/../proc/self/cwd`, would work or not by what there is outside.
+
+    Args:
+        path: the path; a relative one begins at the working directory.
+        roots: the directories, symlinks resolved.
+
+    Returns:
+        The absolute path without symlinks, or None if it begins or leads outside. What is not
+        there stays as it is written, as does what is behind LINKS symlinks, which nobody opens.
+    """
+    here, waiting = _enter(os.path.join(os.getcwd(), path), roots)
+    links = 0
+    while here is not None and waiting:
+        name = waiting.pop()
+        if name == "..":
+            here = os.path.dirname(here)
+            if not _is_below(here, roots):
+                return None
+            continue
+        step = f"{here.rstrip('/')}/{name}"
+        try:
+            target = os.readlink(step) if links < LINKS else ""
+        except OSError:
+            target = ""
+        if not target:
+            here = step
+            continue
+        links += 1
+        if target.startswith("/"):
+            here, further = _enter(target, roots)
+        else:
+            further = _steps(target)
+        waiting += further
+    return here
+
+
+def _enter(path: str, roots: tuple[str, ...]) -> tuple[str | None, list[str]]:
+    """Return the root that an absolute path begins with, and the steps from there, last first."""
+    steps = _steps(path)
+    for root in roots:
+        inner = _steps(root)
+        if steps[len(steps) - len(inner) :] == inner:
+            return root, steps[: len(steps) - len(inner)]
+    return None, []
+
+
+def _steps(path: str) -> list[str]:
+    return [each for each in reversed(path.split("/")) if each not in ("", ".")]
+
+
 def _is_revealing(template: str) -> bool:
     return "{{" in template and any(name in template for name in REVEALING)
 
@@ -187,7 +246,7 @@ def _check_schema(path: str, name: str, network: bool) -> None:
     import json
 
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - pathlib takes long to load
+        with open(path, "rb") as file:
             waiting = [json.load(file)]
     except (OSError, ValueError, RecursionError):
         return

@@ -174,15 +174,19 @@ def test_links_arrive_as_links(cmp_server: StartCmpServer, tmp_path: Path) -> No
     assert found["ConfigMap"]["data"] == {"text": "here"}
 
 
+@pytest.mark.parametrize("link", ["map.yaml", "apps"])
+@pytest.mark.parametrize("target", ["../../../../../../etc/passwd", "../OTHER/apps"])
 def test_argo_cd_itself_refuses_links_out_of_the_repository(
-    cmp_server: StartCmpServer, tmp_path: Path
+    link: str, target: str, cmp_server: StartCmpServer, tmp_path: Path
 ) -> None:
+    """So an Application's directory cannot be one in the copy of another request."""
     write(tmp_path, {"kustomization.yaml": "resources: [map.yaml]\n"})
-    (tmp_path / "map.yaml").symlink_to("../../../etc/passwd")
-    client = cmp_server("plugin.yaml", {}).client
+    server = cmp_server("plugin.yaml", {})
+    (server.work / "_cmp_server/OTHER/apps").mkdir(parents=True)
+    (tmp_path / link).symlink_to(target)
 
     with pytest.raises(CallError) as raised:
-        client.generate(tmp_path, env=identity())
+        server.client.generate(tmp_path, path="." if link == "map.yaml" else link, env=identity())
 
     assert "illegal filepath in symlink" in raised.value.message
 

@@ -649,6 +649,54 @@ def test_nor_do_those_about_plain_files_and_charts(mode: str, guarded: Tree, run
     assert len(set(said)) == 1, said
 
 
+BACK: Final = "/../.." * 20 + "/proc/self/cwd/"
+"""From any directory to the one in which kustomize and helm run."""
+
+RETURNS: Final = {
+    "a file": ("link", "map.yaml", "resources: [link]\n"),
+    "a base": ("link", "base", "resources: [link]\n"),
+    "values": ("link", "charts/c/values.yaml", "helmCharts: [{name: c, valuesFile: link}]\n"),
+    "a link in a chart": ("charts/c/stolen", "map.yaml", "helmCharts: [{name: c}]\n"),
+}
+
+
+@pytest.mark.parametrize("name", RETURNS)
+def test_a_symlink_through_what_is_outside_does_not_tell_whether_it_exists(
+    name: str, guarded: Tree, run: Run
+) -> None:
+    tree = guarded
+    link, inside, text = RETURNS[name]
+    write(tree.app, {"kustomization.yaml": text, "base/kustomization.yaml": "namePrefix: x-\n"})
+    write(tree.app, {"base/map.yaml": MAP, "base/kustomization.yaml": "resources: [map.yaml]\n"})
+    bare, said = [], []
+    for path in (tree.token.parent / "other", tree.token.parent / "not-one"):
+        (tree.app / link).unlink(missing_ok=True)
+        (tree.app / link).symlink_to(f"{path}{BACK}{inside}")
+        bare.append("kind: ConfigMap" in kustomize(tree))
+        message = stopped(run, tree).err.replace(path.name, "PATH")
+        said.append(re.sub(r"kustomize-helm-\d+", "", message))
+    assert bare == [True, False]
+    assert said[0] == said[1]
+
+
+@pytest.mark.parametrize("mode", ["plain", "helm"])
+def test_nor_does_one_in_a_folder_or_a_chart(mode: str, guarded: Tree, run: Run) -> None:
+    tree = guarded
+    write(tree.app, {"charts/c/map.yaml": MAP})
+    folder = tree.app / "charts/c"
+    env = {**tree.env, "ARGOCD_APP_SOURCE_PATH": "apps/web/charts/c"}
+    values = {"ARGOCD_ENV_HELM_VALUES_FILES": "link.yaml"} if mode == "helm" else {}
+    for further in ({}, values):
+        said = []
+        for path in (tree.token.parent / "other", tree.token.parent / "not-one"):
+            (folder / "link.yaml").unlink(missing_ok=True)
+            (folder / "link.yaml").symlink_to(f"{path}{BACK}map.yaml")
+            result = run("generate", f"--render={mode}", folder, env=env | further)
+            assert (result.code, result.out) == (1, "")
+            said.append(result.err.replace(path.name, "PATH"))
+        assert said[0] == said[1]
+
+
 def test_bare_kustomize_tells_what_exists(tree: Tree) -> None:
     said = []
     for path in (tree.token, tree.token.parent / "not-one"):

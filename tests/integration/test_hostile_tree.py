@@ -118,6 +118,25 @@ def test_a_symlink_that_stays_in_the_repository_is_followed(tree: Tree, run: Run
     assert "x: ours\n" in result.out
 
 
+def test_what_symlinks_in_a_chart_multiply_counts_as_often_as_helm_reads_it(
+    tree: Tree, run: Run
+) -> None:
+    """Ten directories, each with two symlinks to the next: helm reads the last one 512 times."""
+    chart = tree.app / "charts/c"
+    env = {**tree.env, "ARGOCD_APP_SOURCE_PATH": "apps/web/charts/c"}
+    for number in range(10):
+        write(chart, {f"d{number}/file": "x" * 100})
+        for name in ("a", "b") if number < 9 else ():
+            (chart / f"d{number}" / name).symlink_to(f"../d{number + 1}")
+    assert run("generate", chart, env=env).code == 0
+
+    for setting, value in (("AVP_MAX_FILES", "1000"), ("AVP_MAX_INPUT", "100000")):
+        refused(run, tree._replace(app=chart, env={**env, setting: value}), setting)
+
+    (chart / "d9/circle").symlink_to("../d8")
+    refused(run, tree._replace(app=chart, env=env), "a symlink that leads in a circle")
+
+
 @pytest.mark.parametrize("source_path", ["s/web", "../repo/apps/web", "elsewhere"])
 def test_an_application_cannot_widen_the_root_by_its_path(
     source_path: str, tree: Tree, run: Run
