@@ -23,7 +23,7 @@ _ROOT = Path("/")
 
 
 def make_shadow(
-    copied: Iterable[Path],
+    copied: Sequence[Path],
     opened: Iterable[Path],
     named: Iterable[Path],
     below: Path,
@@ -32,7 +32,7 @@ def make_shadow(
     """Lays out the shadow.
 
     Args:
-        copied: the folders to copy: absolute, symlinks resolved.
+        copied: the folders to copy: absolute, symlinks resolved; the kustomization's own first.
         opened: further folders that are written to: absolute, symlinks resolved, there or not.
             They and the folders in them become real folders that hold links to their contents.
         named: what is read beside all these: absolute.
@@ -61,7 +61,7 @@ def make_shadow(
         shadow_of(way, below).mkdir(exist_ok=True)
     for path in links:
         _link(path, plan)
-    allowance = _Allowance(limits.files, limits.input_bytes)
+    allowance = _Allowance(limits.files, limits.input_bytes, copied[0])
     for folder in tops:
         _copy(folder, plan, allowance)
 
@@ -125,11 +125,12 @@ def _link(path: Path, plan: _Plan) -> None:
 
 
 class _Allowance:
-    """How much may still be copied."""
+    """How much may still be copied; messages name directories as seen from `start`."""
 
-    def __init__(self, files: int, size: int) -> None:
+    def __init__(self, files: int, size: int, start: Path) -> None:
         self._files = files
         self._size = size
+        self._start = start
 
     def spend(self, folder: Path, files: int, size: int) -> None:
         """Spend files and bytes on what is copied of a folder.
@@ -143,8 +144,10 @@ class _Allowance:
             what, setting = ("files", "AVP_MAX_FILES")
             if self._size < 0:
                 what, setting = ("bytes", "AVP_MAX_INPUT")
+            name = os.path.relpath(folder, self._start)
             raise RenderError(
-                f"{folder} has too many {what} to be copied for kustomize",
+                f"{'the folder' if name == '.' else name} has too many {what} to be copied for "
+                "kustomize",
                 hint="give the kustomization a folder of its own; the operator's setting "
                 f"{setting} says how many {what} there may be",
             )

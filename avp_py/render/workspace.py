@@ -70,7 +70,8 @@ def open_workspace(
         RenderError: it cannot be made, or (any OSError in the context) not be filled.
     """
     try:
-        _remove_leftovers(Path(tempfile.gettempdir()))
+        with contextlib.suppress(OSError):
+            _remove_leftovers(Path(tempfile.gettempdir()))
         folder, lock = _make_folder()
         try:
             for name in ("home", "scratch", "provided"):
@@ -139,15 +140,20 @@ def _make_folder() -> tuple[Path, int]:
 
 
 def _remove_leftovers(parent: Path) -> None:
-    """Removes what is ours and not locked by a living run."""
+    """Remove what is ours and not locked by a living run.
+
+    This serves other runs: nothing that is found there ends this one.
+    """
     for folder in parent.iterdir():
         if _NAME.fullmatch(folder.name):
             # It may be gone, locked, or another user's; what cannot be removed now stays.
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(Exception):
                 lock = _lock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if os.fstat(lock).st_uid == os.geteuid():
-                    _remove(folder)
-                os.close(lock)
+                try:
+                    if os.fstat(lock).st_uid == os.geteuid():
+                        _remove(folder)
+                finally:
+                    os.close(lock)
 
 
 def _remove(folder: Path) -> None:

@@ -353,4 +353,11 @@ def test_what_is_pulled_and_what_is_copied_is_limited_like_what_is_read(
     assert run("generate", app, env=env).code == 0
     result = run("generate", app, env={**env, **tenant(EDITS["annotation"])})
     assert (result.code, result.out) == (1, "")
-    assert "too many bytes to be copied for kustomize" in result.err
+    assert "the folder has too many bytes to be copied for kustomize" in result.err
+
+    write(tmp_path / "app", {"kustomization.yaml": "resources: [map.yaml, ../base]\n", "blob": ""})
+    write(tmp_path / "base", {f"{number}": "" for number in range(100)})
+    write(tmp_path / "base", {"kustomization.yaml": "helmCharts: [{name: none}]\n"})
+    result = run("generate", app, env={**env, "AVP_MAX_FILES": "50"})
+    assert (result.code, result.out) == (1, "")
+    assert "../base has too many files to be copied for kustomize" in result.err

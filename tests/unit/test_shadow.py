@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -33,11 +33,11 @@ def repo(tmp_path: Path) -> Path:
 
 
 def lay(
-    copied: Iterable[Path],
+    copied: Sequence[Path],
     below: Path,
     *,
-    opened: Iterable[Path] = (),
-    named: Iterable[Path] = (),
+    opened: Sequence[Path] = (),
+    named: Sequence[Path] = (),
 ) -> Path:
     """Makes a shadow in a folder that is not there yet, and gives that."""
     limits = Limits(timeout=1, deadline=0, input_bytes=1 << 20, files=1000, output_bytes=1)

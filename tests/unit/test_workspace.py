@@ -3,6 +3,7 @@
 import fcntl
 import os
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from unittest.mock import patch
 
@@ -59,6 +60,19 @@ def test_directories_nested_as_deep_as_a_tenant_likes_go(depth: int, temporary: 
         nest(own.home, depth)
 
     assert names(temporary) == []
+
+
+@pytest.mark.parametrize("error", [MemoryError, RecursionError, ValueError])
+def test_a_leftover_that_cannot_be_removed_stops_no_run(
+    error: type[Exception], temporary: Path
+) -> None:
+    (temporary / LEFTOVER).mkdir()
+
+    with ExitStack() as stack:
+        with patch.object(workspace, "_empty", side_effect=error):
+            own = stack.enter_context(open_workspace())
+        assert LEFTOVER in names(temporary)
+        assert own.scratch.is_dir()
 
 
 def test_what_a_symlink_leads_to_stays(temporary: Path) -> None:
