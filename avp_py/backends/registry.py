@@ -48,8 +48,8 @@ def check_backend(settings: Settings, *, log_in: bool) -> str:
 
 def preload(name: str) -> None:
     """Loads the libraries of a backend, so that a later open_backend need not wait for them."""
-    # What cannot be loaded is open_backend's to say.
-    with contextlib.suppress(ImportError):
+    # Whatever keeps them from being loaded is open_backend's to say, if it is called at all.
+    with contextlib.suppress(Exception):
         if name in BACKENDS:
             import_module(BACKENDS[name])
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from avp_py.backends import Location, Secret, open_backend, read_all
+from avp_py.backends import Location, Secret, open_backend, read_all, registry
 from avp_py.backends.file import FileBackend
 from avp_py.errors import AvpError, DocumentError, NotFoundError, PathError, SettingsError
 from avp_py.settings import Sensitive, load
@@ -217,6 +217,20 @@ def test_the_setting_is_wanted() -> None:
         open_backend(load({"AVP_TYPE": "file"}))
 
     assert caught.value.reason == "AVP_FILE is not set"
+
+
+@pytest.mark.parametrize("error", [ImportError, MemoryError, DeprecationWarning])
+def test_a_library_that_cannot_be_loaded_ahead_stops_no_run(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_name: str) -> None:
+        raise error
+
+    monkeypatch.setattr(registry, "import_module", fail)
+
+    registry.preload("vault")
+    with pytest.raises(error):
+        open_backend(load({}))
 
 
 def test_an_unknown_backend_lists_the_choices() -> None:
