@@ -81,7 +81,8 @@ class FileBackend(Backend):
                 values = {
                     each.key.value: _value(each.value) for each in _entries(entry.value, text, path)
                 }
-                secrets[entry.key.value] = Secret(values)
+                version = entry.key.value.partition("#")[2]
+                secrets[entry.key.value] = Secret(values, version=version)
         return cls(secrets, str(path))
 
     def read(self, location: Location) -> Secret:

@@ -56,13 +56,20 @@ class Secret(Guarded, Mapping[str, Value]):
 
     Attributes:
         doubt: why these may not be the values that were meant; reported where a key is not found.
+        version: the version that was read, `""` where the backend does not report one.
     """
 
-    __slots__ = ("_values", "doubt")
+    __slots__ = ("_values", "doubt", "version")
 
-    def __init__(self, values: Mapping[str, Value], doubt: BackendError | None = None) -> None:
+    def __init__(
+        self,
+        values: Mapping[str, Value],
+        doubt: BackendError | None = None,
+        version: str = "",
+    ) -> None:
         self._values = values
         self.doubt = doubt
+        self.version = version
 
     def __getitem__(self, key: str) -> Value:
         return self._values[key]

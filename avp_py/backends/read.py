@@ -1,6 +1,7 @@
 """Many secrets at once, each read one time, and none without the gate's leave."""
 
 import contextlib
+import logging
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -9,6 +10,8 @@ from typing import Final
 
 from avp_py.backends.interface import Backend, Gate, Location, Secret
 from avp_py.errors import BackendError, ForbiddenError, LimitError, NotFoundError, PathError
+
+logger: Final = logging.getLogger(__name__)
 
 EXPLAIN_SECONDS: Final = 5.0
 """How long failures may be looked into, at most; and no longer than half of the time left."""
@@ -112,8 +115,12 @@ def _read(backend: Backend, location: Location, gate: Gate) -> Secret:
     for place in backend.places(location):
         gate(place.path, place.kind)
         try:
-            return backend.read(place)
+            secret = backend.read(place)
         except (NotFoundError, ForbiddenError) as error:
             # Who may not read a path may still read the one that is meant.
             last = error
+        else:
+            version = f", version {secret.version}" if secret.version else ""
+            logger.info("read %s%s", place.path, version)
+            return secret
     raise last

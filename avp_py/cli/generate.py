@@ -1,10 +1,13 @@
 """`avp-py generate`: renders a folder and puts the values in."""
 
 import argparse
+import logging
+import platform
 import time
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
+from avp_py import __version__
 from avp_py.cli.console import Console, Door
 from avp_py.cli.parser import Commands, Parser
 from avp_py.cli.report import describe_warnings
@@ -13,6 +16,8 @@ from avp_py.errors import UsageError
 from avp_py.generate import Request, generate
 from avp_py.render import MODES
 from avp_py.settings import Settings
+
+logger: Final = logging.getLogger(__name__)
 
 STANDARD_INPUT = "-"
 
@@ -61,6 +66,7 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
                 f"{arguments.path} cannot be used: {error.strerror}",
                 hint="name a folder with manifests",
             ) from None
+    logger.info("version %s, Python %s", __version__, platform.python_version())
     resolved = resolve_settings(arguments, console.environ)
     settings = resolved.settings
     source, started = _source(arguments.path, settings, console)

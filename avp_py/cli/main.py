@@ -86,8 +86,9 @@ def _common_options(*, shown: bool) -> Parser:
         "-v",
         "--verbose",
         "--verbose-sensitive-output",
-        action="store_true",
-        help="tell what is done, all places of a failure, and its origin; never a value",
+        action="count",
+        help="report what is done and every place of a failure; -vv also where in the program an "
+        "error came from; never a value",
     )
     add(
         "--disable-token-cache",
@@ -120,7 +121,7 @@ def _parse(argv: Sequence[str], door: Door) -> argparse.Namespace:
     if not any(words) and door is Door.ARGOCD_VAULT_PLUGIN:
         words = []
     unset = argparse.Namespace(
-        config_path=None, secret_name=None, verbose=False, disable_token_cache=False
+        config_path=None, secret_name=None, verbose=0, disable_token_cache=False
     )
     arguments = parser.parse_args(words, unset)
     if arguments.version:
@@ -142,42 +143,42 @@ def main(argv: Sequence[str], console: Console, door: Door = Door.AVP_PY) -> int
     Returns:
         The exit code.
     """
-    verbose = False
+    verbosity = 0
     try:
         try:
             arguments = _parse(argv, door)
-            verbose = arguments.verbose
+            verbosity = arguments.verbose
             run: Callable[[argparse.Namespace, Console], int | None] = arguments.run
-            with notes_on(console.stderr if verbose else None):
+            with notes_on(console if verbosity else None):
                 return run(arguments, console) or EXIT_OK
         except HelpRequested as requested:
             console.write(requested.text)
             return EXIT_OK
     except AvpError as error:
-        _report(error, error, console, verbose=verbose)
+        _report(error, error, console, verbosity)
         return door.exit_usage if isinstance(error, UsageError) else EXIT_FAILED
     except (TimeLimitReached, Exception) as error:
         if not is_out_of_memory(error):
             if isinstance(error, TimeLimitReached):
-                _report(time_limit_error(console.limits.seconds), error, console, verbose=verbose)
+                _report(time_limit_error(console.limits.seconds), error, console, verbosity)
             else:
                 text = f"avp-py: internal error, {type(error).__name__}; please report it\n"
                 console.stderr.write(text + frames(error))
             return EXIT_FAILED
     # The error is gone, and with it the frames that held what filled the memory.
     console.limits.lift_memory()
-    _report(memory_limit_error(console.limits.memory_bytes), None, console, verbose=verbose)
+    _report(memory_limit_error(console.limits.memory_bytes), None, console, verbosity)
     return EXIT_FAILED
 
 
 def _report(
-    error: AvpError, origin: BaseException | None, console: Console, *, verbose: bool
+    error: AvpError, origin: BaseException | None, console: Console, verbosity: int
 ) -> None:
-    """Write an error to standard error; with `-v` also where in the program it came from."""
+    """Write an error to standard error; with `-vv` also where in the program it came from."""
     if isinstance(error, GenerateError):
         console.stderr.write(describe_warnings(error.warnings))
-    console.stderr.write(describe(error, verbose=verbose))
-    if verbose and origin is not None:
+    console.stderr.write(describe(error, verbose=verbosity > 0))
+    if verbosity > 1 and origin is not None:
         console.stderr.write(frames(origin))
 
 
@@ -193,7 +194,7 @@ def start(door: Door = Door.AVP_PY) -> NoReturn:
         code = EXIT_INTERRUPTED
     except TimeLimitReached as reached:
         # It came while `main` was reporting something else.
-        _report(time_limit_error(console.limits.seconds), reached, console, verbose=False)
+        _report(time_limit_error(console.limits.seconds), reached, console, 0)
         code = EXIT_FAILED
     with contextlib.suppress(OSError):
         console.stderr.flush()

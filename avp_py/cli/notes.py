@@ -1,10 +1,12 @@
-"""The notes of what is done, which `-v` shows."""
+"""The notes of what is done, which `-v` shows: everything that avp_py logs."""
 
 import contextlib
 import logging
+import time
 from collections.abc import Iterator
 from typing import TextIO
 
+from avp_py.cli.console import Console
 from avp_py.cli.report import MAX_LINE, MAX_NOTES, clip
 
 
@@ -14,40 +16,48 @@ class _Notes(logging.Handler):
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
         self._stream = stream
-        self._left = MAX_NOTES - len(self._omitted(10**9))
-        self.omitted = 0
+        # The last two lines have their place in any case.
+        self._left = MAX_NOTES - len(self._omitted(10**9)) - len(self._total(10**9))
+        self._count = 0
+        self._omitted_count = 0
 
     def emit(self, record: logging.LogRecord) -> None:
         line = clip(f"avp-py: {record.getMessage()}", MAX_LINE) + "\n"
+        self._count += 1
         self._left -= len(line.encode())
         if self._left < 0:
-            self.omitted += 1
+            self._omitted_count += 1
         else:
             self._stream.write(line)
 
-    def finish(self) -> None:
-        """Say how many notes were left out."""
-        if self.omitted:
-            self._stream.write(self._omitted(self.omitted))
+    def finish(self, seconds: float) -> None:
+        """Write how many notes were left out and, after any note, how long all has taken."""
+        if self._omitted_count:
+            self._stream.write(self._omitted(self._omitted_count))
+        if self._count:
+            self._stream.write(self._total(seconds))
 
     def _omitted(self, count: int) -> str:
         return f"avp-py: {count} more notes left out\n"
 
+    def _total(self, seconds: float) -> str:
+        return f"avp-py: {seconds:.2f} s in all\n"
+
 
 @contextlib.contextmanager
-def notes_on(stream: TextIO | None) -> Iterator[None]:
-    """Send the notes that are made meanwhile to a stream; without one, nowhere."""
+def notes_on(console: Console | None) -> Iterator[None]:
+    """Send the notes that are made meanwhile to standard error; without a console, nowhere."""
     logger = logging.getLogger("avp_py")
     logger.propagate = False
-    if stream is None:
+    if console is None:
         logger.setLevel(logging.CRITICAL)
         yield
         return
-    notes = _Notes(stream)
+    notes = _Notes(console.stderr)
     logger.addHandler(notes)
     logger.setLevel(logging.INFO)
     try:
         yield
     finally:
         logger.removeHandler(notes)
-        notes.finish()
+        notes.finish(time.monotonic() - console.started)

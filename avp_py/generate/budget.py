@@ -40,8 +40,8 @@ def time_limit_error(seconds: float) -> LimitError:
     """Return the error of a run that has taken longer than it may."""
     return LimitError(
         f"the run exceeded its time limit (AVP_RUN_TIMEOUT={seconds:g}s)",
-        hint="split the Application, or raise the operator's setting AVP_RUN_TIMEOUT; -v shows "
-        "where the run was",
+        hint="split the Application, or raise the operator's setting AVP_RUN_TIMEOUT; -vv "
+        "shows where the run was",
     )
 
 

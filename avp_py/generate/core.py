@@ -3,11 +3,13 @@
 Nothing is given back until everything is resolved; all failures of the run are raised together.
 """
 
+import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from avp_py import backends, manifests
 from avp_py.backends import Backend, Gate, Location, Secret
@@ -21,6 +23,8 @@ from avp_py.policy import Permissions, PolicyGate, read_policy
 from avp_py.render import Mode, Rendered, open_renderer
 from avp_py.sandbox import Limits, limits_of
 from avp_py.settings import Settings
+
+logger: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,7 @@ def generate(
     if not failures and not any(stream.manifests for stream in streams):
         raise GenerateError([_nothing(request)])
 
+    logger.info("documents: %d, placeholders: %d", documents, _placeholders(streams))
     try:
         plan, gate = _plan(request, streams, permissions, deadline)
         for warning in plan.settings.warnings:
@@ -135,6 +140,15 @@ def generate(
         raise GenerateError(failures, findings.warnings)
     text = texts[0] if len(texts) == 1 else manifests.join(texts)
     return Output(text, tuple(findings.warnings))
+
+
+def _placeholders(streams: Iterable[Stream]) -> int:
+    """Return how many placeholders there are to fill; an import counts as one."""
+    return sum(
+        manifest.imports + sum(len(slot.template.placeholders) for slot in manifest.slots)
+        for stream in streams
+        for manifest in stream.manifests
+    )
 
 
 def _leftovers(stream: Stream) -> Iterator[Failure]:
@@ -166,7 +180,10 @@ def _render(request: Request, limits: Limits) -> Sequence[Rendered]:
     )
     # Loading the libraries of a backend takes longer than a small render: both at once.
     threading.Thread(target=backends.preload, args=(settings.backend.type,), daemon=True).start()
-    return renderer.render()
+    begin = time.monotonic()
+    rendered = renderer.render()
+    logger.info("rendered by %s in %.2f s", renderer.name, time.monotonic() - begin)
+    return rendered
 
 
 def _nothing(request: Request) -> Failure:

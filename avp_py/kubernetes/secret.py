@@ -33,7 +33,7 @@ MAX_LOST: Final = 3
 GRACE_SECONDS: Final = 0.5
 """How much later a read is given up that does not end by its own time limit."""
 
-_notes = logging.getLogger(__name__)
+logger: Final = logging.getLogger(__name__)
 
 _ACCOUNT = re.compile(rf'User "system:serviceaccount:(?P<namespace>{LABEL}):(?P<name>{SUBDOMAIN})"')
 
@@ -88,7 +88,7 @@ def _read(
 ) -> Mapping[str, str]:
     kubeconfig = environ.get("KUBECONFIG", "")
     access = read_kubeconfig(kubeconfig) if kubeconfig else in_cluster(environ)
-    _notes.info(
+    logger.info(
         "settings from the Secret %s/%s at %s, by %s",
         namespace, secret, access.server, access.source,
     )  # fmt: skip

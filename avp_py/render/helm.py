@@ -9,7 +9,7 @@ from avp_py.render.helm_arguments import helm_arguments
 from avp_py.render.helm_wrapper import check_chart
 from avp_py.render.interface import Rendered, Renderer
 from avp_py.render.repository import Repository
-from avp_py.render.tools import require_tool
+from avp_py.render.tools import log_version, require_tool
 from avp_py.render.workspace import open_workspace
 from avp_py.sandbox import Access, Limits
 from avp_py.settings import Identity, RenderSettings
@@ -20,6 +20,8 @@ DEFAULT_RELEASE = "release-name"
 
 class HelmRenderer(Renderer):
     """`helm template` on a chart, as Argo CD runs it: with the CRDs of the chart."""
+
+    name = "helm"
 
     def __init__(
         self,
@@ -43,6 +45,7 @@ class HelmRenderer(Renderer):
         if not self._path.is_dir():
             raise RenderError(f"{self._path} is not a directory", hint="name the chart's directory")
         helm = require_tool("helm", settings.helm, self._environ)
+        log_version("helm", helm, self._environ, settings.sandbox)
         folder = self._path.resolve()
         repository = self._repository
         check_chart(folder, (repository.root,), self._limits, network=settings.network)

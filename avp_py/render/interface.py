@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from avp_py.errors import Failure
 
@@ -23,7 +24,13 @@ class Rendered:
 
 
 class Renderer(ABC):
-    """A way to turn one folder into manifests."""
+    """A way to turn one folder into manifests.
+
+    Attributes:
+        name: what to call it, as `--render` does.
+    """
+
+    name: ClassVar[str]
 
     @abstractmethod
     def render(self) -> Sequence[Rendered]:

@@ -15,7 +15,7 @@ from avp_py.render.kustomization import FILE_NAMES, Roots, find_roots, kustomiza
 from avp_py.render.references import is_local_git
 from avp_py.render.repository import Repository, outside
 from avp_py.render.shadow import make_shadow, shadow_of
-from avp_py.render.tools import find_builder, find_tool, require_tool
+from avp_py.render.tools import find_builder, find_tool, log_version, require_tool
 from avp_py.render.workspace import Workspace, open_workspace
 from avp_py.sandbox import Access, Limits, git_access
 from avp_py.settings import RenderSettings
@@ -30,6 +30,8 @@ class KustomizeRenderer(Renderer):
     The edits are kustomize's own, made in a staging copy of the folder. A folder that needs no edit
     and has no chart, which kustomize would pull into the folder, is built where it is.
     """
+
+    name = "kustomize"
 
     def __init__(
         self,
@@ -58,6 +60,7 @@ class KustomizeRenderer(Renderer):
         repository = self._repository
         roots = find_roots(folder, repository, self._limits.input_bytes)
         self._refuse(roots, repository, Path("/"))
+        log_version(kind, program, self._environ, self._settings.sandbox)
         with open_workspace(self._environ, self._settings.environment) as workspace:
             child = Child(
                 program, self._settings, self._limits, self._environ, workspace, repository
@@ -178,6 +181,8 @@ class KustomizeRenderer(Renderer):
             readable += [*roots.folders, *roots.homes]
             access |= Access(read=tuple(readable))
         if helm is not None:
+            if roots.needs_helm:
+                log_version("helm", helm, self._environ, settings.sandbox)
             wrapper, needed = write_helm_wrapper(
                 helm, readable, workspace, self._limits, network=settings.network
             )

@@ -15,6 +15,8 @@ _SUFFIXES = (".yaml", ".yml", ".json")
 class PlainRenderer(Renderer):
     """The manifests of a folder (or one file) as they are."""
 
+    name = "plain"
+
     def __init__(self, path: Path, limits: Limits) -> None:
         self._path = path
         self._limits = limits

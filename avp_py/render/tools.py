@@ -1,9 +1,11 @@
 """Where kustomize, helm and kubectl are, and which versions they have."""
 
+import logging
 import math
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from avp_py.errors import AvpError, ToolMissingError
 from avp_py.render.workspace import open_workspace
@@ -19,6 +21,8 @@ from avp_py.sandbox import (
     search_path,
 )
 from avp_py.settings import RenderSettings, SandboxMode
+
+logger: Final = logging.getLogger(__name__)
 
 _BRIEFLY = Limits(timeout=10, deadline=math.inf, input_bytes=0, files=0, output_bytes=1 << 20)
 
@@ -123,6 +127,12 @@ def version_of(kind: str, name: str, environ: Mapping[str, str], sandbox: Sandbo
         return ask_version(kind, name, environ, sandbox)
     except AvpError as error:
         return error.reason
+
+
+def log_version(kind: str, program: str, environ: Mapping[str, str], sandbox: SandboxMode) -> None:
+    """Log the version of a program that is used, if that is wanted: it has to be started for it."""
+    if logger.isEnabledFor(logging.INFO):
+        logger.info("%s %s", kind, version_of(kind, program, environ, sandbox))
 
 
 def ask_version(kind: str, name: str, environ: Mapping[str, str], sandbox: SandboxMode) -> str:

@@ -127,7 +127,7 @@ def env(vault: Vault) -> Mapping[str, str]:
 
 @pytest.fixture
 def fails(run: Run, vault: Vault) -> Fails:
-    """A run on standard input that must fail; gives what it said, with `-v`.
+    """A run on standard input that must fail; gives what it said, with `-vv`.
 
     Neither a credential of the run nor any value in Vault, encoded or not, may occur in that.
     """
@@ -135,7 +135,7 @@ def fails(run: Run, vault: Vault) -> Fails:
     def run_to_fail(
         stdin: bytes, env: Mapping[str, str], *, secrets: tuple[str, ...] = (), code: int = 1
     ) -> str:
-        result: Result = run("generate", "-v", "-", env=env, stdin=stdin)
+        result: Result = run("generate", "-vv", "-", env=env, stdin=stdin)
         assert result.code == code, result.err
         assert result.out == ""
         assert "please report it" not in result.err

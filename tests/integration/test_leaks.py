@@ -1,7 +1,7 @@
 """No failure tells a secret: canaries in every credential and value, and a look at every place.
 
 A case is a run in a sandbox that must fail. What is said, written, and given to child programs is
-searched for the canaries in any encoding; where nothing else is said, with `-v`.
+searched for the canaries in any encoding; where nothing else is said, with `-vv`.
 """
 
 import base64
@@ -490,7 +490,7 @@ CASES: Final[Mapping[str, Case]] = {
 def attempt(stage: Stage, wanted: Attempt, address: str) -> Ended:
     """Makes the attempt, with every credential in its environment."""
     env = {"VAULT_ADDR": address, "AVP_AUTH_TYPE": "token", **CREDENTIALS, **wanted.env}
-    argv = ("generate", "-v", *wanted.argv)
+    argv = ("generate", "-vv", *wanted.argv)
     with Path("/dev/full").open("wb") as full:
         return stage.sandbox.run(
             *argv,
@@ -558,7 +558,7 @@ def test_a_bad_credential_is_not_shown(name: str, value: str, sandbox: Sandbox) 
     with stand_in(echo(400, str)) as server:
         env = {**CREDENTIALS, "AVP_AUTH_TYPE": METHODS[name], name: value}
         ended = sandbox.run(
-            "generate", "-v", "-", env={**env, "VAULT_ADDR": server.address}, stdin=WANTED
+            "generate", "-vv", "-", env={**env, "VAULT_ADDR": server.address}, stdin=WANTED
         )
     assert (ended.code, ended.out) == (1, "")
     assert ended.leaks(SECRETS) == []
@@ -572,7 +572,7 @@ def test_the_text_of_a_file_in_place_of_its_path_is_not_shown(
     name: str, value: str, sandbox: Sandbox
 ) -> None:
     env = {"AVP_TYPE": "file" if name == "AVP_FILE" else "vault", "VAULT_TOKEN": TOKEN, name: value}
-    ended = sandbox.run("generate", "-v", "-", env=env, stdin=WANTED)
+    ended = sandbox.run("generate", "-vv", "-", env=env, stdin=WANTED)
     assert f"{name} is not the path of a file; it looks like the text of one" in ended.err
     assert (ended.code, ended.out) == (1, "")
     assert ended.leaks(SECRETS) == []
@@ -634,7 +634,7 @@ def test_a_child_cannot_look_into_our_environment(tmp_path: Path) -> None:
     app = write(tmp_path / "app", {"kustomization.yaml": "resources: []\n"})
     env = {"PATH": "/usr/bin:/bin", "AVP_KUSTOMIZE": str(spy), **CREDENTIALS}
 
-    argv = [sys.executable, "-I", "-m", "avp_py", "generate", "-v", app]
+    argv = [sys.executable, "-I", "-m", "avp_py", "generate", "-vv", app]
     done = run_as_anybody([str(each) for each in argv], env)
     assert "spy build failed (exit code 3)" in done.stderr
     assert leaks.found(done.stdout + done.stderr, SECRETS) == []
@@ -663,12 +663,12 @@ def test_children_of_a_run_that_succeeds_see_no_credential(
 
     with stand_in(answer) as server:
         env = {**CREDENTIALS, **more, "VAULT_ADDR": server.address}
-        ended = sandbox.run("generate", "-v", app, env=env)
+        ended = sandbox.run("generate", "-vv", app, env=env)
     assert ended.code == 0, ended.err
     assert MARK in ended.out
-    assert ended.children >= 2
     environs = [text for place, text in ended.seen.items() if place.endswith("environ")]
-    assert all("by-the-children" in text for text in environs)
+    # Those that only report their versions see less.
+    assert sum("by-the-children" in text for text in environs) == ended.children - 2 >= 2
     assert ended.leaks(SECRETS) == []
 
 
@@ -677,7 +677,7 @@ def test_only_the_cache_that_is_named_holds_a_token(sandbox: Sandbox, tmp_path: 
     log_in = as_json(200, {"auth": {"client_token": TOKEN, "lease_duration": 600}})
     with stand_in(lambda each: (log_in if each.path.endswith("/login") else GOOD)(each)) as server:
         env = {**CREDENTIALS, **LOGIN, "VAULT_ADDR": server.address, "AVP_TOKEN_CACHE": str(folder)}
-        ended = sandbox.run("generate", "-v", "-", env=env, stdin=WANTED)
+        ended = sandbox.run("generate", "-vv", "-", env=env, stdin=WANTED)
     assert ended.code == 0, ended.err
     assert ended.leaks(SECRETS) == []
     texts = {each.name: each.read_text("latin-1") for each in folder.iterdir()}
@@ -724,7 +724,7 @@ def test_a_leak_would_be_found(name: str, sandbox: Sandbox, tmp_path: Path) -> N
     plant, place = PLANTED[name]
     app = write(tmp_path / "app", {"kustomization.yaml": "resources: []\n"})
     before = f"SECRET = {AWKWARD!r}\n{plant}"
-    ended = sandbox.run("generate", "-v", app, env={"AVP_RENDER_ENV": "SEEN"}, before=before)
+    ended = sandbox.run("generate", "-vv", app, env={"AVP_RENDER_ENV": "SEEN"}, before=before)
     found = ended.leaks(SECRETS)
     assert found
     assert all(place in each for each in found)

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avp_py.cli import report
+from avp_py.cli.console import Console
 from avp_py.cli.notes import notes_on
 from avp_py.cli.report import clip, describe, describe_warnings, frames, one_line
 from avp_py.errors import AvpError, Failure, GenerateError
@@ -228,7 +229,7 @@ def test_a_text_is_cut_between_characters(text: str, limit: int) -> None:
 def noted(*notes: str) -> Sequence[str]:
     stream = io.StringIO()
     logger = logging.getLogger("avp_py.tests")
-    with notes_on(stream):
+    with notes_on(Console({}, io.BytesIO(), io.BytesIO(), stream)):
         for note in notes:
             logger.info("%s", note)
     logger.info("not on any more")
@@ -239,12 +240,17 @@ def noted(*notes: str) -> Sequence[str]:
 def test_notes_are_bounded() -> None:
     lines = noted(*(f"note {n}" for n in range(10_000)))
     assert lines[0] == "avp-py: note 0"
-    left_out = counted(lines[-1], r"avp-py: (\d+) more notes left out")
-    assert len(lines) - 1 + left_out == 10_000
+    left_out = counted(lines[-2], r"avp-py: (\d+) more notes left out")
+    assert len(lines) - 2 + left_out == 10_000
+    assert re.fullmatch(r"avp-py: \d+\.\d\d s in all", lines[-1])
 
 
 def test_a_note_is_one_line() -> None:
-    assert noted("a\nb\x1b[31m") == ["avp-py: a?b?[31m"]
+    assert noted("a\nb\x1b[31m")[:-1] == ["avp-py: a?b?[31m"]
+
+
+def test_without_a_note_nothing_is_said() -> None:
+    assert noted() == []
 
 
 def test_a_process_says_no_more_than_that(tmp_path: Path) -> None:
@@ -257,7 +263,7 @@ def test_a_process_says_no_more_than_that(tmp_path: Path) -> None:
     )
     env = {"AVP_TYPE": "file", "AVP_FILE": str(tmp_path / "secrets.yaml")}
     done = subprocess.run(
-        [*AVP, "generate", "-v", "-"],
+        [*AVP, "generate", "-vv", "-"],
         env={**env, "AVP_MAX_REFERENCES": "10000"},
         input=stdin.encode(),
         capture_output=True,
@@ -267,7 +273,8 @@ def test_a_process_says_no_more_than_that(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (1, b"")
     text = done.stderr.decode()
     assert report.MAX_REPORT * 0.9 < len(done.stderr) <= MOST
-    assert text.startswith("avp-py: 3001 failures, nothing was printed\n\n1. ")
+    assert text.startswith("avp-py: version ")
+    assert "\navp-py: 3001 failures, nothing was printed\n\n1. " in text
     assert re.search(r"^   and in \d{4} more places$", text, re.MULTILINE)
     assert re.search(r"^and \d+ more failures$", text, re.MULTILINE)
 

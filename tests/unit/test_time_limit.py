@@ -99,7 +99,7 @@ def test_a_run_that_is_stuck_ends(stuck: str, env: Mapping[str, str]) -> None:
         assert "in run_within_avp_run_timeout\n" in done.stderr
     else:
         assert f"1. {SAYS}\n" in done.stderr
-        assert "AVP_RUN_TIMEOUT; -v shows" in done.stderr
+        assert "AVP_RUN_TIMEOUT; -vv shows" in done.stderr
 
 
 def test_what_is_stuck_is_stuck(env: Mapping[str, str]) -> None:
@@ -128,8 +128,8 @@ def test_a_file_that_never_ends_is_no_reason_to_wait(
     assert SAYS in done.stderr
 
 
-def test_with_v_it_shows_where_the_run_was(env: Mapping[str, str], fifo: str) -> None:
-    done = run([*AVP, "generate", "-v", "-c", fifo, "-"], env)
+def test_with_vv_it_shows_where_the_run_was(env: Mapping[str, str], fifo: str) -> None:
+    done = run([*AVP, "generate", "-vv", "-c", fifo, "-"], env)
     assert "TimeLimitReached, raised at:" in done.stderr
     assert "in read_config" in done.stderr
 

@@ -25,6 +25,7 @@ from avp_py.backends.vault.mounts import Mounts, guess_by_path
 from avp_py.backends.vault.token_cache import TokenCache
 from avp_py.backends.vault.translate import RejectedError
 from avp_py.errors import BackendError, ForbiddenError, LoginError, NotFoundError, PathError
+from avp_py.values import Number
 
 _VERSION = re.compile(
     r"[+-]?(?:[0-9]{1,18}|0[xX][0-9a-fA-F]{1,16}|0[bB][01]{1,63}|0[oO][0-7]{1,20})"
@@ -212,7 +213,7 @@ def _unwrap(answer: Mapping[str, Any], location: Location, setting: str | None) 
         return Secret(data, doubt)
     inner = data.get("data")
     if isinstance(inner, Mapping):
-        return Secret(inner)
+        return Secret(inner, version=_version_in(data.get("metadata")))
     if "data" in data and inner is None:
         metadata = data.get("metadata")
         if isinstance(metadata, Mapping) and metadata.get("destroyed") is True:
@@ -224,6 +225,12 @@ def _unwrap(answer: Mapping[str, Any], location: Location, setting: str | None) 
             hint="name another version, or restore it with: vault kv undelete",
         )
     raise wrong_shape(location)
+
+
+def _version_in(metadata: object) -> str:
+    """Return the version that an answer is of, or an empty text where it holds no such number."""
+    version = metadata.get("version") if isinstance(metadata, Mapping) else None
+    return version.text if isinstance(version, Number) and version.text.isdecimal() else ""
 
 
 def _is_version_2(data: Mapping[str, Any]) -> bool:

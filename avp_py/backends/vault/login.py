@@ -7,8 +7,8 @@ import logging
 import threading
 from typing import Final
 
-from avp_py.backends.vault.auth import AuthMethod
-from avp_py.backends.vault.connection import Connection
+from avp_py.backends.vault.auth import AuthMethod, LoginRequest
+from avp_py.backends.vault.connection import Connection, Grant
 from avp_py.backends.vault.token_cache import TokenCache
 from avp_py.backends.vault.translate import RejectedError
 from avp_py.errors import BackendError, ForbiddenError, LoginError, UnreachableError
@@ -17,7 +17,7 @@ from avp_py.settings import Sensitive
 MAX_LOGINS: Final = 2
 """How many tokens a run uses: the second because the first may have expired or been revoked."""
 
-_notes = logging.getLogger(__name__)
+logger: Final = logging.getLogger(__name__)
 
 
 class Login:
@@ -146,16 +146,21 @@ class Login:
         self._mount = credential.path.rpartition("/login")[0]
         cache = self._cache
         if cache is None:
-            self._connection.log_in(credential)
+            self._log_in_at_mount(credential)
             return
         name = cache.name(credential)
         if not is_new and (token := cache.get(name)) is not None:
-            _notes.info("the token of an earlier run is used")
+            logger.info("the token of an earlier run is used")
             self._kept = name, token
             self._connection.use(token)
             return
-        grant = self._connection.log_in(credential)
+        grant = self._log_in_at_mount(credential)
         if self._kept is not None:
             cache.drop(*self._kept)
         cache.put(name, grant.token, grant.seconds)
         self._kept = name, grant.token
+
+    def _log_in_at_mount(self, request: LoginRequest) -> Grant:
+        grant = self._connection.log_in(request)
+        logger.info("logged in by %s at %s", self._auth.name, self._mount)
+        return grant

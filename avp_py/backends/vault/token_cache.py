@@ -47,7 +47,7 @@ _KEY_BYTES: Final = 32
 _ENTRY = re.compile(r"[0-9a-f]{64}|\.[0-9a-f]{16}")
 """The names of entries, and of what is to become one or the key."""
 
-_notes = logging.getLogger(__name__)
+logger: Final = logging.getLogger(__name__)
 
 
 class TokenCache:
@@ -114,7 +114,7 @@ class TokenCache:
                 _sweep(folder)
                 _write(folder, name, json.dumps(entry).encode())
             except OSError as error:
-                _notes.info("the token cannot be kept: %s", error.strerror)
+                logger.info("the token cannot be kept: %s", error.strerror)
 
     def drop(self, name: str, token: Sensitive) -> None:
         """Forgets a token that Vault has refused; another one under this name stays.

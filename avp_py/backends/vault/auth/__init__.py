@@ -23,7 +23,7 @@ AUTH_METHODS: Final[Mapping[str, type[AuthMethod]]] = {
 """The methods by their name in AVP_AUTH_TYPE; without that, the first whose credentials are set is
 taken. The certificate comes last: it may be there for the connection alone."""
 
-_notes = logging.getLogger(__name__)
+logger: Final = logging.getLogger(__name__)
 
 
 def open_auth(settings: VaultSettings, secret: ApplicationSecret | None) -> AuthMethod:
@@ -66,7 +66,9 @@ def _choose(settings: VaultSettings) -> AuthMethod:
         for kind in AUTH_METHODS.values():
             method = kind.from_settings(settings)
             if method is not None:
-                _notes.info("auth method %s, as there is %s", kind.name, kind.needs)
+                logger.info(
+                    "auth method %s, chosen because it has its settings: %s", kind.name, kind.needs
+                )
                 return method
         needs = "; ".join(f"{kind.name}: {kind.needs}" for kind in AUTH_METHODS.values())
         raise SettingsError("there are no credentials for Vault", hint=f"set those of one: {needs}")
@@ -82,5 +84,5 @@ def _choose(settings: VaultSettings) -> AuthMethod:
             f"the credentials for the auth method {kind.name} are not set",
             hint=f"set {kind.needs}",
         )
-    _notes.info("auth method %s, as AVP_AUTH_TYPE says", kind.name)
+    logger.info("auth method %s, chosen by AVP_AUTH_TYPE", kind.name)
     return method
