@@ -1,5 +1,6 @@
 """What a command gets of the process that it runs in."""
 
+import functools
 import io
 import os
 import select
@@ -11,6 +12,7 @@ from enum import Enum
 from typing import BinaryIO, TextIO
 
 from avp_py.cli.limits import ProcessLimits, RunLimits, TimeLimitReached
+from avp_py.cli.log import Log
 from avp_py.errors import OutputError
 
 
@@ -23,7 +25,7 @@ class Console:
         stdin: standard input.
         stdout: standard output: manifests and nothing else. Not buffered, so that each write says
             how much of it was written, or None where a write would block.
-        stderr: standard error: all that is said to a person.
+        stderr: standard error, for `log` alone.
         limits: the limits that the run has in this process.
         started: when the program began, on the clock of time.monotonic().
     """
@@ -34,6 +36,11 @@ class Console:
     stderr: TextIO
     limits: RunLimits = field(default_factory=RunLimits)
     started: float = field(default_factory=time.monotonic)
+
+    @functools.cached_property
+    def log(self) -> Log:
+        """All that is said to a person, on standard error."""
+        return Log(self.stderr, self.environ)
 
     def write(self, text: str) -> None:
         """Write all of a text to standard output, and flush it.

@@ -10,7 +10,6 @@ from typing import BinaryIO, Final
 from avp_py import __version__
 from avp_py.cli.console import Console, Door
 from avp_py.cli.parser import Commands, Parser
-from avp_py.cli.report import describe_warnings
 from avp_py.cli.settings import resolve_settings
 from avp_py.errors import UsageError
 from avp_py.generate import Request, generate
@@ -69,6 +68,7 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
     logger.info("version %s, Python %s", __version__, platform.python_version())
     resolved = resolve_settings(arguments, console.environ)
     settings = resolved.settings
+    console.log.use(settings.log.format)
     source, started = _source(arguments.path, settings, console)
     is_lenient = arguments.door is Door.ARGOCD_VAULT_PLUGIN
     request = Request(
@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
         is_lenient=is_lenient,
     )
     output = generate(request)
-    console.stderr.write(describe_warnings(output.warnings))
+    console.log.warnings(output.warnings)
     console.write(output.text)
 
 

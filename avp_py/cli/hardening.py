@@ -8,24 +8,41 @@ import logging
 import sys
 import threading
 import warnings
+from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 
 from avp_py.cli.limits import interrupt
-from avp_py.cli.report import MAX_CRASHES, frames
+from avp_py.cli.log import Log
+from avp_py.cli.report import MAX_CRASHES
 
 
-def harden() -> None:
-    """Keep the texts of errors and warnings that nobody catches off standard error."""
+def harden(log: Log) -> None:
+    """Keep the texts of errors and warnings that nobody catches off standard error.
+
+    Args:
+        log: where such an error is reported without its text.
+    """
+
+    def tell(
+        kind: type[BaseException], error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        # Threads that end for the same reason say the same.
+        if kind not in told:
+            told.add(kind)
+            log.write(_crash(log, kind, error))
+
+    told: set[type[BaseException]] = set()
     # Without a handler anywhere, Python prints what libraries warn of: urllib3 quotes headers that
     # it cannot read.
     logging.getLogger().addHandler(logging.NullHandler())
     warnings.simplefilter("ignore")
-    sys.excepthook = _tell
-    threading.excepthook = lambda args: _tell(args.exc_type, args.exc_value, None)
-    sys.unraisablehook = _unraisable
+    sys.excepthook = tell
+    threading.excepthook = lambda args: tell(args.exc_type, args.exc_value, None)
+    sys.unraisablehook = partial(_unraisable, tell)
 
 
-def _unraisable(args: "sys.UnraisableHookArgs") -> None:
+def _unraisable(tell: Callable[..., None], args: "sys.UnraisableHookArgs") -> None:
     """Report what is raised where nothing can catch it.
 
     A thread that cannot begin for lack of memory is waited for by the one that started it.
@@ -35,23 +52,12 @@ def _unraisable(args: "sys.UnraisableHookArgs") -> None:
         if threading.get_ident() != threading.main_thread().ident:
             interrupt()
     else:
-        _tell(args.exc_type, args.exc_value, None)
+        tell(args.exc_type, args.exc_value, None)
 
 
-def _tell(
-    kind: type[BaseException], error: BaseException | None, _traceback: TracebackType | None
-) -> None:
-    """An error that nothing has caught, without its text."""
+def _crash(log: Log, kind: type[BaseException], error: BaseException | None) -> str:
+    """Return the report of an error that nothing has caught, without its text."""
     if issubclass(kind, MemoryError):
-        sys.stderr.write("avp-py: no memory is left (AVP_MAX_MEMORY)\n")
-        return
-    text = f"avp-py: internal error, {kind.__name__}; please report it\n"
-    if error is not None:
-        text += frames(error, MAX_CRASHES - 2 * len(text))
-    # Threads that end for the same reason say the same.
-    if kind not in _told:
-        _told.add(kind)
-        sys.stderr.write(text)
-
-
-_told: set[type[BaseException]] = set()
+        return log.format.crash("no memory is left (AVP_MAX_MEMORY)", None, MAX_CRASHES)
+    message = f"internal error, {kind.__name__}; please report it"
+    return log.format.crash(message, error, MAX_CRASHES)

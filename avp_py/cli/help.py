@@ -5,7 +5,6 @@ from functools import partial
 
 from avp_py.cli.console import Console, Door
 from avp_py.cli.parser import Commands, Parser
-from avp_py.cli.report import describe
 from avp_py.errors import UsageError
 
 
@@ -32,4 +31,4 @@ def _run(root: Parser, door: Door, arguments: argparse.Namespace, console: Conso
         if door is Door.AVP_PY:
             raise
         # To argocd-vault-plugin it is no failure where there is no such command.
-        console.stderr.write(describe(error, verbose=False))
+        console.log.failures(error)

@@ -17,7 +17,7 @@ from avp_py.cli.help import add_parser as add_help
 from avp_py.cli.limits import TimeLimitReached, is_out_of_memory
 from avp_py.cli.notes import notes_on
 from avp_py.cli.parser import HelpRequested, Parser
-from avp_py.cli.report import describe, describe_warnings, frames
+from avp_py.cli.report import MAX_FRAMES
 from avp_py.errors import AvpError, GenerateError, UsageError, quoted
 from avp_py.generate import memory_limit_error, time_limit_error
 from avp_py.settings import read_limits
@@ -162,8 +162,8 @@ def main(argv: Sequence[str], console: Console, door: Door = Door.AVP_PY) -> int
             if isinstance(error, TimeLimitReached):
                 _report(time_limit_error(console.limits.seconds), error, console, verbosity)
             else:
-                text = f"avp-py: internal error, {type(error).__name__}; please report it\n"
-                console.stderr.write(text + frames(error))
+                message = f"internal error, {type(error).__name__}; please report it"
+                console.log.write(console.log.format.crash(message, error, MAX_FRAMES))
             return EXIT_FAILED
     # The error is gone, and with it the frames that held what filled the memory.
     console.limits.lift_memory()
@@ -176,18 +176,18 @@ def _report(
 ) -> None:
     """Write an error to standard error; with `-vv` also where in the program it came from."""
     if isinstance(error, GenerateError):
-        console.stderr.write(describe_warnings(error.warnings))
-    console.stderr.write(describe(error, verbose=verbosity > 0))
+        console.log.warnings(error.warnings)
+    console.log.failures(error, verbose=verbosity > 0)
     if verbosity > 1 and origin is not None:
-        console.stderr.write(frames(origin))
+        console.log.write(console.log.format.origin(origin))
 
 
 def start(door: Door = Door.AVP_PY) -> NoReturn:
     """Run the command that `sys.argv` names, and end the process with its exit code."""
     # A run is short, and its many nodes hold no cycles: to look for some takes a third of the time.
     gc.disable()
-    harden()
     console = open_console(os.environ)
+    harden(console.log)
     try:
         code = run_within_avp_run_timeout(sys.argv[1:], console, door)
     except KeyboardInterrupt:
@@ -197,7 +197,7 @@ def start(door: Door = Door.AVP_PY) -> NoReturn:
         _report(time_limit_error(console.limits.seconds), reached, console, 0)
         code = EXIT_FAILED
     with contextlib.suppress(OSError):
-        console.stderr.flush()
+        console.log.flush()
     # Threads that still load a library need not be waited for.
     os._exit(code)
 

@@ -58,14 +58,13 @@ def describe(error: AvpError, *, verbose: bool) -> str:
     for failure in error.failures:
         key = (failure.reason, failure.hint, failure.detail)
         groups.setdefault(key, []).append(failure)
-    lost = "the output is not complete" if isinstance(error, OutputError) else "nothing was printed"
-    lines = [f"avp-py: {_count(len(groups), 'failure')}, {lost}"]
+    lines = [f"avp-py: {outcome(error, len(groups))}"]
     # The last line, which says how many are not shown, has its place in any case.
     left = MAX_REPORT - 2 * len(lines[0])
     hints: dict[str, int] = {}
     for number, ((reason, hint, detail), failures) in enumerate(groups.items(), 1):
         if left < _LEAST:
-            lines += ["", f"and {_count(len(groups) - number + 1, 'more failure')}"]
+            lines += ["", f"and {count(len(groups) - number + 1, 'more failure')}"]
             break
         if len(hint) > _LONG_HINT and hints.setdefault(hint, number) != number:
             hint = f"see failure {hints[hint]}"
@@ -77,6 +76,12 @@ def describe(error: AvpError, *, verbose: bool) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
+def outcome(error: AvpError, number: int) -> str:
+    """Return how many failures there are, and what became of the output."""
+    lost = "the output is not complete" if isinstance(error, OutputError) else "nothing was printed"
+    return f"{count(number, 'failure')}, {lost}"
+
+
 def describe_warnings(warnings: Sequence[Failure]) -> str:
     """Return warnings as text, a line for each."""
     lines: list[str] = []
@@ -85,7 +90,7 @@ def describe_warnings(warnings: Sequence[Failure]) -> str:
         line = clip(_warning(each), MAX_LINE // 2)
         left -= _size([line])
         if left < 0:
-            lines.append(f"avp-py: {_count(len(warnings) - number, 'more warning')}")
+            lines.append(f"avp-py: {count(len(warnings) - number, 'more warning')}")
             break
         lines.append(line)
     return "".join(f"{line}\n" for line in lines)
@@ -126,7 +131,7 @@ def frames(error: BaseException, limit: int = MAX_FRAMES) -> str:
         for each in traceback.format_list(traceback.extract_tb(current.__traceback__)):
             lines += each.splitlines()
         current = current.__cause__
-    return "".join(f"{line}\n" for line in _fit(lines, limit))
+    return "".join(f"{line}\n" for line in fit(lines, limit))
 
 
 def clip(text: str, limit: int) -> str:
@@ -163,7 +168,7 @@ def _block(
     yield first
     yield from listed
     yield from last
-    yield from _fit([f"   | {line}" for line in detail.splitlines()], room - _size(listed))
+    yield from fit([f"   | {line}" for line in detail.splitlines()], room - _size(listed))
 
 
 def _places(places: Sequence[Failure], room: int, *, verbose: bool) -> Iterator[str]:
@@ -183,12 +188,12 @@ def _places(places: Sequence[Failure], room: int, *, verbose: bool) -> Iterator[
         room -= _size(lines)
         if number == limit or room < 0:
             advice = "" if verbose else " (-v lists them)"
-            yield f"   and in {_count(len(places) - number, 'more place')}{advice}"
+            yield f"   and in {count(len(places) - number, 'more place')}{advice}"
             return
         yield from lines
 
 
-def _fit(lines: Sequence[str], room: int) -> Sequence[str]:
+def fit(lines: Sequence[str], room: int) -> Sequence[str]:
     """Return lines in at most `room` bytes: the first and the last, with how many are left out."""
     begin, end = 0, len(lines)
     first: list[str] = []
@@ -207,7 +212,7 @@ def _fit(lines: Sequence[str], room: int) -> Sequence[str]:
         else:
             last.append(line)
             end -= 1
-    middle = [f"   … {_count(end - begin, 'line')} left out …"] if begin < end else []
+    middle = [f"   … {count(end - begin, 'line')} left out …"] if begin < end else []
     return [*first, *middle, *reversed(last)]
 
 
@@ -216,5 +221,6 @@ def _size(lines: Sequence[str]) -> int:
     return sum(len(line.encode()) + 1 for line in lines)
 
 
-def _count(number: int, what: str) -> str:
+def count(number: int, what: str) -> str:
+    """Return a number with what it counts, in the singular or plural."""
     return f"{number} {what}{'' if number == 1 else 's'}"

@@ -9,15 +9,16 @@ from avp_py.settings.groups import (
     BackendSettings,
     Identity,
     LimitSettings,
+    LogSettings,
     PolicySettings,
     RenderSettings,
     Settings,
     VaultSettings,
 )
 from avp_py.settings.images import Image
-from avp_py.settings.load import load, read_limits, tenant_settings, without_tenant
+from avp_py.settings.load import load, read_limits, read_log, tenant_settings, without_tenant
 from avp_py.settings.parameters import PARAMETERS
-from avp_py.settings.parse import RateLimit, SandboxMode, Sensitive, WarningMode
+from avp_py.settings.parse import LogFormat, RateLimit, SandboxMode, Sensitive, WarningMode
 from avp_py.settings.regexp import Regexp
 from avp_py.settings.table import OUR_PREFIXES, TABLE, TENANT_PREFIX, Kind, Owner, Setting, Trust
 from avp_py.settings.trust import OPERATORS_WAYS, judge_secret
@@ -34,6 +35,8 @@ __all__ = [
     "Image",
     "Kind",
     "LimitSettings",
+    "LogFormat",
+    "LogSettings",
     "Owner",
     "PolicySettings",
     "RateLimit",
@@ -50,6 +53,7 @@ __all__ = [
     "load",
     "read_config",
     "read_limits",
+    "read_log",
     "tenant_settings",
     "without_tenant",
 ]

@@ -6,7 +6,7 @@ from typing import Final
 
 from avp_py.errors import Failure
 from avp_py.settings.images import Image
-from avp_py.settings.parse import RateLimit, SandboxMode, Sensitive, WarningMode
+from avp_py.settings.parse import LogFormat, RateLimit, SandboxMode, Sensitive, WarningMode
 from avp_py.settings.regexp import Regexp
 
 
@@ -57,6 +57,13 @@ class LimitSettings:
     output_bytes: int
     documents: int
     references: int
+
+
+@dataclass(frozen=True)
+class LogSettings:
+    """How messages are written on standard error."""
+
+    format: LogFormat
 
 
 @dataclass(frozen=True)
@@ -181,5 +188,6 @@ class Settings:
     backend: BackendSettings
     vault: VaultSettings
     policy: PolicySettings
+    log: LogSettings
     secret: ApplicationSecret | None = None
     warnings: tuple[Failure, ...] = ()

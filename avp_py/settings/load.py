@@ -92,15 +92,24 @@ def read_limits(environ: Mapping[str, str]) -> groups.LimitSettings:
 
     They hold before `load` has read all settings and reported what is malformed.
     """
+    return groups.LimitSettings(**_read_early(environ, "limits"))
+
+
+def read_log(environ: Mapping[str, str]) -> groups.LogSettings:
+    """Read how messages are written; a malformed setting counts as unset, as in read_limits."""
+    return groups.LogSettings(**_read_early(environ, "log"))
+
+
+def _read_early(environ: Mapping[str, str], group: str) -> Mapping[str, Any]:
     operator = _operator(environ, {})
     values: dict[str, Any] = {}
     for setting in TABLE:
-        if setting.group == "limits":
+        if setting.group == group:
             try:
                 values[setting.field] = _read(setting, {}, operator, frozenset(), {})
             except SettingsError:
                 values[setting.field] = _read(setting, {}, {}, frozenset(), {})
-    return groups.LimitSettings(**values)
+    return values
 
 
 def tenant_settings(

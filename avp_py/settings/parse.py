@@ -150,6 +150,10 @@ WarningMode: TypeAlias = Literal["show", "error", "ignore"]
 """What becomes of what is probably not meant."""
 
 
+LogFormat: TypeAlias = Literal["text", "json"]
+"""How messages are written on standard error."""
+
+
 def one_of(choices: Any) -> Callable[[str], str]:
     """Return a parser that accepts the words of a Literal type, and no other."""
     known: tuple[str, ...] = get_args(choices)

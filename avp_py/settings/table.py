@@ -319,6 +319,12 @@ TABLE: Final[tuple[Setting, ...]] = (
         parse.one_of(parse.WarningMode), "show",
     ),
     Setting(
+        "AVP_LOG_FORMAT", "log", "format", _ALONE,
+        "how messages are written on standard error: `text`, or `json`, an object a line "
+        "(docs/errors.md)",
+        parse.one_of(parse.LogFormat), "text",
+    ),
+    Setting(
         "AVP_AUTH_TYPE", "vault", "auth_type", _OP,
         "how to log in: `token`, `approle`, `userpass`, `github`, `jwt`, `k8s` or `cert`; without "
         "it, by the credentials that are there",

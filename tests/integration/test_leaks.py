@@ -424,7 +424,7 @@ CASES: Final[Mapping[str, Case]] = {
         answered(as_json(403, {"errors": ["permission denied"]})),
     ),
     "there is nothing": Case(
-        (errors.NotFoundError,), "next:", answered(as_json(404, {"errors": []}))
+        (errors.NotFoundError,), "nothing at kv/data/app", answered(as_json(404, {"errors": []}))
     ),
     "the cluster is not there": Case(
         (errors.ClusterError,),
@@ -455,7 +455,7 @@ CASES: Final[Mapping[str, Case]] = {
     ),
     "an error that nobody has foreseen": Case(
         (),
-        "avp-py: internal error, RuntimeError; please report it",
+        "internal error, RuntimeError; please report it",
         lambda _: Attempt(before=FAKE_BACKEND.format(value=VALUE + TOKEN)),
     ),
     **{
@@ -501,16 +501,23 @@ def attempt(stage: Stage, wanted: Attempt, address: str) -> Ended:
         )
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
 @pytest.mark.parametrize("name", CASES)
-def test_no_failure_tells_a_secret(name: str, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_no_failure_tells_a_secret(name: str, form: str, sandbox: Sandbox, tmp_path: Path) -> None:
     case = CASES[name]
     with stand_in(GOOD) as server:
         stage = Stage(sandbox, tmp_path / "files", server.address)
         wanted = case.attempt(stage)
         server.answer = wanted.answer
+        wanted = replace(wanted, env={"AVP_LOG_FORMAT": form, **wanted.env})
         ended = attempt(stage, wanted, server.address)
 
-    assert case.says in ended.err
+    said = ended.err
+    if form == "json":
+        records = [json.loads(line) for line in ended.err.splitlines()]
+        said = "\n".join(str(value) for record in records for value in record.values())
+        assert leaks.found(said, SECRETS) == []
+    assert case.says in said
     assert ended.code != 0
     assert ended.out == ""
     assert {each.__name__ for each in case.raises} <= ended.raised
@@ -589,9 +596,10 @@ CRASHES: Final[Mapping[str, str]] = {
 }
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
 @pytest.mark.parametrize("place", ["door", "command"])
 @pytest.mark.parametrize("name", CRASHES)
-def test_a_crash_tells_no_text(name: str, place: str, sandbox: Sandbox) -> None:
+def test_a_crash_tells_no_text(name: str, place: str, form: str, sandbox: Sandbox) -> None:
     # Either behind main's own net, or where that is not spread yet.
     target = "sys.modules['avp_py.cli.main'].main"
     if place == "command":
@@ -604,8 +612,10 @@ def crash(*_):
     return 1
 {target} = crash
 """
-    ended = sandbox.run("version", env=CREDENTIALS, before=before)
+    ended = sandbox.run("version", env={**CREDENTIALS, "AVP_LOG_FORMAT": form}, before=before)
     assert ended.leaks(SECRETS) == []
+    if form == "json":
+        assert all(json.loads(line)["msg"] for line in ended.err.splitlines())
     if "warning" not in name and name != "a library's error":
         assert "internal error, " in ended.err
 

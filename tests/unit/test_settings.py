@@ -123,6 +123,7 @@ def test_the_defaults() -> None:
             "fail_on_leftovers": True,
             "warnings": "show",
         },
+        "log": {"format": "text"},
         "secret": None,
         "warnings": (),
     }
