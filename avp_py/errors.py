@@ -38,7 +38,10 @@ class Failure:
         hint: what to do next; empty where there is no advice.
         document: the document at fault: kind, namespace/name, where it was read.
         field: the path of the field in the document, as `spec.template.spec.containers[0].image`.
-        reference: what the placeholder asked for: path, key, version.
+        reference: the placeholder, as it is written.
+        target: the path that the placeholder was looked up at, with the version.
+        file: the file that holds it, relative to the folder that is rendered.
+        line: its line there, from 1; 0 where it is not known.
         detail: lines of another program (kustomize, helm) that are shown as they are.
     """
 
@@ -47,6 +50,9 @@ class Failure:
     document: str = ""
     field: str = ""
     reference: str = ""
+    target: str = ""
+    file: str = ""
+    line: int = 0
     detail: str = ""
 
 

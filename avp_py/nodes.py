@@ -422,13 +422,21 @@ class Lines:
         self._text = text
         self._breaks: array[int] | None = None
 
+    def number(self, index: int) -> int:
+        """Return the number of the line that `index` is on, from 1."""
+        return self._find(index)[0] + 1
+
     def position(self, index: int) -> str:
         """Where `index` is, as `line 3, column 7` (both count from 1)."""
+        line, start = self._find(index)
+        return f"line {line + 1}, column {index - start + 1}"
+
+    def _find(self, index: int) -> tuple[int, int]:
+        """Return the number of a line, from 0, and where it begins."""
         if self._breaks is None:
             self._breaks = array("I", _line_breaks(self._text))
         line = bisect_left(self._breaks, index)
-        start = self._breaks[line - 1] + 1 if line else 0
-        return f"line {line + 1}, column {index - start + 1}"
+        return line, self._breaks[line - 1] + 1 if line else 0
 
 
 def _line_breaks(text: str) -> Iterator[int]:

@@ -149,12 +149,15 @@ class JsonFormat(Format):
             clip(failure.reason, most),
             document=clip(failure.document, name),
             field=clip(failure.field, name),
+            file=clip(failure.file, name),
+            line=failure.line,
             placeholder=clip(failure.reference, name),
+            path=clip(failure.target, name),
             hint=clip(failure.hint, most),
             detail="\n".join(fit(detail, _MAX_DETAIL)),
         )
 
-    def _record(self, level: str, message: str, **more: str) -> str:
+    def _record(self, level: str, message: str, **more: str | int) -> str:
         """Return an object on one line; fields that are empty are left out."""
         time = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         known = {field: value for field, value in more.items() if value}

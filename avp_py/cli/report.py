@@ -97,7 +97,7 @@ def describe_warnings(warnings: Sequence[Failure]) -> str:
 
 
 def _warning(warning: Failure) -> str:
-    place = ", ".join(each for each in (warning.document, warning.field) if each)
+    place = ", ".join(each for each in (warning.document, warning.field, _at(warning)) if each)
     where = f" (in {place})" if place else ""
     hint = f"; next: {warning.hint}" if warning.hint else ""
     return f"avp-py: warning: {warning.reason}{where}{hint}"
@@ -174,7 +174,7 @@ def _block(
 def _places(places: Sequence[Failure], room: int, *, verbose: bool) -> Iterator[str]:
     """Yield a line for each place, and how many are left out."""
     limit = len(places) if verbose else PLACES_SHOWN
-    most = min(room // 4, _MAX_NAME)
+    most = min(room // 5, _MAX_NAME)
     document = ""
     room -= _COUNT
     for number, each in enumerate(places):
@@ -183,14 +183,24 @@ def _places(places: Sequence[Failure], room: int, *, verbose: bool) -> Iterator[
             document = each.document
             lines.append(f"   in {clip(document, most)}")
         if each.field:
-            field, reference = clip(each.field, most), clip(each.reference, most)
-            lines.append(f"      {field}: {reference}" if reference else f"      {field}")
+            reference = clip(each.reference, most)
+            if each.target:
+                reference += f" at {clip(each.target, most)}"
+            parts = (clip(_at(each), most), clip(each.field, most), reference)
+            lines.append("      " + ": ".join(filter(None, parts)))
         room -= _size(lines)
         if number == limit or room < 0:
             advice = "" if verbose else " (-v lists them)"
             yield f"   and in {count(len(places) - number, 'more place')}{advice}"
             return
         yield from lines
+
+
+def _at(failure: Failure) -> str:
+    """Return file and line of a failure, or the file where that is new to who has the document."""
+    if failure.line:
+        return f"{failure.file}:{failure.line}"
+    return "" if failure.file in failure.document else failure.file
 
 
 def fit(lines: Sequence[str], room: int) -> Sequence[str]:

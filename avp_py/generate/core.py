@@ -18,6 +18,7 @@ from avp_py.generate.budget import Budget, refuse_more
 from avp_py.generate.fill import Filler
 from avp_py.generate.findings import Findings
 from avp_py.generate.plan import Plan
+from avp_py.generate.written import find_written
 from avp_py.manifests import Stream
 from avp_py.policy import Permissions, PolicyGate, read_policy
 from avp_py.render import Mode, Rendered, open_renderer
@@ -105,7 +106,12 @@ def generate(
     documents = 0
     for each in rendered:
         budget.in_time()
-        stream, unreadable = manifests.read_stream(each.data, each.source)
+        stream, unreadable = manifests.read_stream(
+            each.data,
+            each.source,
+            is_source=each.is_source,
+            names_templates=each.names_templates,
+        )
         documents += max(len(stream.documents), len(stream.manifests))
         refuse_more("documents", documents, settings.limits.documents, "AVP_MAX_DOCUMENTS")
         streams.append(stream)
@@ -136,6 +142,9 @@ def generate(
         budget.spend(len(stream.text))
         texts.append(filler.fill(stream))
     failures.extend((*filler.failures, *findings.failures))
+    if failures and isinstance(request.source, Path):
+        inputs = [path for each in rendered for path in each.inputs]
+        failures = list(find_written(failures, request.source.resolve(), inputs))
     if failures:
         raise GenerateError(failures, findings.warnings)
     text = texts[0] if len(texts) == 1 else manifests.join(texts)
@@ -165,6 +174,8 @@ def _leftovers(stream: Stream) -> Iterator[Failure]:
                 document=manifest.label,
                 field=leftover.field,
                 reference=f"<path:, {leftover.form}",
+                file=manifest.origin.file,
+                line=manifest.origin.line(leftover.start),
             )
 
 
@@ -173,7 +184,7 @@ def _render(request: Request, limits: Limits) -> Sequence[Rendered]:
         refuse_more(
             "bytes on standard input", len(request.source), limits.input_bytes, "AVP_MAX_INPUT"
         )
-        return (Rendered("standard input", request.source),)
+        return (Rendered("standard input", request.source, is_source=True),)
     settings = request.settings
     renderer = open_renderer(
         request.source, request.mode, settings.render, limits, settings.identity, request.environ

@@ -102,27 +102,28 @@ class Filler:
             if each.value is REMOVED or each.slot.encoded or not manifests.is_data(field):
                 continue
             if not isinstance(each.value, str) or not manifests.is_base64(each.value):
-                self._findings.add_to(manifest, manifests.not_base64(field))
+                start = each.slot.scalar.start
+                self._findings.add_to(manifest, manifests.not_base64(field, start))
 
     def _slot(self, manifest: Manifest, slot: Slot) -> Fill | None:
         values: dict[Placeholder, Value] = {}
-        is_removed = is_failed = False
+        is_removed = False
+        failed: dict[int, AvpError] = {}
         self._budget.in_time()
-        for placeholder in slot.template.placeholders:
+        for number, placeholder in enumerate(slot.template.placeholders):
             try:
                 values[placeholder] = self._value(manifest, placeholder)
             except _MissingKeyError as error:
                 if manifest.annotations.remove_missing and slot.parent is not None:
                     is_removed = True
-                    continue
-                is_failed = True
-                self._fail(manifest, slot, placeholder, error)
+                else:
+                    failed[number] = error
             except LimitError:
                 raise
             except AvpError as error:
-                is_failed = True
-                self._fail(manifest, slot, placeholder, error)
-        if is_failed:
+                failed[number] = error
+        if failed:
+            self._fail(manifest, slot, failed)
             return None
         if is_removed:
             return Fill(slot, REMOVED)
@@ -132,7 +133,7 @@ class Filler:
                 self._budget.spend(len(value) if isinstance(value, str) else 0)
             return Fill(slot, manifests.fill(slot, manifest.kind, values.__getitem__))
         except PlaceholderError as error:
-            self._fail(manifest, slot, slot.template.placeholders[0], error)
+            self._fail(manifest, slot, {0: error})
             return None
 
     def _secret(self, manifest: Manifest, placeholder: Placeholder | None) -> Secret:
@@ -200,28 +201,29 @@ class Filler:
             self._fail_import(manifest, error)
             return None
 
-    def _fail(
-        self, manifest: Manifest, slot: Slot, placeholder: Placeholder, error: AvpError
-    ) -> None:
-        reference = placeholder.text[:200]
-        target = self._plan.target(manifest, placeholder)
-        if isinstance(target, Location):
-            reference += f" at {target}"
-        self._add(
-            manifest,
-            slot.field + (" (inside base64)" if slot.is_packed(placeholder) else ""),
-            reference,
-            error,
-        )
+    def _fail(self, manifest: Manifest, slot: Slot, failed: Mapping[int, AvpError]) -> None:
+        """Note placeholders of a field that failed, by their numbers."""
+        placeholders, starts = slot.template.placeholders, slot.starts()
+        for number, error in failed.items():
+            placeholder = placeholders[number]
+            field = slot.field + (" (inside base64)" if slot.is_packed(placeholder) else "")
+            self._add(manifest, field, placeholder, placeholder.text, starts[number], error)
 
     def _fail_import(self, manifest: Manifest, error: AvpError) -> None:
-        target = self._plan.target(manifest, None)
         field = f'metadata.annotations["{manifests.PREFIX}import"]'
-        reference = f"all keys of {target}" if isinstance(target, Location) else "all keys"
-        self._add(manifest, field, reference, error)
+        self._add(manifest, field, None, "all keys", manifest.import_start, error)
 
-    def _add(self, manifest: Manifest, field: str, reference: str, error: AvpError) -> None:
+    def _add(
+        self,
+        manifest: Manifest,
+        field: str,
+        placeholder: Placeholder | None,
+        reference: str,
+        start: int,
+        error: AvpError,
+    ) -> None:
         self._unfilled += 1
+        target = self._plan.target(manifest, placeholder)
         failure = Failure(error.reason, hint=error.hint)
         if isinstance(error, LoginError):
             # It is a failure of the run: a list of all that wanted a secret helps nobody.
@@ -230,7 +232,15 @@ class Filler:
                 self.failures.append(failure)
             return
         self.failures.append(
-            dataclasses.replace(failure, document=manifest.label, field=field, reference=reference)
+            dataclasses.replace(
+                failure,
+                document=manifest.label,
+                field=field,
+                reference=reference[:200],
+                target=str(target) if isinstance(target, Location) else "",
+                file=manifest.origin.file,
+                line=manifest.origin.line(start),
+            )
         )
 
 

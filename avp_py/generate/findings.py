@@ -40,7 +40,12 @@ class Findings:
     def add_to(self, manifest: Manifest, finding: Finding) -> None:
         """Add something that was noticed about a document."""
         failure = Failure(
-            finding.reason, hint=finding.hint, document=manifest.label, field=finding.field
+            finding.reason,
+            hint=finding.hint,
+            document=manifest.label,
+            field=finding.field,
+            file=manifest.origin.file,
+            line=manifest.origin.line(finding.start),
         )
         self.add(failure, is_sure=finding.is_sure)
 

@@ -8,7 +8,7 @@ from avp_py.manifests.additions import Addition, addition
 from avp_py.manifests.head import PREFIX, Annotations
 from avp_py.manifests.intent import Finding, findings, is_base64, is_data, not_base64
 from avp_py.manifests.leftovers import Leftover, leftovers
-from avp_py.manifests.manifest import Manifest, Slot, read_manifests
+from avp_py.manifests.manifest import Manifest, Origin, Slot, read_manifests
 from avp_py.manifests.modifiers import MISSING, Missing, ModifierError, apply
 from avp_py.manifests.placeholders import Placeholder, Template, read_template
 from avp_py.manifests.rewrite import REMOVED, Fill, fill, rewrite
@@ -26,6 +26,7 @@ __all__ = [
     "Manifest",
     "Missing",
     "ModifierError",
+    "Origin",
     "Placeholder",
     "Slot",
     "Stream",

@@ -32,12 +32,14 @@ class Finding(NamedTuple):
         reason: what it is.
         hint: what to do.
         field: where it is in the document.
+        start: where it is in the text.
         is_sure: whether nobody can mean it.
     """
 
     reason: str
     hint: str
     field: str
+    start: int
     is_sure: bool
 
 
@@ -68,12 +70,13 @@ def _has_word(text: str, manifest: Manifest) -> bool:
     return NAMED.search(text, manifest.start, manifest.end) is not None
 
 
-def not_base64(field: str) -> Finding:
+def not_base64(field: str, start: int) -> Finding:
     """Return the finding for a value in the data of a Secret that is not base64."""
     return Finding(
         "a value in the data of a Secret is not base64",
         "write it under stringData, or add | base64encode to the placeholder",
         field,
+        start,
         is_sure=True,
     )
 
@@ -94,6 +97,7 @@ def _slips(root: MappingNode) -> Iterator[Finding]:
     annotations = metadata.get("annotations") if isinstance(metadata, MappingNode) else None
     if not isinstance(annotations, MappingNode):
         return
+    starts = {key.value: key.start for key, _ in annotations.entries}
     for key in sorted(annotations.keys()):
         prefix, slash, name = key.partition("/")
         meant = _meant(prefix, name) if slash else ""
@@ -102,6 +106,8 @@ def _slips(root: MappingNode) -> Iterator[Finding]:
                 f"there is no annotation {key[:100]}",
                 f"did you mean {meant}?",
                 str(Place(Place(Place(None, "metadata"), "annotations"), key[:100])),
+                # One that a merge key brings in is not among the entries.
+                starts.get(key, annotations.start),
                 is_sure=True,
             )
 
@@ -125,7 +131,7 @@ def _unfilled(manifest: Manifest, slips: list[Finding]) -> Iterator[Finding]:
     """Yield the values that are wholly `<word>` in a document without a path annotation."""
     is_secret = manifest.kind == "Secret"
     words = [
-        place
+        (str(place), scalar.start)
         for place, scalar in _values(manifest.root, None)
         if NAMED.fullmatch(text_of(scalar).strip())
     ]
@@ -138,12 +144,13 @@ def _unfilled(manifest: Manifest, slips: list[Finding]) -> Iterator[Finding]:
         hint = slips[0].hint
     elif misplaced is not None:
         hint = f"move {misplaced} to metadata.annotations of the document"
-    for field in map(str, words):
+    for field, start in words:
         yield Finding(
             "a placeholder is not filled, as the document has no annotation "
             f"{PREFIX}path in its metadata",
             hint,
             field,
+            start,
             is_sure=is_secret and field.startswith(("data", "stringData")),
         )
 
@@ -161,6 +168,7 @@ def _in_keys(manifest: Manifest) -> Iterator[Finding]:
                 "move it to the value; where the text is meant, the annotation "
                 f"{PREFIX}ignore, or the operator's setting AVP_LEFTOVERS",
                 str(place),
+                key.start,
                 is_sure=True,
             )
 
@@ -212,4 +220,4 @@ def _not_base64(manifest: Manifest) -> Iterator[Finding]:
         if field in filled or not isinstance(value, ScalarNode) or value.is_null:
             continue
         if not is_base64(text_of(value)):
-            yield not_base64(field)
+            yield not_base64(field, value.start)

@@ -55,11 +55,13 @@ class Leftover:
         field: its path in the document.
         form: how it is written, as `percent-encoded, inside base64`.
         is_packed: whether it is inside base64.
+        start: where the scalar with it is in the text.
     """
 
     field: str
     form: str
     is_packed: bool
+    start: int
 
 
 def leftovers(text: str, manifest: Manifest) -> Sequence[Leftover]:
@@ -102,7 +104,8 @@ class _Finder:
                 form = _form(node, self._slots.get(node), is_secret=self._is_secret)
                 if form:
                     field = "" if place is None else str(place)
-                    self.found.append(Leftover(field, form, form.endswith(_INSIDE)))
+                    is_packed = form.endswith(_INSIDE)
+                    self.found.append(Leftover(field, form, is_packed, node.start))
             case SequenceNode():
                 for index, item in enumerate(node.items):
                     self.look(item, Place(place, index))

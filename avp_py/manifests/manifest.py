@@ -16,10 +16,11 @@ from avp_py.manifests.head import (
     text_of,
 )
 from avp_py.manifests.packed import LAYERS
-from avp_py.manifests.placeholders import Placeholder, Template, read_encoded, read_template
+from avp_py.manifests.placeholders import Packed, Placeholder, Template, read_encoded, read_template
 from avp_py.nodes import (
     Document,
     Entry,
+    Lines,
     MappingNode,
     Node,
     ScalarNode,
@@ -68,6 +69,22 @@ class Place(NamedTuple):
         return path if len(path) <= LONGEST_FIELD else f"{path[:LONGEST_FIELD]}…"
 
 
+class Origin(NamedTuple):
+    """What a document was written in.
+
+    Attributes:
+        file: a file, or `standard input`; empty where that is not known.
+        lines: its lines; None where they are not known.
+    """
+
+    file: str = ""
+    lines: Lines | None = None
+
+    def line(self, index: int) -> int:
+        """Return the line that an index of the text is on, from 1; 0 where that is not known."""
+        return 0 if self.lines is None else self.lines.number(index)
+
+
 @dataclass(frozen=True, slots=True)
 class Slot:
     """A scalar that holds placeholders.
@@ -95,6 +112,27 @@ class Slot:
         """Return whether one of its placeholders was found inside base64."""
         return self.encoded or placeholder not in self.template.parts
 
+    def starts(self) -> Sequence[int]:
+        """Return where each placeholder is in the text.
+
+        One in base64 is where the word of base64 begins. One that is written otherwise in the text,
+        as in escapes, and those after it are where the one before is, or where the scalar begins.
+        """
+        text, end = self.scalar.columns.text, self.scalar.end
+        found = position = self.scalar.start
+        starts: list[int] = []
+        for part in self.template.parts:
+            if isinstance(part, str):
+                continue
+            if position >= 0:
+                position = text.find(part.text, position, end)
+            if position >= 0:
+                found = position
+                position += len(part.text)
+            count = len(part.template.placeholders) if isinstance(part, Packed) else 1
+            starts += [found] * count
+        return starts
+
 
 @dataclass(frozen=True)
 class Manifest:
@@ -108,6 +146,7 @@ class Manifest:
         end: where its own text ends.
         kind: its kind.
         label: what to call it in errors: kind, namespace/name, where it was read.
+        origin: what it was written in.
         annotations: ours.
         slots: the scalars that hold placeholders; none where it is ignored.
         imports: whether all keys of a secret are to be added to it.
@@ -123,6 +162,7 @@ class Manifest:
     end: int
     kind: str
     label: str
+    origin: Origin
     annotations: Annotations
     slots: tuple[Slot, ...]
     imports: bool
@@ -130,9 +170,15 @@ class Manifest:
     decides_kind: bool
     items: Set[Node] = frozenset()
 
+    @property
+    def import_start(self) -> int:
+        """Where the value of the annotation `import` is in the text."""
+        found = _import_of(self.root)
+        return self.start if found is None else found.start
+
 
 def read_manifests(
-    document: Document, text: str, where: str
+    document: Document, text: str, where: str, origin: Origin
 ) -> tuple[Sequence[Manifest], Sequence[Failure]]:
     """Read a document of a stream.
 
@@ -144,6 +190,7 @@ def read_manifests(
         document: the document.
         text: the text of the whole stream.
         where: what to call the document's place, as `document 3 of standard input`.
+        origin: what it was written in.
 
     Returns:
         The manifest, followed by those of its items, and a failure for each item that cannot be
@@ -165,8 +212,7 @@ def read_manifests(
         )
     head = read_head(root, document.lines, where)
     items = _items(root, head.kind) if head.is_list else {}
-    span = (document.start, document.end)
-    manifests = [_manifest(text, root, head, document.start, span, items=items)]
+    manifests = [_manifest(document, text, origin, root, head, items=items)]
     failures: list[Failure] = []
     for item, (number, kind) in items.items():
         try:
@@ -177,8 +223,7 @@ def read_manifests(
                 kind_above=kind,
                 above=manifests[0].annotations,
             )
-            span = (item.start, item.end)
-            manifests.append(_manifest(text, item, head, document.start, span, number))
+            manifests.append(_manifest(document, text, origin, item, head, number))
         except DocumentError as error:
             failures.extend(error.failures)
     return manifests, failures
@@ -199,11 +244,11 @@ def _items(root: MappingNode, kind: str) -> Mapping[MappingNode, tuple[int, str]
 
 
 def _manifest(
+    document: Document,
     text: str,
+    origin: Origin,
     root: MappingNode,
     head: Head,
-    document: int,
-    span: tuple[int, int],
     item: int = 0,
     items: Iterable[Node] = (),
 ) -> Manifest:
@@ -220,6 +265,7 @@ def _manifest(
             hint="remove the annotation",
         )
     own_items = frozenset(items)
+    span = (root.start, root.end) if item else (document.start, document.end)
     slots: tuple[Slot, ...] = ()
     if not annotations.ignore and _may_hold_placeholders(text, span, kind):
         generic = annotations.path is not None
@@ -227,11 +273,12 @@ def _manifest(
         slots = tuple(finder.mapping(root, None))
     return Manifest(
         root,
-        document,
+        document.start,
         item,
         *span,
         kind,
         label,
+        origin,
         annotations,
         slots,
         imports=annotations.imported is not None and not annotations.ignore,
@@ -244,6 +291,14 @@ def _manifest(
 def _decides_kind(root: MappingNode, slots: Sequence[Slot]) -> bool:
     decisive = [root.get("kind"), root.get("items")] if slots else ()
     return any(slot.scalar == node for slot in slots for node in decisive)
+
+
+def _import_of(node: Node) -> Node | None:
+    """Return the value of an object's annotation `import`, or None."""
+    found: Node | None = resolve(node)
+    for key in ("metadata", "annotations", PREFIX + "import"):
+        found = found.get(key) if isinstance(found, MappingNode) else None
+    return found
 
 
 def _may_hold_placeholders(text: str, span: tuple[int, int], kind: str) -> bool:

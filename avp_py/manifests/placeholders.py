@@ -47,13 +47,15 @@ class Placeholder:
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A word of base64 whose text holds placeholders.
+    """A word of base64 that holds placeholders.
 
     Attributes:
-        template: its text.
+        text: the word as written.
+        template: what it says.
         form: how it is written.
     """
 
+    text: str
     template: "Template"
     form: Form
 
@@ -158,7 +160,7 @@ def _read_word(word: str, generic: bool, layers: int) -> Packed | None:
     is_inline = next(_inline_spans(text), None) is not None
     is_generic = generic and (is_inline or not NAMED.sub("", text).strip(":"))
     template = read_template(text, generic=is_generic, layers=layers - 1)
-    return None if template is None else Packed(template, form)
+    return None if template is None else Packed(word, template, form)
 
 
 def has_generic_match(text: str) -> bool:

@@ -5,11 +5,12 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from avp_py.errors import AvpError, DocumentError, Failure
 from avp_py.expressions import Expression
 from avp_py.manifests.aliases import write_out
-from avp_py.manifests.manifest import Manifest, read_manifests
+from avp_py.manifests.manifest import Manifest, Origin, read_manifests
 from avp_py.manifests.readable import refuse_unreadable
 from avp_py.nodes import Document, parse
 
@@ -20,6 +21,11 @@ _ESCAPE = re.compile(
 
 _BREAKS = {"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 """What JSON lets stand in a string and YAML takes for a line break, and its escape."""
+
+_HELMS_COMMENT: Final = "# Source: "
+
+_LONGEST_TEMPLATE: Final = 300
+"""How much of a template's path is shown, in characters."""
 
 _LATE_MARK = Expression(r"(?m)^---[^\n]*\n(?:[ \t]*(?:#[^\n]*)?\r?\n)*\x{feff}")
 """A byte order mark where a later document begins, as of files that were put together."""
@@ -42,12 +48,17 @@ class Stream:
     is_cut: bool = False
 
 
-def read_stream(data: bytes, source: str) -> tuple[Stream, Sequence[Failure]]:
+def read_stream(
+    data: bytes, source: str, *, is_source: bool = False, names_templates: bool = False
+) -> tuple[Stream, Sequence[Failure]]:
     """Reads YAML or JSON documents.
 
     Args:
         data: the text in UTF-8.
         source: what to call it in errors: a file's name, or `standard input`.
+        is_source: whether the text is just what somebody wrote there.
+        names_templates: whether each document begins with the comment in which helm names the
+            template that it was rendered from.
 
     Returns:
         The stream, and a failure for each document that cannot be used.
@@ -66,19 +77,40 @@ def read_stream(data: bytes, source: str) -> tuple[Stream, Sequence[Failure]]:
             documents = parse(text, source)
     except DocumentError as error:
         return Stream("", (), ()), error.failures
+    # JSON documents one after the other are set on lines of their own.
+    is_moved = is_json and len(documents) > 1
     manifests: list[Manifest] = []
     failures = list(_false_markers(text, documents, source))
     for number, document in enumerate(documents, 1):
         where = f"document {number} of {source}" if len(documents) > 1 else source
+        origin = Origin()
+        if is_source:
+            origin = Origin(source, None if is_moved else document.lines)
+        elif names_templates and (template := _template_of(text, document)):
+            origin = Origin(template)
+            where += f", rendered from {template}"
         try:
             refuse_unreadable(text, document, where, is_json=is_json)
-            found, unusable = read_manifests(document, text, where)
+            found, unusable = read_manifests(document, text, where, origin)
         except AvpError as error:
             failures.extend(error.failures)
         else:
             manifests.extend(found)
             failures.extend(unusable)
     return Stream(text, documents, tuple(manifests), is_cut), failures
+
+
+def _template_of(text: str, document: Document) -> str:
+    """Return the template that helm names before a document, relative to the chart's folder.
+
+    helm writes a comment with the name of the chart and the path in it, and below it what the
+    template rendered (renderResources in pkg/action/action.go, v3.19).
+    """
+    begin = text.find("\n", document.start) + 1
+    if document.marker_end is None or not text.startswith(_HELMS_COMMENT, begin):
+        return ""
+    end = text.find("\n", begin)
+    return text[begin + len(_HELMS_COMMENT) : end].partition("/")[2][:_LONGEST_TEMPLATE]
 
 
 def _false_markers(text: str, documents: Sequence[Document], source: str) -> Iterable[Failure]:

@@ -67,4 +67,4 @@ class HelmRenderer(Renderer):
                 "helm template printed nothing: the chart renders no manifest",
                 hint="check the values that switch its templates on",
             )
-        return (Rendered("the rendered chart", output),)
+        return (Rendered("the chart", output, names_templates=True),)

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 from avp_py.errors import Failure
@@ -16,11 +17,17 @@ class Rendered:
         source: what to call it in errors: a file's name, or `the rendered manifests`.
         data: the text in UTF-8.
         warnings: what is probably not meant about it.
+        is_source: whether the text is just what somebody wrote in the file `source`.
+        names_templates: whether helm names the template of each document, in a comment before it.
+        inputs: the paths of what it was rendered from, as far as that is known.
     """
 
     source: str
     data: bytes
     warnings: tuple[Failure, ...] = ()
+    is_source: bool = False
+    names_templates: bool = False
+    inputs: tuple[Path, ...] = ()
 
 
 class Renderer(ABC):

@@ -88,7 +88,8 @@ class KustomizeRenderer(Renderer):
                 hint="name manifests under resources in the kustomization",
             )
         unused = tuple(unused_images(self._settings, output))
-        return (Rendered("the rendered manifests", output, unused),)
+        inputs = (*roots.files, *roots.named)
+        return (Rendered("the rendered manifests", output, unused, inputs=inputs),)
 
     def _build(self, child: Child, arguments: Sequence[str], folder: Path, access: Access) -> bytes:
         try:

@@ -32,12 +32,13 @@ class PlainRenderer(Renderer):
                     f"{self._path} is no .yaml, .yml or .json file",
                     hint="name a file with such an ending, or give the manifests on standard input",
                 )
-            return (Rendered(root.name, _read(root.parent, root, root.name, left)),)
+            data = _read(root.parent, root, root.name, left)
+            return (Rendered(root.name, data, is_source=True),)
         rendered: list[Rendered] = []
         for name in _file_names(root, self._limits.files):
             data = _read(root, _confined(root, name), name, left)
             left -= len(data)
-            rendered.append(Rendered(name, data))
+            rendered.append(Rendered(name, data, is_source=True))
         if not rendered:
             raise RenderError(
                 f"{self._path} holds no kustomization, no chart, and no .yaml, .yml or .json file",

@@ -231,7 +231,7 @@ def test_what_the_ui_shows_of_a_failure_names_the_place_and_the_next_step(
         "avp-py: 1 failure, nothing was printed\n\n"
         "1. the key 'pasword' is not in the secret\n"
         "   in Secret web (document 2 of the rendered manifests)\n"
-        f"      stringData.password: <pasword> at {kv2}/data/web\n"
+        f"      secret.yaml:8: stringData.password: <pasword> at {kv2}/data/web\n"
         "   next: did you mean password?"
     )
     assert leaks.found(raised.value.message, [*operator.values(), "hunter22-of-web"]) == []
@@ -258,7 +258,7 @@ def test_a_path_that_the_sidecar_may_not_read_fails_the_whole_application(
         "avp-py: 1 failure, nothing was printed\n\n"
         f"1. Vault denied read access to {kv2}/data/alien (403)\n"
         "   in Secret web (document 2 of the rendered manifests)\n"
-        f"      stringData.b: <path:{kv2}/data/alien#key> at {kv2}/data/alien\n"
+        f"      secret.yaml:9: stringData.b: <path:{kv2}/data/alien#key> at {kv2}/data/alien\n"
         f'   next: allow it in the token\'s policy: path "{kv2}/data/alien" '
         '{ capabilities = ["read"] }'
     )

@@ -107,7 +107,7 @@ def test_an_import_of_the_wrong_version_is_an_error(
     said = fails(manifest({}, kv_version="1", **annotation), env)
 
     assert f"{secret} is a secret of KV version 2, and it was read as version 1" in said
-    assert 'metadata.annotations["avp.kubernetes.io/import"]: all keys of' in said
+    assert 'metadata.annotations["avp.kubernetes.io/import"]: all keys at' in said
     right = run("generate", "-", env=env, stdin=manifest({}, **annotation))
     assert '"password": "hunter22"' in right.out
 

@@ -211,6 +211,15 @@ MANIFESTS: Final[Mapping[str, Row]] = {
         2_000, lambda n: MAP + "a: [" + "!!str <path:kv/data/x#k>, " * n + "]\n"
     ),
     "many placeholders in a field": Row(3_000, lambda n: f"{MAP}a: {'<path:kv/data/x#k>' * n}\n"),
+    "placeholders that fail in a field": Row(
+        3_000, lambda n: f"{GENERIC}a: '{'<no>' * n}'\n", "is not in the secret"
+    ),
+    "placeholders that fail after an escape": Row(
+        3_000, lambda n: f'{GENERIC}a: "{chr(92)}x3cnope>{"<no>" * n}"\n', "is not in the secret"
+    ),
+    "placeholders that fail on many lines": Row(
+        3_000, lambda n: f"{GENERIC}a: |\n" + "  <no>\n" * n, "is not in the secret"
+    ),
     "brackets on lines": Row(20_000, lambda n: GENERIC + "a: '" + "<\n\n  " * n + ">'\n"),
     "brackets on one line": Row(
         20_000, lambda n: GENERIC + "a: '" + "<k>" * n + "'\n"

@@ -23,8 +23,8 @@ from tests.trees import write
 
 JSON: Final = {"AVP_LOG_FORMAT": "json"}
 FIELDS: Final = {
-    "time", "level", "msg", "document", "field", "placeholder", "hint", "detail", "frames",
-    "project", "app",
+    "time", "level", "msg", "document", "field", "file", "line", "placeholder", "path", "hint",
+    "detail", "frames", "project", "app",
 }  # fmt: skip
 MANIFEST: Final = b"kind: Secret\nmetadata: {name: a}\nstringData: {a: <path:p#k>}\n"
 MANY: Final = 100_000
@@ -63,7 +63,10 @@ def test_a_failure_is_a_record_for_each_place(run: Run, env: Mapping[str, str]) 
             "msg": "the key 'kk' is not in the secret",
             "document": "Secret a (standard input)",
             "field": f"stringData.{field}",
-            "placeholder": "<path:p#kk> at p",
+            "file": "standard input",
+            "line": 3,
+            "placeholder": "<path:p#kk>",
+            "path": "p",
             "hint": "did you mean k?",
             **who,
         }

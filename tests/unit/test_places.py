@@ -1,0 +1,163 @@
+"""Failures and warnings name the file and the line of a placeholder."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from avp_py.errors import Failure
+from avp_py.generate import written
+from avp_py.generate.written import find_written
+from avp_py.manifests import read_stream
+from tests.conftest import Run
+from tests.trees import write
+from tests.unit.growth import refuse_growth
+
+CASES = Path(__file__).parent.parent / "golden" / "cases"
+
+_PLACE = re.compile(r"^ {6}(\S.*?):(\d+): (\S+)(?: \(inside base64\))?: (<[^<>]*>)(.*)$", re.M)
+
+
+def places(text: str) -> Iterator[tuple[str, int, str]]:
+    """File, line and placeholder of each place in a message."""
+    for file, line, _, placeholder, _ in _PLACE.findall(text):
+        yield file, int(line), placeholder
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> Mapping[str, str]:
+    file = write(tmp_path / "settings", {"secrets.yaml": "p: {k: hunter22}\n"}) / "secrets.yaml"
+    return {"AVP_TYPE": "file", "AVP_FILE": str(file)}
+
+
+def test_each_line_in_the_golden_cases_holds_its_placeholder() -> None:
+    found = 0
+    for expected in CASES.glob("error-*/expected.txt"):
+        for file, line, placeholder in places(expected.read_text()):
+            folder = expected.parent / "input"
+            source = next(expected.parent.glob("input.*"), folder / file)
+            written_there = source.read_text().splitlines()[line - 1]
+            if expected.parent.name not in ("error-object-in-base64", "error-path-of-bytes"):
+                assert placeholder in written_there, (expected, line)
+                found += 1
+    assert found > 30
+
+
+def test_a_plain_file_is_named_with_the_line(
+    run: Run, env: Mapping[str, str], tmp_path: Path
+) -> None:
+    text = (
+        "\ufeff# one\nkind: A\n---\r\nkind: Secret\r\nmetadata: {name: a}\nstringData:\n"
+        '  escaped: "\\x3cpath:p#no>"\n'
+        "  block: |\n    one\n    <path:p#no>\n    <path:p#k> <path:p#nope>\n"
+        "  same: <path:p#no> <path:p#no>\n"
+    )
+    app = write(tmp_path / "app", {"web/secret.yaml": text, "a.yaml": "kind: A\n"})
+    result = run("generate", app, env=env)
+    assert list(places(result.err)) == [
+        ("web/secret.yaml", 7, "<path:p#no>"),
+        ("web/secret.yaml", 10, "<path:p#no>"),
+        ("web/secret.yaml", 12, "<path:p#no>"),
+        ("web/secret.yaml", 12, "<path:p#no>"),
+        ("web/secret.yaml", 11, "<path:p#nope>"),
+    ]
+    assert (
+        "   in Secret a (document 2 of web/secret.yaml)\n"
+        "      web/secret.yaml:7: stringData.escaped: <path:p#no> at p\n"
+    ) in result.err
+
+
+def test_aliases_that_are_written_out_move_no_line() -> None:
+    text = (
+        "kind: ConfigMap\nmetadata: {name: a}\n"
+        "x: &x\n- [<path:p#k>]\n- |\n  <path:p#k>\n  b\nk: &k <path:p#k>\n"
+        "y: *x\n*k : z\ndata: {a: <path:p#no>}\n"
+    )
+    stream, failures = read_stream(text.encode(), "a.yaml", is_source=True)
+    assert not failures
+    assert stream.text != text
+    (manifest,) = stream.manifests
+    lines = [manifest.origin.line(slot.scalar.start) for slot in manifest.slots]
+    assert lines[-1] == 11
+
+
+def test_of_json_documents_in_a_row_no_line_is_said(run: Run, env: Mapping[str, str]) -> None:
+    one = '{"kind": "Secret", "metadata": {"name": "a"},\n"stringData": {"a": "<path:p#no>"}}\n'
+    result = run("generate", "-", env=env, stdin=one.encode())
+    assert list(places(result.err)) == [("standard input", 2, "<path:p#no>")]
+    result = run("generate", "-", env=env, stdin=(one * 2).encode())
+    assert "      stringData.a: <path:p#no> at p\n" in result.err
+
+
+def test_a_warning_names_the_line(run: Run, env: Mapping[str, str], tmp_path: Path) -> None:
+    app = write(tmp_path / "app", {"b.yaml": "kind: A\nmetadata: {name: b}\nspec:\n- c: <word>\n"})
+    result = run("generate", app, env=env)
+    assert result.code == 0
+    assert " (in A b (b.yaml), spec[0].c, b.yaml:4); next: " in result.err
+
+
+def test_the_line_of_an_import(run: Run, env: Mapping[str, str]) -> None:
+    stdin = (
+        "kind: Secret\nmetadata:\n  name: a\n  annotations:\n"
+        "    avp.kubernetes.io/import:\n      nowhere\n"
+    )
+    result = run("generate", "-", env=env, stdin=stdin.encode())
+    assert '      standard input:6: metadata.annotations["avp.kubernetes.io/import"]' in result.err
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    files = {
+        "app/kustomization.yaml": "resources: [../base]\n",
+        "base/kustomization.yaml": "resources: [a.yaml, b.yaml]\nliterals: [x=<in-it>]\n",
+        "base/a.yaml": "one\ntwo <a>\n<both>\n<twice>\n<twice>\n",
+        "base/b.yaml": "<both> <b>",
+    }
+    return write(tmp_path / "tree", files)
+
+
+def located(tree: Path, *references: str) -> list[tuple[str, int]]:
+    inputs = [*tree.glob("*/*.yaml"), tree / "base", tree / "gone"]
+    failures = [Failure("r", document="d", field="f", reference=each) for each in references]
+    return [(each.file, each.line) for each in find_written(failures, tree / "app", inputs)]
+
+
+def test_the_one_file_with_a_placeholder_is_found(tree: Path) -> None:
+    assert located(tree, "<a>", "<both>", "<twice>", "<b>", "<in-it>", "<none>", "") == [
+        ("../base/a.yaml", 2),
+        ("", 0),
+        ("../base/a.yaml", 0),
+        ("../base/b.yaml", 1),
+        ("../base/kustomization.yaml", 2),
+        ("", 0),
+        ("", 0),
+    ]
+
+
+def test_a_link_to_the_same_file_is_no_second_one(tree: Path) -> None:
+    (tree / "app" / "link.yaml").symlink_to("../base/a.yaml")
+    assert located(tree, "<a>") == [("../base/a.yaml", 2)]
+
+
+def test_without_all_files_nothing_is_claimed(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = sum(path.stat().st_size for path in tree.glob("*/*.yaml"))
+    monkeypatch.setattr(written, "MAX_BYTES", size)
+    assert located(tree, "<a>") == [("../base/a.yaml", 2)]
+    monkeypatch.setattr(written, "MAX_BYTES", size - 1)
+    assert located(tree, "<a>") == [("", 0)]
+
+
+def test_a_failure_that_has_a_file_keeps_it(tree: Path) -> None:
+    failure = Failure("r", reference="<a>", file="x.yaml", line=9)
+    assert list(find_written([failure], tree, tree.glob("*/*.yaml"))) == [failure]
+
+
+@pytest.mark.parametrize("atom", ["<", "<a", "<a>", "\n"])
+def test_the_search_takes_linear_time(atom: str, tmp_path: Path) -> None:
+    failures = [Failure("r", reference=f"{'<a' * 60}{number}>") for number in range(1000)]
+
+    def make(n: int) -> Path:
+        return write(tmp_path, {f"{n}.yaml": atom * n}) / f"{n}.yaml"
+
+    refuse_growth(make, lambda path: list(find_written(failures, tmp_path, [path])), 200_000)
