@@ -71,7 +71,7 @@ class Console:
             ) from None
 
 
-_INCOMPLETE = "check where it goes; what arrived there is not the whole output"
+_INCOMPLETE = "check where standard output goes; what it received is not the whole output"
 
 
 def open_console(environ: Mapping[str, str]) -> Console:

@@ -36,7 +36,7 @@ def add_parser(
         help="render a folder and put secrets into it",
         description="Renders a folder with kustomize or helm, or reads plain manifests, and "
         "prints them with the values of a backend in their placeholders' places. "
-        "The folder stays as it is. Either all of it is printed, or nothing.",
+        "The folder is not changed. Either everything is printed, or nothing.",
         allow_abbrev=False,
     )
     parser.add_argument("path", metavar="PATH", help="the folder, or - for standard input")
@@ -54,8 +54,9 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
     if not arguments.path:
         # Path("") would be the working directory.
         raise UsageError(
-            "the path is empty, as one from an unset variable is",
-            hint="name a folder with manifests; . is the working directory, - standard input",
+            "the path is empty",
+            hint="name a folder with manifests; . is the working directory, - standard input. If "
+            "the path comes from a variable, check that it is set",
         )
     if arguments.path != STANDARD_INPUT:
         try:
@@ -63,7 +64,7 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
         except OSError as error:
             raise UsageError(
                 f"{arguments.path} cannot be used: {error.strerror}",
-                hint="name a folder with manifests",
+                hint="name a folder with manifests, or - for standard input",
             ) from None
     logger.info("version %s, Python %s", __version__, platform.python_version())
     resolved = resolve_settings(arguments, console.environ)
@@ -116,6 +117,6 @@ def _read(stdin: BinaryIO, most: int) -> bytes:
     except OSError as error:
         raise UsageError(
             f"standard input cannot be read: {error.strerror}",
-            hint="give it the manifests by a pipe or a file",
+            hint="pass the manifests through a pipe or from a file",
         ) from None
     return b"".join(parts)

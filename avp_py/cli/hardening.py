@@ -58,6 +58,6 @@ def _unraisable(tell: Callable[..., None], args: "sys.UnraisableHookArgs") -> No
 def _crash(log: Log, kind: type[BaseException], error: BaseException | None) -> str:
     """Return the report of an error that nothing has caught, without its text."""
     if issubclass(kind, MemoryError):
-        return log.format.crash("no memory is left (AVP_MAX_MEMORY)", None, MAX_CRASHES)
+        return log.format.crash("out of memory (AVP_MAX_MEMORY)", None, MAX_CRASHES)
     message = f"internal error, {kind.__name__}; please report it"
     return log.format.crash(message, error, MAX_CRASHES)

@@ -29,7 +29,7 @@ EXIT_INTERRUPTED: Final = 130
 
 _EPILOG = """\
 exit codes: 0 done, 1 failed, {exit_usage} wrong usage
-settings: environment variables, listed in docs/settings.md
+settings: environment variables; `{prog} help settings` lists them
 """
 
 
@@ -43,12 +43,12 @@ def build_parser(door: Door = Door.AVP_PY) -> Parser:
         prog=door.value,
         parents=[_common_options(shown=False)],
         description="Puts the secrets of a backend into the manifests that Argo CD applies.",
-        epilog=_EPILOG.format(exit_usage=door.exit_usage),
+        epilog=_EPILOG.format(exit_usage=door.exit_usage, prog=door.value),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     if door is Door.AVP_PY:
-        parser.add_argument("--version", action="store_true", help="as the command version")
+        parser.add_argument("--version", action="store_true", help="same as the command version")
     parser.set_defaults(run=partial(_show_help, parser), version=False)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for command in (generate, healthcheck, parameters, plugin, policy, version):

@@ -23,7 +23,7 @@ def add_parser(
         parents=[common],
         help="print the parameters that an Application may set",
         description="Prints the parameters that an Application may set for a folder, in JSON, as "
-        "Argo CD's UI shows them. Nothing is rendered, and no backend is asked.",
+        "Argo CD's UI shows them. Nothing is rendered, and no backend is contacted.",
         allow_abbrev=False,
     )
     parser.add_argument(

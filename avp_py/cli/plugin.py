@@ -17,8 +17,8 @@ def add_parser(
         "plugin",
         parents=[common],
         help="print the plugin.yaml of a sidecar",
-        description="Prints the plugin.yaml of a plugin, or without a name the plugins that there "
-        "are. A sidecar wants it as /home/argocd/cmp-server/config/plugin.yaml.",
+        description="Prints the plugin.yaml of a plugin; without a name, lists the plugins. "
+        "A sidecar expects the file at /home/argocd/cmp-server/config/plugin.yaml.",
         allow_abbrev=False,
     )
     parser.add_argument(

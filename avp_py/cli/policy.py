@@ -36,8 +36,8 @@ def add_parser(
     """Adds the command."""
     parser = commands.add_parser(
         "policy",
-        help="tell what a policy allows, and why",
-        description="Works on a policy (docs/policy.md).",
+        help="explain what a policy allows",
+        description="Works on a policy, the file that AVP_POLICY names.",
         allow_abbrev=False,
     )
     actions = parser.add_subparsers(
@@ -46,10 +46,10 @@ def add_parser(
     check = actions.add_parser(
         "check",
         parents=[common],  # type: ignore[list-item]
-        help="tell whether paths may be read, and which rule decides",
-        description="Tells for each path whether a request may read it, and which rule decides. "
-        "A name that is not given is one that Argo CD did not say. No backend is contacted, and "
-        "AVP_PATH_VALIDATION is not asked.",
+        help="report whether paths may be read, and which rule decides",
+        description="Reports for each path whether a request may read it, and which rule decides. "
+        "A name that is not given counts as one that Argo CD did not set. No backend is contacted, "
+        "and AVP_PATH_VALIDATION is not applied.",
         epilog=f"exit codes: 0 all allowed, 1 something denied, {door.exit_usage} wrong usage",
         allow_abbrev=False,
     )

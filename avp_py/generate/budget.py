@@ -30,9 +30,8 @@ class Budget:
         self.characters -= characters
         if self.characters < 0:
             raise LimitError(
-                "the filled manifests would be longer than may be printed",
-                hint="split the Application; the operator's setting AVP_MAX_OUTPUT says how long "
-                "they may be",
+                "the filled manifests would exceed the limit of the output (AVP_MAX_OUTPUT)",
+                hint="split the Application, or raise the operator's setting AVP_MAX_OUTPUT",
             )
 
 
@@ -67,6 +66,5 @@ def refuse_more(what: str, count: int, most: int, setting: str) -> None:
     if count > most:
         raise LimitError(
             f"there are more than {most} {what}",
-            hint=f"split the Application; the operator's setting {setting} says how many there "
-            "may be",
+            hint=f"split the Application, or raise the operator's setting {setting}",
         )

@@ -169,8 +169,8 @@ def _leftovers(stream: Stream) -> Iterator[Failure]:
                 hint += "elsewhere, write <path:PATH#KEY | base64encode>"
             yield Failure(
                 "a placeholder that nothing fills would be deployed as it is",
-                hint=f"{hint}; where the text is meant, the annotation {manifests.PREFIX}ignore, "
-                "or the operator's setting AVP_LEFTOVERS",
+                hint=f"{hint}; if the text is meant as it is, add the annotation "
+                f'{manifests.PREFIX}ignore: "true", or ask the operator for AVP_LEFTOVERS=ignore',
                 document=manifest.label,
                 field=leftover.field,
                 reference=f"<path:, {leftover.form}",
@@ -199,7 +199,7 @@ def _render(request: Request, limits: Limits) -> Sequence[Rendered]:
 
 def _nothing(request: Request) -> Failure:
     if isinstance(request.source, bytes):
-        hint = "the program before the pipe may have failed: look at its messages"
+        hint = "the program before the pipe may have failed: check its messages"
         return Failure("standard input holds no manifest", hint=hint)
     return Failure(f"{request.source} holds no manifest", hint="name the folder of the manifests")
 

@@ -31,6 +31,7 @@ from avp_py.manifests import (
     Placeholder,
     Slot,
     Stream,
+    UnknownModifierError,
     apply,
 )
 from avp_py.values import Number, Value
@@ -153,13 +154,15 @@ class Filler:
                 if value is MISSING:
                     continue  # as in AVP
                 raise PlaceholderError(
-                    "there is no modifier behind a |", hint="name a modifier, or remove the |"
+                    "no modifier after a |", hint="name a modifier, or remove the |"
                 )
             self._budget.in_time()
             try:
                 value = apply(words[0], words[1:], value)
+            except UnknownModifierError as error:
+                raise PlaceholderError(str(error), hint=error.hint) from None
             except ModifierError as error:
-                hint = "docs/modifiers.md tells what each modifier takes"
+                hint = "`avp-py help modifiers` says what each modifier accepts"
                 raise PlaceholderError(f"modifier {words[0]}: {error}", hint=hint) from None
         if value is MISSING:
             raise _missing(placeholder.key, secret)
@@ -167,7 +170,7 @@ class Filler:
             raise secret.doubt  # a default would hide it
         if value is None:
             raise PlaceholderError(
-                f"the modifier {words[0]} gives null", hint="a field cannot be filled with null"
+                f"the modifier {words[0]} returns null", hint="a field cannot be filled with null"
             )
         return value
 
@@ -183,12 +186,14 @@ class Filler:
             texts = {key: _as_text(value) for key, value in secret.items() if value is not None}
         except ModifierError as error:
             hint = "name the keys that you need one by one"
-            self._fail_import(manifest, PlaceholderError(f"a value of it: {error}", hint=hint))
+            self._fail_import(
+                manifest, PlaceholderError(f"a value in the secret: {error}", hint=hint)
+            )
             return None
         unfit = sorted(key for key in texts if not _DATA_KEY.fullmatch(key))
         if unfit:
             names = ", ".join(repr(key[:80]) for key in unfit)
-            hint = "name other keys one by one, under names that Kubernetes takes"
+            hint = "name other keys one by one, under names that Kubernetes accepts"
             unfitting = PlaceholderError(
                 f"a {manifest.kind} cannot have the key {names}", hint=hint
             )

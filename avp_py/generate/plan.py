@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 from avp_py import manifests
 from avp_py.backends import Location
-from avp_py.errors import AvpError, PathError, PlaceholderError
+from avp_py.errors import AvpError, PathError, PlaceholderError, quoted
 from avp_py.manifests import Annotations, Manifest, Placeholder
 from avp_py.policy import default_path, normalise
 from avp_py.settings import Settings
@@ -69,7 +69,7 @@ class Plan:
                 path, version = annotations.imported, ""
         try:
             if doubt:
-                raise PathError(f"the policy tells kinds apart, and {doubt}", hint=_CERTAIN)
+                raise PathError(f"the policy distinguishes kinds, and {doubt}", hint=_CERTAIN)
             self._targets[target] = self._locate(kind, path, version, annotations.kv_version)
         except AvpError as error:
             self._targets[target] = error
@@ -79,8 +79,8 @@ class Plan:
             kv_version = self.settings.backend.kv_version
         if kv_version not in (None, "1", "2"):
             raise PlaceholderError(
-                f"there is no version {kv_version[:40]!r} of the KV engine",
-                hint=f'write 1 or 2, in AVP_KV_VERSION or as {manifests.PREFIX}kv-version: "2"',
+                f"invalid version of the KV engine: {quoted(kv_version)}",
+                hint=f'set it to 1 or 2, in AVP_KV_VERSION or as {manifests.PREFIX}kv-version: "2"',
             )
         if not path:
             path = default_path(self.settings.policy.path_template, self.settings.identity)

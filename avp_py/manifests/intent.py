@@ -165,8 +165,8 @@ def _in_keys(manifest: Manifest) -> Iterator[Finding]:
         if NAMED.fullmatch(text_of(key).strip()):
             yield Finding(
                 "a placeholder in a key is not filled",
-                "move it to the value; where the text is meant, the annotation "
-                f"{PREFIX}ignore, or the operator's setting AVP_LEFTOVERS",
+                "move it to the value; if the text is meant as it is, add the annotation "
+                f'{PREFIX}ignore: "true", or ask the operator for AVP_LEFTOVERS=ignore',
                 str(place),
                 key.start,
                 is_sure=True,

@@ -15,6 +15,8 @@ from avp_py.cli import main
 from avp_py.cli.console import Console, Door
 from avp_py.cli.report import describe, frames
 from avp_py.errors import AvpError, Failure, GenerateError
+from avp_py.manifests import MODIFIERS
+from avp_py.settings import TABLE
 from tests.conftest import Run
 
 AVP = Path(sys.executable).with_name("argocd-vault-plugin")
@@ -115,6 +117,20 @@ def test_help_for_a_command_that_is_not_there_names_those_that_are() -> None:
     done = program("help", "nonsense", env={})
     assert done.stdout == b""
     assert re.search(rb"unknown command 'nonsense'\n   next: choose from .*generate", done.stderr)
+
+
+@pytest.mark.parametrize("door", Door)
+def test_help_lists_the_modifiers_and_the_settings(door: Door) -> None:
+    code, out, err = called(door, "help", "modifiers", env={})
+    assert (code, err) == (0, "")
+    names = [line for line in out.splitlines() if not line.startswith(" ")]
+    assert names == [modifier.signature for modifier in MODIFIERS.values()]
+    assert "nindent N\n    A line break" in out
+    code, out, err = called(door, "help", "settings", env={})
+    assert (code, err) == (0, "")
+    names = [line for line in out.splitlines() if not line.startswith(" ")]
+    assert names == [setting.name for setting in TABLE]
+    assert max(map(len, out.splitlines())) <= 80
 
 
 def test_without_a_command_it_shows_its_help() -> None:

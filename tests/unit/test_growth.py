@@ -237,7 +237,7 @@ MANIFESTS: Final[Mapping[str, Row]] = {
     "bars": Row(20_000, lambda n: f"{GENERIC}a: <k{'|' * n}>\n", "no modifier"),
     "modifiers": Row(1_000, lambda n: f"{GENERIC}a: <k{'| upper ' * n}>\n"),
     "a modifier that is not known": Row(
-        50_000, lambda n: f"{GENERIC}a: <k | {'a' * n}>\n", "there is no modifier"
+        50_000, lambda n: f"{GENERIC}a: <k | {'a' * n}>\n", "unknown modifier"
     ),
     "a default of many words": Row(20_000, lambda n: f"{GENERIC}a: <no | default {'a ' * n}>\n"),
     "a default of quotes": Row(50_000, lambda n: f"{GENERIC}a: <no | default {chr(34) * n}x>\n"),

@@ -9,7 +9,17 @@ from avp_py.manifests.modifiers.interface import (
     Missing,
     Modifier,
     ModifierError,
+    UnknownModifierError,
 )
 from avp_py.manifests.modifiers.table import MODIFIERS, apply
 
-__all__ = ["MISSING", "MODIFIERS", "Example", "Missing", "Modifier", "ModifierError", "apply"]
+__all__ = [
+    "MISSING",
+    "MODIFIERS",
+    "Example",
+    "Missing",
+    "Modifier",
+    "ModifierError",
+    "UnknownModifierError",
+    "apply",
+]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, TypeAlias
 
+from avp_py.errors import quoted
 from avp_py.values import Number, Value
 
 MAX_LENGTH = 8 * 1024 * 1024
@@ -14,11 +15,23 @@ that make text longer can be chained."""
 
 
 class ModifierError(ValueError):
-    """A modifier is unknown, has wrong arguments or got a value that it cannot take.
+    """A modifier has wrong arguments, or does not accept its value.
 
     The message follows on the modifier's name. It may hold the arguments, never a part of the
     value.
     """
+
+
+class UnknownModifierError(ModifierError):
+    """There is no modifier of that name. The message is a sentence of its own.
+
+    Attributes:
+        hint: what to do next.
+    """
+
+    def __init__(self, name: str, hint: str) -> None:
+        super().__init__(f"unknown modifier {quoted(name)}")
+        self.hint = hint
 
 
 class Missing(Enum):

@@ -14,6 +14,7 @@ from avp_py.manifests.modifiers.interface import (
     Missing,
     Modifier,
     ModifierError,
+    UnknownModifierError,
     on_text,
 )
 from avp_py.values import Number, Value
@@ -207,12 +208,12 @@ def apply(name: str, arguments: Sequence[str], value: "Value | Missing") -> "Val
         The next value.
 
     Raises:
-        ModifierError: there is no such modifier, it has wrong arguments, or it cannot take the
-            value.
+        UnknownModifierError: there is no such modifier.
+        ModifierError: it has wrong arguments, or it does not accept the value.
     """
     modifier = MODIFIERS.get(name)
     if modifier is None:
-        raise ModifierError(_unknown(name))
+        raise UnknownModifierError(name, _advice(name))
     if value is None and modifier.on_missing is not None:
         value = MISSING
     try:
@@ -229,8 +230,8 @@ def apply(name: str, arguments: Sequence[str], value: "Value | Missing") -> "Val
     return result
 
 
-def _unknown(name: str) -> str:
+def _advice(name: str) -> str:
     by_lower = {known.lower(): known for known in MODIFIERS}
     close = difflib.get_close_matches(name.lower(), by_lower, n=1)
-    guess = f"; did you mean {by_lower[close[0]]}?" if close else "."
-    return f"there is no modifier {name[:40]!r}{guess} There are: {', '.join(MODIFIERS)}"
+    guess = f"did you mean {by_lower[close[0]]}? " if close else ""
+    return f"{guess}`avp-py help modifiers` lists all"
