@@ -464,6 +464,9 @@ CASES: Final[Mapping[str, Case]] = {
         )
         for name in ("alias", "tag", "directive", "open", "tabs", "control")
     },
+    "a modifier that is not known": Case(
+        (errors.PlaceholderError,), "unknown modifier 'nothing'", modified("text", "nothing")
+    ),
     **{
         f"{modifier} of {name}": Case(
             (errors.PlaceholderError,),
@@ -481,7 +484,6 @@ CASES: Final[Mapping[str, Case]] = {
             ("number", "upper"),
             ("long", "bcrypt"),
             ("text", "indent x"),
-            ("text", "nothing"),
         )
     },
 }  # fmt: skip
