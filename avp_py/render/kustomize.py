@@ -88,7 +88,11 @@ class KustomizeRenderer(Renderer):
                 hint="name manifests under resources in the kustomization",
             )
         unused = tuple(unused_images(self._settings, output))
-        inputs = (*roots.files, *roots.named)
+        # A kustomization that is not read may be a symlink out of the repository.
+        files = [
+            path for path in roots.files if not repository.is_known or repository.contains(path)
+        ]
+        inputs = (*files, *roots.named)
         return (Rendered("the rendered manifests", output, unused, inputs=inputs),)
 
     def _build(self, child: Child, arguments: Sequence[str], folder: Path, access: Access) -> bytes:

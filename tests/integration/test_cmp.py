@@ -1,5 +1,6 @@
 """The repository's plugin files under the real argocd-cmp-server, called as by Argo CD."""
 
+import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -236,6 +237,24 @@ def test_what_the_ui_shows_of_a_failure_names_the_place_and_the_next_step(
     )
     assert leaks.found(raised.value.message, [*operator.values(), "hunter22-of-web"]) == []
     assert server.files() == ["work/_cmp_server"]
+
+
+def test_with_json_the_ui_shows_records(
+    cmp_server: StartCmpServer, app: Path, operator: Mapping[str, str], kv2: str
+) -> None:
+    write(app, {"secret.yaml": secret(f"{kv2}/data/web", password="<pasword>", other="<password>")})
+    server = cmp_server("plugin.yaml", {**operator, "AVP_LOG_FORMAT": "json"})
+
+    with pytest.raises(CallError) as raised:
+        server.client.generate(app, env=identity())
+
+    records = raised.value.message.removeprefix(FAILED % "kustomize")
+    first, second = map(json.loads, records.splitlines())
+    assert first["msg"] == "1 failure, nothing was printed"
+    assert second["placeholder"] == "<pasword>"
+    assert (second["file"], second["line"]) == ("secret.yaml", 8)
+    assert (second["project"], second["app"]) == (first["project"], first["app"])
+    assert leaks.found(raised.value.message, [*operator.values(), "hunter22-of-web"]) == []
 
 
 def test_a_path_that_the_sidecar_may_not_read_fails_the_whole_application(
