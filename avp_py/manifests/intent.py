@@ -97,23 +97,24 @@ def _slips(root: MappingNode) -> Iterator[Finding]:
     annotations = metadata.get("annotations") if isinstance(metadata, MappingNode) else None
     if not isinstance(annotations, MappingNode):
         return
-    starts = {key.value: key.start for key, _ in annotations.entries}
-    for key in sorted(annotations.keys()):
-        prefix, slash, name = key.partition("/")
-        meant = _meant(prefix, name) if slash else ""
-        if meant:
-            yield Finding(
-                f"there is no annotation {key[:100]}",
-                f"did you mean {meant}?",
-                str(Place(Place(Place(None, "metadata"), "annotations"), key[:100])),
-                # One that a merge key brings in is not among the entries.
-                starts.get(key, annotations.start),
-                is_sure=True,
-            )
+    slips = {key: meant for key in sorted(annotations.keys()) if (meant := _meant(key))}
+    starts = {key.value: key.start for key, _ in annotations.entries} if slips else {}
+    for key, meant in slips.items():
+        yield Finding(
+            f"there is no annotation {key[:100]}",
+            f"did you mean {meant}?",
+            str(Place(Place(Place(None, "metadata"), "annotations"), key[:100])),
+            # One that a merge key brings in is not among the entries.
+            starts.get(key, annotations.start),
+            is_sure=True,
+        )
 
 
-def _meant(prefix: str, name: str) -> str:
+def _meant(key: str) -> str:
     """Return the annotation of ours that a key is a slip of, or an empty text."""
+    prefix, slash, name = key.partition("/")
+    if not slash:
+        return ""
     ours = PREFIX.rstrip("/")
     if prefix == ours:
         if name in ANNOTATIONS:

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -104,8 +105,9 @@ class Child:
             files=2 * self._limits.files,
         )
         confined = confine(self._access | access, self._mode)
+        begin = time.monotonic()
         try:
-            return run(
+            output = run(
                 [self._program, *arguments],
                 cwd=folder,
                 env=self._env,
@@ -120,3 +122,6 @@ class Child:
             ports = ", ".join(map(str, confined.connect)) or "none"
             hint = f"{error.hint}; a render may connect to the ports of AVP_RENDER_PORTS ({ports})"
             raise ChildError(error.reason, hint=hint, detail=error.detail) from None
+        name, seconds = Path(self._program).name, time.monotonic() - begin
+        logger.info("%s %s took %.2f s", name, arguments[0], seconds)
+        return output

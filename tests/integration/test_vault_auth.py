@@ -210,7 +210,7 @@ def test_the_method_goes_by_the_credentials_and_is_told(
     env = {"VAULT_ADDR": "http://127.0.0.1:1", "VAULT_MAX_RETRIES": "0", **settings}
     result = run("generate", "-v", "-", env=env, stdin=manifest({"a": "<path:p/data/x#k>"}))
     (told,) = (line for line in result.err.splitlines() if "auth method" in line)
-    assert told.startswith(f"avp-py: auth method {method}, chosen because it has its settings: ")
+    assert told.startswith(f"avp-py: auth method {method}, chosen by its settings: ")
     assert (
         all(name in told for name in settings if name != "AVP_K8S_TOKEN_PATH") or method == "token"
     )

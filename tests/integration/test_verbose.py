@@ -52,8 +52,9 @@ def test_a_kustomization_with_a_chart(
     said = notes(result.err)
     for line in (
         f"avp-py: kustomize v5.8.1 ({environ['AVP_KUSTOMIZE']})",
+        "avp-py: kustomize build took N s",
         "avp-py: rendered by kustomize in N s",
-        "avp-py: auth method token, chosen because it has its settings: VAULT_TOKEN",
+        "avp-py: auth method token, chosen by its settings: VAULT_TOKEN",
         f"avp-py: read {secret}, version 2",
         "avp-py: N s in all",
     ):
@@ -73,6 +74,7 @@ def test_a_chart(
     result = run("generate", "-v", chart, env={**environ, **env})
     assert result.code == 0, result.err
     said = notes(result.err)
+    assert "avp-py: helm template took N s" in said
     assert "avp-py: rendered by helm in N s" in said
     assert f"avp-py: read {secret}, version 1" in said
     assert any(line.startswith("avp-py: helm v3.19.4") for line in said)

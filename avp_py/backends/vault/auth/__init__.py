@@ -66,9 +66,7 @@ def _choose(settings: VaultSettings) -> AuthMethod:
         for kind in AUTH_METHODS.values():
             method = kind.from_settings(settings)
             if method is not None:
-                logger.info(
-                    "auth method %s, chosen because it has its settings: %s", kind.name, kind.needs
-                )
+                logger.info("auth method %s, chosen by its settings: %s", kind.name, kind.needs)
                 return method
         needs = "; ".join(f"{kind.name}: {kind.needs}" for kind in AUTH_METHODS.values())
         raise SettingsError("there are no credentials for Vault", hint=f"set those of one: {needs}")
