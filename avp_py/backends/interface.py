@@ -18,7 +18,7 @@ class Location:
         version: the version that is wanted, `""` for the newest; version 1 of Vault's KV engine
             knows no versions, so there it is always `""`.
         kv_version: the version of Vault's KV engine, `"1"` or `"2"`; `""` where nothing says it.
-        kind: the kind of the document that wants it, where the policy tells kinds apart; else `""`.
+        kind: the kind of the document that wants it, if the policy distinguishes kinds; else `""`.
         is_guess: whether `kv_version` follows from the path alone, so that what is found there has
             to show that it is right.
     """

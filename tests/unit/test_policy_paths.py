@@ -270,7 +270,7 @@ def test_an_item_does_not_hide_behind_the_kind_around_it(policy: Path, kind: str
 def test_an_item_without_a_certain_kind_gets_nothing(policy: Path, item: str) -> None:
     backend = Recording()
     text = attempt(policy, f"kind: ConfigMap\nitems:\n- {item}\n".encode(), backend)
-    assert "the policy tells kinds apart, and " in text
+    assert "the policy distinguishes kinds, and " in text
     assert backend.opened == 0
 
 
