@@ -34,14 +34,11 @@ class Repository:
     def contains(self, path: Path | str) -> bool:
         """Return whether a path is in the repository, and so is each step of the way it leads.
 
-        What exists at a path outside of the repository makes no difference. A path with a NUL,
-        which no file can have, is in none.
+        What exists at a path outside of the repository makes no difference.
 
         Args:
             path: an absolute path; `..` in it is resolved as kustomize does it, before symlinks.
         """
-        if "\0" in str(path):
-            return False
         return follow(os.path.normpath(path), (str(self.root),)) is not None
 
 

@@ -11,6 +11,7 @@ each call of helm. The command lines are those of kustomize's api v0.21: pullCom
 checkHelmVersion in HelmChartInflationGenerator.go, AsHelmArgs in helmchartargs.go.
 """
 
+import errno
 import os
 import stat
 import sys
@@ -188,9 +189,12 @@ def follow(path: str, roots: tuple[str, ...]) -> str | None:
         roots: the directories, symlinks resolved.
 
     Returns:
-        The absolute path without symlinks, or None if it begins or leads outside. What is not
-        there stays as it is written, as does what is behind LINKS symlinks, which nobody opens.
+        The absolute path without symlinks, or None if it begins or leads outside, or has a NUL,
+        which no file can have. What comes after something that is not there, or after LINKS
+        symlinks, is not looked at: nobody opens it.
     """
+    if "\0" in path:
+        return None
     here, waiting = _enter(os.path.join(os.getcwd(), path), roots)
     links = 0
     while here is not None and waiting:
@@ -202,12 +206,15 @@ def follow(path: str, roots: tuple[str, ...]) -> str | None:
             continue
         step = f"{here.rstrip('/')}/{name}"
         try:
-            target = os.readlink(step) if links < LINKS else ""
-        except OSError:
+            target = os.readlink(step)
+        except OSError as error:
+            if error.errno == errno.EINVAL:
+                here = step
+                continue
             target = ""
-        if not target:
-            here = step
-            continue
+        if not target or links == LINKS:
+            rest = os.path.normpath("/".join((step, *reversed(waiting))))
+            return rest if _is_below(rest, roots) else None
         links += 1
         if target.startswith("/"):
             here, further = _enter(target, roots)

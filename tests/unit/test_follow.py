@@ -8,6 +8,7 @@ import pytest
 
 from avp_py.sandbox import follow
 from tests.trees import write
+from tests.unit.growth import refuse_growth
 
 LINKS: Final = {
     "absolute": "{top}/in/base",
@@ -30,6 +31,9 @@ CASES: Final = {
     "base": "base",
     "base/../base/deep": "base/deep",
     "none/./x": "none/x",
+    "none/../base": "base",
+    "none/../..": None,
+    "file/../../out": None,
     "in/deep/../..": "",
     "absolute/deep": "base/deep",
     "chain/deep": "base/deep",
@@ -45,6 +49,7 @@ CASES: Final = {
     "other": None,
     "through": None,
     "through proc": None,
+    "base/\0": None,
 }
 """Paths in the root, and where they lead in it."""
 
@@ -94,3 +99,8 @@ def test_as_many_symlinks_are_followed_as_go_follows(
         (root / f"l{number}").symlink_to(f"l{number + 1}" if number + 1 < links else "base")
 
     assert (follow(f"{root}/l0", (str(root),)) == str(root / "base")) is is_followed
+
+
+@pytest.mark.parametrize("part", ["a/", "base/../", "root/"])
+def test_a_path_of_many_parts_takes_linear_time(part: str, root: Path) -> None:
+    refuse_growth(lambda n: f"{root}/{part * n}", lambda path: follow(path, (str(root),)), 20_000)
