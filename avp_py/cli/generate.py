@@ -66,10 +66,10 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
                 f"{arguments.path} cannot be used: {error.strerror}",
                 hint="name a folder with manifests, or - for standard input",
             ) from None
-    logger.info("version %s, Python %s", __version__, platform.python_version())
     resolved = resolve_settings(arguments, console.environ)
     settings = resolved.settings
     console.log.use(settings.log.format)
+    logger.info("version %s, Python %s", __version__, platform.python_version())
     source, started = _source(arguments.path, settings, console)
     is_lenient = arguments.door is Door.ARGOCD_VAULT_PLUGIN
     request = Request(

@@ -2,7 +2,7 @@
 
 import argparse
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -51,7 +51,7 @@ def add_parser(
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Prints a line for each check, as soon as it is done; gives the exit code."""
     is_healthy = True
-    for name, check in _checks(arguments, console.environ):
+    for name, check in _checks(arguments, console):
         try:
             verdict, text = "ok", clip(check(), MAX_LINE)
         except AvpError as error:
@@ -61,12 +61,14 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     return 0 if is_healthy else EXIT_UNHEALTHY
 
 
-def _checks(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Iterator[Check]:
+def _checks(arguments: argparse.Namespace, console: Console) -> Iterator[Check]:
+    environ = console.environ
     yield "temporary folder", partial(_write_temporary_folder, environ.get("TMPDIR"))
     loaded: list[Resolution] = []
 
     def load_settings() -> str:
         resolved = resolve_settings(arguments, environ)
+        console.log.use(resolved.settings.log.format)
         module_of(resolved.settings.backend.type)
         loaded.append(resolved)
         return _judge_warnings(resolved.settings)

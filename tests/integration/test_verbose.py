@@ -1,5 +1,6 @@
 """What `-v` reports of runs with the real kustomize, helm and Vault; never a value."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -99,6 +100,16 @@ def test_a_login_is_reported(run: Run, env: Mapping[str, str], vault: Vault, kv1
     assert "avp-py: logged in by userpass at auth/people" in said
     assert f"avp-py: read {kv1}/web" in said
     assert "hunter22" not in result.err
+
+
+def test_a_health_check_is_reported_in_the_format_of_the_settings_file(
+    run: Run, environ: Mapping[str, str], env: Mapping[str, str], tmp_path: Path
+) -> None:
+    config = write(tmp_path, {"c.yaml": "AVP_LOG_FORMAT: json\n"}) / "c.yaml"
+    result = run("healthcheck", "-v", "--login", "-c", config, env={**environ, **env})
+    assert result.code == 0, result.out
+    said = [json.loads(line)["msg"] for line in result.err.splitlines()]
+    assert said[0] == "auth method token, chosen by its settings: VAULT_TOKEN"
 
 
 def test_only_a_number_is_reported_as_a_version(run: Run) -> None:

@@ -137,6 +137,8 @@ def test_the_settings_file_can_set_it(run: Run, env: Mapping[str, str], tmp_path
     env = {name: value for name, value in env.items() if name != "AVP_LOG_FORMAT"}
     stdin = MANIFEST.replace(b"#k>", b"#kk>")
     assert len(records(run("generate", "-c", config, "-", env=env, stdin=stdin).err)) == 2
+    said = records(run("generate", "-v", "-c", config, "-", env=env, stdin=stdin).err)
+    assert said[0]["msg"].startswith("version ")
 
 
 def test_what_a_tenant_writes_stays_within_its_line(run: Run, env: Mapping[str, str]) -> None:
