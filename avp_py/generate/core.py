@@ -27,6 +27,9 @@ from avp_py.settings import Settings
 
 logger: Final = logging.getLogger(__name__)
 
+_SPARE: Final = 3.0
+"""How much time must be left, in seconds, to look for where placeholders were written."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -142,9 +145,8 @@ def generate(
         budget.spend(len(stream.text))
         texts.append(filler.fill(stream))
     failures.extend((*filler.failures, *findings.failures))
-    if failures and isinstance(request.source, Path):
-        inputs = [path for each in rendered for path in each.inputs]
-        failures = list(find_written(failures, request.source.resolve(), inputs))
+    if failures and isinstance(request.source, Path) and deadline - time.monotonic() > _SPARE:
+        failures = list(find_written(failures, request.source.resolve(), rendered[0]))
     if failures:
         raise GenerateError(failures, findings.warnings)
     text = texts[0] if len(texts) == 1 else manifests.join(texts)

@@ -1,76 +1,163 @@
-"""Where a placeholder was written that kustomize has rendered, for the message about its failure.
+"""Where a placeholder was written that kustomize or helm has rendered, for a message about it.
 
-kustomize does not say which line of its output comes from which file, unless it changes the output
-(`buildMetadata`). So the text of the placeholder is looked for in the files that the kustomizations
-name. That is done after a failure only.
+kustomize does not say which file a document comes from, unless it changes the output
+(`buildMetadata`), and helm does not say which line of a template. So the text of the placeholder is
+looked for in the files that the kustomizations name, or in the template. That is done after a
+failure only.
 """
 
 import dataclasses
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
+from avp_py import manifests
 from avp_py.errors import Failure
+from avp_py.manifests import Manifest
+from avp_py.render import Rendered, read_files
 
 MAX_BYTES: Final = 4 << 20
 """How large the files may be in all, in bytes. Beyond that, nothing is looked for."""
 
-MAX_PLACEHOLDERS: Final = 100
-"""How many different placeholders are looked for: a message shows no more of them to act on."""
+MAX_PARSED: Final = 256 << 10
+"""How large the files may be in all whose documents are told apart, in characters: parsing that
+takes a second or two at most."""
+
+MAX_PLACES: Final = 100
+"""How many different places are looked for: a message shows no more of them to act on."""
+
+_LONGEST_NAME: Final = 253
+"""How long a name of Kubernetes can be."""
 
 
 def find_written(
-    failures: Sequence[Failure], folder: Path, inputs: Iterable[Path]
+    failures: Sequence[Failure], folder: Path, rendered: Rendered
 ) -> Iterator[Failure]:
-    """Yield failures, those with file and line whose placeholder just one file holds.
+    """Yield failures, with file and line where the placeholder can be traced back.
 
-    The line is left out where that file holds the text more than once.
+    The file is the one that holds the text of the placeholder. Of several it is the one where a
+    document of the same kind and name holds it; as kustomize can extend names, a part of the name
+    counts, too, and the longest wins. Where documents can also come from elsewhere, only the whole
+    name counts. Where two files are equally likely, none is named; nor is a line where the text is
+    there twice.
 
     Args:
         failures: what failed.
         folder: the folder that was rendered, which names of files are relative to.
-        inputs: the paths of what it was rendered from.
+        rendered: what came of it.
     """
-    wanted = dict.fromkeys(each.reference for each in failures if each.reference and not each.file)
-    texts = _read(inputs) if wanted else {}
-    places = {each: _place(each, texts) for each in list(wanted)[:MAX_PLACEHOLDERS]}
+    wanted = [each for each in failures if each.reference and not each.line]
+    templates = [folder / each.file for each in wanted if each.file]
+    texts = _read(rendered.root, (*rendered.inputs, *templates)) if wanted else {}
+    search = _Search(folder, texts, is_whole=rendered.has_all_inputs)
+    keys = dict.fromkeys(map(_key, wanted))
+    places = {key: search.find(*key) for key in list(keys)[:MAX_PLACES]}
     for failure in failures:
-        path, line = places.get(failure.reference, (None, 0))
-        if failure.file or path is None:
-            yield failure
-        else:
-            yield dataclasses.replace(failure, file=os.path.relpath(path, folder), line=line)
+        file, line = ("", 0) if failure.line else places.get(_key(failure), ("", 0))
+        yield dataclasses.replace(failure, file=file, line=line) if file else failure
 
 
-def _place(placeholder: str, texts: Mapping[Path, str]) -> tuple[Path | None, int]:
-    """Return the one file that holds a placeholder, or None; and the line, or 0."""
-    holding = [path for path, text in texts.items() if placeholder in text]
-    if len(holding) != 1:
-        return None, 0
-    text = texts[holding[0]]
-    start = text.index(placeholder)
-    is_once = placeholder not in text[start + 1 :]
-    return holding[0], text.count("\n", 0, start) + 1 if is_once else 0
+def _key(failure: Failure) -> tuple[str, str, str]:
+    return failure.file, failure.document, failure.reference
 
 
-def _read(inputs: Iterable[Path]) -> Mapping[Path, str]:
-    """Return the text of each file, each once; nothing where one cannot be read, or all are large.
+class _Object(NamedTuple):
+    """A document of a file, or an item of a list there."""
 
-    A symlink leads to a file that may be read: that is checked where the path is found.
-    """
-    texts: dict[Path, str] = {}
-    left = MAX_BYTES
+    path: Path
+    text: str
+    manifest: Manifest
+    namespace: str
+    name: str
+
+
+class _Search:
+    """Looks for placeholders in files."""
+
+    def __init__(self, folder: Path, texts: Mapping[Path, str], *, is_whole: bool) -> None:
+        self._texts = texts
+        self._is_whole = is_whole
+        self._names = {path: os.path.relpath(path, folder) for path in texts}
+        self._objects: dict[Path, Mapping[str, Sequence[_Object]]] = {}
+        self._left = MAX_PARSED
+
+    def find(self, file: str, document: str, placeholder: str) -> tuple[str, int]:
+        """Return the file that a placeholder is in, and its line.
+
+        Args:
+            file: the file, where it is known.
+            document: what its document is called where it was rendered.
+            placeholder: its text.
+
+        Returns:
+            The file, or an empty text; and the line, or 0.
+        """
+        holding = [
+            path
+            for path, name in self._names.items()
+            if file in ("", name) and placeholder in self._texts[path]
+        ]
+        alone = holding[0] if len(holding) == 1 and self._is_whole else None
+        if alone is not None and self._texts[alone].count(placeholder) == 1:
+            text = self._texts[alone]
+            return self._names[alone], text.count("\n", 0, text.index(placeholder)) + 1
+        found = self._find_object(holding, document, placeholder)
+        if found is None:
+            return ("" if alone is None else self._names[alone]), 0
+        start, end = found.manifest.start, found.manifest.end
+        line = 0
+        if found.text.count(placeholder, start, end) == 1:
+            line = found.manifest.origin.line(found.text.index(placeholder, start))
+        return self._names[found.path], line
+
+    def _find_object(
+        self, paths: Sequence[Path], document: str, placeholder: str
+    ) -> _Object | None:
+        """Return the one object that a document can come from, of those with a placeholder."""
+        kind, namespace, name = _called(document)
+        if len(name) > _LONGEST_NAME:
+            return None
+        found: dict[tuple[int, bool], list[_Object]] = {}
+        for path in paths:
+            for each in self._read_objects(path).get(kind, ()):
+                start, end = each.manifest.start, each.manifest.end
+                is_named = each.name in name if self._is_whole else each.name == name
+                if is_named and each.text.find(placeholder, start, end) >= 0:
+                    likeness = (len(each.name), each.namespace == namespace)
+                    found.setdefault(likeness, []).append(each)
+        best = found[max(found)] if found else ()
+        return best[0] if len(best) == 1 else None
+
+    def _read_objects(self, path: Path) -> Mapping[str, Sequence[_Object]]:
+        """Return the objects in a file, by their kinds."""
+        if path not in self._objects:
+            objects: dict[str, list[_Object]] = {}
+            text = self._texts[path]
+            self._left -= len(text)
+            if self._left >= 0:
+                stream, _ = manifests.read_stream(text.encode(), path.name, is_source=True)
+                for manifest in stream.manifests:
+                    _, namespace, name = _called(manifest.label)
+                    each = _Object(path, stream.text, manifest, namespace, name)
+                    objects.setdefault(manifest.kind, []).append(each)
+            self._objects[path] = objects
+        return self._objects[path]
+
+
+def _called(label: str) -> tuple[str, str, str]:
+    """Return kind, namespace and name from what a document is called."""
+    kind, _, rest = label.partition(" ")
+    namespace, _, name = rest.partition(" (")[0].rpartition("/")
+    return kind, namespace, name
+
+
+def _read(root: Path | None, paths: Iterable[Path]) -> Mapping[Path, str]:
+    """Return the text of each file; nothing where one cannot be read, or they are large."""
+    if root is None:
+        return {}
     try:
-        for path in sorted({Path(os.path.realpath(each)) for each in inputs}):
-            # A FIFO would hold the open() until somebody writes to it.
-            if path.is_file():
-                with path.open("rb") as file:
-                    data = file.read(left + 1)
-                left -= len(data)
-                if left < 0:
-                    return {}
-                texts[path] = data.decode(errors="replace")
+        files = read_files(root, paths, MAX_BYTES)
     except OSError:
         return {}
-    return texts
+    return {path: data.decode(errors="replace") for path, data in files.items()}

@@ -4,6 +4,7 @@ A tenant's files are read here and nowhere else; secrets never come here.
 """
 
 from avp_py.render.choose import MODES, Mode, detect_mode, open_renderer, takes
+from avp_py.render.files import read_files
 from avp_py.render.interface import Rendered, Renderer
 from avp_py.render.kustomization import FILE_NAMES as KUSTOMIZATION_NAMES
 from avp_py.render.tools import ask_builder, ask_version, builder_version, version_of
@@ -21,6 +22,7 @@ __all__ = [
     "detect_mode",
     "open_renderer",
     "open_workspace",
+    "read_files",
     "takes",
     "version_of",
 ]

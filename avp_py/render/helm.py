@@ -67,4 +67,4 @@ class HelmRenderer(Renderer):
                 "helm template printed nothing: the chart renders no manifest",
                 hint="check the values that switch its templates on",
             )
-        return (Rendered("the chart", output, names_templates=True),)
+        return (Rendered("the chart", output, names_templates=True, root=repository.root),)

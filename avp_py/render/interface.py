@@ -20,6 +20,8 @@ class Rendered:
         is_source: whether the text is just what somebody wrote in the file `source`.
         names_templates: whether helm names the template of each document, in a comment before it.
         inputs: the paths of what it was rendered from, as far as that is known.
+        has_all_inputs: whether nothing in it can come from elsewhere, such as a chart.
+        root: the directory that those are in, symlinks resolved; None where nothing is looked for.
     """
 
     source: str
@@ -28,6 +30,8 @@ class Rendered:
     is_source: bool = False
     names_templates: bool = False
     inputs: tuple[Path, ...] = ()
+    has_all_inputs: bool = True
+    root: Path | None = None
 
 
 class Renderer(ABC):

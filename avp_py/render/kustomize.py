@@ -88,12 +88,17 @@ class KustomizeRenderer(Renderer):
                 hint="name manifests under resources in the kustomization",
             )
         unused = tuple(unused_images(self._settings, output))
-        # A kustomization that is not read may be a symlink out of the repository.
-        files = [
-            path for path in roots.files if not repository.is_known or repository.contains(path)
-        ]
-        inputs = (*files, *roots.named)
-        return (Rendered("the rendered manifests", output, unused, inputs=inputs),)
+        has_remotes = any(refers.remotes for refers in roots.references.values())
+        return (
+            Rendered(
+                "the rendered manifests",
+                output,
+                unused,
+                inputs=(*roots.files, *roots.named),
+                has_all_inputs=not (roots.needs_helm or has_remotes),
+                root=repository.root if repository.is_known else Path("/"),
+            ),
+        )
 
     def _build(self, child: Child, arguments: Sequence[str], folder: Path, access: Access) -> bytes:
         try:

@@ -1,11 +1,11 @@
 """Plain files: every .yaml, .yml and .json of a folder, as argocd-vault-plugin reads them."""
 
 import os
-import stat
 from collections.abc import Sequence
 from pathlib import Path
 
 from avp_py.errors import RenderError
+from avp_py.render.files import read_file
 from avp_py.render.interface import Rendered, Renderer
 from avp_py.sandbox import Limits, follow
 
@@ -111,16 +111,11 @@ def _read(root: Path, path: Path, name: str, most: int) -> bytes:
         RenderError: it is no regular file, cannot be read, or is larger.
     """
     try:
-        descriptor = _open(root, path)
-        try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise RenderError(f"{name} is no regular file", hint="remove it from the folder")
-            with open(descriptor, "rb", closefd=False) as file:
-                data = file.read(most + 1)
-        finally:
-            os.close(descriptor)
+        data = read_file(root, path, most + 1)
     except OSError as error:
         raise RenderError(f"{name} cannot be read: {error.strerror}") from None
+    if data is None:
+        raise RenderError(f"{name} is no regular file", hint="remove it from the folder")
     if len(data) > most:
         raise RenderError(
             f"the manifests up to {name} are larger than AVP_MAX_INPUT",
@@ -128,22 +123,3 @@ def _read(root: Path, path: Path, name: str, most: int) -> bytes:
             "much may be read",
         )
     return data
-
-
-def _open(root: Path, path: Path) -> int:
-    """Open a file for reading, step by step from a directory on, and follow no symlink.
-
-    Raises:
-        OSError: it cannot be opened.
-    """
-    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        *folders, last = path.relative_to(root).parts
-        for step in folders:
-            inner = os.open(step, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
-            os.close(folder)
-            folder = inner
-        # A FIFO would hold the call until somebody writes to it.
-        return os.open(last, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW, dir_fd=folder)
-    finally:
-        os.close(folder)

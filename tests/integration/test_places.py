@@ -5,11 +5,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.conftest import Run
 from tests.integration.manifests import manifest
 from tests.integration.test_helm import CHART
+from tests.integration.test_kustomize import reference
 from tests.trees import write
+
+WANTING = manifest({"a": "<path:p#no>"}, kind="A")
 
 
 @pytest.fixture
@@ -24,9 +28,11 @@ def test_a_kustomization(run: Run, env: Mapping[str, str], tmp_path: Path) -> No
         {
             "app/kustomization.yaml": "resources: [../base]\nsecretGenerator:\n"
             "- name: made\n  literals: [a=<path:p#literal>]\n",
-            "base/kustomization.yaml": "namePrefix: x-\nresources: [one.yaml, two.yaml]\n",
+            "base/kustomization.yaml": "namePrefix: x-\nresources: [one.yaml, two.yaml, li.yaml]\n",
             "base/one.yaml": manifest({"a": "<path:p#no>", "b": "<path:p#both>"}, kind="A"),
             "base/two.yaml": manifest({"b": "<path:p#both>"}, kind="B"),
+            "base/li.yaml": "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n"
+            "  kind: Secret\n  metadata: {name: item}\n  stringData: {a: <path:p#both>}\n",
         },
     )
     (tree / ".git").mkdir()
@@ -34,7 +40,9 @@ def test_a_kustomization(run: Run, env: Mapping[str, str], tmp_path: Path) -> No
     assert result.code == 1
     for line in (
         "      ../base/one.yaml:9: spec.a: <path:p#no> at p",
-        "      spec.b: <path:p#both> at p",
+        "      ../base/one.yaml:10: spec.b: <path:p#both> at p",
+        "      ../base/two.yaml:9: spec.b: <path:p#both> at p",
+        "      ../base/li.yaml:7: stringData.a: <path:p#both> at p",
         "      kustomization.yaml:4: data.a (inside base64): <path:p#literal> at p",
     ):
         assert result.err.splitlines().count(line) >= 1, result.err
@@ -43,7 +51,7 @@ def test_a_kustomization(run: Run, env: Mapping[str, str], tmp_path: Path) -> No
 def test_where_kustomize_edits_a_copy(run: Run, env: Mapping[str, str], tmp_path: Path) -> None:
     files: Mapping[str, str | bytes] = {
         "kustomization.yaml": "resources: [a.yaml]\n",
-        "a.yaml": manifest({"a": "<path:p#no>"}, kind="A"),
+        "a.yaml": WANTING,
     }
     env = {**env, "ARGOCD_ENV_APP_REPO": "https://git.example/app"}
     result = run("generate", write(tmp_path / "app", files), env=env)
@@ -56,20 +64,20 @@ def test_nothing_outside_of_the_repository_is_searched(
     tree = write(
         tmp_path,
         {
-            "other/a.yaml": "<path:p#no>\n",
+            "other/a.yaml": WANTING,
             "repo/app/kustomization.yaml": "resources: [a.yaml]\n"
             "configMapGenerator:\n- name: x\n"
             "  options: {annotations: {one: ../../other/a.yaml, two: link.yaml}}\n",
-            "repo/app/a.yaml": manifest({"a": "<path:p#no>"}, kind="A"),
+            "repo/app/a.yaml": WANTING,
         },
     )
     (tree / "repo/app/link.yaml").symlink_to("../../other/a.yaml")
     env = {**env, "ARGOCD_APP_SOURCE_PATH": "app"}
     result = run("generate", tree / "repo/app", env=env)
-    # A second file with the text would leave the place open.
+    # A second file with the same object would leave the place open.
     assert "      a.yaml:9: spec.a: <path:p#no> at p\n" in result.err
     (tree / "repo/app/link.yaml").unlink()
-    write(tree, {"repo/app/link.yaml": "<path:p#no>\n"})
+    write(tree, {"repo/app/link.yaml": WANTING})
     result = run("generate", tree / "repo/app", env=env)
     assert "      spec.a: <path:p#no> at p\n" in result.err
 
@@ -80,10 +88,10 @@ def test_a_kustomization_outside_of_the_repository_is_not_searched(
     tree = write(
         tmp_path,
         {
-            "other/secret.yaml": "# <path:p#no>\n",
+            "other/secret.yaml": WANTING,
             "repo/app/kustomization.yaml": "resources: [a.yaml]\nconfigMapGenerator:\n- name: x\n"
             "  options: {annotations: {one: ../unused}}\n",
-            "repo/app/a.yaml": manifest({"a": "<path:p#no>"}, kind="A"),
+            "repo/app/a.yaml": WANTING,
             "repo/unused/notes": "",
         },
     )
@@ -94,14 +102,53 @@ def test_a_kustomization_outside_of_the_repository_is_not_searched(
     assert "      a.yaml:9: spec.a: <path:p#no> at p\n" in result.err
     # One that is in the repository is searched, and leaves the place open.
     file.unlink()
-    write(tree, {"repo/unused/kustomization.yaml": "# <path:p#no>\n"})
+    write(tree, {"repo/unused/kustomization.yaml": WANTING})
     result = run("generate", tree / "repo/app", env=env)
     assert "      spec.a: <path:p#no> at p\n" in result.err
 
 
+def test_a_chart_in_a_kustomization(run: Run, env: Mapping[str, str], tmp_path: Path) -> None:
+    files: Mapping[str, str | bytes] = {
+        "kustomization.yaml": "resources: [a.yaml]\nhelmCharts: [{name: sub}]\n",
+        "a.yaml": manifest({"a": "<path:p#no>"}, kind="A").replace(b"name: app", b"name: own"),
+        "charts/sub/Chart.yaml": "{apiVersion: v2, name: sub, version: 1.0.0}\n",
+        "charts/sub/values.yaml": "",
+        "charts/sub/templates/a.yaml": WANTING,
+    }
+    result = run("generate", write(tmp_path / "app", files), env=env)
+    # Of the chart's document, no file of the kustomization is named.
+    assert (
+        "   in A demo/app (document 1 of the rendered manifests)\n"
+        "      spec.a: <path:p#no> at p\n"
+        "   in A demo/own (document 2 of the rendered manifests)\n"
+        "      a.yaml:9: spec.a: <path:p#no> at p\n"
+    ) in result.err
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_the_output_is_that_of_kustomize(
+    run: Run, env: Mapping[str, str], tmp_path: Path, asked: bool
+) -> None:
+    build = "buildMetadata: [originAnnotations]\n" if asked else ""
+    files: Mapping[str, str | bytes] = {
+        "kustomization.yaml": f"resources: [base, list.yaml]\n{build}",
+        "base/kustomization.yaml": "resources: [a.yaml]\nconfigMapGenerator: [{name: made}]\n",
+        "base/a.yaml": WANTING.replace(b"#no", b"#k"),
+        "list.yaml": "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: ConfigMap, "
+        "metadata: {name: plain}}\n- apiVersion: v1\n  kind: ConfigMap\n"
+        "  metadata: {name: empty, annotations: {}}\n",
+    }
+    app = write(tmp_path / "app", files)
+    result = run("generate", app, env=env)
+    assert result.code == 0, result.err
+    expected = reference(app, {}, env).replace("<path:p#k>", "hunter22")
+    assert list(yaml.safe_load_all(result.out)) == list(yaml.safe_load_all(expected))
+    assert result.out.count("config.kubernetes.io/origin: ") == (4 if asked else 0)
+
+
 def test_a_chart(run: Run, env: Mapping[str, str], tmp_path: Path) -> None:
     chart = write(tmp_path / "chart", CHART)
-    wanting = manifest({"a": "<path:p#no>"}, kind="A").decode()
+    wanting = WANTING.decode()
     write(
         chart,
         {
@@ -118,11 +165,15 @@ def test_a_chart(run: Run, env: Mapping[str, str], tmp_path: Path) -> None:
         "rendered from templates/a.yaml",
         "rendered from templates/a.yaml",
     ]
-    assert result.err.splitlines().count("      spec.a: <path:p#no> at p") == 3
+    # The text is twice in the other one.
+    said = result.err.splitlines()
+    assert said.count("      charts/sub/templates/deep/c.yaml:10: spec.a: <path:p#no> at p") == 1
+    assert said.count("      templates/a.yaml: spec.a: <path:p#no> at p") == 0
+    assert said.count("      spec.a: <path:p#no> at p") == 2
 
 
 def test_json_names_the_template(run: Run, env: Mapping[str, str], tmp_path: Path) -> None:
     chart = write(tmp_path / "chart", CHART)
-    write(chart, {"templates/a.yaml": manifest({"a": "<path:p#no>"}, kind="A")})
+    write(chart, {"templates/a.yaml": WANTING})
     result = run("generate", chart, env={**env, "AVP_LOG_FORMAT": "json"})
-    assert '"file": "templates/a.yaml", "placeholder": "<path:p#no>", "path": "p"' in result.err
+    assert '"file": "templates/a.yaml", "line": 9, "placeholder": "<path:p#no>"' in result.err

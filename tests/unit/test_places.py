@@ -11,6 +11,7 @@ from avp_py.errors import Failure
 from avp_py.generate import written
 from avp_py.generate.written import find_written
 from avp_py.manifests import read_stream
+from avp_py.render import Rendered
 from tests.conftest import Run
 from tests.trees import write
 from tests.unit.growth import refuse_growth
@@ -157,10 +158,13 @@ def tree(tmp_path: Path) -> Path:
     return write(tmp_path / "tree", files)
 
 
-def located(tree: Path, *references: str) -> list[tuple[str, int]]:
-    inputs = [*tree.glob("*/*.yaml"), tree / "base", tree / "gone"]
-    failures = [Failure("r", document="d", field="f", reference=each) for each in references]
-    return [(each.file, each.line) for each in find_written(failures, tree / "app", inputs)]
+def located(
+    tree: Path, *references: str, document: str = "d", has_all: bool = True
+) -> list[tuple[str, int]]:
+    inputs = (*tree.glob("*/*.yaml"), tree / "base", tree / "gone")
+    failures = [Failure("r", document=document, field="f", reference=each) for each in references]
+    rendered = Rendered("r", b"", inputs=inputs, has_all_inputs=has_all, root=tree)
+    return [(each.file, each.line) for each in find_written(failures, tree / "app", rendered)]
 
 
 def test_the_one_file_with_a_placeholder_is_found(tree: Path) -> None:
@@ -173,6 +177,70 @@ def test_the_one_file_with_a_placeholder_is_found(tree: Path) -> None:
         ("", 0),
         ("", 0),
     ]
+
+
+def a_secret(name: str, *placeholders: str) -> str:
+    lines = "".join(f"  k{n}: {each}\n" for n, each in enumerate(placeholders))
+    return f"kind: Secret\nmetadata: {{name: {name}}}\nstringData:\n{lines}---\n"
+
+
+def test_of_several_files_the_one_with_the_object_is_found(tree: Path) -> None:
+    write(
+        tree / "base",
+        {
+            "a.yaml": a_secret("web", "<p>", "<q>") + a_secret("web-db", "<p>", "<q>", "<q>"),
+            "b.yaml": "kind: Secret\nmetadata: {namespace: b, name: api}\ndata:\n  a: <p>\n",
+            "c.yaml": f"kind: List\nitems:\n- {{kind: Secret, metadata: {{name: item, "
+            f"namespace: x}}, stringData: {{a: <p>}}}}\n---\n{a_secret('same', '<p>')}",
+            "d.yaml": "kind: Secret\nmetadata: {name: item, namespace: y}\na: <p>\n"
+            f"---\n{a_secret('same', '<p>')}",
+            "e.yaml": "kind: ConfigMap\nmetadata: {name: web}\ndata: {a: <p>}\n",
+        },
+    )
+
+    def of(document: str, placeholder: str = "<p>") -> tuple[str, int]:
+        label = f"{document} (document 3 of the rendered manifests)"
+        (found,) = located(tree, placeholder, document=label)
+        return found
+
+    assert of("Secret web") == ("../base/a.yaml", 4)
+    assert of("Secret prod/dev-web-7h9m") == ("../base/a.yaml", 4)
+    assert of("Secret web-db") == ("../base/a.yaml", 10)
+    # Twice in the document.
+    assert of("Secret web-db", "<q>") == ("../base/a.yaml", 0)
+    assert of("Secret web", "<q>") == ("../base/a.yaml", 5)
+    assert of("Secret prod/api") == ("../base/b.yaml", 4)
+    assert of("Secret x/item") == ("../base/c.yaml", 3)
+    assert of("Secret y/item") == ("../base/d.yaml", 3)
+    assert of("ConfigMap web") == ("../base/e.yaml", 3)
+    # As likely in one file as in another, or in none.
+    for unknown in ("Secret z/item", "Secret same", "Secret other", "Deployment web", ""):
+        assert of(unknown) == ("", 0)
+    assert of(f"Secret {'web' * 100}") == ("", 0)
+
+
+def test_what_can_come_from_a_chart_is_found_by_its_whole_name(tree: Path) -> None:
+    write(tree / "base", {"a.yaml": a_secret("web", "<p>"), "b.yaml": "<q>"})
+    for document, placeholder, whole, part in (
+        ("Secret web", "<p>", ("../base/a.yaml", 4), ("../base/a.yaml", 4)),
+        ("Secret x-web", "<p>", ("../base/a.yaml", 4), ("", 0)),
+        ("Secret x-web", "<q>", ("../base/b.yaml", 1), ("", 0)),
+    ):
+        label = f"{document} (the rendered manifests)"
+        assert located(tree, placeholder, document=label) == [whole]
+        assert located(tree, placeholder, document=label, has_all=False) == [part]
+
+
+def test_documents_of_large_files_are_not_told_apart(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [a_secret("one", "<p>"), a_secret("two", "<p>")]
+    write(tree / "base", {"a.yaml": texts[0], "b.yaml": texts[1]})
+    document = "Secret one (document 1 of the rendered manifests)"
+    monkeypatch.setattr(written, "MAX_PARSED", sum(map(len, texts)))
+    assert located(tree, "<p>", document=document) == [("../base/a.yaml", 4)]
+    monkeypatch.setattr(written, "MAX_PARSED", len(texts[0]) - 1)
+    assert located(tree, "<p>", document=document) == [("", 0)]
 
 
 def test_a_link_to_the_same_file_is_no_second_one(tree: Path) -> None:
@@ -188,16 +256,37 @@ def test_without_all_files_nothing_is_claimed(tree: Path, monkeypatch: pytest.Mo
     assert located(tree, "<a>") == [("", 0)]
 
 
-def test_a_failure_that_has_a_file_keeps_it(tree: Path) -> None:
+def test_a_failure_that_has_a_line_keeps_it(tree: Path) -> None:
     failure = Failure("r", reference="<a>", file="x.yaml", line=9)
-    assert list(find_written([failure], tree, tree.glob("*/*.yaml"))) == [failure]
+    rendered = Rendered("x", b"", inputs=tuple(tree.glob("*/*.yaml")), root=tree)
+    assert list(find_written([failure], tree, rendered)) == [failure]
 
 
-@pytest.mark.parametrize("atom", ["<", "<a", "<a>", "\n"])
+def test_of_a_template_the_line_is_found(tree: Path) -> None:
+    write(tree / "outside", {"a.yaml": "<a>\n"})
+    files = {"templates/a.yaml": "\n{{ 1 }}\n<a> <b>\n", "templates/b.yaml": "<a> <a>"}
+    chart = write(tree / "chart", files)
+    (chart / "templates/link.yaml").symlink_to("../../outside/a.yaml")
+    names = ("templates/a.yaml", "templates/b.yaml", "gone", "templates", "templates/link.yaml")
+    hostile = ("../outside/a.yaml", str(tree / "outside/a.yaml"), "a\0b", "")
+    failures = [Failure("r", reference="<a>", file=each) for each in (*names, *hostile)]
+    rendered = Rendered("the chart", b"", root=chart)
+    assert [(each.file, each.line) for each in find_written(failures, chart, rendered)] == [
+        ("templates/a.yaml", 3),
+        *((each, 0) for each in (*names[1:], *hostile)),
+    ]
+
+
+@pytest.mark.parametrize("atom", ["<", "<a", "<a>", "\n", "kind: A\n---\n"])
 def test_the_search_takes_linear_time(atom: str, tmp_path: Path) -> None:
-    failures = [Failure("r", reference=f"{'<a' * 60}{number}>") for number in range(1000)]
+    references = [f"{'<a' * 60}{number}>" for number in range(1000)]
+    failures = [Failure("r", reference=each) for each in [*references, "<", "\n", "A"]]
 
     def make(n: int) -> Path:
         return write(tmp_path, {f"{n}.yaml": atom * n}) / f"{n}.yaml"
 
-    refuse_growth(make, lambda path: list(find_written(failures, tmp_path, [path])), 200_000)
+    def search(path: Path) -> object:
+        rendered = Rendered("x", b"", inputs=(path,), root=tmp_path)
+        return list(find_written(failures, tmp_path, rendered))
+
+    refuse_growth(make, search, 100_000)
