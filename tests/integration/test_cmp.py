@@ -110,6 +110,23 @@ def test_the_secrets_of_vault_are_in_their_places(
     assert leaks.found(log, [*operator.values(), "hunter22-of-web", "hunter22-of-other"]) == []
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_the_log_has_the_report_of_a_run_that_succeeds(
+    cmp_server: StartCmpServer, app: Path, operator: Mapping[str, str], tmp_path: Path, form: str
+) -> None:
+    plugin = (ROOT / "plugin.yaml").read_text().replace("[generate, ", "[generate, -v, ")
+    file = write(tmp_path / "plugin", {"plugin.yaml": plugin}) / "plugin.yaml"
+    server = cmp_server(file, {**operator, "AVP_LOG_FORMAT": form})
+
+    server.client.generate(app, env=identity())
+
+    log = server.log.read_text()
+    assert "logged in by approle at auth/approle" in log
+    assert "documents: 2, placeholders: 2" in log
+    assert ("avp-py: read " in log) == (form == "text")
+    assert leaks.found(log, [*operator.values(), "hunter22-of-web", "hunter22-of-other"]) == []
+
+
 def test_plugin_env_sets_the_image_and_the_annotation(
     cmp_server: StartCmpServer, tmp_path: Path
 ) -> None:
@@ -171,6 +188,25 @@ def test_links_arrive_as_links(cmp_server: StartCmpServer, tmp_path: Path) -> No
     client = cmp_server("plugin.yaml", {}).client
 
     found = documents(client.generate(tmp_path, env=identity()))
+
+    assert found["ConfigMap"]["data"] == {"text": "here"}
+
+
+def test_the_folder_of_an_application_may_be_a_link(
+    cmp_server: StartCmpServer, tmp_path: Path
+) -> None:
+    write(
+        tmp_path,
+        {
+            "apps/real/kustomization.yaml": "resources: [../base]\n",
+            "apps/base/kustomization.yaml": "resources: [map.yaml]\n",
+            "apps/base/map.yaml": MAP,
+        },
+    )
+    (tmp_path / "link").symlink_to("apps/real")
+    client = cmp_server("plugin.yaml", {}).client
+
+    found = documents(client.generate(tmp_path, path="link", env=identity(path="link")))
 
     assert found["ConfigMap"]["data"] == {"text": "here"}
 
