@@ -27,7 +27,7 @@ from avp_py.settings import Settings
 
 logger: Final = logging.getLogger(__name__)
 
-_SPARE: Final = 3.0
+_SPARE: Final = 5.0
 """How much time must be left, in seconds, to look for where placeholders were written."""
 
 
@@ -138,19 +138,27 @@ def generate(
         budget.in_time()
         filler = Filler(plan, _fetch(plan, open_backend, limits, gate), budget, findings)
     except AvpError as error:
-        found = [*failures, *error.failures, *findings.failures]
-        raise GenerateError(found, findings.warnings) from error
+        failures.extend((*error.failures, *findings.failures))
+        traced = _traced(request, rendered, failures, deadline)
+        raise GenerateError(traced, findings.warnings) from error
     texts: list[str] = []
     for stream in streams:
         budget.spend(len(stream.text))
         texts.append(filler.fill(stream))
     failures.extend((*filler.failures, *findings.failures))
-    if failures and isinstance(request.source, Path) and deadline - time.monotonic() > _SPARE:
-        failures = list(find_written(failures, request.source.resolve(), rendered[0]))
     if failures:
-        raise GenerateError(failures, findings.warnings)
+        raise GenerateError(_traced(request, rendered, failures, deadline), findings.warnings)
     text = texts[0] if len(texts) == 1 else manifests.join(texts)
     return Output(text, tuple(findings.warnings))
+
+
+def _traced(
+    request: Request, rendered: Sequence[Rendered], failures: Sequence[Failure], deadline: float
+) -> Sequence[Failure]:
+    """Return failures with the files that they come from, if there is time to look for them."""
+    if isinstance(request.source, bytes) or deadline - time.monotonic() < _SPARE:
+        return failures
+    return list(find_written(failures, request.source.resolve(), rendered[0]))
 
 
 def _placeholders(streams: Iterable[Stream]) -> int:

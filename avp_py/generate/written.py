@@ -38,16 +38,19 @@ def find_written(
 
     The file is the one that holds the text of the placeholder. Of several it is the one where a
     document of the same kind and name holds it; as kustomize can extend names, a part of the name
-    counts, too, and the longest wins. Where documents can also come from elsewhere, only the whole
-    name counts. Where two files are equally likely, none is named; nor is a line where the text is
-    there twice.
+    counts, too, and the longest wins. Where two files are equally likely, none is named; nor is a
+    line where the text is there twice.
+
+    Where no file holds the text, as of a placeholder in base64, or where there is none, as of a
+    finding, the file is that with the document. There, and where documents can also come from
+    elsewhere, only the whole name counts.
 
     Args:
         failures: what failed.
         folder: the folder that was rendered, which names of files are relative to.
         rendered: what came of it.
     """
-    wanted = [each for each in failures if each.reference and not each.line]
+    wanted = [each for each in failures if each.field and not each.line]
     templates = [folder / each.file for each in wanted if each.file]
     texts = _read(rendered.root, (*rendered.inputs, *templates)) if wanted else {}
     search = _Search(folder, texts, is_whole=rendered.has_all_inputs)
@@ -82,27 +85,28 @@ class _Search:
         self._objects: dict[Path, Mapping[str, Sequence[_Object]]] = {}
         self._left = MAX_PARSED
 
-    def find(self, file: str, document: str, placeholder: str) -> tuple[str, int]:
-        """Return the file that a placeholder is in, and its line.
+    def find(self, file: str, document: str, reference: str) -> tuple[str, int]:
+        """Return the file that a failure comes from, and the line.
 
         Args:
             file: the file, where it is known.
             document: what its document is called where it was rendered.
-            placeholder: its text.
+            reference: its placeholder, or other words.
 
         Returns:
             The file, or an empty text; and the line, or 0.
         """
-        holding = [
-            path
-            for path, name in self._names.items()
-            if file in ("", name) and placeholder in self._texts[path]
-        ]
+        paths = [path for path, name in self._names.items() if file in ("", name)]
+        placeholder = reference if reference.startswith("<") and reference.endswith(">") else ""
+        holding = [path for path in paths if placeholder and placeholder in self._texts[path]]
+        if not holding:
+            found = self._find_object(paths, document)
+            return ("" if found is None else self._names[found.path]), 0
         alone = holding[0] if len(holding) == 1 and self._is_whole else None
         if alone is not None and self._texts[alone].count(placeholder) == 1:
             text = self._texts[alone]
             return self._names[alone], text.count("\n", 0, text.index(placeholder)) + 1
-        found = self._find_object(holding, document, placeholder)
+        found = self._find_object(holding, document, placeholder, is_part=self._is_whole)
         if found is None:
             return ("" if alone is None else self._names[alone]), 0
         start, end = found.manifest.start, found.manifest.end
@@ -112,37 +116,47 @@ class _Search:
         return self._names[found.path], line
 
     def _find_object(
-        self, paths: Sequence[Path], document: str, placeholder: str
+        self, paths: Sequence[Path], document: str, placeholder: str = "", *, is_part: bool = False
     ) -> _Object | None:
-        """Return the one object that a document can come from, of those with a placeholder."""
+        """Return the one object that a document can come from, or None.
+
+        Args:
+            paths: the files.
+            document: what the document is called.
+            placeholder: a text that the object must hold.
+            is_part: whether the name of the object may be a part of the document's.
+        """
         kind, namespace, name = _called(document)
         if len(name) > _LONGEST_NAME:
             return None
         found: dict[tuple[int, bool], list[_Object]] = {}
         for path in paths:
-            for each in self._read_objects(path).get(kind, ()):
+            objects = self._read_objects(path)
+            if objects is None:
+                # An object in it may be as likely as those that are found.
+                return None
+            for each in objects.get(kind, ()):
                 start, end = each.manifest.start, each.manifest.end
-                is_named = each.name in name if self._is_whole else each.name == name
+                is_named = each.name in name if is_part else each.name == name
                 if is_named and each.text.find(placeholder, start, end) >= 0:
                     likeness = (len(each.name), each.namespace == namespace)
                     found.setdefault(likeness, []).append(each)
         best = found[max(found)] if found else ()
         return best[0] if len(best) == 1 else None
 
-    def _read_objects(self, path: Path) -> Mapping[str, Sequence[_Object]]:
-        """Return the objects in a file, by their kinds."""
-        if path not in self._objects:
-            objects: dict[str, list[_Object]] = {}
-            text = self._texts[path]
+    def _read_objects(self, path: Path) -> Mapping[str, Sequence[_Object]] | None:
+        """Return the objects in a file, by their kinds; None where the files are too large."""
+        text = self._texts[path]
+        if path not in self._objects and len(text) <= self._left:
             self._left -= len(text)
-            if self._left >= 0:
-                stream, _ = manifests.read_stream(text.encode(), path.name, is_source=True)
-                for manifest in stream.manifests:
-                    _, namespace, name = _called(manifest.label)
-                    each = _Object(path, stream.text, manifest, namespace, name)
-                    objects.setdefault(manifest.kind, []).append(each)
+            objects: dict[str, list[_Object]] = {}
+            stream, _ = manifests.read_stream(text.encode(), path.name, is_source=True)
+            for manifest in stream.manifests:
+                _, namespace, name = _called(manifest.label)
+                each = _Object(path, stream.text, manifest, namespace, name)
+                objects.setdefault(manifest.kind, []).append(each)
             self._objects[path] = objects
-        return self._objects[path]
+        return self._objects.get(path)
 
 
 def _called(label: str) -> tuple[str, str, str]:

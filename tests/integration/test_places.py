@@ -26,8 +26,9 @@ def test_a_kustomization(run: Run, env: Mapping[str, str], tmp_path: Path) -> No
     tree = write(
         tmp_path / "tree",
         {
-            "app/kustomization.yaml": "resources: [../base]\nsecretGenerator:\n"
-            "- name: made\n  literals: [a=<path:p#literal>]\n",
+            "app/kustomization.yaml": "resources: [../base, left.yaml]\n"
+            "secretGenerator:\n- name: made\n  literals: [a=<path:p#literal>]\n",
+            "app/left.yaml": manifest({"a": "%3Cpath:p#k>"}, kind="C"),
             "base/kustomization.yaml": "namePrefix: x-\nresources: [one.yaml, two.yaml, li.yaml]\n",
             "base/one.yaml": manifest({"a": "<path:p#no>", "b": "<path:p#both>"}, kind="A"),
             "base/two.yaml": manifest({"b": "<path:p#both>"}, kind="B"),
@@ -42,10 +43,22 @@ def test_a_kustomization(run: Run, env: Mapping[str, str], tmp_path: Path) -> No
         "      ../base/one.yaml:9: spec.a: <path:p#no> at p",
         "      ../base/one.yaml:10: spec.b: <path:p#both> at p",
         "      ../base/two.yaml:9: spec.b: <path:p#both> at p",
+        "      left.yaml: spec.a: <path:, percent-encoded",
         "      ../base/li.yaml:7: stringData.a: <path:p#both> at p",
         "      kustomization.yaml:4: data.a (inside base64): <path:p#literal> at p",
     ):
         assert result.err.splitlines().count(line) >= 1, result.err
+
+
+def test_before_a_backend_is_asked(run: Run, env: Mapping[str, str], tmp_path: Path) -> None:
+    files: Mapping[str, str | bytes] = {
+        "kustomization.yaml": "resources: [a.yaml]\n",
+        "a.yaml": manifest({"a": "<path:p#no>", "b": "%3Cpath:p#k>"}, kind="A"),
+    }
+    app = write(tmp_path / "app", files)
+    result = run("generate", app, env={**env, "AVP_FILE": str(tmp_path / "none.yaml")})
+    assert "none.yaml, cannot be read" in result.err
+    assert "      a.yaml: spec.b: <path:, percent-encoded\n" in result.err
 
 
 def test_where_kustomize_edits_a_copy(run: Run, env: Mapping[str, str], tmp_path: Path) -> None:

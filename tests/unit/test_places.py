@@ -213,6 +213,10 @@ def test_of_several_files_the_one_with_the_object_is_found(tree: Path) -> None:
     assert of("Secret x/item") == ("../base/c.yaml", 3)
     assert of("Secret y/item") == ("../base/d.yaml", 3)
     assert of("ConfigMap web") == ("../base/e.yaml", 3)
+    # The text is in no file, or there is none.
+    for absent in ("<path:, as it is", "<nowhere>", "", "name"):
+        assert of("Secret prod/api", absent) == ("../base/b.yaml", 0)
+        assert of("Secret prod/x-api", absent) == ("", 0)
     # As likely in one file as in another, or in none.
     for unknown in ("Secret z/item", "Secret same", "Secret other", "Deployment web", ""):
         assert of(unknown) == ("", 0)
@@ -257,7 +261,7 @@ def test_without_all_files_nothing_is_claimed(tree: Path, monkeypatch: pytest.Mo
 
 
 def test_a_failure_that_has_a_line_keeps_it(tree: Path) -> None:
-    failure = Failure("r", reference="<a>", file="x.yaml", line=9)
+    failure = Failure("r", field="f", reference="<a>", file="x.yaml", line=9)
     rendered = Rendered("x", b"", inputs=tuple(tree.glob("*/*.yaml")), root=tree)
     assert list(find_written([failure], tree, rendered)) == [failure]
 
@@ -269,7 +273,7 @@ def test_of_a_template_the_line_is_found(tree: Path) -> None:
     (chart / "templates/link.yaml").symlink_to("../../outside/a.yaml")
     names = ("templates/a.yaml", "templates/b.yaml", "gone", "templates", "templates/link.yaml")
     hostile = ("../outside/a.yaml", str(tree / "outside/a.yaml"), "a\0b", "")
-    failures = [Failure("r", reference="<a>", file=each) for each in (*names, *hostile)]
+    failures = [Failure("r", field="f", reference="<a>", file=each) for each in (*names, *hostile)]
     rendered = Rendered("the chart", b"", root=chart)
     assert [(each.file, each.line) for each in find_written(failures, chart, rendered)] == [
         ("templates/a.yaml", 3),
@@ -280,7 +284,7 @@ def test_of_a_template_the_line_is_found(tree: Path) -> None:
 @pytest.mark.parametrize("atom", ["<", "<a", "<a>", "\n", "kind: A\n---\n"])
 def test_the_search_takes_linear_time(atom: str, tmp_path: Path) -> None:
     references = [f"{'<a' * 60}{number}>" for number in range(1000)]
-    failures = [Failure("r", reference=each) for each in [*references, "<", "\n", "A"]]
+    failures = [Failure("r", field="f", reference=each) for each in [*references, "<", "\n", "A"]]
 
     def make(n: int) -> Path:
         return write(tmp_path, {f"{n}.yaml": atom * n}) / f"{n}.yaml"
