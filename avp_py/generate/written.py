@@ -2,13 +2,13 @@
 
 kustomize does not say which file a document comes from, unless it changes the output
 (`buildMetadata`), and helm does not say which line of a template. So the text of the placeholder is
-looked for in the files that the kustomizations name, or in the template. That is done after a
-failure only.
+looked for in the files that the kustomizations name, or in the template and the values of the
+chart. That is done after a failure only.
 """
 
 import dataclasses
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -43,7 +43,7 @@ def find_written(
 
     Where no file holds the text, as of a placeholder in base64, or where there is none, as of a
     finding, the file is that with the document. There, and where documents can also come from
-    elsewhere, only the whole name counts.
+    elsewhere, only the whole name counts. A template that holds the text goes before the values.
 
     Args:
         failures: what failed.
@@ -51,9 +51,9 @@ def find_written(
         rendered: what came of it.
     """
     wanted = [each for each in failures if each.field and not each.line]
-    templates = [folder / each.file for each in wanted if each.file]
+    templates = {folder / each.file for each in wanted if each.file}
     texts = _read(rendered.root, (*rendered.inputs, *templates)) if wanted else {}
-    search = _Search(folder, texts, is_whole=rendered.has_all_inputs)
+    search = _Search(folder, texts, templates, is_whole=rendered.has_all_inputs)
     keys = dict.fromkeys(map(_key, wanted))
     places = {key: search.find(*key) for key in list(keys)[:MAX_PLACES]}
     for failure in failures:
@@ -78,8 +78,16 @@ class _Object(NamedTuple):
 class _Search:
     """Looks for placeholders in files."""
 
-    def __init__(self, folder: Path, texts: Mapping[Path, str], *, is_whole: bool) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        texts: Mapping[Path, str],
+        templates: Set[Path],
+        *,
+        is_whole: bool,
+    ) -> None:
         self._texts = texts
+        self._inputs = [path for path in texts if path not in templates]
         self._is_whole = is_whole
         self._names = {path: os.path.relpath(path, folder) for path in texts}
         self._objects: dict[Path, Mapping[str, Sequence[_Object]]] = {}
@@ -96,9 +104,10 @@ class _Search:
         Returns:
             The file, or an empty text; and the line, or 0.
         """
-        paths = [path for path, name in self._names.items() if file in ("", name)]
+        named = [path for path, name in self._names.items() if name == file]
+        paths = named if file else self._inputs
         placeholder = reference if reference.startswith("<") and reference.endswith(">") else ""
-        holding = [path for path in paths if placeholder and placeholder in self._texts[path]]
+        holding = self._holding(paths, placeholder) or self._holding(self._inputs, placeholder)
         if not holding:
             found = self._find_object(paths, document)
             return ("" if found is None else self._names[found.path]), 0
@@ -114,6 +123,9 @@ class _Search:
         if found.text.count(placeholder, start, end) == 1:
             line = found.manifest.origin.line(found.text.index(placeholder, start))
         return self._names[found.path], line
+
+    def _holding(self, paths: Sequence[Path], placeholder: str) -> Sequence[Path]:
+        return [path for path in paths if placeholder and placeholder in self._texts[path]]
 
     def _find_object(
         self, paths: Sequence[Path], document: str, placeholder: str = "", *, is_part: bool = False

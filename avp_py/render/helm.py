@@ -67,4 +67,13 @@ class HelmRenderer(Renderer):
                 "helm template printed nothing: the chart renders no manifest",
                 hint="check the values that switch its templates on",
             )
-        return (Rendered("the chart", output, names_templates=True, root=repository.root),)
+        values = [option for option in options if option.startswith("--values=")]
+        return (
+            Rendered(
+                "the chart",
+                output,
+                names_templates=True,
+                inputs=(folder / "values.yaml", *(Path(each.partition("=")[2]) for each in values)),
+                root=repository.root,
+            ),
+        )

@@ -185,6 +185,26 @@ def test_a_chart(run: Run, env: Mapping[str, str], tmp_path: Path) -> None:
     assert said.count("      spec.a: <path:p#no> at p") == 2
 
 
+def test_the_values_of_a_chart(run: Run, env: Mapping[str, str], tmp_path: Path) -> None:
+    chart = write(tmp_path / "chart", CHART)
+    secret = manifest({"a": "{{ .Values.a }}", "b": "{{ .Values.b }}", "c": "{{ .Values.c }}"})
+    write(
+        chart,
+        {
+            "values.yaml": "colour: blue\na: <path:p#a>\nb: <path:p#b>\nc: <path:p#c>\n",
+            "more/prod.yaml": "b: <path:p#prod>\nc: <path:p#c>\n",
+            "templates/a.yaml": secret,
+        },
+    )
+    result = run("generate", chart, env={**env, "ARGOCD_ENV_HELM_VALUES_FILES": "more/prod.yaml"})
+    for line in (
+        "      values.yaml:2: spec.a: <path:p#a> at p",
+        "      more/prod.yaml:1: spec.b: <path:p#prod> at p",
+        "      spec.c: <path:p#c> at p",
+    ):
+        assert line in result.err.splitlines(), result.err
+
+
 def test_json_names_the_template(run: Run, env: Mapping[str, str], tmp_path: Path) -> None:
     chart = write(tmp_path / "chart", CHART)
     write(chart, {"templates/a.yaml": WANTING})
