@@ -1,6 +1,7 @@
 """Failures and warnings name the file and the line of a placeholder."""
 
 import base64
+import dataclasses
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -279,6 +280,9 @@ def test_of_a_template_the_line_is_found(tree: Path) -> None:
         ("templates/a.yaml", 3),
         *((each, 0) for each in (*names[1:], *hostile)),
     ]
+    # Without the limit to the chart, the file beside it would be searched.
+    (found,) = find_written(failures[5:6], chart, dataclasses.replace(rendered, root=tree))
+    assert (found.file, found.line) == ("../outside/a.yaml", 1)
 
 
 @pytest.mark.parametrize("atom", ["<", "<a", "<a>", "\n", "kind: A\n---\n"])
