@@ -208,11 +208,11 @@ class Filler:
 
     def _fail(self, manifest: Manifest, slot: Slot, failed: Mapping[int, AvpError]) -> None:
         """Note placeholders of a field that failed, by their numbers."""
-        placeholders, starts = slot.template.placeholders, slot.starts()
+        placeholders, places = slot.template.placeholders, slot.places()
         for number, error in failed.items():
-            placeholder = placeholders[number]
-            field = slot.field + (" (inside base64)" if slot.is_packed(placeholder) else "")
-            self._add(manifest, field, placeholder, placeholder.text, starts[number], error)
+            placeholder, (start, is_packed) = placeholders[number], places[number]
+            field = slot.field + (" (inside base64)" if is_packed else "")
+            self._add(manifest, field, placeholder, placeholder.text, start, error)
 
     def _fail_import(self, manifest: Manifest, error: AvpError) -> None:
         field = f'metadata.annotations["{manifests.PREFIX}import"]'

@@ -16,7 +16,7 @@ from avp_py.manifests.head import (
     text_of,
 )
 from avp_py.manifests.packed import LAYERS
-from avp_py.manifests.placeholders import Packed, Placeholder, Template, read_encoded, read_template
+from avp_py.manifests.placeholders import Packed, Template, read_encoded, read_template
 from avp_py.nodes import (
     Document,
     Entry,
@@ -108,19 +108,15 @@ class Slot:
         """Its path in the document, as `data.url` or `spec.args[0]`."""
         return str(self.place)
 
-    def is_packed(self, placeholder: Placeholder) -> bool:
-        """Return whether one of its placeholders was found inside base64."""
-        return self.encoded or placeholder not in self.template.parts
-
-    def starts(self) -> Sequence[int]:
-        """Return where each placeholder is in the text.
+    def places(self) -> Sequence[tuple[int, bool]]:
+        """Return where each placeholder is in the text, and whether it was found inside base64.
 
         One in base64 is where the word of base64 begins. One that is written otherwise in the text,
         as in escapes, and those after it are where the one before is, or where the scalar begins.
         """
         text, end = self.scalar.columns.text, self.scalar.end
         found = position = self.scalar.start
-        starts: list[int] = []
+        places: list[tuple[int, bool]] = []
         for part in self.template.parts:
             if isinstance(part, str):
                 continue
@@ -129,9 +125,11 @@ class Slot:
             if position >= 0:
                 found = position
                 position += len(part.text)
-            count = len(part.template.placeholders) if isinstance(part, Packed) else 1
-            starts += [found] * count
-        return starts
+            if isinstance(part, Packed):
+                places += [(found, True)] * len(part.template.placeholders)
+            else:
+                places.append((found, self.encoded))
+        return places
 
 
 @dataclass(frozen=True)

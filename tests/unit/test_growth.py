@@ -214,6 +214,18 @@ MANIFESTS: Final[Mapping[str, Row]] = {
     "placeholders that fail in a field": Row(
         3_000, lambda n: f"{GENERIC}a: '{'<no>' * n}'\n", "is not in the secret"
     ),
+    "different placeholders that fail in a field": Row(
+        3_000,
+        lambda n: f"{GENERIC}a: '{''.join(f'<no{each}>' for each in range(n))}'\n",
+        "is not in the secret",
+    ),
+    "placeholders in base64 that fail in a field": Row(
+        1_000,
+        lambda n: f"{SECRET}stringData:\n  a: '"
+        + ", ".join(packed(f"<path:kv/data/x#no{each}>") for each in range(n))
+        + "'\n",
+        "is not in the secret",
+    ),
     "placeholders that fail after an escape": Row(
         3_000, lambda n: f'{GENERIC}a: "{chr(92)}x3cnope>{"<no>" * n}"\n', "is not in the secret"
     ),
