@@ -48,19 +48,25 @@ class HelmRenderer(Renderer):
         log_version("helm", helm, self._environ, settings.sandbox)
         folder = self._path.resolve()
         repository = self._repository
-        check_chart(folder, (repository.root,), self._limits, network=settings.network)
         arguments = ["template", f"--namespace={self._identity.namespace or 'default'}"]
         if settings.kube_version:
             arguments += [f"--kube-version={settings.kube_version}"]
         arguments += [f"--api-versions={version}" for version in settings.kube_api_versions]
         with open_workspace(self._environ, settings.environment) as workspace:
+            child = Child(helm, settings, self._limits, self._environ, workspace, repository)
+            check_chart(
+                folder,
+                (repository.root,),
+                self._limits,
+                network=settings.network,
+                confined=child.is_confined,
+            )
             chosen, options = helm_arguments(
                 settings, folder, repository, self._limits, workspace.provided
             )
             # Argo CD prefixes the name with the namespace for an Application outside its own.
             release = chosen or (self._identity.app or DEFAULT_RELEASE).rpartition("_")[2]
             arguments += [*options, "--", release, "."]
-            child = Child(helm, settings, self._limits, self._environ, workspace, repository)
             output = child.run(arguments, folder, Access())
         if not output.strip():
             raise RenderError(

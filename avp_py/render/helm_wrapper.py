@@ -12,7 +12,13 @@ from avp_py.sandbox import Access, Limits, helm_wrapper, program_access
 
 
 def write_helm_wrapper(
-    helm: str, roots: Iterable[Path], workspace: Workspace, limits: Limits, *, network: bool
+    helm: str,
+    roots: Iterable[Path],
+    workspace: Workspace,
+    limits: Limits,
+    *,
+    network: bool,
+    confined: bool,
 ) -> tuple[Path, Access]:
     """Write the program.
 
@@ -22,6 +28,7 @@ def write_helm_wrapper(
         workspace: where to write it; its staging copy and scratch may be read, too.
         limits: how large a chart may be.
         network: whether charts may be pulled.
+        confined: whether a sandbox keeps helm from reading other files.
 
     Returns:
         Its path, and the access that it and helm need to run.
@@ -37,6 +44,7 @@ def write_helm_wrapper(
         tuple(map(str, allowed)),
         str(workspace.tree),
         network,
+        confined,
         (limits.input_bytes, limits.files),
     )
     # Isolated, without site-packages: nothing of the environment or of the tree is imported.
@@ -63,8 +71,10 @@ def write_helm_wrapper(
     return program, access | Access(read=(package, *libraries))
 
 
-def check_chart(chart: Path, roots: Iterable[Path], limits: Limits, *, network: bool) -> None:
-    """Check a chart that helm is given directly.
+def check_chart(
+    chart: Path, roots: Iterable[Path], limits: Limits, *, network: bool, confined: bool
+) -> None:
+    """Check a chart that helm is given directly; see write_helm_wrapper.
 
     Raises:
         RenderError: it leads out of the directories `roots`, is too large, or holds odd files.
@@ -75,6 +85,7 @@ def check_chart(chart: Path, roots: Iterable[Path], limits: Limits, *, network: 
             tuple(map(str, roots)),
             (limits.input_bytes, limits.files),
             network=network,
+            confined=confined,
         )
     except helm_wrapper.RefusedError as refused:
         raise RenderError(

@@ -65,7 +65,9 @@ class KustomizeRenderer(Renderer):
             child = Child(
                 program, self._settings, self._limits, self._environ, workspace, repository
             )
-            flags, access = self._build_flags(roots, repository, workspace)
+            flags, access = self._build_flags(
+                roots, repository, workspace, confined=child.is_confined
+            )
             if edits or roots.needs_helm:
                 folder = _lay_shadow(folder, roots, workspace.tree, self._limits)
                 access |= Access(write=(workspace.tree,))
@@ -177,7 +179,7 @@ class KustomizeRenderer(Renderer):
         return edits
 
     def _build_flags(
-        self, roots: Roots, repository: Repository, workspace: Workspace
+        self, roots: Roots, repository: Repository, workspace: Workspace, *, confined: bool
     ) -> tuple[Sequence[str], Access]:
         """Return the flags of the build, and what it may use besides the repository."""
         settings = self._settings
@@ -194,7 +196,12 @@ class KustomizeRenderer(Renderer):
             if roots.needs_helm:
                 log_version("helm", helm, self._environ, settings.sandbox)
             wrapper, needed = write_helm_wrapper(
-                helm, readable, workspace, self._limits, network=settings.network
+                helm,
+                readable,
+                workspace,
+                self._limits,
+                network=settings.network,
+                confined=confined,
             )
             access |= needed
             flags.append(f"--helm-command={wrapper}")

@@ -35,11 +35,14 @@ BARE = {
 VERSION = (["version", "--short"], ["version", "-c", "--short"])
 """How kustomize asks helm for its version, from api v0.21 on and before."""
 
-REVEALING = ("env", "getHostByName")
-"""Functions that helm knows in the template of a name and nowhere else: `env` and `expandenv` show
-its environment, in which a proxy's password may be, and the last one asks the network."""
+REVEALING = r"\b(?:env|expandenv|getHostByName)\b"
+"""Functions that helm knows in the template of a name and nowhere else: the first two show its
+environment, in which a proxy's password may be, and the last one asks the network."""
 
 SCHEMA = "values.schema.json"
+PACKED = ".tgz"
+"""How the names of packed charts end."""
+
 SCHEMA_URIS = ("$ref", "$dynamicRef", "$recursiveRef", "$schema")
 """The keys of a JSON schema whose values helm may load."""
 
@@ -57,7 +60,12 @@ class RefusedError(Exception):
 
 
 def check_arguments(
-    arguments: list[str], roots: tuple[str, ...], writable: str, network: bool, limits: ChartLimits
+    arguments: list[str],
+    roots: tuple[str, ...],
+    writable: str,
+    network: bool,
+    confined: bool,
+    limits: ChartLimits,
 ) -> None:
     """Check a command line that kustomize made.
 
@@ -66,6 +74,7 @@ def check_arguments(
         roots: the directories that may be read from, symlinks resolved.
         writable: the directory that charts may be pulled to, symlinks resolved.
         network: whether anything may be pulled.
+        confined: whether a sandbox keeps helm from reading other files.
         limits: how many bytes and how many files a chart may have.
 
     Raises:
@@ -90,8 +99,8 @@ def check_arguments(
                 )
             elif word == "--name-template" and _is_revealing(value):
                 raise RefusedError(
-                    "the nameTemplate of a chart holds env or getHostByName, which show what is "
-                    "the sidecar's"
+                    "the nameTemplate of a chart holds env, expandenv or getHostByName, which show "
+                    "what is the sidecar's"
                 )
         elif word.startswith("-") and word not in BARE[command]:
             raise RefusedError(
@@ -103,6 +112,9 @@ def check_arguments(
     if command == "pull":
         if not network:
             raise RefusedError("AVP_RENDER_NETWORK forbids to pull charts")
+        for name in names:
+            if ".." in name.split("/") or ("/" in name and "://" not in name):
+                raise RefusedError("the name of a chart to pull is a path")
         return
     for value in values:
         # helm reads the value as a line of CSV (pflag's StringSlice): each field is a file.
@@ -115,17 +127,21 @@ def check_arguments(
             raise RefusedError("a values file lies outside of the repository")
     if len(names) not in (1, 2):
         raise RefusedError("helm is called without a chart, or with more than one")
-    check_chart(names[-1], roots, limits, network=network)
+    check_chart(names[-1], roots, limits, network=network, confined=confined)
 
 
-def check_chart(chart: str, roots: tuple[str, ...], limits: ChartLimits, *, network: bool) -> None:
+def check_chart(
+    chart: str, roots: tuple[str, ...], limits: ChartLimits, *, network: bool, confined: bool
+) -> None:
     """Check all that helm would read of a chart.
 
     Args:
         chart: its directory.
         roots: the directories that it may lie in and lead to, symlinks resolved.
         limits: how many bytes and how many files it may have.
-        network: whether its schema may refer to other machines.
+        network: whether its schemas may refer to other machines.
+        confined: whether a sandbox keeps helm from reading other files. Otherwise the schemas of
+            packed charts in it are looked at, too.
 
     Raises:
         RefusedError: it leads out of these directories, is too large, holds what is neither a file
@@ -142,7 +158,7 @@ def check_chart(chart: str, roots: tuple[str, ...], limits: ChartLimits, *, netw
             count += 1
             target = follow(entry.path, roots) if entry.is_symlink() else entry.path
             if target is None:
-                name = os.path.relpath(entry.path, top)
+                name = _shown(entry.path, top)
                 raise RefusedError(
                     f"{name} in the chart is a symlink that leads out of the repository"
                 )
@@ -155,20 +171,31 @@ def check_chart(chart: str, roots: tuple[str, ...], limits: ChartLimits, *, netw
                 # helm loads a directory once for each symlink that leads to it.
                 inner = links + entry.is_symlink()
                 if inner > MAX_NESTED:
-                    name = os.path.relpath(entry.path, top)
+                    name = _shown(entry.path, top)
                     raise RefusedError(f"{name} in the chart is a symlink that leads in a circle")
                 waiting.append((target, inner))
             elif stat.S_ISREG(status.st_mode):
                 size += status.st_size
-                if entry.name == SCHEMA and size <= limits[0]:
-                    _check_schema(target, os.path.relpath(entry.path, top), network)
+                if size > limits[0]:
+                    raise RefusedError(
+                        f"the chart is larger than AVP_MAX_INPUT ({limits[0]} bytes)"
+                    )
+                name = _shown(entry.path, top)
+                if entry.name == SCHEMA:
+                    _check_schema(_contents(target), name, network, confined)
+                elif entry.name.endswith(PACKED) and not confined:
+                    _check_packed(_contents(target), name, limits, network)
             else:
-                name = os.path.relpath(entry.path, top)
+                name = _shown(entry.path, top)
                 raise RefusedError(f"{name} in the chart is neither a file nor a directory")
-            if size > limits[0]:
-                raise RefusedError(f"the chart is larger than AVP_MAX_INPUT ({limits[0]} bytes)")
             if count > limits[1]:
                 raise RefusedError(f"the chart has more files than AVP_MAX_FILES ({limits[1]})")
+
+
+def _shown(path: str, top: str) -> str:
+    """Return a path in the chart as one line of moderate length."""
+    name = os.path.relpath(path, top)[:200]
+    return name if name.isprintable() else ascii(name)
 
 
 def _entries(folder: str) -> list["os.DirEntry[str]"]:
@@ -239,24 +266,45 @@ def _steps(path: str) -> list[str]:
 
 
 def _is_revealing(template: str) -> bool:
-    return "{{" in template and any(name in template for name in REVEALING)
+    begin = template.find("{{")
+    if begin < 0:
+        return False
+    # Few names are templates, and re takes a while to load.
+    import re
+
+    # A text in a template may hold braces, too: all up to the last ones counts.
+    return re.search(REVEALING, template[begin : template.rfind("}}")]) is not None
 
 
-def _check_schema(path: str, name: str, network: bool) -> None:
+def _contents(path: str) -> bytes:
+    """Return the contents of a file; none of one that cannot be read, which helm reports."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+def _check_schema(text: bytes, name: str, network: bool, confined: bool) -> None:
     """Refuse a schema that makes helm read other files, or ask other machines.
 
     helm loads what it refers to by file, http and https, and resolves a relative reference against
-    `file:///` (pkg/chartutil/jsonschema.go, v3.19). A schema that is not JSON is left for helm to
-    report.
+    `file:///` (pkg/chartutil/jsonschema.go, v3.19). What the words around a reference mean is not
+    looked at, as that differs between the drafts of JSON schema.
     """
     # Few charts have a schema, and json takes a while to load.
     import json
 
     try:
-        with open(path, "rb") as file:
-            waiting = [json.load(file)]
-    except (OSError, ValueError, RecursionError):
-        return
+        # Go replaces what is not UTF-8.
+        waiting = [json.loads(text.decode("utf-8", "replace"))]
+    except (ValueError, RecursionError):
+        if network and confined:
+            # Mostly it is not JSON to helm either, which says so.
+            return
+        raise RefusedError(
+            f"{name} in the chart cannot be read as JSON, so that what it refers to is not known"
+        ) from None
     while waiting:
         value = waiting.pop()
         if isinstance(value, list):
@@ -265,19 +313,55 @@ def _check_schema(path: str, name: str, network: bool) -> None:
             waiting.extend(value.values())
             for key in SCHEMA_URIS:
                 uri = value.get(key)
-                if isinstance(uri, str) and _leads_out(uri, network):
+                if isinstance(uri, str) and _leads_out(uri, network, confined):
                     raise RefusedError(
                         f"{name} in the chart refers to a file, or to another machine where "
                         f"AVP_RENDER_NETWORK forbids it ({key})"
                     )
 
 
-def _leads_out(uri: str, network: bool) -> bool:
+def _leads_out(uri: str, network: bool, confined: bool) -> bool:
     scheme = uri.strip().lower().partition(":")[0]
     if scheme in ("http", "https"):
         # helm knows the specification's own schemas.
         return not network and not uri.lower().partition("://")[2].startswith("json-schema.org/")
-    return not uri.startswith("#") and scheme != "urn"
+    if uri.startswith("#") or scheme == "urn":
+        return False
+    # A name alone may be the $id of a part of the schema; if not, it is a file in `/`.
+    return not confined or any(char in uri.partition("#")[0] for char in ":/\\%")
+
+
+def _check_packed(data: bytes, name: str, limits: ChartLimits, network: bool) -> None:
+    """Check the schemas of a packed chart, and of those packed in it."""
+    # Few charts are packed, and none is looked into where a sandbox is in force.
+    import gzip
+    import io
+    import tarfile
+    import zlib
+
+    waiting = [data]
+    size = count = 0
+    while waiting:
+        try:
+            # tarfile's own "r|gz" fails at the extra field that helm writes into the header.
+            packed = gzip.GzipFile(fileobj=io.BytesIO(waiting.pop()))
+            with packed, tarfile.open(fileobj=packed, mode="r|") as archive:
+                for member in archive:
+                    size += member.size
+                    count += 1
+                    if size > limits[0] or count > limits[1]:
+                        raise RefusedError(
+                            f"{name} in the chart holds more than AVP_MAX_INPUT or AVP_MAX_FILES"
+                        )
+                    file = archive.extractfile(member) if member.isfile() else None
+                    if file is not None and os.path.basename(member.name) == SCHEMA:
+                        _check_schema(file.read(), f"a schema in {name}", network, False)
+                    elif file is not None and member.name.endswith(PACKED):
+                        waiting.append(file.read())
+        except (tarfile.TarError, OSError, EOFError, ValueError, zlib.error):
+            raise RefusedError(
+                f"{name} in the chart cannot be unpacked, so that its schemas are not known"
+            ) from None
 
 
 def _is_below(path: str, roots: tuple[str, ...]) -> bool:
@@ -290,6 +374,7 @@ def exec_helm(
     roots: tuple[str, ...],
     writable: str,
     network: bool,
+    confined: bool,
     limits: ChartLimits,
 ) -> None:
     """Check this process's arguments, and become helm or end with a message.
@@ -300,10 +385,11 @@ def exec_helm(
         roots: as for check_arguments; the others, too.
         writable: see check_arguments.
         network: see check_arguments.
+        confined: see check_arguments.
         limits: see check_arguments.
     """
     try:
-        check_arguments(sys.argv[1:], roots, writable, network, limits)
+        check_arguments(sys.argv[1:], roots, writable, network, confined, limits)
     except RefusedError as refused:
         sys.exit(f"avp-py: {refused}")
     os.execve(helm, [helm, *sys.argv[1:]], {**os.environ, **environment})  # noqa: S606

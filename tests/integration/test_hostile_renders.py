@@ -518,32 +518,114 @@ def test_the_schema_of_a_chart_asks_nobody_where_the_network_is_forbidden(
     assert site.asked == []
 
 
-def test_a_schema_in_a_packed_chart_reads_no_file(
-    confined: Tree, run: Run, tools: Mapping[str, Path]
-) -> None:
-    tree = confined
+UNREADABLE: Final = {
+    "text that is not UTF-8": b'"title": "\xff"',
+    "deep nesting": b'"x": ' + b"[" * 9000 + b"]" * 9000,
+    "a long number": b'"maximum": ' + b"9" * 5000,
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_a_schema_that_only_helm_can_read_reads_no_file(name: str, guarded: Tree, run: Run) -> None:
+    tree = guarded
     write(tree.token.parent, {"token": json.dumps({"const": TOKEN})})
-    write(
-        tree.token.parent,
-        {
-            "sub/Chart.yaml": "{apiVersion: v2, name: sub, version: 1.0.0}\n",
-            "sub/values.yaml": "a: b\n",
-            "sub/values.schema.json": json.dumps({"$ref": f"file://{tree.token}"}),
-        },
-    )
-    charts = tree.app / "charts/c/charts"
-    charts.mkdir()
-    argv = [
-        str(tools["helm"]),
-        "package",
-        f"--destination={charts}",
-        str(tree.token.parent / "sub"),
-    ]
-    subprocess.run(argv, check=True, capture_output=True)
+    schema = f'{{"$ref": "file://{tree.token}", '.encode() + UNREADABLE[name] + b"}"
+    (tree.app / "charts/c/values.schema.json").write_bytes(schema)
     write(tree.app, {"kustomization.yaml": "helmCharts: [{name: c}]\n"})
     assert TOKEN in kustomize(tree)
 
     stopped(run, tree)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_a_schema_in_a_packed_chart_reads_no_file(
+    depth: int, guarded: Tree, run: Run, tools: Mapping[str, Path]
+) -> None:
+    tree = guarded
+    write(tree.token.parent, {"token": json.dumps({"const": TOKEN})})
+    chart = tree.token.parent / "sub"
+    write(
+        chart,
+        {
+            "Chart.yaml": "{apiVersion: v2, name: sub, version: 1.0.0}\n",
+            "values.yaml": "a: b\n",
+            "values.schema.json": json.dumps({"$ref": f"file://{tree.token}"}),
+        },
+    )
+    if depth == 2:
+        package(tools["helm"], chart, chart / "charts")
+        (chart / "values.schema.json").unlink()
+        write(chart, {"values.yaml": "sub: {a: b}\n"})
+    package(tools["helm"], chart, tree.app / "charts/c/charts")
+    write(tree.app, {"kustomization.yaml": "helmCharts: [{name: c}]\n"})
+    assert TOKEN in kustomize(tree)
+
+    stopped(run, tree)
+
+
+def package(helm: Path, chart: Path, folder: Path) -> None:
+    """Pack a chart."""
+    folder.mkdir()
+    argv = [str(helm), "package", f"--destination={folder}", str(chart)]
+    subprocess.run(argv, check=True, capture_output=True)
+
+
+def test_a_packed_chart_is_rendered_with_its_schema(
+    guarded: Tree, run: Run, tools: Mapping[str, Path]
+) -> None:
+    tree = guarded
+    chart = tree.token.parent / "sub"
+    write(chart, {"Chart.yaml": "{apiVersion: v2, name: sub, version: 1.0.0}\n"})
+    write(chart, {"values.yaml": "a: b\n", "templates/map.yaml": MAP})
+    write(chart, {"values.schema.json": json.dumps({"required": ["a"]})})
+    package(tools["helm"], chart, tree.app / "charts/c/charts")
+    write(tree.app, {"kustomization.yaml": "helmCharts: [{name: c}]\n"})
+
+    result = run("generate", tree.app, env=tree.env)
+
+    assert (result.code, result.err) == (0, "")
+    assert "name: map\n" in result.out
+
+
+EMBEDDED: Final = {
+    "a part with a name": {
+        "$id": "https://charts.example/values.schema.json",
+        "$defs": {"a": {"$id": "a.json", "type": "string"}},
+        "properties": {"a": {"$ref": "a.json"}},
+    },
+    "a part of itself": {
+        "$defs": {"a": {"type": "string"}},
+        "properties": {"a": {"$ref": "values.schema.json#/$defs/a"}},
+    },
+    "a property with the name": {"properties": {"$ref": {"type": "string"}}},
+    "a value with the name": {"properties": {"a": {"default": {"$ref": "a.json"}}}},
+    "of the specification": {"$schema": "http://json-schema.org/draft-07/schema#"},
+}
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_a_schema_may_refer_to_its_own_parts(name: str, confined: Tree, run: Run) -> None:
+    tree = confined
+    write(tree.app, {"charts/c/values.schema.json": json.dumps(EMBEDDED[name])})
+    write(tree.app, {"kustomization.yaml": "helmCharts: [{name: c}]\n"})
+    assert "kind: ConfigMap" in kustomize(tree)
+
+    for network in ("true", "false"):
+        result = run("generate", tree.app, env={**tree.env, "AVP_RENDER_NETWORK": network})
+        assert (result.code, result.err) == (0, "")
+
+
+@pytest.mark.parametrize("path", ["/{name}", "{name}", "{above}/{name}"])
+def test_a_schema_does_not_tell_what_exists(path: str, guarded: Tree, run: Run) -> None:
+    tree = guarded
+    said = []
+    write(tree.app, {"kustomization.yaml": "helmCharts: [{name: c}]\n"})
+    for name in ("etc", "token", "other", "not-one"):
+        uri = path.format(name=name, above=tree.token.parent)
+        write(tree.app, {"charts/c/values.schema.json": json.dumps({"$ref": uri})})
+        message = re.sub(rf"\b{name}\b", "NAME", stopped(run, tree).err)
+        said.append(re.sub(r"kustomize-helm-\d+", "", message))
+    assert len(set(said)) == 1, said
 
 
 FOLDED: Final = {

@@ -75,6 +75,16 @@ def test_a_symlink_in_a_chart_does_not_lead_out(attack: str, tree: Tree, run: Ru
     refused(run, tree._replace(app=chart, env=env), "a symlink that leads out of the repository")
 
 
+def test_the_name_of_a_symlink_in_a_chart_forges_no_line(tree: Tree, run: Run) -> None:
+    (tree.app / "charts/c/a\navp-py: all is well\x1b[2J").symlink_to(tree.token)
+    write(tree.app, {"kustomization.yaml": "helmCharts: [{name: c}]\n"})
+
+    result = run("generate", tree.app, env=tree.env)
+
+    assert "'a\\navp-py: all is well\\x1b[2J' in the chart is a symlink" in result.err
+    assert "\x1b" not in result.err
+
+
 @pytest.mark.parametrize("where", ["a base", "a generator", "a generator in a base", "a link"])
 def test_nor_does_one_of_a_chart_that_is_harder_to_find(where: str, tree: Tree, run: Run) -> None:
     generator = "{apiVersion: builtin, kind: HelmChartInflationGenerator, metadata: {name: x}, "
@@ -233,6 +243,8 @@ def test_a_name_in_a_kustomization_is_no_option_of_helm(
         "env `TMPDIR`",
         '"$HTTPS_PROXY" | expandenv',
         'getHostByName "a"',
+        '"}}" | len }}{{ env "TMPDIR"',
+        "/* {{ */ -}}{{- env `TMPDIR`",
     ],
 )
 def test_a_template_of_a_name_shows_no_environment(call: str, tree: Tree, run: Run) -> None:
@@ -245,8 +257,14 @@ def test_a_template_of_a_name_shows_no_environment(call: str, tree: Tree, run: R
     refused(run, tree, "nameTemplate")
 
 
-def test_a_template_of_a_name_that_shows_nothing_is_taken(tree: Tree, run: Run) -> None:
-    template = json.dumps('{{ "Web" | lower }}')
+@pytest.mark.parametrize(
+    "template",
+    ['{{ "Web" | lower }}', 'env-{{ "Web" | lower }}-env', '{{ "an-environment" }}', "env"],
+)
+def test_a_template_of_a_name_that_shows_nothing_is_taken(
+    template: str, tree: Tree, run: Run
+) -> None:
+    template = json.dumps(template)
     write(
         tree.app,
         {"kustomization.yaml": f"helmCharts: [{{name: c, nameTemplate: {template}}}]\n"},
@@ -261,6 +279,26 @@ def test_nor_is_one_of_a_chart_to_pull(name: str, tree: Tree, run: Run) -> None:
     write(tree.app, {"kustomization.yaml": chart})
 
     refused(run, tree, "begins with a dash")
+
+
+@pytest.mark.parametrize("name", ["a/b", "./d", "a/../../d"])
+def test_the_name_of_a_chart_to_pull_is_no_path(name: str, tree: Tree, run: Run) -> None:
+    chart = (
+        "{apiVersion: builtin, kind: HelmChartInflationGenerator, metadata: {name: x}, name: x, "
+        "repo: 'http://127.0.0.1:9'}\n"
+    )
+    patch = json.dumps([{"op": "replace", "path": "/name", "value": name}])
+    write(
+        tree.app,
+        {
+            "kustomization.yaml": "generators: [g]\n",
+            "g/kustomization.yaml": "resources: [g.yaml]\npatches:\n- target: {kind: "
+            f"HelmChartInflationGenerator}}\n  patch: '{patch}'\n",
+            "g/g.yaml": chart,
+        },
+    )
+
+    refused(run, tree, "the name of a chart to pull is a path")
 
 
 def test_a_plugin_of_helm_in_the_tree_is_never_run(tree: Tree, run: Run) -> None:
