@@ -37,7 +37,18 @@ _Raw: TypeAlias = "Scalar | list[_Raw] | dict[str | None, _Raw]"
 
 
 class YamlTextError(ValueError):
-    """A text is not YAML that sigs.k8s.io/yaml would read; the message holds no content."""
+    """A text is not YAML that sigs.k8s.io/yaml would read; the message holds no content.
+
+    Attributes:
+        reason: why.
+        line: where in the text, from 1; 0 where that is not known.
+    """
+
+    def __init__(self, reason: str, line: int = 0, column: int = 0) -> None:
+        place = f"line {line}, column {column}" if column else f"line {line}"
+        super().__init__(f"{reason} ({place})" if line else reason)
+        self.reason = reason
+        self.line = line
 
 
 def read(text: str) -> Value:
@@ -55,7 +66,10 @@ def read(text: str) -> Value:
             null, a list or a mapping.
     """
     root = _compose(text)
-    return None if root is None else _finish(_Decoder().decode(root, 0))
+    if root is None:
+        return None
+    decoder = _Decoder()
+    return decoder.finish(decoder.decode(root, 0))
 
 
 @dataclass(eq=False)
@@ -86,19 +100,16 @@ class _Alias:
 _Node: TypeAlias = _Leaf | _Branch | _Alias
 
 
-def _error(reason: str, line: int) -> YamlTextError:
-    return YamlTextError(f"{reason} (line {line})")
-
-
 def _compose(text: str) -> _Node | None:
     """The root of the first document, or None where there is no document."""
+    line = column = 0
     try:
         return _read_events(text)
     except UnicodeEncodeError:
         problem = "it is not Unicode text"
     except ReaderError as error:
         line = text.encode()[: error.position].count(b"\n") + 1
-        problem = f"not YAML: a character that is not allowed (line {line})"
+        problem = "not YAML: a character that is not allowed"
     except yaml.MarkedYAMLError as error:
         # libyaml's own messages are fixed texts: no input is in them.
         mark = error.problem_mark or error.context_mark
@@ -106,9 +117,9 @@ def _compose(text: str) -> _Node | None:
         if error.problem == NESTING_PROBLEM:
             problem = f"it nests deeper than {MAX_DEPTH} levels"
         if mark is not None:
-            problem += f" (line {mark.line + 1}, column {mark.column + 1})"
+            line, column = mark.line + 1, mark.column + 1
     # Raised out here, so that no error of another library is its context.
-    raise YamlTextError(problem)
+    raise YamlTextError(problem, line, column)
 
 
 def _read_events(text: str) -> _Node | None:
@@ -140,7 +151,7 @@ def _node(event: Any, anchors: dict[str, _Leaf | _Branch]) -> _Node:
     line: int = event.start_mark.line + 1
     if isinstance(event, AliasEvent):
         if event.anchor not in anchors:
-            raise _error("an alias has no anchor before it", line)
+            raise YamlTextError("an alias has no anchor before it", line)
         return _Alias(anchors[event.anchor], line)
     node: _Leaf | _Branch
     if isinstance(event, ScalarEvent):
@@ -160,6 +171,7 @@ class _Decoder:
         self._aliased = 0
         self._alias_depth = 0
         self._characters = MAX_ALIASED_CHARACTERS
+        self._infinity_line = self._key_line = 0
 
     def decode(self, node: _Node, depth: int) -> _Raw:
         self._count(node)
@@ -169,7 +181,7 @@ class _Decoder:
             self._alias_depth -= 1
             return result
         if isinstance(node, _Leaf):
-            return _resolve(node)
+            return self._resolve(node)
         if depth >= MAX_DEPTH:
             # An alias inside of its own anchor ends here.
             raise _too_deep(node.line)
@@ -189,7 +201,7 @@ class _Decoder:
             and self._decoded > _FREE_DECODED
             and self._aliased / self._decoded > _allowed_alias_ratio(self._decoded)
         ) or self._characters < 0:
-            raise _error("the aliases expand too far", node.line)
+            raise YamlTextError("the aliases expand too far", node.line)
 
     def _fill(self, mapping: dict[str | None, _Raw], node: _Branch, depth: int) -> None:
         """Puts a mapping's entries into `mapping`; a merge overrides what stands before it."""
@@ -201,8 +213,11 @@ class _Decoder:
             else:
                 name = self.decode(key, depth + 1)
                 if isinstance(name, list | dict):
-                    raise _error("a key is a list or a mapping", key.line)
-                mapping[key_of(name)] = self.decode(value, depth + 1)
+                    raise YamlTextError("a key is a list or a mapping", key.line)
+                known = key_of(name)
+                if known is None:
+                    self._key_line = self._key_line or key.line
+                mapping[known] = self.decode(value, depth + 1)
 
     def _merge(self, mapping: dict[str | None, _Raw], value: _Node, depth: int) -> None:
         sources = value.children if isinstance(value, _Branch) and not value.mapping else [value]
@@ -210,7 +225,8 @@ class _Decoder:
         for source in reversed(sources):
             target = source.target if isinstance(source, _Alias) else source
             if not isinstance(target, _Branch) or not target.mapping:
-                raise _error("a merge key (<<) wants a mapping, or a list of mappings", source.line)
+                reason = "a merge key (<<) wants a mapping, or a list of mappings"
+                raise YamlTextError(reason, source.line)
             self._count(source)
             if isinstance(source, _Alias):
                 self._alias_depth += 1
@@ -218,6 +234,38 @@ class _Decoder:
             self._fill(mapping, target, depth + 1)
             if isinstance(source, _Alias):
                 self._alias_depth -= 1
+
+    def _resolve(self, node: _Leaf) -> Scalar:
+        try:
+            value = resolve(node.value, node.tag, implicit=node.implicit)
+        except ScalarError as error:
+            raise YamlTextError(str(error), node.line) from None
+        if isinstance(value, float) and not math.isfinite(value):
+            self._infinity_line = self._infinity_line or node.line
+        return value
+
+    def finish(self, raw: _Raw) -> Value:
+        """The value, as it comes out of JSON."""
+        match raw:
+            case bool() | str() | Float64() | None:
+                return raw
+            case int():
+                return Float64(str(raw))
+            case float():
+                if not math.isfinite(raw):
+                    reason = "it holds infinity or NaN, which JSON cannot say"
+                    raise YamlTextError(reason, self._infinity_line)
+                return Float64(gojson.write_float(raw))
+            case list():
+                return [self.finish(item) for item in raw]
+            case dict():
+                return {self._known(key): self.finish(item) for key, item in raw.items()}
+
+    def _known(self, key: str | None) -> str:
+        if key is None:
+            reason = "it holds a key that is null or beyond 64 bits, which JSON cannot have"
+            raise YamlTextError(reason, self._key_line)
+        return key
 
 
 _FREE_ALIASED, _FREE_DECODED = 100, 1000
@@ -231,38 +279,8 @@ def _allowed_alias_ratio(decoded: int) -> float:
 
 
 def _too_deep(line: int) -> YamlTextError:
-    return _error(f"it nests deeper than {MAX_DEPTH} levels", line)
+    return YamlTextError(f"it nests deeper than {MAX_DEPTH} levels", line)
 
 
 def _is_merge(key: _Leaf) -> bool:
     return key.value == "<<" and (key.implicit or key.tag == MERGE)
-
-
-def _resolve(node: _Leaf) -> Scalar:
-    try:
-        return resolve(node.value, node.tag, implicit=node.implicit)
-    except ScalarError as error:
-        raise _error(str(error), node.line) from None
-
-
-def _finish(raw: _Raw) -> Value:
-    """The value, as it comes out of JSON."""
-    match raw:
-        case bool() | str() | Float64() | None:
-            return raw
-        case int():
-            return Float64(str(raw))
-        case float():
-            if not math.isfinite(raw):
-                raise YamlTextError("it holds infinity or NaN, which JSON cannot say")
-            return Float64(gojson.write_float(raw))
-        case list():
-            return [_finish(item) for item in raw]
-        case dict():
-            return {_known(key): _finish(item) for key, item in raw.items()}
-
-
-def _known(key: str | None) -> str:
-    if key is None:
-        raise YamlTextError("it holds a key that is null or beyond 64 bits, which JSON cannot have")
-    return key

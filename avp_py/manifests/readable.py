@@ -4,6 +4,7 @@ Kubernetes and Argo CD read YAML with yaml.v2 and turn it into JSON (sigs.k8s.io
 cannot read is refused here, where the message can say which document it is.
 """
 
+import math
 import re
 
 from avp_py.errors import DocumentError
@@ -36,12 +37,17 @@ _CONTROL = Expression(
 """What stands in every document with such a character: itself, an escape for one near it, or the
 tag of what stands in base64."""
 
+_LARGE = Expression(r"[0-9][eE]\+?[0-9]{2}|[0-9]{308}")
+"""What stands in every document of JSON with a number that is too large for float64."""
+
 _LEADING_COLON = Expression(rf"[{SPACE}\[{{,]:")
 
 _ESCAPED_SLASH = Expression(r"(?:^|[^\\])(?:\\\\)*\\/")
 
 
-def refuse_unreadable(text: str, document: Document, where: str, *, is_json: bool) -> None:
+def refuse_unreadable(
+    text: str, document: Document, where: str, *, is_json: bool, is_moved: bool = False
+) -> None:
     """Refuses a document that Kubernetes could not read.
 
     Args:
@@ -49,31 +55,44 @@ def refuse_unreadable(text: str, document: Document, where: str, *, is_json: boo
         document: one of its documents.
         where: what to call the document's place, as `document 3 of standard input`.
         is_json: whether it is written in JSON, so that it says nothing that JSON cannot say.
+        is_moved: whether its lines are not those of what was read, and are not named.
 
     Raises:
         DocumentError: a key is null, a number infinite, a tag does not fit, or the like.
     """
     written = text[document.start : document.end]
+
+    def place(index: int) -> str:
+        return where if is_moved else f"{where}, {document.lines.position(index)}"
+
     if document.root is not None and _CONTROL.is_in(written):
         for scalar, _ in scalars(document.root):
             if UNCARRIED.search(text_of(scalar)):
                 raise DocumentError(
-                    f"{where}, {document.lines.position(scalar.start)}: a control character that "
-                    "Argo CD cannot carry (U+007F to U+009F, U+FFFE or U+FFFF)",
+                    f"{place(scalar.start)}: a control character that Argo CD cannot carry "
+                    "(U+007F to U+009F, U+FFFE or U+FFFF)",
                     hint="remove it, or put the text into base64 in the data of a Secret",
                 )
     if is_json:
+        if document.root is not None and _LARGE.is_in(written):
+            for scalar, _ in scalars(document.root):
+                if _is_infinite(scalar):
+                    raise DocumentError(
+                        f"{place(scalar.start)}: a number in JSON is too large for float64",
+                        hint="write it in quotes, as text",
+                    )
         return
     if (mark := _MARK.search(written)) is not None:
-        place = document.lines.position(document.start + mark.end())
         raise DocumentError(
-            f"{where}, {place}: a byte order mark (U+FEFF) at the beginning of a line",
+            f"{place(document.start + mark.end())}: a byte order mark (U+FEFF) at the beginning of "
+            "a line",
             hint="remove it: it is no text",
         )
     is_empty = isinstance(document.root, ScalarNode) and document.root.start == document.root.end
     if is_empty and (written.startswith("...") or "\n..." in written):
+        end = document.start + written.rindex("...")
         raise DocumentError(
-            f"{where}: Kubernetes cannot read an empty document that ends with ...",
+            f"{place(end)}: Kubernetes cannot read an empty document that ends with ...",
             hint="remove the line ...",
         )
     if document.root is not None and _MISSPELT.is_in(written):
@@ -87,10 +106,19 @@ def refuse_unreadable(text: str, document: Document, where: str, *, is_json: boo
     try:
         yaml_reader.read(written)
     except yaml_reader.YamlTextError as error:
+        line = document.lines.number(document.start) + error.line - 1
+        line_of = f"{where}, line {line}" if error.line else where
         raise DocumentError(
-            f"{where}: Kubernetes cannot read the document: {error}",
+            f"{line_of}: Kubernetes cannot read the document: {error.reason}",
             hint="quote the value or key at that place",
         ) from None
+
+
+def _is_infinite(scalar: ScalarNode) -> bool:
+    """Whether it is a number of JSON that float64 cannot hold; Argo CD would take it for text."""
+    if scalar.style is not None or scalar.value[:1] not in "-0123456789":
+        return False
+    return math.isinf(float(scalar.value))
 
 
 def _refuse_spelling(text: str, scalar: ScalarNode, flow: bool, lines: Lines, where: str) -> None:

@@ -1,7 +1,7 @@
 """A text that holds manifests, and how several become one output."""
 
+import codecs
 import json
-import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ def read_stream(
     """Reads YAML or JSON documents.
 
     Args:
-        data: the text in UTF-8.
+        data: the text in UTF-8, or in UTF-16 with a byte order mark.
         source: what to call it in errors: a file's name, or `standard input`.
         is_source: whether the text is just what somebody wrote there.
         names_templates: whether each document begins with the comment in which helm names the
@@ -90,7 +90,7 @@ def read_stream(
             origin = Origin(template)
             where += f", rendered from {template}"
         try:
-            refuse_unreadable(text, document, where, is_json=is_json)
+            refuse_unreadable(text, document, where, is_json=is_json, is_moved=is_moved)
             found, unusable = read_manifests(document, text, where, origin)
         except AvpError as error:
             failures.extend(error.failures)
@@ -149,11 +149,14 @@ def _line_starts(text: str, prefix: str) -> Iterator[int]:
 
 def _prepare(data: bytes, source: str) -> tuple[str, bool]:
     """The text as YAML, and whether it was written in JSON."""
+    # yaml_parser_determine_encoding in readerc.go of yaml.v2, v2.4.2.
+    is_utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    encoding = "UTF-16" if is_utf16 else "UTF-8"
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode("utf-16" if is_utf16 else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise DocumentError(
-            f"{source}: byte {error.start} is not UTF-8", hint="save it as UTF-8"
+            f"{source}: byte {error.start} is not {encoding}", hint="save it as UTF-8"
         ) from None
     bounds = list(_json_bounds(text)) if text.lstrip()[:1] == "{" else []
     if not bounds:
@@ -191,7 +194,7 @@ def _as_in_yaml(match: re.Match[str]) -> str:
 
 def _json_bounds(text: str) -> Iterable[tuple[int, int]]:
     """Where each JSON document of the text begins and ends; nothing if it is not all JSON."""
-    decoder = json.JSONDecoder(parse_float=_finite)
+    decoder = json.JSONDecoder()
     bounds = []
     start = _skip_space(text, 0)
     while start < len(text):
@@ -202,16 +205,6 @@ def _json_bounds(text: str) -> Iterable[tuple[int, int]]:
         bounds.append((start, end))
         start = _skip_space(text, end)
     return bounds
-
-
-def _finite(text: str) -> float:
-    """A number, which Argo CD would take for text where float64 cannot hold it."""
-    number = float(text)
-    if math.isinf(number):
-        raise DocumentError(
-            "a number in JSON is too large for float64", hint="write it in quotes, as text"
-        )
-    return number
 
 
 def _skip_space(text: str, start: int) -> int:

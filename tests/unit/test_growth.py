@@ -308,6 +308,9 @@ MANIFESTS: Final[Mapping[str, Row]] = {
     ),
     "halves of a sign": Row(5_000, lambda n: f"{X}a: '{'PHBhdGg ' * n}'\n"),
     "spaces in a sign": Row(20_000, lambda n: f"{X}a: 'PHB{' ' * n}h'\n"),
+    "large numbers in JSON": Row(
+        20_000, lambda n: '{"kind": "X", "a": [' + "1e308, " * n + "1e309]}", "too large"
+    ),
     "lines of base64": Row(5_000, lambda n: f"{SECRET}a: |\n" + "  YWFhYWFh\n" * n),
     "names in base64": Row(
         2_000,
