@@ -58,6 +58,11 @@ def session_members(session: int) -> Sequence[int]:
     return [pid for pid, fields in _processes() if fields[3] == str(session) and fields[0] != "Z"]
 
 
+def children(parent: int) -> set[int]:
+    """The processes that a process has started or adopted, dead ones included."""
+    return {pid for pid, fields in _processes() if fields[1] == str(parent)}
+
+
 def is_running(pid: int) -> bool:
     """Whether a process runs; one that is dead and not yet waited for does not."""
     return any(found == pid and fields[0] != "Z" for found, fields in _processes())

@@ -17,6 +17,14 @@ PASSED_ON: Final = (
 The operator can add names with AVP_RENDER_ENV."""
 
 
+DEFAULTS: Final[Mapping[str, str]] = {
+    "GIT_HTTP_LOW_SPEED_LIMIT": "1",
+    "GIT_HTTP_LOW_SPEED_TIME": "20",
+}
+"""Variables that a child has unless the operator passes on others. git ends by itself, and says so,
+where a server sends nothing at all for 20 seconds; kustomize waits for 27 seconds."""
+
+
 def child_environment(
     environ: Mapping[str, str], further: Sequence[str], own: Mapping[str, str]
 ) -> Mapping[str, str]:
@@ -24,14 +32,14 @@ def child_environment(
 
     Args:
         environ: ours.
-        further: names to pass on beside PASSED_ON.
+        further: names to pass on beside PASSED_ON; they win over DEFAULTS.
         own: variables of the child's own, such as HOME and TMPDIR; they win.
     """
     names = (*PASSED_ON, *further)
     passed = {name: environ[name] for name in names if name in environ}
     # An empty PATH would mean the working directory.
     path = search_path(environ)
-    return passed | ({"PATH": path} if path else {}) | dict(own)
+    return {**DEFAULTS, **passed, **({"PATH": path} if path else {}), **own}
 
 
 def without_network(env: Mapping[str, str], programs: Path) -> Mapping[str, str]:

@@ -7,8 +7,6 @@ Source: include/uapi/linux/landlock.h and Documentation/userspace-api/landlock.r
 """
 
 import contextlib
-import ctypes
-import functools
 import os
 import stat
 import struct
@@ -18,7 +16,7 @@ from enum import IntFlag
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from avp_py.errors import SandboxError
+from avp_py.sandbox import kernel
 from avp_py.sandbox.access import Access
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
@@ -97,16 +95,19 @@ def kernel_abi() -> int:
     """Return the version of the kernel's Landlock interface; 0 where there is none."""
     if sys.platform != "linux":
         return 0
-    return max(_call(_CREATE_RULESET, None, 0, _GET_VERSION), 0)
+    return max(kernel.call(_CREATE_RULESET, None, 0, _GET_VERSION), 0)
 
 
-def restrict_thread(access: Access) -> None:
+def restrict_thread(access: Access) -> bool:
     """Restrict this thread, and all processes that it starts from now on, to an access.
 
     Rights that the kernel's interface does not know stay unrestricted. There is no way back.
 
     Args:
         access: what remains allowed. Paths that do not exist allow nothing.
+
+    Returns:
+        Whether this thread can signal nothing but what it starts from now on, and its own process.
 
     Raises:
         SandboxError: the kernel refuses.
@@ -119,18 +120,19 @@ def restrict_thread(access: Access) -> None:
     if abi >= 6:
         attributes.append(_SCOPE_ABSTRACT_SOCKETS | _SCOPE_SIGNALS)
     packed = struct.pack(f"={len(attributes)}Q", *attributes)
-    ruleset = _check(_call(_CREATE_RULESET, packed, len(packed), 0))
+    ruleset = kernel.check(kernel.call(_CREATE_RULESET, packed, len(packed), 0))
     try:
         for path, rights in _rights(access).items():
             _allow_path(ruleset, path, rights & files)
         if abi >= 4:
             for port in access.connect:
                 rule = struct.pack("=QQ", _CONNECT_TCP, port)
-                _check(_call(_ADD_RULE, ruleset, _RULE_PORT, rule, 0))
-        _check(_library().prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-        _check(_call(_RESTRICT_SELF, ruleset, 0))
+                kernel.check(kernel.call(_ADD_RULE, ruleset, _RULE_PORT, rule, 0))
+        kernel.check(kernel.prctl(_PR_SET_NO_NEW_PRIVS, 1))
+        kernel.check(kernel.call(_RESTRICT_SELF, ruleset, 0))
     finally:
         os.close(ruleset)
+    return abi >= 6
 
 
 def _rights(access: Access) -> Mapping[Path, _File]:
@@ -162,32 +164,6 @@ def _allow_path(ruleset: int, path: Path, rights: _File) -> None:
             if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
                 rights &= _OF_FILES
             rule = struct.pack("=Qi", rights, descriptor)
-            _check(_call(_ADD_RULE, ruleset, _RULE_PATH, rule, 0))
+            kernel.check(kernel.call(_ADD_RULE, ruleset, _RULE_PATH, rule, 0))
         finally:
             os.close(descriptor)
-
-
-@functools.cache
-def _library() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)
-
-
-def _call(number: int, *arguments: int | bytes | None) -> int:
-    """Make a system call; return its result, or the negative of its error number."""
-    words = [each if each is None else _word(each) for each in arguments]
-    result: int = _library().syscall(ctypes.c_long(number), *words)
-    return result if result >= 0 else -ctypes.get_errno()
-
-
-def _word(argument: int | bytes) -> "ctypes.c_long | ctypes.c_char_p":
-    return ctypes.c_long(argument) if isinstance(argument, int) else ctypes.c_char_p(argument)
-
-
-def _check(result: int) -> int:
-    if result < 0:
-        raise SandboxError(
-            f"the kernel refused the sandbox of a child process: {os.strerror(-result)}",
-            hint="report it with the output of `avp-py version`; the operator's setting "
-            "AVP_SANDBOX=off runs without it",
-        )
-    return result

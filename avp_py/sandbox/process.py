@@ -4,6 +4,7 @@ import contextlib
 import math
 import os
 import resource
+import secrets
 import selectors
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from avp_py.errors import ChildError
+from avp_py.sandbox import kernel
 from avp_py.sandbox.access import Access
 from avp_py.sandbox.landlock import restrict_thread
 from avp_py.sandbox.limits import Limits
@@ -38,6 +40,14 @@ _OUT_OF_MEMORY: Final = (
 
 FIRST_MEASURE_SECONDS: Final = 0.2
 """When the files that a child has written are first measured; most children are done by then."""
+
+MARK: Final = "AVP_PY_CHILD"
+"""The variable by which what a child starts is known, where no signal scope of Landlock tells."""
+
+KILL_SECONDS: Final = 5.0
+"""How long to wait for killed processes: the kernel may keep one in a system call for a while."""
+
+_PR_SET_CHILD_SUBREAPER: Final = 36
 
 
 @dataclass(frozen=True)
@@ -82,23 +92,27 @@ def run(
         SandboxError: the kernel refused the sandbox.
     """
     name = f"{Path(argv[0]).name} {argv[1]}"
-    try:
-        child = _start(argv, cwd, env, access)
-    except OSError as error:
-        hint = f"check that {argv[0]} is a program for this machine"
-        if access is not None and isinstance(error, PermissionError):
-            hint += (
-                " and not a script that starts another one, which the sandbox denies; the "
-                "operator's setting AVP_SANDBOX=off runs it without a sandbox"
-            )
-        raise ChildError(f"{name} cannot be started: {error.strerror}", hint=hint) from None
-    with child:
+    # A Landlock domain is a property of a thread, and for good: this one ends with the run.
+    with ThreadPoolExecutor(max_workers=1) as starter:
+        family = _Family(starter, access)
         try:
-            _limit(child.pid, limits, written)
-            output, messages = _read(child, name, limits, written)
-        finally:
-            if child.poll() is None:
-                _kill(child.pid)
+            child = family.start(argv, cwd, env)
+        except OSError as error:
+            hint = f"check that {argv[0]} is a program for this machine"
+            if access is not None and isinstance(error, PermissionError):
+                hint += (
+                    " and not a script that starts another one, which the sandbox denies; the "
+                    "operator's setting AVP_SANDBOX=off runs it without a sandbox"
+                )
+            raise ChildError(f"{name} cannot be started: {error.strerror}", hint=hint) from None
+        with child:
+            try:
+                _limit(child.pid, limits, written)
+                output, messages = _read(child, name, limits, written)
+            finally:
+                child.kill()
+                child.wait()
+                family.end()
     if child.returncode != 0:
         if written.size and any(words in messages.lower() for words in _FILE_TOO_LARGE):
             raise _too_much(name, written)
@@ -116,27 +130,81 @@ def run(
     return output
 
 
-def _start(
-    argv: Sequence[str], cwd: Path, env: Mapping[str, str], access: Access | None
-) -> "subprocess.Popen[bytes]":
-    def start() -> "subprocess.Popen[bytes]":
-        if access is not None:
-            restrict_thread(access)
+class _Family:
+    """A child and all that it starts.
+
+    What outlives its parent becomes our child (PR_SET_CHILD_SUBREAPER), for as long as this process
+    lives, so that it can be killed and waited for. Which of our children belong to a family is
+    known by the thread that started it: in a Landlock domain with a scope for signals, it can
+    signal no other process. Elsewhere they are known by a variable, as long as they keep it.
+    """
+
+    def __init__(self, starter: ThreadPoolExecutor, access: Access | None) -> None:
+        """Prepare one.
+
+        Args:
+            starter: a thread that nothing else uses.
+            access: what the family may use; None for no sandbox.
+        """
+        self._starter = starter
+        self._access = access
+        self._mark = f"{MARK}={secrets.token_hex(16)}"
+        self._is_scoped = False
+
+    def start(
+        self, argv: Sequence[str], cwd: Path, env: Mapping[str, str]
+    ) -> "subprocess.Popen[bytes]":
+        """Start the child.
+
+        Raises:
+            OSError: it cannot be started.
+            SandboxError: the kernel refused the sandbox.
+        """
+        return self._starter.submit(self._start, argv, cwd, env).result()
+
+    def end(self) -> None:
+        """Kill what the child has left behind, once it has ended itself."""
+        if sys.platform != "linux":
+            return
+        end = time.monotonic() + KILL_SECONDS
+        killed: set[int] = set()
+        # A process that is killed leaves us its own children, which are found the next time.
+        while _has_children() and time.monotonic() < end:
+            members = [pid for pid in _children(os.getpid()) if pid in killed or self._kill(pid)]
+            if not members:
+                return
+            killed = {pid for pid in members if os.waitpid(pid, os.WNOHANG) == (0, 0)}
+            time.sleep(0.001)
+
+    def _start(
+        self, argv: Sequence[str], cwd: Path, env: Mapping[str, str]
+    ) -> "subprocess.Popen[bytes]":
+        if sys.platform == "linux":
+            kernel.check(kernel.prctl(_PR_SET_CHILD_SUBREAPER, 1))
+        if self._access is not None:
+            self._is_scoped = restrict_thread(self._access)
+        name, _, value = self._mark.partition("=")
         # It stays in our process group: there cmp-server's SIGTERM reaches it too.
         return subprocess.Popen(  # noqa: S603 - a list, and programs by absolute path
             argv,
             cwd=cwd,
-            env=dict(env),
+            env={**env, name: value},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
 
-    if access is None:
-        return start()
-    # A Landlock domain is a property of a thread, and for good: this one ends with the call.
-    with ThreadPoolExecutor(max_workers=1) as one_thread:
-        return one_thread.submit(start).result()
+    def _kill(self, pid: int) -> bool:
+        """Kill one of our children if it belongs to the family; return whether it does."""
+        try:
+            if not self._is_scoped:
+                variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+                if self._mark.encode() not in variables:
+                    return False
+            self._starter.submit(os.kill, pid, signal.SIGKILL).result()
+        except OSError:
+            return False
+        return True
 
 
 def _limit(pid: int, limits: Limits, written: Written) -> None:
@@ -152,6 +220,10 @@ def _limit(pid: int, limits: Limits, written: Written) -> None:
     }
     if written.size:
         wanted[resource.RLIMIT_FSIZE] = written.size
+    # AVP_MAX_MEMORY, which it has inherited: we may lift ours to report an error, it may not.
+    memory, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    if memory != resource.RLIM_INFINITY:
+        wanted[resource.RLIMIT_DATA] = memory
     # A child that has ended already needs no limits.
     with contextlib.suppress(ProcessLookupError):
         for what, most in wanted.items():
@@ -260,29 +332,24 @@ def _status(code: int) -> str:
         return f"killed by signal {-code}"
 
 
-def _kill(pid: int) -> None:
-    """Kill a child and what it started (helm below kustomize).
+def _has_children() -> bool:
+    """Return whether this process has any child, dead ones that nobody has waited for included."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
 
-    Each is stopped before its children are looked up, so that none starts another meanwhile.
+
+def _children(parent: int) -> Iterator[int]:
+    """Yield the processes whose parent is `parent`, as a rule the newest first.
+
+    One that ends as soon as it has started the next is then most likely to be met alive.
     """
-    family = [pid]
-    for member in family:
-        _signal(member, signal.SIGSTOP)
-        family.extend(_children(member))
-    for member in family:
-        _signal(member, signal.SIGKILL)
-
-
-def _signal(pid: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, number)
-
-
-def _children(pid: int) -> Iterator[int]:
-    """Yield the processes whose parent is `pid`; without a /proc (macOS) none are found."""
-    for stat in Path("/proc").glob("[0-9]*/stat"):
+    folders = Path("/proc").glob("[0-9]*")
+    for folder in sorted(folders, key=lambda folder: int(folder.name), reverse=True):
         with contextlib.suppress(OSError):
             # The second field is the program's name in parentheses, which may hold anything.
-            _state, parent, *_ = stat.read_bytes().rpartition(b")")[2].split()
-            if int(parent) == pid:
-                yield int(stat.parent.name)
+            fields = folder.joinpath("stat").read_bytes().rpartition(b")")[2].split()
+            if int(fields[1]) == parent:
+                yield int(folder.name)

@@ -4,9 +4,10 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -15,6 +16,8 @@ import pytest
 from tests.conftest import Run
 from tests.integration.charts import port_of
 from tests.integration.hostile import MAP, make_tree
+from tests.integration.stand_in import Exchange, StandIn, stand_in
+from tests.processes import AVP, session_members
 from tests.trees import write
 
 
@@ -158,3 +161,64 @@ def test_a_link_in_a_clone_does_not_tell_what_exists_outside(
         assert (result.code, result.out) == (1, "")
         said.append(re.sub(r"kustomize-\d+", "", result.err.replace(url, "").replace(name, "")))
     assert said[0] == said[1]
+
+
+@pytest.fixture
+def silent() -> Iterator[StandIn]:
+    """A server that git gets no answer from."""
+    over = threading.Event()
+
+    def answer(exchange: Exchange) -> None:
+        # kustomize asks for a file of that name first.
+        if "/info/refs" in exchange.path:
+            over.wait()
+        exchange.reply(404, b"")
+
+    with stand_in(answer) as server:
+        yield server
+        over.set()
+
+
+@pytest.mark.parametrize("sandbox", ["required", "off"])
+def test_git_does_not_outlive_a_run_that_kustomize_gives_up(
+    sandbox: str, silent: StandIn, tmp_path: Path, environ: Mapping[str, str]
+) -> None:
+    base = f"{silent.address}/r.git?timeout=500ms"
+    app = write(tmp_path / "app", {"kustomization.yaml": f"resources: ['{base}']\n"})
+    ports = {"AVP_SANDBOX": sandbox, "AVP_RENDER_PORTS": port_of(silent.address)}
+
+    def run(argv: Sequence[str]) -> Sequence[int]:
+        """Run a program, and return what is left of its session."""
+        with subprocess.Popen(
+            argv, env={**environ, **ports, "HOME": str(tmp_path)}, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, start_new_session=True, text=True,
+        ) as process:  # fmt: skip
+            _, messages = process.communicate(timeout=60)
+        assert process.returncode == 1
+        assert "hit 500ms timeout" in messages
+        return session_members(process.pid)
+
+    left = run([environ["AVP_KUSTOMIZE"], "build", str(app)])
+    assert len(left) >= 3
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+
+    assert run([*AVP, "generate", str(app)]) == []
+
+    asked = ["/r.git?timeout=500ms", "/r.git/info/refs?service=git-upload-pack"]
+    assert silent.paths == 2 * asked
+
+
+def test_git_gives_up_on_a_server_that_says_nothing(
+    silent: StandIn, tmp_path: Path, environ: Mapping[str, str], run: Run
+) -> None:
+    base = f"resources: ['{silent.address}/r.git']\n"
+    app = write(tmp_path / "app", {"kustomization.yaml": base})
+    # The operator can say after how many seconds.
+    name = "GIT_HTTP_LOW_SPEED_TIME"
+    env = {"AVP_RENDER_PORTS": port_of(silent.address), "AVP_RENDER_ENV": name, name: "1"}
+
+    result = run("generate", app, env={**environ, **env})
+
+    assert (result.code, result.out) == (1, "")
+    assert "Less than 1 bytes/sec transferred the last 1 seconds" in result.err

@@ -6,6 +6,7 @@ Each denial is tried without the sandbox first, where it is none.
 import contextlib
 import math
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -18,9 +19,10 @@ import pytest
 
 from avp_py.errors import ChildError
 from avp_py.sandbox import SYSTEM, Access, Limits, Places, Written, program_access, run
+from avp_py.sandbox.process import _Family
 from tests.conftest import Run
 from tests.integration.hostile import MAP
-from tests.processes import AVP, NO_LANDLOCK, as_anybody
+from tests.processes import AVP, NO_LANDLOCK, as_anybody, children
 from tests.trees import write
 
 LIMITS: Final = Limits(
@@ -246,6 +248,18 @@ def test_processors_files_and_core_dumps_are_limited(laboratory: Laboratory) -> 
     assert shown == f"[{4 * processors}, 1024, 1000]\n".encode()
 
 
+def test_the_memory_limit_is_a_hard_one_to_a_child(laboratory: Laboratory) -> None:
+    code = "import resource, time; time.sleep(0.1); print(resource.getrlimit(resource.RLIMIT_DATA))"
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (4 << 30, before[1]))
+    try:
+        shown = laboratory.run(code, laboratory.access)
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, before)
+
+    assert shown == f"({4 << 30}, {4 << 30})\n".encode()
+
+
 def test_a_child_that_writes_too_much_is_ended(laboratory: Laboratory) -> None:
     code = (
         "import time\n"
@@ -272,6 +286,44 @@ def test_a_child_that_never_stops_talking_is_ended_in_time(laboratory: Laborator
         laboratory.run(code, laboratory.access, limits=limits)
 
     assert "AVP_RENDER_TIMEOUT" in raised.value.hint
+
+
+OUTLIVING: Final = {
+    "one without its environment": "os.execve(sys.executable, ['x', '-ISc', 'input()'], {})",
+    "one that has ended": "sys.exit()",
+    "one that is always another": "while not os.fork() or os._exit(0): pass",
+    "a family": "os.fork(); os.fork(); os.fork(); time.sleep(60)",
+}
+
+
+@pytest.mark.parametrize("what", OUTLIVING)
+def test_nothing_outlives_a_run(
+    what: str, laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = (
+        "import os, sys, time\n"
+        "if os.fork():\n"
+        "    time.sleep(0.2)\n"
+        "    sys.exit()\n"
+        "os.setsid()\n"
+        "null = os.open('/dev/null', os.O_RDWR)\n"
+        "for descriptor in range(3): os.dup2(null, descriptor)\n"
+        f"{OUTLIVING[what]}\n"
+    )
+    before = children(os.getpid())
+    left: list[int] = []
+    end = _Family.end
+
+    def observed(family: _Family) -> None:
+        left.extend(children(os.getpid()) - before)
+        end(family)
+
+    monkeypatch.setattr(_Family, "end", observed)
+
+    laboratory.run(code, laboratory.access)
+
+    assert left
+    assert children(os.getpid()) == before
 
 
 def without_landlock(env: Mapping[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":

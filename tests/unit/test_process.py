@@ -1,9 +1,11 @@
 """Child processes: their environment, their time, their end, what is shown of them."""
 
+import contextlib
 import dataclasses
 import errno
 import math
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -15,6 +17,8 @@ import pytest
 
 from avp_py.errors import ChildError
 from avp_py.sandbox import Limits, Places, child_environment
+from avp_py.sandbox.environment import DEFAULTS
+from avp_py.sandbox.process import MARK
 from avp_py.sandbox.process import run as run_child
 from tests.conftest import Run
 from tests.processes import is_running, until
@@ -106,6 +110,9 @@ def test_children_see_where_programs_are_and_the_network_is_and_nothing_else(
             seen.pop(set_by_the_shell, None)
         home, scratch = Path(seen["HOME"]), Path(seen["TMPDIR"])
         assert seen.pop("GIT_ALLOW_PROTOCOL") == "http:https:ssh:git"
+        assert seen.pop(MARK)
+        assert seen.pop("GIT_HTTP_LOW_SPEED_LIMIT") == "1"
+        assert seen.pop("GIT_HTTP_LOW_SPEED_TIME") == "20"
         assert home.parent == scratch.parent
         assert home.parent.name.startswith("avp-py-run-")
         assert not home.exists()
@@ -148,8 +155,8 @@ def test_folders_of_path_that_are_relative_are_not_handed_on() -> None:
         (".", {}),
         ("", {}),
     ):
-        assert child_environment({"PATH": path}, (), {}) == handed_on
-    assert child_environment({}, ("X",), {"HOME": "/h"}) == {"HOME": "/h"}
+        assert child_environment({"PATH": path}, (), {}) == {**DEFAULTS, **handed_on}
+    assert child_environment({}, ("X",), {"HOME": "/h"}) == {**DEFAULTS, "HOME": "/h"}
 
 
 def test_time_out_ends_the_child_and_all_that_it_started(tmp_path: Path, program: Program) -> None:
@@ -171,6 +178,66 @@ def test_time_out_ends_the_child_and_all_that_it_started(tmp_path: Path, program
     family = [int(pid) for pid in pids.read_text().split()]
     assert len(family) == 2
     assert until(lambda: not any(is_running(pid) for pid in family), 10)
+
+
+OUTLIVING: Final = {
+    "a background job": "sleep 60 & echo $!",
+    "one in a session of its own": "setsid sh -c 'sleep 60 & echo $! $$; wait' & sleep 0.2",
+    "one that ignores SIGTERM": "sh -c 'trap : TERM; echo $$; while :; do sleep 60; done' & "
+    "sleep 0.2",
+}
+
+
+@pytest.mark.parametrize("code", [0, 4])
+@pytest.mark.parametrize("what", OUTLIVING)
+def test_what_outlives_a_child_is_ended(
+    what: str, code: int, tmp_path: Path, program: Program
+) -> None:
+    pids = tmp_path / "pids"
+    script = program(f"({OUTLIVING[what]}) >{pids} 2>&1; exit {code}")
+
+    def outliving() -> Sequence[int]:
+        found = [int(pid) for pid in pids.read_text().split()]
+        assert found
+        return [pid for pid in found if Path(f"/proc/{pid}").exists()]
+
+    # By itself it leaves them behind.
+    assert subprocess.run([str(script), "build"], check=False, env=PATH).returncode == code
+    left = outliving()
+    assert left
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+
+    with contextlib.nullcontext() if code == 0 else pytest.raises(ChildError):
+        run([str(script), "build"], cwd=tmp_path, limits=LIMITS)
+
+    assert outliving() == []
+
+
+def test_no_other_child_of_ours_is_ended_or_waited_for(tmp_path: Path, program: Program) -> None:
+    script = program(f"sleep 60 >/dev/null 2>&1 & echo $! >{tmp_path}/pid")
+    # From now on, orphans become our children.
+    run([str(script), "build"], cwd=tmp_path, limits=LIMITS)
+    shell = ["/bin/sh", "-c"]
+    argv = [*shell, "sleep 60 >/dev/null 2>&1 & echo $!"]
+    orphan = int(subprocess.run(argv, capture_output=True, check=True).stdout)
+    with (
+        subprocess.Popen([*shell, "exit 3"]) as dead,
+        subprocess.Popen([*shell, "exec sleep 60"]) as job,
+    ):
+        try:
+            assert until(lambda: not is_running(dead.pid), 10)
+
+            run([str(script), "build"], cwd=tmp_path, limits=LIMITS)
+
+            assert not is_running(int((tmp_path / "pid").read_text()))
+            assert is_running(orphan)
+            assert is_running(job.pid)
+        finally:
+            job.kill()
+            os.kill(orphan, signal.SIGKILL)
+    assert os.waitpid(orphan, 0) == (orphan, signal.SIGKILL)
+    assert (dead.returncode, job.returncode) == (3, -signal.SIGKILL)
 
 
 def test_time_out_is_a_setting(app: Path, program: Program, run_command: Run) -> None:

@@ -1,0 +1,48 @@
+"""System calls that Python has no function for."""
+
+import ctypes
+import functools
+import os
+
+from avp_py.errors import SandboxError
+
+
+@functools.cache
+def _library() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def call(number: int, *arguments: int | bytes | None) -> int:
+    """Make a system call; return its result, or the negative of its error number."""
+    words = [each if each is None else _word(each) for each in arguments]
+    result: int = _library().syscall(ctypes.c_long(number), *words)
+    return result if result >= 0 else -ctypes.get_errno()
+
+
+def prctl(option: int, argument: int) -> int:
+    """Make the system call that sets properties of a thread or process.
+
+    Returns:
+        Its result, or the negative of its error number.
+    """
+    result: int = _library().prctl(option, ctypes.c_ulong(argument), *[ctypes.c_ulong(0)] * 3)
+    return result if result >= 0 else -ctypes.get_errno()
+
+
+def check(result: int) -> int:
+    """Return the result of a system call of the sandbox.
+
+    Raises:
+        SandboxError: it failed.
+    """
+    if result < 0:
+        raise SandboxError(
+            f"the kernel refused the sandbox of a child process: {os.strerror(-result)}",
+            hint="report it with the output of `avp-py version`; the operator's setting "
+            "AVP_SANDBOX=off runs without it",
+        )
+    return result
+
+
+def _word(argument: int | bytes) -> "ctypes.c_long | ctypes.c_char_p":
+    return ctypes.c_long(argument) if isinstance(argument, int) else ctypes.c_char_p(argument)
