@@ -18,6 +18,7 @@ from avp_py.sandbox import (
     Written,
     child_environment,
     confine,
+    confines_files,
     describe_sandbox,
     named_access,
     program_access,
@@ -83,8 +84,8 @@ class Child:
 
     @property
     def is_confined(self) -> bool:
-        """Whether the program runs in a sandbox."""
-        return confine(self._access, self._mode) is not None
+        """Whether the program can read nothing but what it may."""
+        return confines_files(self._mode)
 
     def run(self, arguments: Sequence[str], folder: Path, access: Access) -> bytes:
         """Run the program and return its standard output.

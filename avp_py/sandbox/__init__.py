@@ -1,7 +1,7 @@
 """Child processes: what they may read, write, run and reach, and how much they may take.
 
 The only package that starts a process. kustomize, helm and git handle hostile input, so each of
-them runs in a kernel sandbox (Landlock), with an environment and limits of its own.
+them runs in a kernel sandbox (Landlock and seccomp), with an environment and limits of its own.
 """
 
 from avp_py.sandbox.access import (
@@ -16,7 +16,7 @@ from avp_py.sandbox.environment import child_environment, search_path, without_n
 from avp_py.sandbox.helm_wrapper import follow
 from avp_py.sandbox.limits import Limits, limits_of
 from avp_py.sandbox.messages import Places
-from avp_py.sandbox.mode import confine, describe_sandbox
+from avp_py.sandbox.mode import confine, confines_files, describe_sandbox
 from avp_py.sandbox.process import Written, run
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Written",
     "child_environment",
     "confine",
+    "confines_files",
     "describe_sandbox",
     "follow",
     "git_access",

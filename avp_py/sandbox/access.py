@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import stat
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,13 +24,17 @@ class Access:
         read: files and directories to read.
         write: files and directories to read and to write.
         execute: programs, and directories of programs, to read and to run.
-        connect: TCP ports to connect to. No port can be bound.
+        connect: TCP ports to connect to. No port can be bound. Without any, no internet socket can
+            be made at all.
+        unix_sockets: whether sockets of the file system may be connected to; any whose path can be
+            reached, since the kernel does not restrict which.
     """
 
     read: tuple[Path, ...] = ()
     write: tuple[Path, ...] = ()
     execute: tuple[Path, ...] = ()
     connect: tuple[int, ...] = ()
+    unix_sockets: bool = False
 
     def __or__(self, other: "Access") -> "Access":
         """Return the access that allows what either allows."""
@@ -38,6 +43,7 @@ class Access:
             self.write + other.write,
             self.execute + other.execute,
             self.connect + other.connect,
+            self.unix_sockets or other.unix_sockets,
         )
 
 
@@ -139,7 +145,7 @@ def git_access(environ: Mapping[str, str]) -> Access:
 
 
 def named_access(environ: Mapping[str, str], names: Iterable[str]) -> Access:
-    """Return read access to the files that environment variables name.
+    """Return the access that environment variables name: to read files, to connect to sockets.
 
     Args:
         environ: the environment.
@@ -148,9 +154,13 @@ def named_access(environ: Mapping[str, str], names: Iterable[str]) -> Access:
             in `https://`, does not.
     """
     values = (environ[name] for name in names if name in environ)
-    paths = (Path(match) for value in values for match in _ABSOLUTE.findall(value))
-    # The kernel takes `//` for the root, and pathlib does not.
-    return Access(read=tuple(path for path in paths if os.path.realpath(path).strip("/")))
+    paths = [Path(match) for value in values for match in _ABSOLUTE.findall(value)]
+    return Access(
+        # The kernel takes `//` for the root, and pathlib does not.
+        read=tuple(path for path in paths if os.path.realpath(path).strip("/")),
+        # Such as SSH_AUTH_SOCK.
+        unix_sockets=any(map(_is_socket, paths)),
+    )
 
 
 def proxy_ports(environ: Mapping[str, str]) -> tuple[int, ...]:
@@ -167,6 +177,13 @@ def proxy_ports(environ: Mapping[str, str]) -> tuple[int, ...]:
         if value and port is not None:
             found.append(port)
     return tuple(found)
+
+
+def _is_socket(path: Path) -> bool:
+    try:
+        return stat.S_ISSOCK(path.stat().st_mode)
+    except OSError:
+        return False
 
 
 def _interpreters(program: Path) -> Sequence[Path]:

@@ -24,7 +24,6 @@ _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 
 _GET_VERSION: Final = 1
 _RULE_PATH, _RULE_PORT = 1, 2
-_PR_SET_NO_NEW_PRIVS: Final = 38
 
 
 class _File(IntFlag):
@@ -101,7 +100,8 @@ def kernel_abi() -> int:
 def restrict_thread(access: Access) -> bool:
     """Restrict this thread, and all processes that it starts from now on, to an access.
 
-    Rights that the kernel's interface does not know stay unrestricted. There is no way back.
+    Rights that the kernel's interface does not know stay unrestricted. There is no way back. The
+    thread must not gain privileges (kernel.forbid_new_privileges).
 
     Args:
         access: what remains allowed. Paths that do not exist allow nothing.
@@ -113,6 +113,8 @@ def restrict_thread(access: Access) -> bool:
         SandboxError: the kernel refuses.
     """
     abi = kernel_abi()
+    if not abi:
+        return False
     files = _known_files(abi)
     attributes = [int(files)]
     if abi >= 4:
@@ -128,7 +130,6 @@ def restrict_thread(access: Access) -> bool:
             for port in access.connect:
                 rule = struct.pack("=QQ", _CONNECT_TCP, port)
                 kernel.check(kernel.call(_ADD_RULE, ruleset, _RULE_PORT, rule, 0))
-        kernel.check(kernel.prctl(_PR_SET_NO_NEW_PRIVS, 1))
         kernel.check(kernel.call(_RESTRICT_SELF, ruleset, 0))
     finally:
         os.close(ruleset)

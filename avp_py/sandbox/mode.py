@@ -1,10 +1,11 @@
 """AVP_SANDBOX: which protections a child process gets, and which ones the operator insists on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from avp_py.errors import SandboxError
 from avp_py.sandbox.access import Access
 from avp_py.sandbox.landlock import PROTECTIONS, Protection, kernel_abi
+from avp_py.sandbox.seccomp import MACHINES, can_filter
 from avp_py.settings import SandboxMode
 
 
@@ -20,20 +21,23 @@ def confine(access: Access, mode: SandboxMode) -> Access | None:
     """
     if mode == "off":
         return None
-    abi = kernel_abi()
-    missing = missing_protections(abi)
+    abi, filters = kernel_abi(), can_filter()
+    missing = [each.name for each in _missing(abi)] + ([] if filters else ["system calls"])
     if mode == "required" and missing:
         raise SandboxError(
-            f"AVP_SANDBOX=required, and this kernel cannot restrict {_listed(missing)}",
-            hint=f"use a kernel that has Landlock (Linux {missing[-1].kernel} or later for all of "
-            "it), or set AVP_SANDBOX=auto to run with what there is",
+            f"AVP_SANDBOX=required, and this kernel cannot restrict {', '.join(missing)}",
+            hint=_needs(abi, filters) + ", or set AVP_SANDBOX=auto to run with what there is",
         )
-    return access if abi else None
+    return access if abi or filters else None
 
 
-def missing_protections(abi: int) -> Sequence[Protection]:
-    """Return the protections that a version of Landlock's interface does not have."""
-    return [each for each in PROTECTIONS if each.abi > abi]
+def confines_files(mode: SandboxMode) -> bool:
+    """Return whether a child can read and write nothing but what its access names.
+
+    Args:
+        mode: AVP_SANDBOX.
+    """
+    return mode != "off" and kernel_abi() > 0
 
 
 def describe_sandbox(mode: SandboxMode) -> str:
@@ -45,14 +49,34 @@ def describe_sandbox(mode: SandboxMode) -> str:
     Raises:
         SandboxError: the operator requires what this kernel does not have.
     """
-    if confine(Access(), mode) is None:
-        return "off" if mode == "off" else "none: this kernel has no Landlock"
-    abi = kernel_abi()
-    present = [each for each in PROTECTIONS if each.abi <= abi]
-    text = f"Landlock ABI {abi} restricts {_listed(present)}"
-    missing = missing_protections(abi)
-    return f"{text}; not {_listed(missing)}" if missing else text
+    confine(Access(), mode)
+    if mode == "off":
+        return "off"
+    abi, filters = kernel_abi(), can_filter()
+    text = "this kernel has no Landlock"
+    if abi:
+        present = _listed(each for each in PROTECTIONS if each.abi <= abi)
+        text = f"Landlock ABI {abi} restricts {present}"
+        if missing := _missing(abi):
+            text += f"; not {_listed(missing)}"
+    calls = "seccomp filters system calls" if filters else "system calls are not filtered"
+    return f"{text}; {calls}"
 
 
-def _listed(protections: Sequence[Protection]) -> str:
+def _missing(abi: int) -> Sequence[Protection]:
+    """Return the protections that a version of Landlock's interface does not have."""
+    return [each for each in PROTECTIONS if each.abi > abi]
+
+
+def _needs(abi: int, filters: bool) -> str:
+    """Return what a kernel needs beside what this one has."""
+    needs = [
+        f"Landlock (Linux {each.kernel} or later for all of it)" for each in _missing(abi)[-1:]
+    ]
+    if not filters:
+        needs.append(f"seccomp filters (on {' or '.join(MACHINES)})")
+    return f"use a kernel that has {' and '.join(needs)}"
+
+
+def _listed(protections: Iterable[Protection]) -> str:
     return ", ".join(each.name for each in protections)

@@ -22,6 +22,7 @@ from avp_py.sandbox.access import Access
 from avp_py.sandbox.landlock import restrict_thread
 from avp_py.sandbox.limits import Limits
 from avp_py.sandbox.messages import Places
+from avp_py.sandbox.seccomp import filter_thread
 
 MAX_MESSAGES: Final = 256 * 1024
 """How many bytes are kept of what a child says on standard error; cmp-server caches them."""
@@ -182,7 +183,9 @@ class _Family:
         if sys.platform == "linux":
             kernel.check(kernel.prctl(_PR_SET_CHILD_SUBREAPER, 1))
         if self._access is not None:
+            kernel.forbid_new_privileges()
             self._is_scoped = restrict_thread(self._access)
+            filter_thread(self._access)
         name, _, value = self._mark.partition("=")
         # It stays in our process group: there cmp-server's SIGTERM reaches it too.
         return subprocess.Popen(  # noqa: S603 - a list, and programs by absolute path

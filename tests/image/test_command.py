@@ -105,6 +105,6 @@ def test_it_requires_the_whole_sandbox_and_has_it(start: Start, tmp_path: Path) 
     (line,) = (line for line in checked.splitlines() if " sandbox " in line)
     assert line.startswith("ok ")
     assert "Landlock ABI" in line
-    assert line.endswith("signals and abstract sockets")
+    assert line.endswith("signals and abstract sockets; seccomp filters system calls")
     without = start("avp-py", "version", options=("--security-opt", f"seccomp={profile}")).stdout
     assert "AVP_SANDBOX=required, and this kernel cannot restrict files" in without

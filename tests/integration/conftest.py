@@ -14,6 +14,7 @@ from tests.integration import cluster as kubernetes
 from tests.integration import leaks, repo_server
 from tests.integration.cluster import Cluster
 from tests.integration.helm import Helm
+from tests.integration.laboratory import Laboratory
 from tests.integration.stand_in import StandIn, forward, stand_in
 from tests.integration.vault import Vault, serve
 
@@ -105,6 +106,12 @@ def argocd(cluster: Cluster) -> str:
     cluster.run("create", "namespace", namespace)
     repo_server.apply(cluster, namespace)
     return namespace
+
+
+@pytest.fixture
+def laboratory(tmp_path: Path) -> Laboratory:
+    """A child that runs Python, and its directories."""
+    return Laboratory(tmp_path)
 
 
 @pytest.fixture

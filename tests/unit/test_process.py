@@ -182,9 +182,8 @@ def test_time_out_ends_the_child_and_all_that_it_started(tmp_path: Path, program
 
 OUTLIVING: Final = {
     "a background job": "sleep 60 & echo $!",
-    "one in a session of its own": "setsid sh -c 'sleep 60 & echo $! $$; wait' & sleep 0.2",
-    "one that ignores SIGTERM": "sh -c 'trap : TERM; echo $$; while :; do sleep 60; done' & "
-    "sleep 0.2",
+    "one in a session of its own": "setsid sh -c 'sleep 60 & echo $! $$; wait' &",
+    "one that ignores SIGTERM": "sh -c 'trap : TERM; echo $$; while :; do sleep 60; done' &",
 }
 
 
@@ -194,7 +193,8 @@ def test_what_outlives_a_child_is_ended(
     what: str, code: int, tmp_path: Path, program: Program
 ) -> None:
     pids = tmp_path / "pids"
-    script = program(f"({OUTLIVING[what]}) >{pids} 2>&1; exit {code}")
+    job = f">{pids}; ({OUTLIVING[what]}) >{pids} 2>&1"
+    script = program(f"{job}; until [ -s {pids} ]; do sleep 0.01; done; exit {code}")
 
     def outliving() -> Sequence[int]:
         found = [int(pid) for pid in pids.read_text().split()]
