@@ -21,12 +21,12 @@ os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
-NO_LANDLOCK = """
+_WITHOUT_CALLS = """
 import ctypes, os, struct, sys
-# Answers the system calls of Landlock as a kernel that does not have them (seccomp(2), bpf(4)).
+# Answers system calls as a kernel that does not have them (seccomp(2), bpf(4)).
 LOAD, JUMP_BELOW, JUMP_ABOVE, RETURN = 0x20, 0x35, 0x25, 0x06
 ALLOW, ENOSYS = 0x7FFF0000, 0x00050000 | 38
-code = [(LOAD, 0, 0, 0), (JUMP_BELOW, 0, 2, 444), (JUMP_ABOVE, 1, 0, 446),
+code = [(LOAD, 0, 0, 0), (JUMP_BELOW, 0, 2, FIRST), (JUMP_ABOVE, 1, 0, LAST),
         (RETURN, 0, 0, ENOSYS), (RETURN, 0, 0, ALLOW)]
 program = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *each) for each in code))
 libc = ctypes.CDLL(None, use_errno=True)
@@ -34,7 +34,15 @@ if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, struct.pack("@HP", len(code),
                                                               ctypes.addressof(program))):
     sys.exit(f"prctl: {os.strerror(ctypes.get_errno())}")
 """
-"""Python that makes its process, and what that starts, see a kernel without Landlock."""
+
+
+def without_calls(first: int, last: int) -> str:
+    """Python that makes its process, and what that starts, see a kernel without some calls."""
+    return _WITHOUT_CALLS.replace("FIRST", str(first)).replace("LAST", str(last))
+
+
+NO_LANDLOCK = without_calls(444, 446)
+NO_SECCOMP = without_calls(*2 * [{"x86_64": 317, "aarch64": 277}[os.uname().machine]])
 
 
 def as_anybody(argv: Sequence[str | Path]) -> Sequence[str | Path]:

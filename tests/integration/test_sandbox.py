@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import pytest
 
@@ -23,7 +23,7 @@ from avp_py.sandbox.process import _Family
 from tests.conftest import Run
 from tests.integration.hostile import MAP
 from tests.integration.laboratory import Laboratory
-from tests.processes import AVP, NO_LANDLOCK, as_anybody, children
+from tests.processes import AVP, NO_LANDLOCK, NO_SECCOMP, as_anybody, children
 from tests.trees import write
 
 
@@ -275,13 +275,38 @@ def test_nothing_outlives_a_run(
     assert children(os.getpid()) == before
 
 
-def without_landlock(env: Mapping[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run the command as if the kernel had no Landlock."""
-    code = f"{NO_LANDLOCK}\nos.execv(sys.argv[1], sys.argv[1:])"
-    return subprocess.run(
-        [sys.executable, "-c", code, *AVP, *arguments],
-        env=env, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+class Lack(NamedTuple):
+    """A kernel that lacks a protection.
+
+    Attributes:
+        calls: Python that makes a process see such a kernel.
+        unmet: what it cannot restrict.
+        shown: what is reported where it may lack it.
+    """
+
+    calls: str
+    unmet: str
+    shown: str
+
+    def run(self, env: Mapping[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run the command on it."""
+        code = f"{self.calls}\nos.execv(sys.argv[1], sys.argv[1:])"
+        return subprocess.run(
+            [sys.executable, "-c", code, *AVP, *arguments],
+            env=env, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+
+
+LACKS: Final = {
+    "Landlock": Lack(
+        NO_LANDLOCK,
+        "files, moving files between directories, truncation, TCP, ",
+        "this kernel has no Landlock; seccomp filters system calls\n",
+    ),
+    "seccomp": Lack(
+        NO_SECCOMP, "system calls\n", "and abstract sockets; system calls are not filtered\n"
+    ),
+}
 
 
 @pytest.fixture
@@ -290,21 +315,24 @@ def app(tmp_path: Path) -> Path:
     return write(tmp_path / "app", {"kustomization.yaml": "resources: [m.yaml]", "m.yaml": MAP})
 
 
-def test_a_kernel_without_landlock_fails_the_run_where_it_is_required(
-    app: Path, environ: Mapping[str, str]
+@pytest.mark.parametrize("what", LACKS)
+def test_a_kernel_without_a_protection_fails_the_run_that_requires_it(
+    what: str, app: Path, environ: Mapping[str, str]
 ) -> None:
+    lack = LACKS[what]
     required = {**environ, "AVP_SANDBOX": "required"}
+    says = f"AVP_SANDBOX=required, and this kernel cannot restrict {lack.unmet}"
 
-    done = without_landlock(required, "generate", str(app))
+    done = lack.run(required, "generate", str(app))
     assert (done.returncode, done.stdout) == (1, "")
-    assert "AVP_SANDBOX=required, and this kernel cannot restrict files, " in done.stderr
+    assert says in done.stderr
+    assert f"use a kernel that has {what}" in done.stderr
 
-    done = without_landlock(required, "healthcheck")
+    done = lack.run(required, "healthcheck")
     assert done.returncode == 1
     assert "failed  sandbox" in done.stdout
 
-    done = without_landlock(required, "version")
-    assert "AVP_SANDBOX=required, and this kernel cannot" in done.stdout
+    assert says in lack.run(required, "version").stdout
 
     # The same command on the kernel as it is.
     done = subprocess.run(
@@ -314,20 +342,22 @@ def test_a_kernel_without_landlock_fails_the_run_where_it_is_required(
 
 
 @pytest.mark.parametrize("mode", ["auto", "off"])
-def test_a_kernel_without_landlock_is_done_without_otherwise(
-    mode: str, app: Path, environ: Mapping[str, str]
+@pytest.mark.parametrize("what", LACKS)
+def test_a_kernel_without_a_protection_is_done_without_otherwise(
+    what: str, mode: str, app: Path, environ: Mapping[str, str]
 ) -> None:
+    lack = LACKS[what]
     env = {**environ, "AVP_SANDBOX": mode}
 
-    assert without_landlock(env, "generate", str(app)).stdout == MAP
-    shown = without_landlock(env, "version").stdout
-    assert ("sandbox   off" if mode == "off" else "this kernel has no Landlock") in shown
+    assert lack.run(env, "generate", str(app)).stdout == MAP
+    shown = lack.run(env, "version").stdout
+    assert ("sandbox   off\n" if mode == "off" else lack.shown) in shown
 
 
 def test_a_run_tells_which_protections_are_in_force(
     app: Path, run: Run, environ: Mapping[str, str]
 ) -> None:
-    for mode, says in (("required", "Landlock ABI"), ("off", "sandbox: off")):
+    for mode, says in (("required", "; seccomp filters system calls"), ("off", "sandbox: off")):
         result = run("generate", "-v", app, env={**environ, "AVP_SANDBOX": mode})
         assert (result.code, says in result.err) == (0, True), result.err
 
