@@ -15,6 +15,7 @@ Source: seccomp(2), include/uapi/linux/{seccomp,filter,audit}.h and the tables o
 import ctypes
 import errno
 import functools
+import itertools
 import os
 import struct
 import sys
@@ -189,7 +190,7 @@ def build_filter(machine: str, *, internet: bool, unix_sockets: bool) -> bytes:
     )
     # Calls of another architecture, such as i386's, have other numbers.
     whole = _load(_ARCHITECTURE_OFFSET) + _unless(_EQUAL, audit, _fail(errno.ENOSYS), known)
-    return b"".join(struct.pack("=HBBI", *each) for each in whole)
+    return struct.pack("=" + len(whole) * "HBBI", *itertools.chain.from_iterable(whole))
 
 
 def _checks(internet: bool, unix_sockets: bool) -> Mapping[str, Block]:
@@ -294,11 +295,15 @@ def _one_of(values: Iterable[int], then: Block, otherwise: Block) -> Block:
 def _ranges(answers: Mapping[int, Block]) -> list[tuple[int, int, Block]]:
     """Return the first and last number of calls that follow each other and have one answer."""
     ranges: list[tuple[int, int, Block]] = []
-    for number, answer in sorted(answers.items()):
-        if ranges and ranges[-1][1:] == (number - 1, answer):
-            ranges[-1] = (ranges[-1][0], number, answer)
+    first = last = NONE
+    for number in sorted(answers):
+        answer = answers[number]
+        if number == last + 1 and answer is answers.get(last):
+            ranges.pop()
         else:
-            ranges.append((number, number, answer))
+            first = number
+        ranges.append((first, number, answer))
+        last = number
     return ranges
 
 

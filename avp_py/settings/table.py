@@ -218,8 +218,8 @@ TABLE: Final[tuple[Setting, ...]] = (
     ),
     Setting(
         "AVP_SANDBOX", "render", "sandbox", _ALONE,
-        "the kernel sandbox (Landlock) of kustomize, helm and git: `auto` uses what the kernel "
-        "has, `required` fails where it lacks something, `off` runs them without",
+        "the kernel sandbox (Landlock, seccomp) of kustomize, helm and git: `auto` uses what the "
+        "kernel has, `required` fails where it lacks something, `off` runs them without",
         parse.one_of(parse.SandboxMode), "auto",
     ),
     Setting(

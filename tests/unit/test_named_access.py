@@ -1,5 +1,6 @@
 """Which files an operator's variables open for a child."""
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -16,3 +17,17 @@ def test_a_file_is_opened_wherever_it_stands() -> None:
     value = "ssh -i /keys/id -o UserKnownHostsFile=/keys/hosts"
 
     assert named_access({"X": value}, ["X"]).read == (Path("/keys/id"), Path("/keys/hosts"))
+
+
+def test_a_socket_is_connected_to_where_the_operator_names_one(tmp_path: Path) -> None:
+    path = tmp_path / "agent"
+    environ = {"SSH_AUTH_SOCK": str(path)}
+    assert not named_access(environ, ["SSH_AUTH_SOCK"]).unix_sockets
+    path.write_text("a file")
+    assert not named_access(environ, ["SSH_AUTH_SOCK"]).unix_sockets
+    path.unlink()
+
+    with socket.socket(socket.AF_UNIX) as agent:
+        agent.bind(str(path))
+        assert named_access(environ, ["SSH_AUTH_SOCK"]).unix_sockets
+        assert not named_access(environ, []).unix_sockets
