@@ -97,23 +97,14 @@ def run(
     with ThreadPoolExecutor(max_workers=1) as starter:
         family = _Family(starter, access)
         try:
-            child = family.start(argv, cwd, env)
-        except OSError as error:
-            hint = f"check that {argv[0]} is a program for this machine"
-            if access is not None and isinstance(error, PermissionError):
-                hint += (
-                    " and not a script that starts another one, which the sandbox denies; the "
-                    "operator's setting AVP_SANDBOX=off runs it without a sandbox"
-                )
-            raise ChildError(f"{name} cannot be started: {error.strerror}", hint=hint) from None
-        with child:
-            try:
-                _limit(child.pid, limits, written)
-                output, messages = _read(child, name, limits, written)
-            finally:
-                child.kill()
-                child.wait()
-                family.end()
+            with family.start(name, argv, cwd, env) as child:
+                try:
+                    _limit(child.pid, limits, written)
+                    output, messages = _read(child, name, limits, written)
+                finally:
+                    child.kill()
+        finally:
+            family.end()
     if child.returncode != 0:
         if written.size and any(words in messages.lower() for words in _FILE_TOO_LARGE):
             raise _too_much(name, written)
@@ -153,18 +144,27 @@ class _Family:
         self._is_scoped = False
 
     def start(
-        self, argv: Sequence[str], cwd: Path, env: Mapping[str, str]
+        self, name: str, argv: Sequence[str], cwd: Path, env: Mapping[str, str]
     ) -> "subprocess.Popen[bytes]":
         """Start the child.
 
         Raises:
-            OSError: it cannot be started.
+            ChildError: it cannot be started.
             SandboxError: the kernel refused the sandbox.
         """
-        return self._starter.submit(self._start, argv, cwd, env).result()
+        try:
+            return self._starter.submit(self._start, argv, cwd, env).result()
+        except OSError as error:
+            hint = f"check that {argv[0]} is a program for this machine"
+            if self._access is not None and isinstance(error, PermissionError):
+                hint += (
+                    " and not a script that starts another one, which the sandbox denies; the "
+                    "operator's setting AVP_SANDBOX=off runs it without a sandbox"
+                )
+            raise ChildError(f"{name} cannot be started: {error.strerror}", hint=hint) from None
 
     def end(self) -> None:
-        """Kill what the child has left behind, once it has ended itself."""
+        """Kill the child if it still runs, and what it has left behind."""
         if sys.platform != "linux":
             return
         end = time.monotonic() + KILL_SECONDS
@@ -181,7 +181,8 @@ class _Family:
         self, argv: Sequence[str], cwd: Path, env: Mapping[str, str]
     ) -> "subprocess.Popen[bytes]":
         if sys.platform == "linux":
-            kernel.check(kernel.prctl(_PR_SET_CHILD_SUBREAPER, 1))
+            # Where that fails, as in an emulated kernel, what outlives its parent is not found.
+            kernel.prctl(_PR_SET_CHILD_SUBREAPER, 1)
         if self._access is not None:
             kernel.forbid_new_privileges()
             self._is_scoped = restrict_thread(self._access)

@@ -11,14 +11,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
 from avp_py.errors import ChildError
 from avp_py.sandbox import Limits, Places, child_environment
 from avp_py.sandbox.environment import DEFAULTS
-from avp_py.sandbox.process import MARK
+from avp_py.sandbox.process import MARK, _Family
 from avp_py.sandbox.process import run as run_child
 from tests.conftest import Run
 from tests.processes import is_running, until
@@ -252,22 +252,30 @@ def test_time_out_is_a_setting(app: Path, program: Program, run_command: Run) ->
     assert "kustomize build was not done after 0.2 s" in result.err
 
 
+@pytest.mark.parametrize("where", ["_read", "_Family.start"])
 def test_ctrl_c_ends_the_child(
-    tmp_path: Path, program: Program, monkeypatch: pytest.MonkeyPatch
+    where: str, tmp_path: Path, program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pids = []
+    children: list[subprocess.Popen[bytes]] = []
+    start = _Family.start
 
-    def interrupted(child: "subprocess.Popen[bytes]", *_: object) -> None:
-        pids.append(child.pid)
+    def started(*arguments: Any) -> "subprocess.Popen[bytes]":
+        children.append(start(*arguments))
+        if where == "_Family.start":
+            raise KeyboardInterrupt
+        return children[0]
+
+    def read(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("avp_py.sandbox.process._read", interrupted)
+    monkeypatch.setattr(_Family, "start", started)
+    monkeypatch.setattr("avp_py.sandbox.process._read", read)
 
     with pytest.raises(KeyboardInterrupt):
         run([str(program("exec sleep 60")), "build"], cwd=tmp_path, limits=LIMITS)
 
-    assert len(pids) == 1
-    assert until(lambda: not is_running(pids[0]), 10)
+    with children[0] as child:
+        assert not Path(f"/proc/{child.pid}").exists()
 
 
 def test_standard_input_is_empty(tmp_path: Path, program: Program) -> None:
