@@ -42,7 +42,7 @@ _OUT_OF_MEMORY: Final = (
 FIRST_MEASURE_SECONDS: Final = 0.2
 """When the files that a child has written are first measured; most children are done by then."""
 
-MARK: Final = "AVP_PY_CHILD"
+MARK: Final = "avp_py_child"
 """The variable by which what a child starts is known, where no signal scope of Landlock tells."""
 
 KILL_SECONDS: Final = 5.0

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avp_py.errors import GenerateError
+from avp_py.sandbox.process import MARK
 from avp_py.settings import TABLE, Owner, Settings, load
 from avp_py.settings.table import BACKEND_PREFIXES
 from tests.conftest import ROOT, Run
@@ -204,8 +205,8 @@ def test_a_child_gets_nothing_that_a_tenant_says(run: Run, tmp_path: Path) -> No
         text = dump.read_bytes().decode()
         assert "canary" not in text
         pairs = [each.partition("=") for each in text.split("\0") if each]
-        # The folders of a run are its own.
-        own = ("HOME", "TMPDIR", "HELM_", "XDG_", "DOCKER_CONFIG")
+        # The folders of a run are its own, and so is the name of its processes.
+        own = ("HOME", "TMPDIR", "HELM_", "XDG_", "DOCKER_CONFIG", MARK)
         seen.append({name: value for name, _, value in pairs if not name.startswith(own)})
         assert seen[-1]["PATH"] == "/usr/bin:/bin"
     assert seen[0] == seen[1]
