@@ -81,7 +81,7 @@ def run(
     Args:
         argv: the program's absolute path and its arguments; no shell reads them.
         cwd: where it runs.
-        env: its whole environment.
+        env: its whole environment, but for MARK.
         limits: how long it may take, and how much it may print.
         access: the files and ports that it, and what it starts, may use; None for no sandbox.
         places: the directories that its messages may name.
