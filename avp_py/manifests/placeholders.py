@@ -20,6 +20,7 @@ from avp_py.manifests.packed import LAYERS, WORD, Form, has_sign
 
 _INLINE = "<path:"
 _PATH = "path:"
+_QUOTES: Final = ('"', "'", "`")
 
 NAMED: Final = re.compile(r"<[A-Za-z_][\w.-]*(?:\s*\|[^<>\n]*)?>", re.ASCII)
 """A placeholder of a document with a path annotation that is hardly anything else."""
@@ -187,6 +188,9 @@ def _generic_spans(text: str) -> Iterator[tuple[int, int]]:
 def _inline_spans(text: str) -> Iterator[tuple[int, int]]:
     """The matches of specificPathPlaceholder.
 
+    Apart from AVP, what cannot be a path of Vault's begins no match: `<path:name>` is a route to
+    Flask and Django, and a `#` and a `>` may follow somewhere.
+
     The path runs to the first `#`. The key runs to the first `>` behind it (but is never empty,
     so a `>` in its first place belongs to it); where a second `#` comes first, the version runs
     from there to the next `>` in the same way, and no third `#` may come before that.
@@ -196,11 +200,23 @@ def _inline_spans(text: str) -> Iterator[tuple[int, int]]:
         first = text.find("#", start + len(_INLINE))
         if first < 0:
             return
+        route = _route_end(text, start, first)
+        if route >= 0:
+            start = text.find(_INLINE, route)
+            continue
         stop = -1 if first == start + len(_INLINE) else _inline_end(text, first)
         if stop >= 0:
             yield start, stop
         # The end depends on the first `#` alone: where it failed, each start before it fails too.
         start = text.find(_INLINE, stop if stop >= 0 else first)
+
+
+def _route_end(text: str, start: int, end: int) -> int:
+    """Return the last place that shows a route: a quote, or a line break behind a `>`; else -1."""
+    line = text.rfind("\n", start, end)
+    if line >= 0 and text.find(">", start, line) < 0:
+        line = -1
+    return max(line, *(text.rfind(quote, start, end) for quote in _QUOTES))
 
 
 def _inline_end(text: str, first: int) -> int:

@@ -167,6 +167,15 @@ DEVIATIONS: Mapping[str, Deviation] = {
         '"<path:kv/data/app#user#1#2>"',
         "error",
     ),
+    "routes": Deviation(
+        "`<path:name>` with a `#` and a `>` anywhere behind it, on other lines too, is a "
+        "placeholder: code of Flask and Django is an error.",
+        "No placeholder has a quote in its path, or a `>` and a line break.",
+        Reason.EXTENSION,
+        'kind: X\nspec: |\n  route("/<path:name>")  # a -> b\n',
+        "error",
+        '"route(\\"/<path:name>\\")  # a -> b\\n"',
+    ),
     "items-of-a-list": Deviation(
         "A list is one object: annotations of its items have no effect, nor do their kinds, so "
         "that base64 in a Secret is not looked into.",

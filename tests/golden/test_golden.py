@@ -60,7 +60,7 @@ def _can_be_indented(case: Path) -> bool:
     source = case / "input.yaml"
     if not source.exists() or not (case / "expected.yaml").exists():
         return False
-    text = source.read_bytes().decode()
+    text = source.read_bytes().decode(errors="surrogateescape")
     return "items:" not in text and "--- " not in text and not set("&!\r\t\ufeff") & set(text)
 
 

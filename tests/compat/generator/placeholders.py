@@ -226,6 +226,8 @@ _ODDITIES: Final = (
     "<path:kv/data/app#>",
     "<path:kv/data/app>",
     "<path:filename>",
+    'route("/<path:name>")  # a > b',
+    "/<path:name>\n# a > <path:kv/data/app#user>",
     "&lt;path:name&gt; #",
     "use <path:...> here",
     " <port>\n",

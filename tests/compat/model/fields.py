@@ -16,6 +16,9 @@ from tests.compat.reading import decode
 # pkg/kube/util.go; (?U) swaps greedy and reluctant.
 GENERIC: Final = re.compile(r"<(.*?)>")
 INLINE: Final = re.compile(r"<path:([^#]+?)#([^#]+?)(?:#([^#]+?))??>")
+OURS: Final = re.compile(r"<path:(?![^#]*[\"'`])(?![^#]*>[^#]*\n)([^#]+?)#([^#]+?)(?:#([^#]+?))??>")
+"""Without routes of Flask and Django, which avp-py takes for text."""
+
 _INDIVIDUAL: Final = re.compile(r"path:([^#]+)#([^#]+)(?:#(.+))?")
 
 Read = Callable[[str, str], Mapping[str, Value]]
@@ -89,8 +92,8 @@ def _word(run: str, generic: bool, layers: int) -> Word | None:
         ).decode()
     except UnicodeDecodeError:
         return None
-    counts = generic and (INLINE.search(text) or not _NAME.sub("", text).strip(":"))
-    parts = cut(text, GENERIC if counts else INLINE, generic=bool(counts), layers=layers - 1)
+    counts = generic and (OURS.search(text) or not _NAME.sub("", text).strip(":"))
+    parts = cut(text, GENERIC if counts else OURS, generic=bool(counts), layers=layers - 1)
     if all(isinstance(part, str) for part in parts):
         return None
     return Word(parts, url, pads == -len(bare) % 4)
@@ -113,7 +116,7 @@ class Fields:
     ) -> None:
         self._side = side
         self._kind = kind
-        self._expression = GENERIC if generic else INLINE
+        self._expression = GENERIC if generic else INLINE if side.is_avp else OURS
         self._remove_missing = remove_missing
         self._read = read
         self._own = own
@@ -145,6 +148,8 @@ class Fields:
                 if isinstance(filled, Gone) or inner is None:
                     return filled
                 return _encode(filled)
+        if self._expression is OURS and len(matches) < len(list(INLINE.finditer(text))):
+            self._side.deviates("routes")
         if not matches:
             if not encoded:
                 return text

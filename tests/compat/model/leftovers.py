@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from tests.compat.model.fields import GENERIC, INLINE, LAYERS, Part, Word, cut
+from tests.compat.model.fields import GENERIC, LAYERS, OURS, Part, Word, cut
 from tests.compat.reading import decode
 
 _LEFTOVER: Final = re.compile(
@@ -32,7 +32,7 @@ def holds_leftover(document: Any, *, generic: bool, secret: bool) -> bool:
         generic: whether `<key>` is a placeholder in it.
         secret: whether it is a Secret, so that base64 is filled.
     """
-    expression = GENERIC if generic else INLINE
+    expression = GENERIC if generic else OURS
     return any(
         _is_leftover(rest) or _is_packed(rest, secret=secret)
         for text, is_filled in _strings(document)
