@@ -1,6 +1,7 @@
 """A folder with a kustomization."""
 
 import os
+import shutil
 import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +11,13 @@ from avp_py.render.child import Child
 from avp_py.render.helm_wrapper import write_helm_wrapper
 from avp_py.render.images import image_arguments, unused_images
 from avp_py.render.interface import Rendered, Renderer
-from avp_py.render.kustomization import FILE_NAMES, Roots, find_roots, kustomization_files
+from avp_py.render.kustomization import (
+    FILE_NAMES,
+    Roots,
+    find_roots,
+    is_allowed,
+    kustomization_files,
+)
 from avp_py.render.references import is_local_git
 from avp_py.render.repository import Repository, outside
 from avp_py.render.shadow import make_shadow, shadow_of
@@ -58,23 +65,23 @@ class KustomizeRenderer(Renderer):
             child = Child(
                 program[0], self._settings, self._limits, self._environ, workspace, repository
             )
+            if not child.is_confined:
+                self._refuse_unknown(roots, program[1], child, workspace)
             flags, access = self._build_flags(roots, repository, workspace)
             if edits or roots.needs_helm:
                 folder = _lay_shadow(folder, roots, workspace.tree, self._limits)
                 access |= Access(write=(workspace.tree,))
             for edit in edits:
                 child.run(edit, folder, Access(write=(workspace.tree,)))
+            if edits and not child.is_confined:
+                # What kustomize takes for a comment and keeps may be a field in what it writes.
+                self._refuse_copy(folder, repository, workspace.tree)
             output = self._build(child, [*program[1:], *flags, "."], folder, access)
             if not child.is_confined and folder.is_relative_to(workspace.tree):
                 # A chart that was pulled may hold kustomizations, too.
-                pulled = find_roots(folder, Repository(folder, False), self._limits.input_bytes)
-                self._refuse(pulled, repository, workspace.tree)
+                self._refuse_copy(folder, repository, workspace.tree)
         if roots.unread:
-            name = os.path.relpath(roots.unread[0], self._path.resolve())
-            raise RenderError(
-                f"{name} is YAML to kustomize only, so that what it refers to cannot be checked",
-                hint="write it in plain YAML 1.2",
-            )
+            raise self._unread(roots.unread[0])
         if not output.strip():
             raise RenderError(
                 "kustomize build printed nothing: the kustomization renders no manifest",
@@ -92,6 +99,69 @@ class KustomizeRenderer(Renderer):
             hint = f"{error.hint}; AVP_RENDER_NETWORK forbids remote bases and charts"
             raise ChildError(error.reason, hint=hint, detail=error.detail) from None
 
+    def _unread(self, file: Path) -> RenderError:
+        name = os.path.relpath(file, self._path.resolve())
+        return RenderError(
+            f"{name} is YAML to kustomize only, so that what it refers to cannot be checked",
+            hint="write it in plain YAML 1.2",
+        )
+
+    def _refuse_unknown(
+        self, roots: Roots, command: str, child: Child, workspace: Workspace
+    ) -> None:
+        """Refuse what nothing but a sandbox could keep in the repository.
+
+        Args:
+            roots: what the kustomizations refer to.
+            command: what builds: `build` of kustomize, or kubectl's.
+            child: the program.
+            workspace: the run's temporary directory.
+
+        Raises:
+            ChildError: a kustomization cannot be read by kustomize either, which says so.
+            RenderError: a kustomization cannot be read; or, where a tenant wrote it, what
+                configures a plugin cannot be known.
+        """
+        for file in roots.unread:
+            if command == "build":
+                self._explain(file, child, workspace)
+            raise self._unread(file)
+        if roots.unforeseen and self._repository.is_tenants:
+            name = os.path.relpath(roots.unforeseen[0], self._path.resolve())
+            raise RenderError(
+                f"what the plugins of {name} open cannot be known beforehand, and no sandbox is "
+                "in force",
+                hint="write their configurations into files of the folder, or into a kustomization "
+                "with nothing but resources; the operator's setting AVP_SANDBOX has the sandbox",
+            )
+
+    def _explain(self, file: Path, child: Child, workspace: Workspace) -> None:
+        """Have kustomize read a copy of a kustomization by itself: an edit opens nothing else.
+
+        Raises:
+            ChildError: it cannot read it.
+        """
+        alone = workspace.scratch / "unread"
+        alone.mkdir()
+        shutil.copyfile(file, alone / FILE_NAMES[0])
+        try:
+            child.run(("edit", "set", "namesuffix", "--", "-x"), alone, Access())
+        except ChildError as error:
+            name = os.path.relpath(file, self._path.resolve())
+            reason = f"kustomize cannot read {name}"
+            raise ChildError(reason, hint=error.hint, detail=error.detail) from None
+
+    def _refuse_copy(self, folder: Path, repository: Repository, tree: Path) -> None:
+        """Refuse what the staging copy of the folder refers to, after kustomize wrote to it.
+
+        Raises:
+            RenderError: as _refuse, or a kustomization in it cannot be read.
+        """
+        roots = find_roots(folder, Repository(folder, False), self._limits.input_bytes)
+        self._refuse(roots, repository, tree)
+        if roots.unread:
+            raise self._unread(_original(roots.unread[0], tree))
+
     def _refuse(self, roots: Roots, repository: Repository, tree: Path) -> None:
         """Refuse what kustomize would read and may not, as far as it can be known beforehand.
 
@@ -106,16 +176,22 @@ class KustomizeRenderer(Renderer):
         """
         for file in roots.files:
             self._refuse_odd(file)
-        for folder, refers in roots.references.items():
-            real = Path("/", folder.relative_to(tree)) if folder.is_relative_to(tree) else folder
+        if not roots.is_whole:
+            raise RenderError(
+                f"the kustomizations are larger than {self._limits.input_bytes} bytes in all",
+                hint="the operator's setting AVP_MAX_INPUT says how much of them may be read",
+            )
+        for folder, refers in roots.references:
+            real = _original(folder, tree)
+            if repository.is_known and not repository.contains(real):
+                raise outside("a directory that a kustomization names")
             for chart in refers.charts:
                 if chart.startswith("/") or ".." in chart.split("/"):
                     raise outside(f"the chart {chart[:200]!r}")
             for path in refers.paths:
-                target = real / path
-                if repository.is_known and not repository.contains(target):
+                if not is_allowed(real, path, repository):
                     raise outside(f"{path[:200]!r}, which a kustomization names,")
-                self._refuse_odd(target)
+                self._refuse_odd(Path(os.path.normpath(real / path)))
             for remote in refers.remotes:
                 if is_local_git(remote):
                     raise RenderError(
@@ -199,6 +275,11 @@ class KustomizeRenderer(Renderer):
             flags.append(f"--helm-kube-version={settings.kube_version}")
         flags += [f"--helm-api-versions={version}" for version in settings.kube_api_versions]
         return flags, access
+
+
+def _original(path: Path, tree: Path) -> Path:
+    """Return what a path in the staging copy below `tree` is a copy of; another path is its own."""
+    return Path("/", path.relative_to(tree)) if path.is_relative_to(tree) else path
 
 
 def _shown(remote: str) -> str:

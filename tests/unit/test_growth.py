@@ -70,7 +70,7 @@ EXPRESSIONS: Final[Mapping[str, int]] = {
     "render/helm_arguments.py": 2,
     "render/images.py": 1,
     "render/look.py": 1,
-    "render/references.py": 2,
+    "render/references.py": 3,
     "render/workspace.py": 1,
     "sandbox/access.py": 1,
     "sandbox/messages.py": 7,

@@ -1,0 +1,103 @@
+"""What a hostile kustomization names, without a sandbox: the look before the build refuses it.
+
+Each attack is first tried on bare kustomize, where it succeeds. All are tried with the sandbox too.
+"""
+
+import codecs
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.conftest import Run
+from tests.integration.hostile import MAP, Tree, kustomize, make_tree
+from tests.trees import write
+
+OUTSIDE: Final = "outside of the repository"
+UP: Final = "../../../other"
+PLUGIN: Final = "apiVersion: builtin\nkind: {kind}\nmetadata: {{name: x}}\n"
+
+
+@pytest.fixture(params=["required", "off"])
+def tree(request: pytest.FixtureRequest, tmp_path: Path, environ: Mapping[str, str]) -> Tree:
+    """A hostile repository, once with the whole sandbox and once without any."""
+    made = make_tree(tmp_path, environ)
+    return made._replace(env={**made.env, "AVP_SANDBOX": request.param})
+
+
+def stopped(run: Run, tree: Tree, says: str) -> None:
+    """The run fails, says so, and prints and runs nothing."""
+    result = run("generate", tree.app, env=tree.env)
+    assert (result.code, result.out) == (1, ""), result.out
+    assert says in result.err
+    assert not tree.ran.exists()
+
+
+# What is a path
+
+PATHS: Final = {
+    "a line break": "a\n",
+    "a URL after a space": " https://a",
+    "a scheme of git that kustomize does not know": "git://a",
+    "a scheme of helm": "oci://a",
+    "a user and a host": "a@b",
+    "github.com": "github.com",
+    "a server that is not there": "http://127.0.0.1:9/a",
+    "a host that is not asked": "ssh://a",
+    "a query": "a?ref=b",
+    "a prefix twice": "git::git::https://a",
+}
+"""How what looks like something else begins, and is a path to kustomize."""
+
+
+@pytest.mark.parametrize("field", ["resources", "components", "generators"])
+@pytest.mark.parametrize("name", PATHS)
+def test_what_kustomize_takes_for_a_path_is_one(
+    name: str, field: str, tree: Tree, run: Run
+) -> None:
+    other = tree.token.parent / "other"
+    path = f"{PATHS[name]}/{os.path.relpath(other, tree.app / PATHS[name])}"
+    if field == "components":
+        kind = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n"
+        write(other, {"kustomization.yaml": f"{kind}resources: [map.yaml]\n"})
+    if field == "generators":
+        write(tree.app, {"a.yaml": MAP})
+        text = PLUGIN.format(kind="ConfigMapGenerator") + "name: map\nliterals: [a=b]\n"
+        write(other, {"map.yaml": text})
+    write(tree.app, {"kustomization.yaml": json.dumps({field: [path]})})
+    assert "name: map" in kustomize(tree)
+
+    stopped(run, tree, OUTSIDE)
+
+
+SPELLINGS: Final[Mapping[str, bytes | str]] = {
+    "UTF-16, little-endian": codecs.BOM_UTF16_LE + f"resources: [{UP}]\n".encode("utf-16-le"),
+    "UTF-16, big-endian": codecs.BOM_UTF16_BE + f"resources: [{UP}]\n".encode("utf-16-be"),
+    "UTF-8 with a byte order mark": codecs.BOM_UTF8 + f"resources: [{UP}]\n".encode(),
+    "a key in base64": f"!!binary cmVzb3VyY2Vz: [{UP}]\n",
+    "a merge key": f"<<: {{resources: [{UP}]}}\n",
+    "a merge key in upper case": f"<<: {{RESOURCES: [{UP}]}}\nresources: [map.yaml]\n",
+    "an alias": f"buildMetadata: [&x {UP}]\nresources: [*x]\n",
+    "a key that is an alias": f"metadata: {{name: &x resources}}\n*x : [{UP}]\n",
+    "a key twice": f"resources: [map.yaml]\nresources: [{UP}]\n",
+    "an escape": '"\\x72esources": ["\\x2e./../../other"]\n',
+    "a folded text": "resources:\n- >-\n  ../../../other\n",
+    "a second document": f"resources: [{UP}]\n---\nresources: [map.yaml]\n",
+    "a comma in a tag": f"resources: [!a,b {UP}]\n",
+    "bytes that are no text": "resources: [!!binary /w==]\n",
+    "two byte order marks": codecs.BOM_UTF8 * 2 + f"resources: [a]\n#bases: [{UP}]\n".encode(),
+    "a byte order mark before a comment": f"resources: [\n\ufeff#,\n{UP}]\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_a_base_is_found_however_it_is_written(name: str, tree: Tree, run: Run) -> None:
+    write(tree.app, {"kustomization.yaml": SPELLINGS[name], "a": MAP.replace("map", "a")})
+    write(tree.app, {"\ufeff#": MAP.replace("map", "b")})
+    (tree.app / "\ufffd").symlink_to(tree.token.parent / "other")
+    assert "name: map" in kustomize(tree)
+
+    stopped(run, tree, "")
