@@ -6,6 +6,8 @@ Each attack is first tried on bare kustomize, where it succeeds. All are tried w
 import codecs
 import json
 import os
+import shutil
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -101,3 +103,62 @@ def test_a_base_is_found_however_it_is_written(name: str, tree: Tree, run: Run) 
     assert "name: map" in kustomize(tree)
 
     stopped(run, tree, "")
+
+
+@pytest.mark.parametrize("line_break", ["\r", "\x85", "\u2028"])
+def test_no_field_comes_out_of_a_text_in_an_edit(line_break: str, tree: Tree, run: Run) -> None:
+    """Kustomize keeps the lines that look like comments, and ends them only at a line feed."""
+    text = f'commonAnnotations:\n  a: "b\n# c{line_break}bases: [{UP}]\n"\nresources: [a.yaml]\n'
+    write(tree.app, {"kustomization.yaml": text, "a.yaml": MAP.replace("map", "a")})
+    assert "name: map" not in kustomize(tree)
+    copy = tree._replace(app=tree.app.parent / "copy")
+    shutil.copytree(tree.app, copy.app)
+    edit = [tree.env["AVP_KUSTOMIZE"], "edit", "set", "annotation", "x:y"]
+    subprocess.run(edit, cwd=copy.app, check=True, capture_output=True)
+    assert "name: map" in kustomize(copy)
+    shutil.rmtree(copy.app)
+
+    env = {**tree.env, "ARGOCD_ENV_APP_REPO": "https://git.example"}
+    says = OUTSIDE if tree.env["AVP_SANDBOX"] == "off" else ""
+    stopped(run, tree._replace(env=env), says)
+
+
+# What cannot be read
+
+DEEP: Final = "[" * 5000 + "]" * 5000
+BAD: Final = {
+    "deeper than we read": f"helmCharts: [{{name: c, valuesInline: {{a: {DEEP}}}}}]\n",
+    "longer than we read": f"buildMetadata: [&x {'x' * 100_000}, {'*x, ' * 100}]\n",
+    "a byte order mark": "namePrefix: 'a\ufeff'\n",
+}
+"""What kustomize reads and we do not."""
+
+
+@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("where", ["", "base/"])
+def test_what_only_kustomize_reads_is_refused(name: str, where: str, tree: Tree, run: Run) -> None:
+    """Git, which a base is given to, may run a program."""
+    ran = f"file://{tree.app}/none?ref=--upload-pack=touch%20{tree.ran}%3B"
+    text = BAD[name] + f"resources: ['{ran}']\n"
+    write(
+        tree.app, {"kustomization.yaml": "resources: [base]\n", f"{where}kustomization.yaml": text}
+    )
+    kustomize(tree)
+    assert tree.ran.exists()
+    tree.ran.unlink()
+
+    stopped(run, tree, "")
+    if tree.env["AVP_SANDBOX"] == "off":
+        stopped(run, tree, f"{where}kustomization.yaml is YAML to kustomize only")
+
+
+@pytest.mark.parametrize("where", ["", "base/"])
+def test_what_kustomize_cannot_read_either_it_explains(where: str, tree: Tree, run: Run) -> None:
+    text = "resources:\n  - a\n b: [\n"
+    write(
+        tree.app, {"kustomization.yaml": "resources: [base]\n", f"{where}kustomization.yaml": text}
+    )
+
+    stopped(run, tree, "invalid Kustomization: yaml: line 2: did not find expected key")
+    if tree.env["AVP_SANDBOX"] == "off":
+        stopped(run, tree, f"kustomize cannot read {where}kustomization.yaml")
