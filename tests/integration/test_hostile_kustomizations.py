@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -162,3 +163,70 @@ def test_what_kustomize_cannot_read_either_it_explains(where: str, tree: Tree, r
     stopped(run, tree, "invalid Kustomization: yaml: line 2: did not find expected key")
     if tree.env["AVP_SANDBOX"] == "off":
         stopped(run, tree, f"kustomize cannot read {where}kustomization.yaml")
+
+
+# What is no path
+
+POD: Final = (
+    "apiVersion: v1\nkind: Pod\nmetadata: {name: a, annotations: {transformer: generator}}\nspec:\n"
+    "  containers: [{name: a, env: [{name: A, value: /dev/null}]}]\n"
+    "  volumes: [{name: a, hostPath: {path: /var/run}}, {name: b, files: [/etc/passwd]}]\n"
+)
+PATCH: Final = "apiVersion: v1\nkind: {kind}\nmetadata: {{name: {name}}}\n{text}"
+HARMLESS: Final = {
+    "a file of the machine in a patch": "patches:\n- patch: |-\n"
+    + textwrap.indent(
+        PATCH.format(kind="ConfigMap", name="map", text="data: {logFile: /dev/null, path: /etc}\n"),
+        "    ",
+    ),
+    "a path of the machine in a patch": "patchesStrategicMerge:\n- |-\n"
+    + textwrap.indent(POD, "    "),
+    "a folder of the name of a namespace": "namespace: monitoring\n",
+    "a folder of the name of a prefix": "namePrefix: broken\n",
+    "a folder in a label": "commonLabels: {path: monitoring, files: broken}\n",
+    "a manifest beside a transformer": "transformers:\n- |-\n  apiVersion: builtin\n"
+    "  kind: PrefixTransformer\n  metadata: {name: x}\n  prefix: x-\n"
+    "  fieldSpecs: [{path: metadata/name}]\n",
+    "a file with a user's name": "configMapGenerator: [{name: x, "
+    "files: [a@b.c/d/e, k=a@b.c/d/e]}]\n",
+    "a folder with a user's name": "components: [a@b]\n",
+    "dots in a script of a plugin": "transformers:\n- |-\n  apiVersion: builtin\n"
+    "  kind: PatchTransformer\n  metadata: {name: x}\n  target: {kind: ConfigMap}\n"
+    '  patch: \'[{"op": "add", "path": "/data", "value": {"a": "cd ../..; cat ../x"}}]\'\n',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_what_kustomize_does_not_open_may_lead_anywhere(name: str, tree: Tree, run: Run) -> None:
+    component = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n"
+    write(
+        tree.app,
+        {
+            "kustomization.yaml": f"resources: [map.yaml, pod.yaml]\n{HARMLESS[name]}",
+            "pod.yaml": POD,
+            "broken/kustomization.yaml": "resources: [\n",
+            "a@b.c/d/e": "x",
+            "a@b/kustomization.yaml": f"{component}resources: [a.yaml]\n",
+            "a@b/a.yaml": MAP.replace("map", "b"),
+        },
+    )
+    (tree.app / "monitoring").symlink_to(tree.token.parent / "other")
+    expected = kustomize(tree)
+    assert "Error" not in expected
+
+    result = run("generate", tree.app, env={**tree.env, "AVP_RENDER_NETWORK": "false"})
+
+    assert (result.code, result.err) == (0, ""), result.err
+    assert result.out.strip() in expected
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_every_encoding_of_kustomize_is_read(encoding: str, tree: Tree, run: Run) -> None:
+    text = "resources: [map.yaml]\nnamePrefix: é-\n"
+    write(tree.app, {"kustomization.yaml": text.encode(encoding)})
+    assert "name: é-map" in kustomize(tree)
+
+    result = run("generate", tree.app, env=tree.env)
+
+    assert (result.code, result.err) == (0, "")
+    assert "name: é-map" in result.out
