@@ -139,6 +139,8 @@ class _Look:
         self._references: list[tuple[Path, References]] = []
         self._unread: dict[Path, None] = {}
         self._unforeseen: dict[Path, None] = {}
+        # One file may be the kustomization of many folders, through symlinks.
+        self._said: dict[str, tuple[References, Sequence[str]]] = {}
         self._configurations: set[tuple[Path, int, int]] = set()
 
     def roots(self) -> Roots:
@@ -178,16 +180,17 @@ class _Look:
     ) -> Iterator[tuple[Path, Path | None]]:
         """Look at a kustomization, and yield the folders that it leads to, with their owners."""
         text = self._read(file, folder)
-        refers = of_kustomization(text)
+        if text not in self._said:
+            self._said[text] = of_kustomization(text), _scalars(text)
+        refers, scalars = self._said[text]
         self._references.append((folder, refers))
         if not refers.is_read:
             self._unread[file] = None
         if owner is not None and not refers.is_plain:
             self._unforeseen[owner] = None
-        scalars = _scalars(text)
         for path in _paths(folder, scalars):
-            if not self._within.is_known or self._within.contains(path):
-                self._named[path] = None
+            if _resolve(folder, path, self._within):
+                self._named[Path("/", path.lstrip("/"))] = None
         self._note_charts(folder, scalars)
         for base in refers.bases:
             is_plugin = base in refers.plugins
@@ -277,12 +280,12 @@ def _decoded(text: str) -> str:
         return text
 
 
-def _paths(folder: Path, scalars: Sequence[str]) -> Iterator[Path]:
+def _paths(folder: Path, scalars: Sequence[str]) -> Iterator[str]:
     """The scalars that are a path of something that is there, seen from the folder."""
     for scalar in dict.fromkeys(scalars):
         path = os.path.normpath(os.path.join(folder, scalar))  # noqa: PTH118 - few are paths
         if os.path.lexists(path):
-            yield Path("/", path.lstrip("/"))
+            yield path
 
 
 def _homes(folder: Path, scalars: Sequence[str]) -> Iterator[Path]:

@@ -230,3 +230,31 @@ def test_every_encoding_of_kustomize_is_read(encoding: str, tree: Tree, run: Run
 
     assert (result.code, result.err) == (0, "")
     assert "name: é-map" in result.out
+
+
+def test_one_large_kustomization_of_many_folders_is_too_much(tree: Tree, run: Run) -> None:
+    """Each of them would be read, by us and by kustomize."""
+    write(tree.app, {f"{'a/' * 20}big": f"# {'x' * 100_000}\nresources: [a]\n"})
+    for depth in range(20):
+        link = tree.app / ("a/" * depth) / "kustomization.yaml"
+        link.symlink_to("a/" * (20 - depth) + "big")
+
+    env = {**tree.env, "AVP_MAX_INPUT": "1Mi"}
+    stopped(run, tree._replace(env=env), "the kustomizations are larger than 1048576 bytes in all")
+    assert run("parameters", tree.app, env=env).code == 0
+
+
+def test_a_base_that_is_a_long_chain_of_symlinks_is_refused(tree: Tree, run: Run) -> None:
+    for number in range(3000):
+        (tree.app / f"l{number}").symlink_to(f"l{number + 1}")
+    (tree.app / "l3000").symlink_to(tree.token.parent / "other")
+    write(tree.app, {"kustomization.yaml": "resources: [l0]\n"})
+
+    stopped(run, tree, OUTSIDE)
+
+
+def test_a_fifo_is_found_behind_what_is_not_there(tree: Tree, run: Run) -> None:
+    os.mkfifo(tree.app / "fifo")
+    write(tree.app, {"kustomization.yaml": "resources: [none/../fifo]\n"})
+
+    stopped(run, tree, "fifo is neither a file nor a folder")
