@@ -76,10 +76,13 @@ class KustomizeRenderer(Renderer):
             if edits and not child.is_confined:
                 # What kustomize takes for a comment and keeps may be a field in what it writes.
                 self._refuse_copy(folder, repository, workspace.tree)
-            output = self._build(child, [*program[1:], *flags, "."], folder, access)
-            if not child.is_confined and folder.is_relative_to(workspace.tree):
-                # A chart that was pulled may hold kustomizations, too.
-                self._refuse_copy(folder, repository, workspace.tree)
+            try:
+                output = self._build(child, [*program[1:], *flags, "."], folder, access)
+            finally:
+                if not child.is_confined and folder.is_relative_to(workspace.tree):
+                    # A chart that was pulled may hold kustomizations, too: neither what comes out
+                    # of them nor what kustomize says of it is for a tenant.
+                    self._refuse_copy(folder, repository, workspace.tree)
         if roots.unread:
             raise self._unread(roots.unread[0])
         if not output.strip():

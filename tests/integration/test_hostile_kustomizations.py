@@ -258,3 +258,42 @@ def test_a_fifo_is_found_behind_what_is_not_there(tree: Tree, run: Run) -> None:
     write(tree.app, {"kustomization.yaml": "resources: [none/../fifo]\n"})
 
     stopped(run, tree, "fifo is neither a file nor a folder")
+
+
+# What cannot be known
+
+OF_PLUGIN: Final = PLUGIN.format(kind="ConfigMapGenerator") + "name: x\nfiles: [map.yaml]\n"
+UNKNOWN: Final = {
+    "a patch": {"g/kustomization.yaml": "resources: [p.yaml]\npatches: [{path: patch.yaml}]\n"},
+    "a prefix": {"g/kustomization.yaml": "resources: [p.yaml]\nnamePrefix: a\n"},
+    "a patch in a base": {
+        "g/kustomization.yaml": "resources: [b]\n",
+        "g/b/kustomization.yaml": "resources: [../p.yaml]\npatches: [{path: patch.yaml}]\n",
+        "g/b/patch.yaml": OF_PLUGIN,
+    },
+    "what is fetched": {"g/kustomization.yaml": "resources: [p.yaml, 'http://127.0.0.1:9/g']\n"},
+    "a plugin that only kustomize reads": {"g/p.yaml": OF_PLUGIN + "# \ufeff\n"},
+}
+
+
+@pytest.mark.parametrize("field", ["generators", "validators"])
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_plugins_that_cannot_be_known_need_the_sandbox(
+    name: str, field: str, tree: Tree, run: Run
+) -> None:
+    files = {
+        "kustomization.yaml": f"resources: [map.yaml]\n{field}: [g]\n",
+        "g/kustomization.yaml": "resources: [p.yaml]\n",
+        "g/p.yaml": OF_PLUGIN,
+        "g/patch.yaml": OF_PLUGIN,
+    }
+    if field == "generators":
+        write(tree.app, files)
+        assert run("generate", tree.app, env=tree.env).code == 0
+    write(tree.app, files | UNKNOWN[name])
+    env = {**tree.env, "ARGOCD_ENV_APP_REPO": "https://git.example"}
+
+    for each in (tree.env, env):
+        result = run("generate", tree.app, env=each)
+        refused = "cannot be known beforehand" in result.err or "is YAML to kustomize" in result.err
+        assert refused is (tree.env["AVP_SANDBOX"] == "off"), result.err

@@ -298,19 +298,28 @@ def test_the_name_of_a_chart_writes_no_file_outside(patched: bool, tree: Tree, r
 
 @pytest.fixture
 def charts(tree: Tree, tools: Mapping[str, Path]) -> Iterator[str]:
-    """A repository with a chart that holds a kustomization, which leads out of what it is in."""
+    """A repository with a chart that holds a kustomization, which leads out of what it is in.
+
+    Where the ConfigMap outside has `data.x`, kustomize fails and shows it.
+    """
     above = tree.token.parent
     up = "../" * 40
-    evil = f"resources: [{up}{str(above / 'other').lstrip('/')}]\n"
+    evil = (
+        f"resources: [{up}{str(above / 'other').lstrip('/')}]\n"
+        "labels: [{pairs: {a: b}, fields: [{path: data/x}]}]\n"
+    )
     write(above, {"repository/remote/evil/kustomization.yaml": evil})
     with serve_chart(above / "repository", tools["helm"]) as (url, _):
         yield url
 
 
+@pytest.mark.parametrize("fails", [False, True])
 def test_a_base_in_a_chart_that_is_pulled_leads_nowhere(
-    guarded: Tree, run: Run, charts: str
+    fails: bool, guarded: Tree, run: Run, charts: str
 ) -> None:
     tree = guarded
+    if fails:
+        write(tree.token.parent, {"other/map.yaml": f"{MAP}data: {{x: {TOKEN}}}\n"})
     chart = f"helmCharts: [{{name: remote, version: 1.2.3, repo: '{charts}'}}]\n"
     write(
         tree.app,
@@ -320,7 +329,7 @@ def test_a_base_in_a_chart_that_is_pulled_leads_nowhere(
             "second/kustomization.yaml": "resources: [../base/charts/remote-1.2.3/remote/evil]\n",
         },
     )
-    assert "name: map" in kustomize(tree)
+    assert (TOKEN if fails else "name: map") in kustomize(tree)
     shutil.rmtree(tree.app / "base/charts")
 
     env = {**tree.env, "AVP_RENDER_PORTS": port_of(charts)}
@@ -407,6 +416,16 @@ FETCHES: Final = {
     "a patch": "resources: [map.yaml]\npatches: [{{path: '{url}/x'}}]\n",
     "a replacement": "resources: [map.yaml]\nreplacements: [{{path: '{url}/x'}}]\n",
     "a schema": "resources: [map.yaml]\nopenapi: {{path: '{url}/x'}}\n",
+    "a custom resource": "resources: [map.yaml]\ncrds: ['{url}/x']\n",
+    "a configuration": "resources: [map.yaml]\nconfigurations: ['{url}/x']\n",
+    "upper case": "resources: ['HTTP{rest}/all.yaml']\n",
+    "targets of a plugin": "resources: [map.yaml]\ntransformers:\n- |\n  apiVersion: builtin\n"
+    "  kind: ValueAddTransformer\n  metadata: {{name: x}}\n  targetFilePath: '{url}/x'\n",
+    "patches of a plugin": "resources: [map.yaml]\ntransformers:\n- |\n  apiVersion: builtin\n"
+    "  kind: PatchStrategicMergeTransformer\n  metadata: {{name: x}}\n  paths: ['{url}/x']\n",
+    "a list of plugins": "resources: [map.yaml]\nvalidators:\n- |\n  apiVersion: v1\n  kind: List\n"
+    "  items:\n  - apiVersion: builtin\n    kind: PatchTransformer\n    metadata: {{name: x}}\n"
+    "    path: '{url}/x'\n",
 }  # fmt: skip
 PATCHED_FETCH: Final = "a generator that a patch changes"
 
@@ -432,6 +451,7 @@ def fetch(tree: Tree, site: Site, name: str) -> None:
         return
     text = FETCHES[name].format(
         url=url,
+        rest=url.removeprefix("http"),
         packed=base64.b64encode(f"{url}/x".encode()).decode(),
         escaped=url.replace("h", r"\x68", 1) + "/x",
     )
@@ -521,32 +541,44 @@ def test_the_schema_of_a_chart_asks_nobody_where_the_network_is_forbidden(
     assert site.asked == []
 
 
-def test_a_schema_in_a_packed_chart_reads_no_file(
-    confined: Tree, run: Run, tools: Mapping[str, Path]
-) -> None:
-    tree = confined
-    write(tree.token.parent, {"token": json.dumps({"const": TOKEN})})
+def pack_schema(tree: Tree, helm: Path, reference: str) -> None:
+    """Put a packed chart with a schema into the chart of the tree."""
     write(
         tree.token.parent,
         {
             "sub/Chart.yaml": "{apiVersion: v2, name: sub, version: 1.0.0}\n",
             "sub/values.yaml": "a: b\n",
-            "sub/values.schema.json": json.dumps({"$ref": f"file://{tree.token}"}),
+            "sub/values.schema.json": json.dumps({"$ref": reference}),
         },
     )
     charts = tree.app / "charts/c/charts"
     charts.mkdir()
-    argv = [
-        str(tools["helm"]),
-        "package",
-        f"--destination={charts}",
-        str(tree.token.parent / "sub"),
-    ]
+    argv = [str(helm), "package", f"--destination={charts}", str(tree.token.parent / "sub")]
     subprocess.run(argv, check=True, capture_output=True)
     write(tree.app, {"kustomization.yaml": "helmCharts: [{name: c}]\n"})
+
+
+def test_a_schema_in_a_packed_chart_reads_no_file(
+    confined: Tree, run: Run, tools: Mapping[str, Path]
+) -> None:
+    tree = confined
+    write(tree.token.parent, {"token": json.dumps({"const": TOKEN})})
+    pack_schema(tree, tools["helm"], f"file://{tree.token}")
     assert TOKEN in kustomize(tree)
 
     stopped(run, tree)
+
+
+def test_a_schema_in_a_packed_chart_reaches_loopback_without_the_sandbox_alone(
+    guarded: Tree, run: Run, tools: Mapping[str, Path], site: Site
+) -> None:
+    """What docs/sandbox.md says is lost: Go asks no proxy for an address of loopback."""
+    tree = guarded
+    pack_schema(tree, tools["helm"], f"{site.url}/x")
+
+    run("generate", tree.app, env={**tree.env, "AVP_RENDER_NETWORK": "false"})
+
+    assert (site.asked == ["/x"]) is (tree.env["AVP_SANDBOX"] == "off")
 
 
 FOLDED: Final = {
