@@ -52,7 +52,6 @@ class Roots:
         needs_helm: whether one of them has a chart.
         homes: where helm may write: a chart that is not there is pulled into the folder of its
             kustomization, or where that says. Symlinks resolved; a home need not exist.
-        files: their kustomization files.
         references: what the folders refer to, and what configures their plugins: with the folder
             that it is seen from.
         unread: the kustomization files that could not be read, so that not all is known of what
@@ -66,7 +65,6 @@ class Roots:
     named: frozenset[Path]
     needs_helm: bool
     homes: frozenset[Path]
-    files: tuple[Path, ...]
     references: tuple[tuple[Path, References], ...]
     unread: tuple[Path, ...]
     unforeseen: tuple[Path, ...]
@@ -75,8 +73,16 @@ class Roots:
 
 def kustomization_files(folder: Path) -> Sequence[Path]:
     """The kustomization files that a folder has; kustomize wants just one."""
-    # Path.is_file() would fail where the folder may not be entered.
-    return [path for name in FILE_NAMES if os.path.isfile(path := folder / name)]  # noqa: PTH113
+    return [path for name in FILE_NAMES if _is_file(path := folder / name)]
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        # Go follows more symlinks than the kernel: up to 255. Path.is_file() would fail where the
+        # folder may not be entered.
+        return os.path.isfile(os.path.realpath(path))  # noqa: PTH113
+    except RecursionError:
+        return False
 
 
 def find_roots(start: Path, within: Repository, size: int = MAX_SIZE) -> Roots:
@@ -92,8 +98,8 @@ def find_roots(start: Path, within: Repository, size: int = MAX_SIZE) -> Roots:
     return look.roots()
 
 
-def is_allowed(folder: Path, reference: str, repository: Repository) -> bool:
-    """Return whether what a kustomization refers to is in the repository.
+def reach(folder: Path, reference: str, repository: Repository) -> Path | None:
+    """Return where a reference of a kustomization leads, or as far as it does; None for outside.
 
     The reference is taken for a path, as kustomize takes a URL too that it cannot clone; `..` in it
     is resolved before symlinks. What exists at a path outside makes no difference.
@@ -103,7 +109,8 @@ def is_allowed(folder: Path, reference: str, repository: Repository) -> bool:
         reference: what it refers to, of any length.
         repository: where it may lead.
     """
-    return _resolve(folder, reference, repository) is not None
+    resolved = _resolve(folder, reference, repository)
+    return Path(resolved[0]) if resolved else None
 
 
 def _resolve(folder: Path, reference: str, within: Repository) -> tuple[str, bool] | None:
@@ -135,7 +142,6 @@ class _Look:
         self._named: dict[Path, None] = {}
         self._homes: dict[Path, None] = {}
         self._needs_helm = False
-        self._files: dict[Path, None] = {}
         self._references: list[tuple[Path, References]] = []
         self._unread: dict[Path, None] = {}
         self._unforeseen: dict[Path, None] = {}
@@ -150,7 +156,6 @@ class _Look:
             frozenset(self._named),
             self._needs_helm,
             frozenset(self._homes),
-            tuple(self._files),
             tuple(self._references),
             tuple(self._unread),
             tuple(self._unforeseen),
@@ -172,7 +177,6 @@ class _Look:
             seen.add(visit)
             self._folders[folder] = None
             for file in kustomization_files(folder):
-                self._files[file] = None
                 waiting += self._follow_file(file, folder, owner)
 
     def _follow_file(
@@ -236,8 +240,9 @@ class _Look:
         """Return a file's text as kustomize loads it: it must be in the kustomization's folder."""
         data = b""
         try:
-            if Path(os.path.realpath(path)).is_relative_to(folder) and self._left >= 0:
-                with path.open("rb") as file:
+            real = Path(os.path.realpath(path))
+            if real.is_relative_to(folder) and self._left >= 0:
+                with real.open("rb") as file:
                     data = file.read(self._left + 1)
         except OSError:
             pass

@@ -15,8 +15,8 @@ from avp_py.render.kustomization import (
     FILE_NAMES,
     Roots,
     find_roots,
-    is_allowed,
     kustomization_files,
+    reach,
 )
 from avp_py.render.references import is_local_git
 from avp_py.render.repository import Repository, outside
@@ -125,10 +125,10 @@ class KustomizeRenderer(Renderer):
             RenderError: a kustomization cannot be read; or, where a tenant wrote it, what
                 configures a plugin cannot be known.
         """
-        for file in roots.unread:
+        if roots.unread:
             if command == "build":
-                self._explain(file, child, workspace)
-            raise self._unread(file)
+                self._explain(roots.unread[0], child, workspace)
+            raise self._unread(roots.unread[0])
         if roots.unforeseen and self._repository.is_tenants:
             name = os.path.relpath(roots.unforeseen[0], self._path.resolve())
             raise RenderError(
@@ -146,7 +146,7 @@ class KustomizeRenderer(Renderer):
         """
         alone = workspace.scratch / "unread"
         alone.mkdir()
-        shutil.copyfile(file, alone / FILE_NAMES[0])
+        shutil.copyfile(os.path.realpath(file), alone / FILE_NAMES[0])
         try:
             child.run(("edit", "set", "namesuffix", "--", "-x"), alone, Access())
         except ChildError as error:
@@ -177,8 +177,12 @@ class KustomizeRenderer(Renderer):
             RenderError: a path outside of the repository, a git repository of this machine,
                 something remote where the network is forbidden, a FIFO, a device, a huge file.
         """
-        for file in roots.files:
-            self._refuse_odd(file)
+        for folder in roots.folders:
+            for name in FILE_NAMES:
+                # What leads out of the folder, kustomize does not open.
+                file = reach(folder, name, Repository(folder, True))
+                if file is not None:
+                    self._refuse_odd(file)
         if not roots.is_whole:
             raise RenderError(
                 f"the kustomizations are larger than {self._limits.input_bytes} bytes in all",
@@ -192,9 +196,10 @@ class KustomizeRenderer(Renderer):
                 if chart.startswith("/") or ".." in chart.split("/"):
                     raise outside(f"the chart {chart[:200]!r}")
             for path in refers.paths:
-                if not is_allowed(real, path, repository):
+                target = reach(real, path, repository)
+                if target is None:
                     raise outside(f"{path[:200]!r}, which a kustomization names,")
-                self._refuse_odd(Path(os.path.normpath(real / path)))
+                self._refuse_odd(target)
             for remote in refers.remotes:
                 if is_local_git(remote):
                     raise RenderError(

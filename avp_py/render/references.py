@@ -6,7 +6,7 @@ and so is a URL; and a plugin has the fields of every plugin.
 
 Source: api/types/kustomization.go and helmchartargs.go, api/internal/target/kusttarget.go,
 api/internal/builtins, api/internal/loader/fileloader.go and api/internal/git/repospec.go of
-kustomize, api v0.21; v0.13 took texts in `patches` for paths, too.
+kustomize, api v0.21.
 """
 
 import re
@@ -225,8 +225,6 @@ def _walk(value: Value, fields: _Fields) -> Iterator[tuple[_Kind, str]]:
                 yield from ((below, text) for text in _texts(item))
             elif below is not None:
                 yield from _walk(item, below)
-    elif isinstance(value, str) and fields is _PATCH:
-        yield _Kind.TEXT_OR_FILE, value
 
 
 def _texts(value: Value) -> Iterator[str]:

@@ -297,3 +297,24 @@ def test_plugins_that_cannot_be_known_need_the_sandbox(
         result = run("generate", tree.app, env=each)
         refused = "cannot be known beforehand" in result.err or "is YAML to kustomize" in result.err
         assert refused is (tree.env["AVP_SANDBOX"] == "off"), result.err
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_a_kustomization_behind_many_symlinks_is_read(edited: bool, tree: Tree, run: Run) -> None:
+    """The kernel follows 40, Go 255."""
+    write(tree.app, {"kustomization.yaml": "resources: [in]\n", "in/l0": f"resources: [../{UP}]\n"})
+    for number in range(200):
+        (tree.app / f"in/l{number + 1}").symlink_to(f"l{number}")
+    (tree.app / "in/kustomization.yaml").symlink_to("l200")
+    assert "name: map" in kustomize(tree)
+
+    edit = {"ARGOCD_ENV_APP_REPO": "https://git.example"} if edited else {}
+    stopped(run, tree._replace(env={**tree.env, **edit}), OUTSIDE)
+
+
+def test_a_fifo_beside_a_kustomization_is_refused(tree: Tree, run: Run) -> None:
+    """Kustomize opens every name that a kustomization may have."""
+    write(tree.app, {"kustomization.yaml": "resources: [map.yaml]\n"})
+    os.mkfifo(tree.app / "kustomization.yml")
+
+    stopped(run, tree, "kustomization.yml is neither a file nor a folder")

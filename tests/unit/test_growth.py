@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import pytest
 
 import avp_py
-from avp_py.render.kustomization import find_roots, is_allowed
+from avp_py.render.kustomization import find_roots, reach
 from avp_py.render.look import images_in
 from avp_py.render.repository import Repository
 from tests.conftest import Run
@@ -422,7 +422,7 @@ def test_a_kustomization_is_looked_at_in_linear_time(name: str, tmp_path: Path) 
         assert roots.references
         for base, refers in roots.references:
             for path in refers.paths:
-                is_allowed(base, path, repository)
+                reach(base, path, repository)
         images_in(folder, repository)
 
     refuse_growth(make, look, row.n)
