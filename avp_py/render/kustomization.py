@@ -37,6 +37,9 @@ MAX_SIZE: Final = 4 << 20
 _DEFAULT_HOME = "charts"
 """HelmDefaultHome in kustomize's api/types/helmchartargs.go, v0.21."""
 
+_PATH_MAX: Final = 4096
+"""Of Linux, in bytes."""
+
 _ENCODINGS: Final = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 """What a byte order mark says; yaml_parser_determine_encoding in readerc.go of yaml.v2, v2.4.2."""
 
@@ -196,12 +199,13 @@ class _Look:
             if _resolve(folder, path, self._within):
                 self._named[Path("/", path.lstrip("/"))] = None
         self._note_charts(folder, scalars)
+        plugins, remotes = frozenset(refers.plugins), frozenset(refers.remotes)
         for base in refers.bases:
-            is_plugin = base in refers.plugins
+            is_plugin = base in plugins
             below = folder if is_plugin else owner
             if is_plugin and ":" in base:
                 self._configure(folder, base)
-            if below is not None and base in refers.remotes:
+            if below is not None and base in remotes:
                 self._unforeseen[below] = None
             target, is_there = _resolve(folder, base, self._within) or ("", False)
             if is_there and os.path.isdir(target):  # noqa: PTH112
@@ -232,9 +236,10 @@ class _Look:
         if not any(each.casefold() in _HELM for each in scalars):
             return
         self._needs_helm = True
-        for home in _homes(folder, scalars):
-            if not self._within.is_known or self._within.contains(home):
-                self._homes[Path(os.path.realpath(home))] = None
+        for home in _homes(scalars):
+            # Nothing can be written to a longer path.
+            if len(home) < _PATH_MAX and _resolve(folder, home, self._within):
+                self._homes[Path(os.path.realpath(folder / home))] = None
 
     def _read(self, path: Path, folder: Path) -> str:
         """Return a file's text as kustomize loads it: it must be in the kustomization's folder."""
@@ -293,8 +298,8 @@ def _paths(folder: Path, scalars: Sequence[str]) -> Iterator[str]:
             yield path
 
 
-def _homes(folder: Path, scalars: Sequence[str]) -> Iterator[Path]:
-    yield folder / _DEFAULT_HOME
+def _homes(scalars: Sequence[str]) -> Iterator[str]:
+    yield _DEFAULT_HOME
     for key, value in pairwise(scalars):
-        if key.casefold() == "charthome" and "\0" not in value:
-            yield folder / value
+        if key.casefold() == "charthome":
+            yield value

@@ -384,6 +384,20 @@ FOLDERS: Final[Mapping[str, Folder]] = {
     "a path that climbs": Folder(
         50_000, lambda n: {"kustomization.yaml": spelled(["a/" * n + "../" * n + "b"])}
     ),
+    "many bases": Folder(3_000, lambda n: {"kustomization.yaml": spelled(map(str, range(n)))}),
+    "many plugins": Folder(
+        3_000, lambda n: {"kustomization.yaml": spelled(map(str, range(n)), "generators")}
+    ),
+    "many fetched plugins": Folder(
+        3_000,
+        lambda n: {
+            "kustomization.yaml": spelled((f"http://a/{each}" for each in range(n)), "validators")
+        },
+    ),
+    "a chart's home of many parts": Folder(
+        50_000,
+        lambda n: {"kustomization.yaml": f"helmCharts: []\nhelmGlobals: {{chartHome: {'a/' * n}}}"},
+    ),
     "lists of plugins' configurations": Folder(
         2_000, lambda n: {"kustomization.yaml": f"generators: ['items: [{'{items: []}, ' * n}]']\n"}
     ),
