@@ -33,7 +33,6 @@ class _Kind(Enum):
     """The configuration of a plugin: a text, or as BASE."""
     CHART = auto()
     """Becomes part of a path."""
-    URL = auto()
 
 
 _Fields: TypeAlias = "Mapping[str, _Kind | _Fields]"
@@ -44,7 +43,6 @@ _PATCH: Final[_Fields] = {"path": _Kind.FILE}
 _CHART: Final[_Fields] = {
     "name": _Kind.CHART,
     "version": _Kind.CHART,
-    "repo": _Kind.URL,
     "valuesfile": _Kind.FILE,
     "additionalvaluesfiles": _Kind.FILE,
 }
@@ -70,7 +68,6 @@ _KUSTOMIZATION: Final[_Fields] = {
     "helmchartinflationgenerator": {
         "chartname": _Kind.CHART,
         "chartversion": _Kind.CHART,
-        "chartrepourl": _Kind.URL,
         "charthome": _Kind.FILE,
         "values": _Kind.FILE,
     },
@@ -117,7 +114,8 @@ class References:
         plugins: those of the paths that may also be the configuration of a plugin, or configure
             some as a kustomization.
         charts: names of charts, which become parts of paths.
-        remotes: what is fetched over the network, or by git from this machine.
+        remotes: what is fetched over the network, or by git from this machine; but for charts,
+            which are pulled only where they are not there.
         is_read: whether the text could be read. kustomize then complains about it, or reads YAML
             that Kubernetes does not.
         is_plain: whether it only gathers what is in files, and changes nothing of that.
@@ -244,10 +242,6 @@ def _collect(found: Iterable[tuple[_Kind, str]], *, is_plain: bool = True) -> Re
         match kind:
             case _Kind.CHART:
                 charts[text] = None
-                continue
-            case _Kind.URL:
-                if "://" in text:
-                    remotes[text] = None
                 continue
             case _Kind.KEYED_FILE:
                 text = text.rpartition("=")[2]

@@ -16,7 +16,7 @@ from typing import Final
 import pytest
 
 from tests.conftest import Run
-from tests.integration.hostile import MAP, Tree, kustomize, make_tree
+from tests.integration.hostile import CHART, MAP, TEMPLATE, Tree, kustomize, make_tree
 from tests.trees import write
 
 OUTSIDE: Final = "outside of the repository"
@@ -190,6 +190,8 @@ HARMLESS: Final = {
     "a file with a user's name": "configMapGenerator: [{name: x, "
     "files: [a@b.c/d/e, k=a@b.c/d/e]}]\n",
     "a folder with a user's name": "components: [a@b]\n",
+    "where a chart that is there comes from": "helmCharts: [{name: d, version: 1.2.3, "
+    "repo: 'https://charts.example'}]\n",
     "dots in a script of a plugin": "transformers:\n- |-\n  apiVersion: builtin\n"
     "  kind: PatchTransformer\n  metadata: {name: x}\n  target: {kind: ConfigMap}\n"
     '  patch: \'[{"op": "add", "path": "/data", "value": {"a": "cd ../..; cat ../x"}}]\'\n',
@@ -205,6 +207,9 @@ def test_what_kustomize_does_not_open_may_lead_anywhere(name: str, tree: Tree, r
             "kustomization.yaml": f"resources: [map.yaml, pod.yaml]\n{HARMLESS[name]}",
             "pod.yaml": POD,
             "broken/kustomization.yaml": "resources: [\n",
+            "charts/d-1.2.3/d/Chart.yaml": CHART.replace("name: c", "name: d"),
+            "charts/d-1.2.3/d/values.yaml": "a: b\n",
+            "charts/d-1.2.3/d/templates/a.yaml": TEMPLATE,
             "a@b.c/d/e": "x",
             "a@b/kustomization.yaml": f"{component}resources: [a.yaml]\n",
             "a@b/a.yaml": MAP.replace("map", "b"),
