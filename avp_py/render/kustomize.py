@@ -130,10 +130,11 @@ class KustomizeRenderer(Renderer):
                 self._explain(roots.unread[0], child, workspace)
             raise self._unread(roots.unread[0])
         if roots.unforeseen and self._repository.is_tenants:
-            name = os.path.relpath(roots.unforeseen[0], self._path.resolve())
+            file = kustomization_files(roots.unforeseen[0])[0]
+            name = os.path.relpath(file, self._path.resolve())
             raise RenderError(
-                f"what the plugins of {name} open cannot be known beforehand, and no sandbox is "
-                "in force",
+                f"what the plugins of {name} open cannot be known beforehand, and no sandbox "
+                "is in force",
                 hint="write their configurations into files of the folder, or into a kustomization "
                 "with nothing but resources; the operator's setting AVP_SANDBOX has the sandbox",
             )

@@ -83,9 +83,7 @@ _CONFIGURATION: Final[_Fields] = {
     "replacements": _PATCH,
 }
 
-_PLAIN: Final = frozenset(
-    {"apiversion", "kind", "metadata", "resources", "bases", "components"},
-)
+_PLAIN: Final = frozenset({"apiversion", "kind", "metadata", "resources", "bases", "components"})
 """The fields that only gather what is in files."""
 
 _WEB: Final = re.compile(r"https?:", re.IGNORECASE)
@@ -98,7 +96,6 @@ _GIT: Final = re.compile(
 """What NewRepoSpecFromURL in repospec.go may take for a repository."""
 
 _LOCAL_GIT: Final = re.compile(r"(?:git::)?file://", re.IGNORECASE)
-
 
 _INVALID: Final = dict.fromkeys(range(0xDC80, 0xDD00), "\ufffd")
 """What Go's JSON makes of bytes that are not UTF-8, which base64 can say."""
@@ -129,20 +126,8 @@ class References:
     is_read: bool = True
     is_plain: bool = True
 
-    def __or__(self, other: "References") -> "References":
-        """Return what either refers to."""
-        return References(
-            self.paths + other.paths,
-            self.bases + other.bases,
-            self.plugins + other.plugins,
-            self.charts + other.charts,
-            self.remotes + other.remotes,
-            self.is_read and other.is_read,
-            self.is_plain and other.is_plain,
-        )
 
-
-UNREAD: Final = References(is_read=False)
+_UNREAD: Final = References(is_read=False)
 
 
 def of_kustomization(text: str) -> References:
@@ -150,7 +135,7 @@ def of_kustomization(text: str) -> References:
     try:
         root = _read(text)
     except YamlTextError:
-        return UNREAD
+        return _UNREAD
     is_plain = not isinstance(root, Mapping) or _PLAIN.issuperset(map(str.casefold, root))
     return _collect(_walk(root, _KUSTOMIZATION), is_plain=is_plain)
 
@@ -162,7 +147,7 @@ def of_configurations(text: str) -> References:
         try:
             root = _read(document)
         except YamlTextError:
-            return UNREAD
+            return _UNREAD
         for each in _items(root):
             found += _walk(each, _CONFIGURATION)
     return _collect(found)
