@@ -186,7 +186,7 @@ class _Look:
         self, file: Path, folder: Path, owner: Path | None
     ) -> Iterator[tuple[Path, Path | None]]:
         """Look at a kustomization, and yield the folders that it leads to, with their owners."""
-        text = self._read(file, folder)
+        text = _decode(self._read(file, folder))
         if text not in self._said:
             self._said[text] = of_kustomization(text), _scalars(text)
         refers, scalars = self._said[text]
@@ -222,7 +222,8 @@ class _Look:
         seen = (owner, status.st_dev, status.st_ino)
         if stat.S_ISREG(status.st_mode) and seen not in self._configurations:
             self._configurations.add(seen)
-            self._configure(owner, self._read(file, folder))
+            # In UTF-16 it cannot be read: kyaml takes it apart as bytes, before it is decoded.
+            self._configure(owner, self._read(file, folder).decode("utf-8-sig", "replace"))
 
     def _configure(self, owner: Path, text: str) -> None:
         """Look at a text that configures plugins."""
@@ -241,8 +242,8 @@ class _Look:
             if len(home) < _PATH_MAX and _resolve(folder, home, self._within):
                 self._homes[Path(os.path.realpath(folder / home))] = None
 
-    def _read(self, path: Path, folder: Path) -> str:
-        """Return a file's text as kustomize loads it: it must be in the kustomization's folder."""
+    def _read(self, path: Path, folder: Path) -> bytes:
+        """Return a file as kustomize loads it: it must be in the kustomization's folder."""
         data = b""
         try:
             real = Path(os.path.realpath(path))
@@ -252,10 +253,11 @@ class _Look:
         except OSError:
             pass
         self._left -= len(data)
-        return _text(data) if self._left >= 0 else ""
+        return data if self._left >= 0 else b""
 
 
-def _text(data: bytes) -> str:
+def _decode(data: bytes) -> str:
+    """Return the text of a kustomization, without its byte order mark."""
     encoding = _ENCODINGS.get(data[:2])
     if encoding is None:
         return data.decode("utf-8-sig", "replace")

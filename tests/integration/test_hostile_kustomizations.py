@@ -268,7 +268,7 @@ def test_a_fifo_is_found_behind_what_is_not_there(tree: Tree, run: Run) -> None:
 # What cannot be known
 
 OF_PLUGIN: Final = PLUGIN.format(kind="ConfigMapGenerator") + "name: x\nfiles: [map.yaml]\n"
-UNKNOWN: Final = {
+UNKNOWN: Final[Mapping[str, Mapping[str, bytes | str]]] = {
     "a patch": {"g/kustomization.yaml": "resources: [p.yaml]\npatches: [{path: patch.yaml}]\n"},
     "a prefix": {"g/kustomization.yaml": "resources: [p.yaml]\nnamePrefix: a\n"},
     "a patch in a base": {
@@ -278,6 +278,7 @@ UNKNOWN: Final = {
     },
     "what is fetched": {"g/kustomization.yaml": "resources: [p.yaml, 'http://127.0.0.1:9/g']\n"},
     "a plugin that only kustomize reads": {"g/p.yaml": OF_PLUGIN + "# \ufeff\n"},
+    "a plugin in UTF-16": {"g/p.yaml": OF_PLUGIN.encode("utf-16")},
 }
 
 
@@ -295,7 +296,7 @@ def test_plugins_that_cannot_be_known_need_the_sandbox(
     if field == "generators":
         write(tree.app, files)
         assert run("generate", tree.app, env=tree.env).code == 0
-    write(tree.app, files | UNKNOWN[name])
+    write(tree.app, {**files, **UNKNOWN[name]})
     env = {**tree.env, "ARGOCD_ENV_APP_REPO": "https://git.example"}
 
     for each in (tree.env, env):
