@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, TypeAlias
 
+import yaml
+
 from avp_py.golang import yaml_reader
 from avp_py.golang.yaml_reader import YamlTextError
 from avp_py.values import Value
@@ -148,6 +150,9 @@ def of_configurations(text: str) -> References:
             root = _read(document)
         except YamlTextError:
             return _UNREAD
+        if _has_merge_key(document):
+            # yaml.v3, which reads it here, lets the other keys win; yaml.v2 lets the later.
+            return _UNREAD
         for each in _items(root):
             found += _walk(each, _CONFIGURATION)
     return _collect(found)
@@ -177,10 +182,20 @@ def _documents(text: str) -> Sequence[str]:
     documents: list[list[str]] = [[]]
     for number, line in enumerate(lines):
         if line.startswith("---") and 0 < number < len(lines) - 1:
+            # The line break before it ends the document.
+            documents[-1].append("")
             documents.append([])
         else:
             documents[-1].append(line)
     return ["\n".join(each) for each in documents]
+
+
+def _has_merge_key(document: str) -> bool:
+    """Return whether a document that can be read has a merge key, or a text like one."""
+    if "<<" not in document:
+        return False
+    events = yaml.parse(document, Loader=yaml.CSafeLoader)
+    return any(isinstance(each, yaml.ScalarEvent) and each.value == "<<" for each in events)
 
 
 def _items(root: Value) -> Iterator[Value]:

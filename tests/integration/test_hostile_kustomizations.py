@@ -278,6 +278,7 @@ UNKNOWN: Final[Mapping[str, Mapping[str, bytes | str]]] = {
     },
     "what is fetched": {"g/kustomization.yaml": "resources: [p.yaml, 'http://127.0.0.1:9/g']\n"},
     "a plugin that only kustomize reads": {"g/p.yaml": OF_PLUGIN + "# \ufeff\n"},
+    "a plugin with a merge key": {"g/p.yaml": OF_PLUGIN + "<<: {name: x}\n"},
     "a plugin in UTF-16": {"g/p.yaml": OF_PLUGIN.encode("utf-16")},
 }
 
