@@ -194,8 +194,13 @@ def _has_merge_key(document: str) -> bool:
     """Return whether a document that can be read has a merge key, or a text like one."""
     if "<<" not in document:
         return False
-    events = yaml.parse(document, Loader=yaml.CSafeLoader)
-    return any(isinstance(each, yaml.ScalarEvent) and each.value == "<<" for each in events)
+    for event in yaml.parse(document, Loader=yaml.CSafeLoader):
+        if isinstance(event, yaml.ScalarEvent) and event.value == "<<":
+            return True
+        if isinstance(event, yaml.DocumentEndEvent):
+            # What follows need not be YAML.
+            break
+    return False
 
 
 def _items(root: Value) -> Iterator[Value]:
