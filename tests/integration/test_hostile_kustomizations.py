@@ -43,6 +43,7 @@ def stopped(run: Run, tree: Tree, says: str) -> None:
 
 PATHS: Final = {
     "a line break": "a\n",
+    "YAML that is no object": "a: b\n# c",
     "a URL after a space": " https://a",
     "a scheme of git that kustomize does not know": "git://a",
     "a scheme of helm": "oci://a",
@@ -81,6 +82,9 @@ SPELLINGS: Final[Mapping[str, bytes | str]] = {
     "UTF-16, big-endian": codecs.BOM_UTF16_BE + f"resources: [{UP}]\n".encode("utf-16-be"),
     "UTF-8 with a byte order mark": codecs.BOM_UTF8 + f"resources: [{UP}]\n".encode(),
     "a key in base64": f"!!binary cmVzb3VyY2Vz: [{UP}]\n",
+    "a key with a tag": f"!!str resources: !!seq [!!str {UP}]\n",
+    "a key with a question mark": f"? resources\n: [{UP}]\n",
+    "an explicit document": f"%YAML 1.1\n--- # a\nresources: [{UP}]\n...\nb: [\n",
     "a merge key": f"<<: {{resources: [{UP}]}}\n",
     "a merge key in upper case": f"<<: {{RESOURCES: [{UP}]}}\nresources: [map.yaml]\n",
     "an alias": f"buildMetadata: [&x {UP}]\nresources: [*x]\n",
