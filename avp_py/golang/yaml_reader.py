@@ -61,9 +61,9 @@ def read(text: str) -> Value:
         text: the text; an empty one is null.
 
     Raises:
-        YamlTextError: the text is not YAML, nests deeper than MAX_DEPTH (aliases written out), has
-            aliases that expand too far, or says what JSON cannot: infinity, NaN, a key that is
-            null, a list or a mapping.
+        YamlTextError: the text is not YAML, to libyaml or to yaml.v2, nests deeper than MAX_DEPTH
+            (aliases written out), has aliases that expand too far, or says what JSON cannot:
+            infinity, NaN, a key that is null, a list or a mapping.
     """
     root = _compose(text)
     if root is None:
@@ -135,6 +135,7 @@ def _read_events(text: str) -> _Node | None:
             open_branches.pop()
         if not isinstance(event, NodeEvent):
             continue
+        _refuse_comma(event, text)
         node = _node(event, anchors)
         if open_branches:
             open_branches[-1].children.append(node)
@@ -144,6 +145,17 @@ def _read_events(text: str) -> _Node | None:
             open_branches.append(node)
             if len(open_branches) > MAX_DEPTH:
                 raise _too_deep(node.line)
+
+
+def _refuse_comma(event: Any, text: str) -> None:
+    """Refuse a tag that yaml.v2 ends after a comma and what follows it, up to a space.
+
+    libyaml ends it before the comma since 0.2.5, with an empty scalar.
+    """
+    end = event.end_mark.index
+    is_empty = isinstance(event, ScalarEvent) and event.tag is not None and not event.value
+    if is_empty and text[end : end + 1] == "," and not text[end - 1].isspace():
+        raise YamlTextError("a tag with a comma right after it", event.start_mark.line + 1)
 
 
 def _node(event: Any, anchors: dict[str, _Leaf | _Branch]) -> _Node:

@@ -1,25 +1,28 @@
 """The local directories that a kustomization reads and writes, and what they refer to.
 
-Directories are found by a wide look: every scalar that is a path of something that is there counts,
-whatever field it is in. kustomize takes field names in any case, and patches on generators change
-what they read, so a look at the structure would miss some. A directory too many does no harm: it is
-copied, or may be read. What a kustomization may not refer to is decided by its structure
-(references.py).
+Which directories kustomize enters is decided by structure (references.py), and so is what a
+kustomization may not refer to. What is read beside the directories, and where charts may be, is
+found by a wide look: every scalar that is a path of something that is there counts, whatever field
+it is in, as patches on generators change what they read. Such a path too many does no harm: it is
+linked to in a copy, and nothing is refused because of it.
 """
 
 import base64
 import binascii
+import codecs
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import stat
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 import yaml
 
-from avp_py.render.references import NOTHING, References, references
-from avp_py.render.repository import Repository
+from avp_py.render.references import References, of_configurations, of_kustomization
+from avp_py.render.repository import Repository, real_path
+from avp_py.sandbox import follow
 
 FILE_NAMES: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 """RecognizedKustomizationFileNames in kustomize's api/konfig/general.go, v0.21."""
@@ -27,19 +30,19 @@ FILE_NAMES: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _HELM = frozenset({"helmcharts", "helmchartinflationgenerator"})
 """The fields with charts; the second is also the kind of a generator that runs helm."""
 
-_PLUGINS = frozenset({"generators", "transformers", "validators"})
-"""The fields with configurations of kustomize's own plugins."""
-
-_CONFIGURATIONS = ("generator", "transformer", "validator")
-"""How the kinds of their configurations end, in lower case."""
-
 _BINARY = frozenset({"tag:yaml.org,2002:binary", "!binary"})
 
-MAX_FILE: Final = 4 << 20
-"""How large a kustomization may be that is looked at, in bytes, where nobody says otherwise."""
+MAX_SIZE: Final = 4 << 20
+"""How much is looked at, in bytes, where nobody says otherwise."""
 
 _DEFAULT_HOME = "charts"
 """HelmDefaultHome in kustomize's api/types/helmchartargs.go, v0.21."""
+
+_PATH_MAX: Final = 4096
+"""Of Linux, in bytes."""
+
+_ENCODINGS: Final = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+"""What a byte order mark says; yaml_parser_determine_encoding in readerc.go of yaml.v2, v2.4.2."""
 
 
 @dataclass(frozen=True)
@@ -53,109 +56,201 @@ class Roots:
         needs_helm: whether one of them has a chart.
         homes: where helm may write: a chart that is not there is pulled into the folder of its
             kustomization, or where that says. Symlinks resolved; a home need not exist.
-        files: their kustomization files.
-        references: what each of the folders refers to.
+        references: what the folders refer to, and what configures their plugins: with the folder
+            that it is seen from.
         unread: the kustomization files that could not be read, so that not all is known of what
             they refer to.
+        unforeseen: the folders whose plugins are configured by what cannot be known beforehand:
+            what is fetched, what a kustomization changes, what could not be read.
+        is_whole: whether all was looked at; what is larger than allowed was not.
     """
 
     folders: tuple[Path, ...]
     named: frozenset[Path]
     needs_helm: bool
     homes: frozenset[Path]
-    files: tuple[Path, ...]
-    references: Mapping[Path, References]
+    references: tuple[tuple[Path, References], ...]
     unread: tuple[Path, ...]
+    unforeseen: tuple[Path, ...]
+    is_whole: bool
 
 
 def kustomization_files(folder: Path) -> Sequence[Path]:
     """The kustomization files that a folder has; kustomize wants just one."""
-    # Path.is_file() would fail where the folder may not be entered.
-    return [path for name in FILE_NAMES if os.path.isfile(path := folder / name)]  # noqa: PTH113
+    return [path for name in FILE_NAMES if _is_file(path := folder / name)]
 
 
-def find_roots(start: Path, within: Repository, size: int = MAX_FILE) -> Roots:
+def _is_file(path: Path) -> bool:
+    # Go follows more symlinks than the kernel: up to 255. Path.is_file() would fail where the
+    # folder may not be entered.
+    return os.path.isfile(real_path(path))  # noqa: PTH113
+
+
+def find_roots(start: Path, within: Repository, size: int = MAX_SIZE) -> Roots:
     """Follow the folders that a kustomization, and those that it leads to, refer to.
 
     Args:
         start: a folder with a kustomization, symlinks resolved.
         within: the repository; where it is known, nothing outside of it is looked at.
-        size: how many bytes a file may have that is looked at; of a larger one nothing is known.
+        size: how many bytes are looked at in all.
     """
-    found: dict[Path, Sequence[str]] = {}
-    referred: dict[Path, References] = {}
-    named: dict[Path, None] = {}
-    read: list[Path] = []
-    unread: list[Path] = []
-    waiting = [start]
-    while waiting:
-        folder = waiting.pop()
-        if folder in found:
-            continue
-        texts: list[str] = []
-        referred[folder] = NOTHING
-        for file in kustomization_files(folder):
-            text = _text(_read(file, folder, size))
-            scalars, is_whole = _scalars(text)
-            refers = references(text)
-            texts += scalars
-            referred[folder] |= refers
-            read.append(file)
-            unread += [] if is_whole and refers.is_read else [file]
-        found[folder] = texts
-        for path in _paths(folder, texts):
-            if within.is_known and not within.contains(path):
+    look = _Look(within, size)
+    look.follow(start)
+    return look.roots()
+
+
+def reach(folder: Path, reference: str, repository: Repository) -> Path | None:
+    """Return where a reference of a kustomization leads, there or not; None for outside.
+
+    The reference is taken for a path, as kustomize takes a URL too that it cannot clone; `..` in it
+    is resolved before symlinks. What exists at a path outside makes no difference.
+
+    Args:
+        folder: the folder of the kustomization.
+        reference: what it refers to, of any length.
+        repository: where it may lead.
+    """
+    reached = _resolve(folder, reference, repository)
+    return Path(reached) if reached else None
+
+
+def _resolve(folder: Path, reference: str, within: Repository) -> str | None:
+    """Return where a reference leads, whether it is there or not; None for out of within."""
+    written = os.path.normpath(os.path.join(folder, reference))  # noqa: PTH118 - may be long
+    return follow(written, (str(within.root),) if within.is_known else ("/",))
+
+
+class _Look:
+    """What was found of a kustomization and all that it leads to."""
+
+    def __init__(self, within: Repository, size: int) -> None:
+        self._within = within
+        self._left = size
+        self._folders: dict[Path, None] = {}
+        self._named: dict[Path, None] = {}
+        self._homes: dict[Path, None] = {}
+        self._needs_helm = False
+        self._references: list[tuple[Path, References]] = []
+        self._unread: dict[Path, None] = {}
+        self._unforeseen: dict[Path, None] = {}
+        # One file may be the kustomization of many folders, through symlinks.
+        self._said: dict[str, tuple[References, Sequence[str]]] = {}
+        self._configurations: set[tuple[Path, int, int]] = set()
+
+    def roots(self) -> Roots:
+        """Return what was found."""
+        return Roots(
+            tuple(self._folders),
+            frozenset(self._named),
+            self._needs_helm,
+            frozenset(self._homes),
+            tuple(self._references),
+            tuple(self._unread),
+            tuple(self._unforeseen),
+            self._left >= 0,
+        )
+
+    def follow(self, start: Path) -> None:
+        """Look at a folder and at those that it leads to.
+
+        What configures plugins is seen from the folder of the kustomization that has them, wherever
+        it is: its owner.
+        """
+        waiting: list[tuple[Path, Path | None]] = [(start, None)]
+        seen: set[tuple[Path, Path | None]] = set()
+        while waiting:
+            folder, owner = visit = waiting.pop()
+            if visit in seen:
                 continue
-            named[path] = None
-            if kustomization_files(path):
-                waiting.append(Path(os.path.realpath(path)))
-    helm = [(folder, scalars) for folder, scalars in found.items() if _has(scalars, _HELM)]
-    if any(_has(scalars, _PLUGINS) for scalars in found.values()):
-        for folder, scalars in found.items():
-            for config in _configurations(folder, scalars):
-                inner, _ = _scalars(config)
-                if _has(inner, _HELM):
-                    helm.append((folder, inner))
-                referred[folder] |= references(config)
-    homes = {
-        os.path.realpath(home)
-        for folder, texts in helm
-        for home in _homes(folder, texts)
-        if not within.is_known or within.contains(home)
-    }
-    return Roots(
-        tuple(found),
-        frozenset(named),
-        bool(helm),
-        frozenset(map(Path, homes)),
-        tuple(read),
-        referred,
-        tuple(unread),
-    )
+            seen.add(visit)
+            self._folders[folder] = None
+            for file in kustomization_files(folder):
+                waiting += self._follow_file(file, folder, owner)
+
+    def _follow_file(
+        self, file: Path, folder: Path, owner: Path | None
+    ) -> Iterator[tuple[Path, Path | None]]:
+        """Look at a kustomization, and yield the folders that it leads to, with their owners."""
+        text = _decode(self._read(file, folder))
+        if text not in self._said:
+            self._said[text] = of_kustomization(text), _scalars(text)
+        refers, scalars = self._said[text]
+        self._references.append((folder, refers))
+        if not refers.is_read:
+            self._unread[file] = None
+        if owner is not None and not refers.is_plain:
+            self._unforeseen[owner] = None
+        for path in _paths(folder, scalars):
+            if _resolve(folder, path, self._within):
+                self._named[Path("/", path.lstrip("/"))] = None
+        self._note_charts(folder, scalars)
+        plugins, remotes = frozenset(refers.plugins), frozenset(refers.remotes)
+        for base in refers.bases:
+            is_plugin = base in plugins
+            below = folder if is_plugin else owner
+            if is_plugin and ":" in base:
+                self._configure(folder, base)
+            if below is not None and base in remotes:
+                self._unforeseen[below] = None
+            target = _resolve(folder, base, self._within)
+            if target and os.path.isdir(target):  # noqa: PTH112
+                yield Path(target), below
+            elif target and below is not None:
+                self._configure_by_file(below, Path(target), folder)
+
+    def _configure_by_file(self, owner: Path, file: Path, folder: Path) -> None:
+        """Look at a file that configures plugins, once however often it is named."""
+        try:
+            status = file.stat()
+        except OSError:
+            return
+        seen = (owner, status.st_dev, status.st_ino)
+        if stat.S_ISREG(status.st_mode) and seen not in self._configurations:
+            self._configurations.add(seen)
+            # In UTF-16 it cannot be read: kyaml takes it apart as bytes, before it is decoded.
+            self._configure(owner, self._read(file, folder).decode("utf-8-sig", "replace"))
+
+    def _configure(self, owner: Path, text: str) -> None:
+        """Look at a text that configures plugins."""
+        refers = of_configurations(text)
+        self._references.append((owner, refers))
+        if not refers.is_read:
+            self._unforeseen[owner] = None
+        self._note_charts(owner, _scalars(text))
+
+    def _note_charts(self, folder: Path, scalars: Sequence[str]) -> None:
+        if not any(each.casefold() in _HELM for each in scalars):
+            return
+        self._needs_helm = True
+        for home in _homes(scalars):
+            # Nothing can be written to a longer path.
+            if len(home) < _PATH_MAX and _resolve(folder, home, self._within):
+                self._homes[real_path(folder / home)] = None
+
+    def _read(self, path: Path, folder: Path) -> bytes:
+        """Return a file as kustomize loads it: it must be in the kustomization's folder."""
+        data = b""
+        try:
+            real = real_path(path)
+            if real.is_relative_to(folder) and self._left >= 0:
+                with real.open("rb") as file:
+                    data = file.read(self._left + 1)
+        except OSError:
+            pass
+        self._left -= len(data)
+        return data if self._left >= 0 else b""
 
 
-def _has(scalars: Sequence[str], names: frozenset[str] | set[str]) -> bool:
-    return any(each.casefold() in names for each in scalars)
+def _decode(data: bytes) -> str:
+    """Return the text of a kustomization, without its byte order mark."""
+    encoding = _ENCODINGS.get(data[:2])
+    if encoding is None:
+        return data.decode("utf-8-sig", "replace")
+    return data[2:].decode(encoding, "replace")
 
 
-def _read(path: Path, folder: Path, size: int) -> bytes:
-    """Return a file as kustomize loads it: it must be in the kustomization's folder."""
-    try:
-        if Path(os.path.realpath(path)).is_relative_to(folder):
-            with path.open("rb") as file:
-                data = file.read(size + 1)
-            return data if len(data) <= size else b""
-    except OSError:
-        pass
-    return b""
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8-sig", "replace")
-
-
-def _scalars(text: str) -> tuple[Sequence[str], bool]:
-    """Every scalar of a YAML text, keys among them, up to the first error; and whether it has none.
+def _scalars(text: str) -> Sequence[str]:
+    """Every scalar of a YAML text, keys among them, up to the first error.
 
     An alias of a scalar counts as that, and bytes in base64 as the text that Go makes of them.
     """
@@ -171,8 +266,8 @@ def _scalars(text: str) -> tuple[Sequence[str], bool]:
             elif isinstance(event, yaml.AliasEvent) and event.anchor in anchors:
                 found.append(anchors[event.anchor])
     except yaml.YAMLError:
-        return found, False
-    return found, True
+        pass
+    return found
 
 
 def _decoded(text: str) -> str:
@@ -182,33 +277,16 @@ def _decoded(text: str) -> str:
         return text
 
 
-def _paths(folder: Path, scalars: Sequence[str]) -> Iterator[Path]:
+def _paths(folder: Path, scalars: Sequence[str]) -> Iterator[str]:
     """The scalars that are a path of something that is there, seen from the folder."""
     for scalar in dict.fromkeys(scalars):
         path = os.path.normpath(os.path.join(folder, scalar))  # noqa: PTH118 - few are paths
         if os.path.lexists(path):
-            yield Path("/", path.lstrip("/"))
+            yield path
 
 
-def _configurations(folder: Path, scalars: Sequence[str]) -> Iterator[str]:
-    """Yield the files that a kustomization names, and the texts in it, that may configure plugins.
-
-    Others are manifests, which may be large.
-    """
-    texts = (each for each in dict.fromkeys(scalars) if ":" in each)
-    files = (
-        _text(_read(path, folder, MAX_FILE))
-        for path in _paths(folder, scalars)
-        if os.path.isfile(path)  # noqa: PTH113 - Path.is_file() fails on long names
-    )
-    for text in chain(files, texts):
-        folded = text.casefold()
-        if any(word in folded for word in _CONFIGURATIONS):
-            yield text
-
-
-def _homes(folder: Path, scalars: Sequence[str]) -> Iterator[Path]:
-    yield folder / _DEFAULT_HOME
+def _homes(scalars: Sequence[str]) -> Iterator[str]:
+    yield _DEFAULT_HOME
     for key, value in pairwise(scalars):
-        if key.casefold() == "charthome" and "\0" not in value:
-            yield folder / value
+        if key.casefold() == "charthome":
+            yield value

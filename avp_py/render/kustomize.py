@@ -1,6 +1,7 @@
 """A folder with a kustomization."""
 
 import os
+import shutil
 import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,9 +12,15 @@ from avp_py.render.child import Child
 from avp_py.render.helm_wrapper import write_helm_wrapper
 from avp_py.render.images import image_arguments, unused_images
 from avp_py.render.interface import Rendered, Renderer
-from avp_py.render.kustomization import FILE_NAMES, Roots, find_roots, kustomization_files
+from avp_py.render.kustomization import (
+    FILE_NAMES,
+    Roots,
+    find_roots,
+    kustomization_files,
+    reach,
+)
 from avp_py.render.references import is_local_git
-from avp_py.render.repository import Repository, outside
+from avp_py.render.repository import Repository, outside, real_path
 from avp_py.render.shadow import make_shadow, shadow_of
 from avp_py.render.tools import find_builder, find_tool, log_version, require_tool
 from avp_py.render.workspace import Workspace, open_workspace
@@ -65,6 +72,8 @@ class KustomizeRenderer(Renderer):
             child = Child(
                 program, self._settings, self._limits, self._environ, workspace, repository
             )
+            if not child.is_confined:
+                self._refuse_unknown(roots, kind, child, workspace)
             flags, access = self._build_flags(
                 roots, repository, workspace, confined=child.is_confined
             )
@@ -73,30 +82,32 @@ class KustomizeRenderer(Renderer):
                 access |= Access(write=(workspace.tree,))
             for edit in edits:
                 child.run(edit, folder, Access(write=(workspace.tree,)))
-            output = self._build(child, [_BUILD[kind], *flags, "."], folder, access)
-            if not child.is_confined and folder.is_relative_to(workspace.tree):
-                # A chart that was pulled may hold kustomizations, too.
-                pulled = find_roots(folder, Repository(folder, False), self._limits.input_bytes)
-                self._refuse(pulled, repository, workspace.tree)
+            if edits and not child.is_confined:
+                # What kustomize takes for a comment and keeps may be a field in what it writes.
+                self._refuse_copy(folder, repository, workspace.tree)
+            try:
+                output = self._build(child, [_BUILD[kind], *flags, "."], folder, access)
+            finally:
+                if not child.is_confined and folder.is_relative_to(workspace.tree):
+                    # A chart that was pulled may hold kustomizations, too: neither what comes out
+                    # of them nor what kustomize says of it is for a tenant.
+                    self._refuse_copy(folder, repository, workspace.tree)
         if roots.unread:
-            name = os.path.relpath(roots.unread[0], self._path.resolve())
-            raise RenderError(
-                f"{name} is YAML to kustomize only, so that what it refers to cannot be checked",
-                hint="write it in plain YAML 1.2",
-            )
+            raise self._unread(roots.unread[0])
         if not output.strip():
             raise RenderError(
                 "kustomize build printed nothing: the kustomization renders no manifest",
                 hint="name manifests under resources in the kustomization",
             )
         unused = tuple(unused_images(self._settings, output))
-        has_remotes = any(refers.remotes for refers in roots.references.values())
+        files = (file for each in roots.folders for file in kustomization_files(each))
+        has_remotes = any(refers.remotes for _, refers in roots.references)
         return (
             Rendered(
                 "the rendered manifests",
                 output,
                 unused,
-                inputs=(*roots.files, *roots.named),
+                inputs=(*files, *roots.named),
                 has_all_inputs=not (roots.needs_helm or has_remotes),
                 root=repository.root if repository.is_known else Path("/"),
             ),
@@ -111,6 +122,68 @@ class KustomizeRenderer(Renderer):
             hint = f"{error.hint}; AVP_RENDER_NETWORK forbids remote bases and charts"
             raise ChildError(error.reason, hint=hint, detail=error.detail) from None
 
+    def _unread(self, file: Path) -> RenderError:
+        name = os.path.relpath(file, self._path.resolve())
+        return RenderError(
+            f"{name} is YAML to kustomize only, so that what it refers to cannot be checked",
+            hint="write it in plain YAML 1.2",
+        )
+
+    def _refuse_unknown(self, roots: Roots, kind: str, child: Child, workspace: Workspace) -> None:
+        """Refuse what nothing but a sandbox could keep in the repository.
+
+        Args:
+            roots: what the kustomizations refer to.
+            kind: what builds: kustomize, or kubectl.
+            child: the program.
+            workspace: the run's temporary directory.
+
+        Raises:
+            ChildError: a kustomization cannot be read by kustomize either, which says so.
+            RenderError: a kustomization cannot be read; or, where a tenant wrote it, what
+                configures a plugin cannot be known.
+        """
+        if roots.unread:
+            if kind == "kustomize":
+                self._explain(roots.unread[0], child, workspace)
+            raise self._unread(roots.unread[0])
+        if roots.unforeseen and self._repository.is_tenants:
+            file = kustomization_files(roots.unforeseen[0])[0]
+            name = os.path.relpath(file, self._path.resolve())
+            raise RenderError(
+                f"what the plugins of {name} open cannot be known beforehand, and no sandbox "
+                "is in force",
+                hint="write their configurations into files of the folder, or into a kustomization "
+                "with nothing but resources; the operator's setting AVP_SANDBOX has the sandbox",
+            )
+
+    def _explain(self, file: Path, child: Child, workspace: Workspace) -> None:
+        """Have kustomize read a copy of a kustomization by itself: an edit opens nothing else.
+
+        Raises:
+            ChildError: it cannot read it.
+        """
+        alone = workspace.scratch / "unread"
+        alone.mkdir()
+        shutil.copyfile(real_path(file), alone / FILE_NAMES[0])
+        try:
+            child.run(("edit", "set", "namesuffix", "--", "-x"), alone, Access())
+        except ChildError as error:
+            name = os.path.relpath(file, self._path.resolve())
+            reason = f"kustomize cannot read {name}"
+            raise ChildError(reason, hint=error.hint, detail=error.detail) from None
+
+    def _refuse_copy(self, folder: Path, repository: Repository, tree: Path) -> None:
+        """Refuse what the staging copy of the folder refers to, after kustomize wrote to it.
+
+        Raises:
+            RenderError: as _refuse, or a kustomization in it cannot be read.
+        """
+        roots = find_roots(folder, Repository(folder, False), self._limits.input_bytes)
+        self._refuse(roots, repository, tree)
+        if roots.unread:
+            raise self._unread(_original(roots.unread[0], tree))
+
     def _refuse(self, roots: Roots, repository: Repository, tree: Path) -> None:
         """Refuse what kustomize would read and may not, as far as it can be known beforehand.
 
@@ -123,16 +196,27 @@ class KustomizeRenderer(Renderer):
             RenderError: a path outside of the repository, a git repository of this machine,
                 something remote where the network is forbidden, a FIFO, a device, a huge file.
         """
-        for file in roots.files:
-            self._refuse_odd(file)
-        for folder, refers in roots.references.items():
-            real = Path("/", folder.relative_to(tree)) if folder.is_relative_to(tree) else folder
+        for folder in roots.folders:
+            for name in FILE_NAMES:
+                # What leads out of the folder, kustomize does not open.
+                file = reach(folder, name, Repository(folder, True))
+                if file is not None:
+                    self._refuse_odd(file)
+        if not roots.is_whole:
+            raise RenderError(
+                f"the kustomizations are larger than {self._limits.input_bytes} bytes in all",
+                hint="the operator's setting AVP_MAX_INPUT says how much of them may be read",
+            )
+        for folder, refers in roots.references:
+            real = _original(folder, tree)
+            if repository.is_known and not repository.contains(real):
+                raise outside("a directory that a kustomization names")
             for chart in refers.charts:
                 if chart.startswith("/") or ".." in chart.split("/"):
                     raise outside(f"the chart {chart[:200]!r}")
             for path in refers.paths:
-                target = real / path
-                if repository.is_known and not repository.contains(target):
+                target = reach(real, path, repository)
+                if target is None:
                     raise outside(f"{path[:200]!r}, which a kustomization names,")
                 self._refuse_odd(target)
             for remote in refers.remotes:
@@ -211,6 +295,11 @@ class KustomizeRenderer(Renderer):
         return flags, access
 
 
+def _original(path: Path, tree: Path) -> Path:
+    """Return what a path in the staging copy below `tree` is a copy of; another path is its own."""
+    return Path("/", path.relative_to(tree)) if path.is_relative_to(tree) else path
+
+
 def _shown(remote: str) -> str:
     """A reference without what may be a password in it."""
     scheme, separator, rest = remote.partition("://")
@@ -232,7 +321,7 @@ def _lay_shadow(folder: Path, roots: Roots, tree: Path, limits: Limits) -> Path:
     if roots.needs_helm:
         homes = find_roots(shadow, Repository(shadow, False), limits.input_bytes).homes
     for written in (*homes, *kustomization_files(shadow)):
-        if not Path(os.path.realpath(written)).is_relative_to(tree):
+        if not real_path(written).is_relative_to(tree):
             name = os.path.relpath(written, shadow)
             raise RenderError(
                 f"{name} is reached through a symlink or an absolute path that leads out of the "

@@ -12,7 +12,7 @@ from typing import Final
 from avp_py.errors import DocumentError
 from avp_py.nodes import MappingNode, Node, ScalarNode, SequenceNode, parse, resolve
 from avp_py.render.kustomization import find_roots, kustomization_files
-from avp_py.render.repository import Repository
+from avp_py.render.repository import Repository, real_path
 from avp_py.settings.images import split_image
 
 MAX_BYTES: Final = 4 << 20
@@ -43,19 +43,21 @@ def images_in(folder: Path, repository: Repository) -> Sequence[str]:
     """
     roots = find_roots(folder, repository)
     folders = [each for each in roots.folders if each.is_relative_to(repository.root)]
-    named = {Path(os.path.realpath(each)) for each in roots.named if each.suffix in _SUFFIXES}
+    named = {real_path(each) for each in roots.named if each.suffix in _SUFFIXES}
     files = sorted(each for each in named if any(each.is_relative_to(one) for one in folders))
-    left = MAX_BYTES
-    found: set[str] = set()
+    reader = _Reader()
+    own, *others = [_entries(each, reader) for each in folders]
+    found: _Images = {}
     for file in files:
-        text = _text_of(file, left)
-        left -= len(text)
-        found.update(image for node in _nodes(text) for image in _container_images(node))
-    for base in reversed(folders[1:]):
-        entries = _entries(base)
-        found = {_renamed(image, entries) for image in found}
-    own = _entries(folder)
-    known = sorted(_announced(image, own) for image in found if split_image(image))
+        for node in _nodes(reader.read(file)):
+            for image in _container_images(node):
+                if split := split_image(image):
+                    name, end = split
+                    found.setdefault(name, set()).add(end)
+    for entries in reversed(others):
+        _rename(found, entries)
+    there = [(name, end) for name, ends in found.items() for end in ends]
+    known = sorted(_announced(name, end, own) for name, end in there if split_image(name + end))
     return known[:MAX_FOUND]
 
 
@@ -67,7 +69,7 @@ def values_files_in(folder: Path) -> Sequence[str]:
 
 def values_in(folder: Path) -> Mapping[str, str]:
     """The values of a chart, with their names as `helm --set` takes them."""
-    documents = list(_nodes(_text_in(folder, "values.yaml")))
+    documents = list(_nodes(_Reader().read_in(folder, "values.yaml")))
     found: dict[str, str] = {}
     for path, node in _leaves("", documents[0]) if documents else ():
         if len(found) == MAX_FOUND:
@@ -84,20 +86,26 @@ def _names(folder: Path) -> Sequence[str]:
         return ()
 
 
-def _text_in(folder: Path, name: str) -> str:
-    """A file of a folder, which must lie there once symlinks are resolved."""
-    file = Path(os.path.realpath(folder / name))
-    return _text_of(file, MAX_BYTES) if file.is_relative_to(folder) else ""
+class _Reader:
+    """Reads files, and no more than MAX_BYTES in all."""
 
+    def __init__(self) -> None:
+        self._left = MAX_BYTES
 
-def _text_of(file: Path, limit: int) -> str:
-    try:
-        # Only a regular file: a FIFO would hold the open() until somebody writes to it.
-        if file.is_file() and file.stat().st_size <= limit:
-            return file.read_text("utf-8-sig")
-    except (OSError, ValueError):
-        pass
-    return ""
+    def read(self, file: Path) -> str:
+        """Return the text of a regular file: opening a FIFO would wait for somebody to write."""
+        try:
+            if file.is_file() and (size := file.stat().st_size) <= self._left:
+                self._left -= size
+                return file.read_text("utf-8-sig")
+        except (OSError, ValueError):
+            pass
+        return ""
+
+    def read_in(self, folder: Path, name: str) -> str:
+        """Return the text of a file of a folder, which must be there with symlinks resolved."""
+        file = real_path(folder / name)
+        return self.read(file) if file.is_relative_to(folder) else ""
 
 
 def _nodes(text: str) -> Iterator[Node]:
@@ -139,10 +147,10 @@ _Entries = Mapping[str, tuple[str, str]]
 """The images that a kustomization sets: name to new name and new tag or digest, or empty."""
 
 
-def _entries(folder: Path) -> _Entries:
+def _entries(folder: Path, reader: _Reader) -> _Entries:
     found: dict[str, tuple[str, str]] = {}
     for file in kustomization_files(folder)[:1]:
-        for document in _nodes(_text_in(folder, file.name)):
+        for document in _nodes(reader.read_in(folder, file.name)):
             root = resolve(document)
             images = root.get("images") if isinstance(root, MappingNode) else None
             for entry in images.items if isinstance(images, SequenceNode) else ():
@@ -152,17 +160,27 @@ def _entries(folder: Path) -> _Entries:
     return found
 
 
-def _renamed(image: str, entries: _Entries) -> str:
-    name, end = split_image(image) or (image, "")
-    new, new_end = entries.get(name, ("", ""))
-    return (new or name) + (new_end or end)
+_Images = dict[str, set[str]]
+"""The images that there are: name to tags and digests, as they are written after it."""
 
 
-def _announced(image: str, own: _Entries) -> str:
+def _rename(images: _Images, entries: _Entries) -> None:
+    """Set images as a kustomization does."""
+    taken = {name: images.pop(name) for name in entries if name in images}
+    for name, ends in taken.items():
+        new, end = entries[name]
+        here = {end} if end else ends
+        # Many bases may rename many images: the smaller part is moved.
+        less, more = sorted((here, images.get(new or name, set())), key=len)
+        more |= less
+        images[new or name] = more
+
+
+def _announced(name: str, end: str, own: _Entries) -> str:
     """As an Application would have to write it to leave it as it is."""
-    name, _ = split_image(image) or (image, "")
-    renamed = _renamed(image, own)
-    return f"{name}={renamed}" if own.get(name, ("", ""))[0] not in ("", name) else renamed
+    new, new_end = own.get(name, ("", ""))
+    renamed = (new or name) + (new_end or end)
+    return f"{name}={renamed}" if new not in ("", name) else renamed
 
 
 def _leaves(path: str, node: Node) -> Iterator[tuple[str, ScalarNode]]:

@@ -1,96 +1,161 @@
 """What a kustomization refers to, read as kustomize reads it: files, directories, charts, URLs.
 
-For clear errors before anything starts. kustomize makes more of a kustomization than its text says
-(patches on generators, remote bases), so this overlooks some; the sandbox does not.
+Only the fields that kustomize opens are looked at. Careful over-approximations, which refuse what
+no working kustomization has: the configuration of a plugin that is a text is taken for a path, too,
+and so is a URL; and a plugin has the fields of every plugin.
 
-Source: api/types/kustomization.go and helmchartargs.go, api/internal/loader/fileloader.go and
-api/internal/git/repospec.go of kustomize, api v0.21.
+Source: api/types/kustomization.go and helmchartargs.go, api/internal/target/kusttarget.go,
+api/internal/builtins, api/internal/loader/fileloader.go and api/internal/git/repospec.go of
+kustomize, api v0.21.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from enum import Enum, auto
+from typing import Final, TypeAlias
+
+import yaml
 
 from avp_py.golang import yaml_reader
 from avp_py.golang.yaml_reader import YamlTextError
 from avp_py.values import Value
 
-_TEXTS_OR_PATHS: Final = frozenset(
-    {
-        "resources", "bases", "components", "crds", "configurations", "generators", "transformers",
-        "validators", "patchesstrategicmerge",
-    }
-)  # fmt: skip
-"""The fields that hold paths, or YAML texts in their place."""
 
-_PATHS: Final = frozenset(
-    {
-        "path", "env", "envs", "valuesfile", "additionalvaluesfiles", "charthome",
-    }
-)  # fmt: skip
-"""The fields that hold paths wherever they are."""
+class _Kind(Enum):
+    """What the text of a field is."""
 
-_CHARTS: Final = frozenset(["helmcharts", "helmchartinflationgenerator"])
-_OF_CHARTS: Final = frozenset(["name", "version", "chartname", "chartversion"])
-"""The fields of a chart that become part of a path."""
+    FILE = auto()
+    KEYED_FILE = auto()
+    """`key=path`: the key in the ConfigMap or Secret, and the file."""
+    TEXT_OR_FILE = auto()
+    BASE = auto()
+    """A directory with a kustomization, a URL, or, but for components, a file."""
+    PLUGIN = auto()
+    """The configuration of a plugin: a text, or as BASE."""
+    CHART = auto()
+    """Becomes part of a path."""
 
-_URLS: Final = frozenset(["repo", "chartrepourl"])
 
-_OPAQUE: Final = frozenset(
-    {
-        "literals", "valuesinline", "options", "patch", "target", "targets", "fieldspecs",
-        "fieldpaths", "jsonop", "labels", "annotations", "commonlabels", "commonannotations",
-        "metadata", "select", "reject",
-    }
-)  # fmt: skip
-"""The fields below which nothing is a path."""
+_Fields: TypeAlias = "Mapping[str, _Kind | _Fields]"
+"""The fields of a mapping, or of the mappings in a list, that lead to what kustomize opens."""
 
-_REMOTE: Final = re.compile(
-    r"(?:git::)?(?:(?:https?|ssh|git|oci|file)://|[a-z][a-z0-9-]*@[^/\s]|github\.com[/:])",
+_DATA: Final[_Fields] = {"files": _Kind.KEYED_FILE, "envs": _Kind.FILE, "env": _Kind.FILE}
+_PATCH: Final[_Fields] = {"path": _Kind.FILE}
+_CHART: Final[_Fields] = {
+    "name": _Kind.CHART,
+    "version": _Kind.CHART,
+    "valuesfile": _Kind.FILE,
+    "additionalvaluesfiles": _Kind.FILE,
+}
+
+_KUSTOMIZATION: Final[_Fields] = {
+    "resources": _Kind.BASE,
+    "bases": _Kind.BASE,
+    "components": _Kind.BASE,
+    "generators": _Kind.PLUGIN,
+    "transformers": _Kind.PLUGIN,
+    "validators": _Kind.PLUGIN,
+    "crds": _Kind.FILE,
+    "configurations": _Kind.FILE,
+    "openapi": {"path": _Kind.FILE},
+    "patches": _PATCH,
+    "patchesjson6902": _PATCH,
+    "patchesstrategicmerge": _Kind.TEXT_OR_FILE,
+    "replacements": _PATCH,
+    "configmapgenerator": _DATA,
+    "secretgenerator": _DATA,
+    "helmglobals": {"charthome": _Kind.FILE},
+    "helmcharts": _CHART,
+    "helmchartinflationgenerator": {
+        "chartname": _Kind.CHART,
+        "chartversion": _Kind.CHART,
+        "charthome": _Kind.FILE,
+        "values": _Kind.FILE,
+    },
+}
+
+_CONFIGURATION: Final[_Fields] = {
+    **_DATA,
+    **_CHART,
+    "charthome": _Kind.FILE,
+    "path": _Kind.FILE,
+    "paths": _Kind.TEXT_OR_FILE,
+    "targetfilepath": _Kind.FILE,
+    "replacements": _PATCH,
+}
+
+_PLAIN: Final = frozenset({"apiversion", "kind", "metadata", "resources", "bases", "components"})
+"""The fields that only gather what is in files."""
+
+_WEB: Final = re.compile(r"https?:", re.IGNORECASE)
+"""IsRemoteFile in fileloader.go."""
+
+_GIT: Final = re.compile(
+    r"(?:git::)?(?:(?:ssh|file)://|[a-z][a-z0-9-]*@[^/:]*[/:]|github\.com[/:]|https?://)",
     re.IGNORECASE,
 )
+"""What NewRepoSpecFromURL in repospec.go may take for a repository."""
 
 _LOCAL_GIT: Final = re.compile(r"(?:git::)?file://", re.IGNORECASE)
+
+_INVALID: Final = dict.fromkeys(range(0xDC80, 0xDD00), "\ufffd")
+"""What Go's JSON makes of bytes that are not UTF-8, which base64 can say."""
 
 
 @dataclass(frozen=True)
 class References:
-    """What a kustomization, or the configuration of a generator, refers to.
+    """What a kustomization, or the configurations of plugins, refer to.
 
     Attributes:
         paths: files and directories, relative to the directory of the kustomization.
+        bases: those of the paths that may be kustomizations.
+        plugins: those of the paths that may also be the configuration of a plugin, or configure
+            some as a kustomization.
         charts: names of charts, which become parts of paths.
-        remotes: what is fetched over the network, or by git from this machine.
+        remotes: what is fetched over the network, or by git from this machine; but for charts,
+            which are pulled only where they are not there.
         is_read: whether the text could be read. kustomize then complains about it, or reads YAML
             that Kubernetes does not.
+        is_plain: whether it only gathers what is in files, and changes nothing of that.
     """
 
-    paths: tuple[str, ...]
-    charts: tuple[str, ...]
-    remotes: tuple[str, ...]
+    paths: tuple[str, ...] = ()
+    bases: tuple[str, ...] = ()
+    plugins: tuple[str, ...] = ()
+    charts: tuple[str, ...] = ()
+    remotes: tuple[str, ...] = ()
     is_read: bool = True
-
-    def __or__(self, other: "References") -> "References":
-        """Return what either refers to."""
-        return References(
-            self.paths + other.paths,
-            self.charts + other.charts,
-            self.remotes + other.remotes,
-            self.is_read and other.is_read,
-        )
+    is_plain: bool = True
 
 
-NOTHING: Final = References((), (), ())
+_UNREAD: Final = References(is_read=False)
 
 
-def references(text: str) -> References:
-    """Return what a kustomization refers to; inline configurations of generators included.
+def of_kustomization(text: str) -> References:
+    """Return what a kustomization refers to: its first document, as kustomize reads no other."""
+    try:
+        root = _read(text)
+    except YamlTextError:
+        return _UNREAD
+    is_plain = not isinstance(root, Mapping) or _PLAIN.issuperset(map(str.casefold, root))
+    return _collect(_walk(root, _KUSTOMIZATION), is_plain=is_plain)
 
-    Args:
-        text: the kustomization, or the configurations of generators.
-    """
-    return _references(text, inline=True)
+
+def of_configurations(text: str) -> References:
+    """Return what the configurations of plugins in a text refer to."""
+    found: list[tuple[_Kind, str]] = []
+    for document in _documents(text):
+        try:
+            root = _read(document)
+        except YamlTextError:
+            return _UNREAD
+        if _has_merge_key(document):
+            # yaml.v3, which reads it here, lets the other keys win; yaml.v2 lets the later.
+            return _UNREAD
+        for each in _items(root):
+            found += _walk(each, _CONFIGURATION)
+    return _collect(found)
 
 
 def is_local_git(reference: str) -> bool:
@@ -98,76 +163,115 @@ def is_local_git(reference: str) -> bool:
     return _LOCAL_GIT.match(reference) is not None
 
 
-def _references(text: str, *, inline: bool) -> References:
-    found: dict[tuple[str, str], None] = {}
-    is_read = True
-    for document in _documents(text):
-        try:
-            root = yaml_reader.read(document)
-        except YamlTextError:
-            is_read = False
-        else:
-            found |= dict.fromkeys(_walk(root, "", in_chart=False, inline=inline))
-    paths, charts, remotes = (
-        tuple(value for kind, value in found if kind == wanted)
-        for wanted in ("path", "chart", "remote")
-    )
-    return References(paths, charts, remotes, is_read)
+def _read(text: str) -> Value:
+    """Read YAML without its byte order mark.
+
+    Raises:
+        YamlTextError: it cannot be read; or there is another mark in it, which can make yaml.v2
+            skip the first character of each line that follows: is_bom in its yamlprivateh.go,
+            v2.4.2, looks at the wrong place.
+    """
+    if "\ufeff" in text:
+        raise YamlTextError("a byte order mark")
+    return yaml_reader.read(text)
 
 
 def _documents(text: str) -> Sequence[str]:
-    """Return the documents of a YAML text, as a reader that splits it by lines sees them."""
-    if "\n---" not in text:
-        return (text,)
+    """Return the documents of a text; splitDocuments in kyaml/kio/byteio_reader.go, v0.21."""
+    lines = text.replace("\r\n", "\n").split("\n")
     documents: list[list[str]] = [[]]
-    for line in text.splitlines(keepends=True):
-        if line.startswith("---"):
+    for number, line in enumerate(lines):
+        if line.startswith("---") and 0 < number < len(lines) - 1:
+            # The line break before it ends the document.
+            documents[-1].append("")
             documents.append([])
-        documents[-1].append(line)
-    return ["".join(lines) for lines in documents]
+        else:
+            documents[-1].append(line)
+    return ["\n".join(each) for each in documents]
 
 
-def _walk(value: Value, field: str, *, in_chart: bool, inline: bool) -> Iterator[tuple[str, str]]:
-    """Yield kind and text of each reference at or below a value.
+def _has_merge_key(document: str) -> bool:
+    """Return whether a document that can be read has a merge key, or a text like one."""
+    if "<<" not in document:
+        return False
+    for event in yaml.parse(document, Loader=yaml.CSafeLoader):
+        if isinstance(event, yaml.ScalarEvent) and event.value == "<<":
+            return True
+        if isinstance(event, yaml.DocumentEndEvent):
+            # What follows need not be YAML.
+            break
+    return False
 
-    Args:
-        value: the value.
-        field: the name of the field that holds it, casefolded, as encoding/json of Go takes any
-            case (U+017F folds to s).
-        in_chart: whether it belongs to a chart.
-        inline: whether texts in place of paths are read, too.
+
+def _items(root: Value) -> Iterator[Value]:
+    """Yield the objects of a document, those in lists of lists as well."""
+    waiting = [root]
+    while waiting:
+        value = waiting.pop()
+        yield value
+        if isinstance(value, Mapping) and isinstance(items := value.get("items"), list):
+            waiting += items
+
+
+def _walk(value: Value, fields: _Fields) -> Iterator[tuple[_Kind, str]]:
+    """Yield kind and text of what the fields of a mapping, or of mappings in a list, refer to.
+
+    The names of fields are casefolded, as encoding/json of Go takes any case (U+017F folds to s).
     """
-    match value:
-        case str():
-            yield from _of_text(value, field, in_chart=in_chart, inline=inline)
-        case Mapping():
-            is_chart = in_chart or value.get("kind") == "HelmChartInflationGenerator"
-            for name, item in value.items():
-                below = name.casefold()
-                if below not in _OPAQUE:
-                    yield from _walk(
-                        item, below, in_chart=is_chart or below in _CHARTS, inline=inline
-                    )
-        case Sequence():
-            for item in value:
-                yield from _walk(item, field, in_chart=in_chart, inline=inline)
+    if isinstance(value, list):
+        for item in value:
+            yield from _walk(item, fields)
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            below = fields.get(name.casefold())
+            if isinstance(below, _Kind):
+                yield from ((below, text) for text in _texts(item))
+            elif below is not None:
+                yield from _walk(item, below)
 
 
-def _of_text(text: str, field: str, *, in_chart: bool, inline: bool) -> Iterator[tuple[str, str]]:
-    is_path = field in _TEXTS_OR_PATHS | _PATHS or (field == "values" and in_chart)
-    if field in _TEXTS_OR_PATHS and "\n" in text.strip():
-        if inline:
-            found = _references(text, inline=False)
-            yield from (("path", each) for each in found.paths)
-            yield from (("chart", each) for each in found.charts)
-            yield from (("remote", each) for each in found.remotes)
-        return
-    if field == "files":
-        # `key=path`: the key in the ConfigMap or Secret, and the file.
-        text, is_path = text.rpartition("=")[2], True
-    if (is_path or field in _URLS) and _REMOTE.match(text.strip()):
-        yield "remote", text.strip()
-    elif is_path:
-        yield "path", text
-    elif field in _OF_CHARTS and in_chart:
-        yield "chart", text
+def _texts(value: Value) -> Iterator[str]:
+    """Yield a text, or those in a list; anything else is an error to kustomize."""
+    for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, str):
+            yield item.translate(_INVALID)
+
+
+def _collect(found: Iterable[tuple[_Kind, str]], *, is_plain: bool = True) -> References:
+    paths: dict[str, None] = {}
+    bases: dict[str, None] = {}
+    plugins: dict[str, None] = {}
+    charts: dict[str, None] = {}
+    remotes: dict[str, None] = {}
+    for kind, text in dict.fromkeys(found):
+        match kind:
+            case _Kind.CHART:
+                charts[text] = None
+                continue
+            case _Kind.KEYED_FILE:
+                text = text.rpartition("=")[2]
+            case _Kind.TEXT_OR_FILE if _is_mapping(text):
+                continue
+            case _Kind.PLUGIN:
+                plugins[text] = None
+        paths[text] = None
+        if kind in (_Kind.BASE, _Kind.PLUGIN):
+            bases[text] = None
+            if _GIT.match(text):
+                remotes[text] = None
+        if _WEB.match(text):
+            remotes[text] = None
+    return References(
+        tuple(paths), tuple(bases), tuple(plugins), tuple(charts), tuple(remotes), True, is_plain
+    )
+
+
+def _is_mapping(text: str) -> bool:
+    """Return whether a text that may be a path is YAML instead."""
+    # Without a colon, no key has a value.
+    if ":" not in text:
+        return False
+    try:
+        return isinstance(_read(text), Mapping)
+    except YamlTextError:
+        return "\n" in text

@@ -74,7 +74,7 @@ def find_repository(
     inner = tuple(part for part in PurePosixPath(source_path).parts if part != "/")
     if ".." not in inner:
         for above in (folder, *folder.parents):
-            named = Path(os.path.realpath(above.joinpath(*inner)))
+            named = real_path(above.joinpath(*inner))
             if folder.is_relative_to(named) and named.is_relative_to(above):
                 return Repository(above, True, True)
     raise RenderError(
@@ -82,6 +82,14 @@ def find_repository(
         hint="the Application's path must be a directory of its repository, not a symlink out of "
         "it; at a terminal, unset ARGOCD_APP_SOURCE_PATH",
     )
+
+
+def real_path(path: Path | str) -> Path:
+    """Return an absolute path without symlinks, as os.path.realpath does.
+
+    That one calls itself for each symlink, and fails on a chain that a tenant has made long enough.
+    """
+    return Path(follow(str(path), ("/",)) or path)
 
 
 def outside(what: str) -> RenderError:

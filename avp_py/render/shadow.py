@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avp_py.errors import RenderError
+from avp_py.render.repository import real_path
 from avp_py.sandbox import Limits
 
 _ROOT = Path("/")
@@ -120,7 +121,7 @@ def _find_way(path: Path, tops: frozenset[Path], ways: set[Path], links: set[Pat
 
 
 def _link(path: Path, plan: _Plan) -> None:
-    target = Path(os.path.realpath(path))
+    target = real_path(path)
     shadow_of(path, plan.below).symlink_to(plan.stand_in(target))
 
 

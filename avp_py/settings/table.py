@@ -244,7 +244,8 @@ TABLE: Final[tuple[Setting, ...]] = (
     Setting(
         "AVP_MAX_INPUT", "limits", "input_bytes", _ALONE,
         "how much may be read as manifests (on standard input, of plain files), of one chart, of "
-        "its values files, and of one file that a kustomization names, in bytes or as `100Mi`",
+        "its values files, of one file that a kustomization names, and of all kustomizations and "
+        "configurations of plugins, in bytes or as `100Mi`",
         parse.size, "100Mi",
     ),
     Setting(

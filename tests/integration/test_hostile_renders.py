@@ -199,6 +199,9 @@ def test_a_chart_is_not_pulled_outside_of_the_staging_copy(
 ) -> None:
     tree = guarded
     above = tree.token.parent
+    # For a tenant it would be refused without the sandbox, before helm is started.
+    env = {name: value for name, value in tree.env.items() if name != "ARGOCD_APP_SOURCE_PATH"}
+    (tree.app.parents[1] / ".git").mkdir()
     with serve_chart(above / "repository", tools["helm"]) as (url, _):
         patch = json.dumps([{"op": "add", "path": "/chartHome", "value": str(above / "pulled")}])
         write(
@@ -214,7 +217,7 @@ def test_a_chart_is_not_pulled_outside_of_the_staging_copy(
         assert (above / "pulled/remote/Chart.yaml").is_file()
         shutil.rmtree(above / "pulled")
 
-        env = {**tree.env, "AVP_RENDER_PORTS": port_of(url)}
+        env["AVP_RENDER_PORTS"] = port_of(url)
         result = stopped(run, tree._replace(env=env))
 
     assert "a chart would be pulled to a place outside" in result.err
@@ -285,7 +288,7 @@ def test_the_name_of_a_chart_writes_no_file_outside(patched: bool, tree: Tree, r
     for each in written:
         each.unlink()
 
-    for mode in MODES if not patched else ("required",):
+    for mode in MODES:
         stopped(run, tree._replace(env={**tree.env, "AVP_SANDBOX": mode}))
         assert not list(tree.token.parent.rglob("out-kustomize-values.yaml"))
 
@@ -295,19 +298,28 @@ def test_the_name_of_a_chart_writes_no_file_outside(patched: bool, tree: Tree, r
 
 @pytest.fixture
 def charts(tree: Tree, tools: Mapping[str, Path]) -> Iterator[str]:
-    """A repository with a chart that holds a kustomization, which leads out of what it is in."""
+    """A repository with a chart that holds a kustomization, which leads out of what it is in.
+
+    Where the ConfigMap outside has `data.x`, kustomize fails and shows it.
+    """
     above = tree.token.parent
     up = "../" * 40
-    evil = f"resources: [{up}{str(above / 'other').lstrip('/')}]\n"
+    evil = (
+        f"resources: [{up}{str(above / 'other').lstrip('/')}]\n"
+        "labels: [{pairs: {a: b}, fields: [{path: data/x}]}]\n"
+    )
     write(above, {"repository/remote/evil/kustomization.yaml": evil})
     with serve_chart(above / "repository", tools["helm"]) as (url, _):
         yield url
 
 
+@pytest.mark.parametrize("fails", [False, True])
 def test_a_base_in_a_chart_that_is_pulled_leads_nowhere(
-    guarded: Tree, run: Run, charts: str
+    fails: bool, guarded: Tree, run: Run, charts: str
 ) -> None:
     tree = guarded
+    if fails:
+        write(tree.token.parent, {"other/map.yaml": f"{MAP}data: {{x: {TOKEN}}}\n"})
     chart = f"helmCharts: [{{name: remote, version: 1.2.3, repo: '{charts}'}}]\n"
     write(
         tree.app,
@@ -317,7 +329,7 @@ def test_a_base_in_a_chart_that_is_pulled_leads_nowhere(
             "second/kustomization.yaml": "resources: [../base/charts/remote-1.2.3/remote/evil]\n",
         },
     )
-    assert "name: map" in kustomize(tree)
+    assert (TOKEN if fails else "name: map") in kustomize(tree)
     shutil.rmtree(tree.app / "base/charts")
 
     env = {**tree.env, "AVP_RENDER_PORTS": port_of(charts)}
@@ -404,6 +416,16 @@ FETCHES: Final = {
     "a patch": "resources: [map.yaml]\npatches: [{{path: '{url}/x'}}]\n",
     "a replacement": "resources: [map.yaml]\nreplacements: [{{path: '{url}/x'}}]\n",
     "a schema": "resources: [map.yaml]\nopenapi: {{path: '{url}/x'}}\n",
+    "a custom resource": "resources: [map.yaml]\ncrds: ['{url}/x']\n",
+    "a configuration": "resources: [map.yaml]\nconfigurations: ['{url}/x']\n",
+    "upper case": "resources: ['HTTP{rest}/all.yaml']\n",
+    "targets of a plugin": "resources: [map.yaml]\ntransformers:\n- |\n  apiVersion: builtin\n"
+    "  kind: ValueAddTransformer\n  metadata: {{name: x}}\n  targetFilePath: '{url}/x'\n",
+    "patches of a plugin": "resources: [map.yaml]\ntransformers:\n- |\n  apiVersion: builtin\n"
+    "  kind: PatchStrategicMergeTransformer\n  metadata: {{name: x}}\n  paths: ['{url}/x']\n",
+    "a list of plugins": "resources: [map.yaml]\nvalidators:\n- |\n  apiVersion: v1\n  kind: List\n"
+    "  items:\n  - apiVersion: builtin\n    kind: PatchTransformer\n    metadata: {{name: x}}\n"
+    "    path: '{url}/x'\n",
 }  # fmt: skip
 PATCHED_FETCH: Final = "a generator that a patch changes"
 
@@ -429,6 +451,7 @@ def fetch(tree: Tree, site: Site, name: str) -> None:
         return
     text = FETCHES[name].format(
         url=url,
+        rest=url.removeprefix("http"),
         packed=base64.b64encode(f"{url}/x".encode()).decode(),
         escaped=url.replace("h", r"\x68", 1) + "/x",
     )

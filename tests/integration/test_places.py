@@ -95,31 +95,6 @@ def test_nothing_outside_of_the_repository_is_searched(
     assert "      spec.a: <path:p#no> at p\n" in result.err
 
 
-def test_a_kustomization_outside_of_the_repository_is_not_searched(
-    run: Run, env: Mapping[str, str], tmp_path: Path
-) -> None:
-    tree = write(
-        tmp_path,
-        {
-            "other/secret.yaml": WANTING,
-            "repo/app/kustomization.yaml": "resources: [a.yaml]\nconfigMapGenerator:\n- name: x\n"
-            "  options: {annotations: {one: ../unused}}\n",
-            "repo/app/a.yaml": WANTING,
-            "repo/unused/notes": "",
-        },
-    )
-    file = tree / "repo/unused/kustomization.yaml"
-    file.symlink_to(tree / "other/secret.yaml")
-    env = {**env, "ARGOCD_APP_SOURCE_PATH": "app"}
-    result = run("generate", tree / "repo/app", env=env)
-    assert "      a.yaml:9: spec.a: <path:p#no> at p\n" in result.err
-    # One that is in the repository is searched, and leaves the place open.
-    file.unlink()
-    write(tree, {"repo/unused/kustomization.yaml": WANTING})
-    result = run("generate", tree / "repo/app", env=env)
-    assert "      spec.a: <path:p#no> at p\n" in result.err
-
-
 def test_a_chart_in_a_kustomization(run: Run, env: Mapping[str, str], tmp_path: Path) -> None:
     files: Mapping[str, str | bytes] = {
         "kustomization.yaml": "resources: [a.yaml]\nhelmCharts: [{name: sub}]\n",

@@ -1,19 +1,24 @@
 """Text of a tenant costs time in proportion to its length, whatever it says.
 
 Each row is a text that would cost more, were some step quadratic or worse. Every new expression or
-loop over a tenant's text needs a row in MANIFESTS, and an expression is counted in EXPRESSIONS.
+loop over a tenant's text needs a row in MANIFESTS or FOLDERS, and an expression is counted in
+EXPRESSIONS.
 """
 
 import ast
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import pytest
 
 import avp_py
+from avp_py.render.kustomization import find_roots, reach
+from avp_py.render.look import images_in
+from avp_py.render.repository import Repository
 from tests.conftest import Run
+from tests.trees import write
 from tests.unit.growth import refuse_growth
 
 X: Final = "kind: X\n"
@@ -81,7 +86,7 @@ EXPRESSIONS: Final[Mapping[str, int]] = {
     "render/helm_arguments.py": 2,
     "render/images.py": 1,
     "render/look.py": 1,
-    "render/references.py": 2,
+    "render/references.py": 3,
     "render/workspace.py": 1,
     "sandbox/access.py": 1,
     "sandbox/messages.py": 7,
@@ -407,6 +412,130 @@ MANIFESTS: Final[Mapping[str, Row]] = {
         "would be deployed",
     ),
 }  # fmt: skip
+
+
+BIG: Final = f"# generator\nx: [{'a, ' * 2_000}]\n"
+GENERATOR: Final = "apiVersion: builtin\nkind: ConfigMapGenerator\n"
+
+
+def spelled(names: Iterable[str], field: str = "resources") -> str:
+    """Return a kustomization that names files or folders."""
+    return f"{field}:\n" + "".join(f"- {each}\n" for each in names)
+
+
+class Folder(NamedTuple):
+    """A folder with a kustomization, by its size.
+
+    Attributes:
+        n: the size at which a quadratic step shows.
+        files: returns the files of a size.
+        links: returns the symlinks of a size.
+    """
+
+    n: int
+    files: Callable[[int], Mapping[str, str]]
+    links: Callable[[int], Mapping[str, str]] = lambda _: {}
+
+
+FOLDERS: Final[Mapping[str, Folder]] = {
+    "a plugin's configuration by many links": Folder(
+        50,
+        lambda n: {
+            "kustomization.yaml": spelled((f"l{each}" for each in range(n)), "generators"),
+            "big": GENERATOR + BIG,
+        },
+        lambda n: {f"l{each}": "big" for each in range(n)},
+    ),
+    "a large kustomization by many links": Folder(
+        50,
+        lambda n: {
+            "kustomization.yaml": spelled(f"l{each}" for each in range(n)),
+            "big/kustomization.yaml": BIG,
+        },
+        lambda n: {f"l{each}": "big" for each in range(n)},
+    ),
+    "a large kustomization in many spellings": Folder(
+        500,
+        lambda n: {
+            "kustomization.yaml": spelled("a/../" * each + "big" for each in range(n // 10)),
+            "big/kustomization.yaml": BIG,
+        },
+    ),
+    "a large kustomization of folders within folders": Folder(
+        20,
+        lambda n: {
+            "/".join("a" * n) + "/big": BIG + "resources: [a]\n",
+        },
+        lambda n: {
+            "a/" * each + "kustomization.yaml": "a/" * (n - 1 - each) + "a/big"
+            for each in range(n)
+        },
+    ),
+    "a path of many parts": Folder(
+        50_000, lambda n: {"kustomization.yaml": spelled(["a/" * n + "b"])}
+    ),
+    "a path of many parts in a text": Folder(
+        50_000, lambda n: {"kustomization.yaml": f"generators: ['a: b{'/a' * n}']\n"}
+    ),
+    "a path that climbs": Folder(
+        50_000, lambda n: {"kustomization.yaml": spelled(["a/" * n + "../" * n + "b"])}
+    ),
+    "many bases": Folder(3_000, lambda n: {"kustomization.yaml": spelled(map(str, range(n)))}),
+    "many plugins": Folder(
+        3_000, lambda n: {"kustomization.yaml": spelled(map(str, range(n)), "generators")}
+    ),
+    "many fetched plugins": Folder(
+        3_000,
+        lambda n: {
+            "kustomization.yaml": spelled((f"http://a/{each}" for each in range(n)), "validators")
+        },
+    ),
+    "a chart's home of many parts": Folder(
+        50_000,
+        lambda n: {"kustomization.yaml": f"helmCharts: []\nhelmGlobals: {{chartHome: {'a/' * n}}}"},
+    ),
+    "lists of plugins' configurations": Folder(
+        2_000, lambda n: {"kustomization.yaml": f"generators: ['items: [{'{items: []}, ' * n}]']\n"}
+    ),
+    "documents of plugins' configurations": Folder(
+        2_000,
+        lambda n: {"kustomization.yaml": "generators: [g]\n", "g": f"---\n{GENERATOR}" * n},
+    ),
+    "bases that rename images": Folder(
+        30,
+        lambda n: {
+            "kustomization.yaml": spelled(["a.yaml", *(f"b{each}" for each in range(n))]),
+            "a.yaml": "containers:\n" + "".join(f"- image: b0:{tag}\n" for tag in range(50 * n)),
+            **{
+                f"b{each}/kustomization.yaml": f"images: [{{name: b{each}, newName: b{each + 1}}}]"
+                for each in range(n)
+            },
+        },
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_kustomization_is_looked_at_in_linear_time(name: str, tmp_path: Path) -> None:
+    row = FOLDERS[name]
+
+    def make(n: int) -> Path:
+        folder = tmp_path / str(n)
+        write(folder, row.files(n))
+        for link, target in row.links(n).items():
+            (folder / link).symlink_to(target)
+        return folder
+
+    def look(folder: Path) -> None:
+        repository = Repository(folder, True)
+        roots = find_roots(folder, repository)
+        assert roots.references
+        for base, refers in roots.references:
+            for path in refers.paths:
+                reach(base, path, repository)
+        images_in(folder, repository)
+
+    refuse_growth(make, look, row.n)
 
 
 @pytest.mark.parametrize("name", MANIFESTS)

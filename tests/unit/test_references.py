@@ -1,0 +1,64 @@
+"""What a kustomization refers to, as far as kustomize opens it."""
+
+from typing import Final
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from avp_py.render.references import of_configurations, of_kustomization
+
+ATOMS: Final = (
+    "resources", "generators", "items", ": ", ":", " ", "\n", "\n  ", "- ", "[", "]", "{", "}", ",",
+    "'", '"', "a", "../o", "&x ", "*x", "<<", "<<: ", "!!binary ", "!t", "|\n  ", "#", "---\n",
+    "...\n", "%YAML 1.1\n---\n", "\\", "\r", "\u2028", "\ufeff", "\x00", "\ud800", "=",
+)  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(ATOMS), max_size=20).map("".join))
+@example("a: <<\n...\n}")
+def test_any_text_is_read_or_it_is_said_that_it_is_not(text: str) -> None:
+    for refers in (of_kustomization(text), of_configurations(text)):
+        assert refers.is_read or not refers.paths
+        assert set(refers.plugins) <= set(refers.bases) <= set(refers.paths)
+
+
+FIELDS: Final = {
+    "resources: [a, b]": "a b",
+    "RESOURCES: [a]\nresource\u017f: [b]": "a b",
+    "configMapGenerator: [{files: [a, k=b, k=l=c], envs: [d], env: e, options: {}}]": "a b c d e",
+    "secretGenerator: {files: [a]}": "a",
+    "patches: [{path: a, patch: b, target: {path: c}}]": "a",
+    "patchesStrategicMerge: [a, 'kind: b', \"kind: [\\n\"]": "a",
+    "helmCharts: [{valuesFile: a, additionalValuesFiles: [b], valuesInline: {path: c}}]": "a b",
+    "helmGlobals: {chartHome: a, configHome: b}": "a",
+    "openapi: {path: a}": "a",
+    "replacements: [{path: a, source: {path: b}}]": "a",
+    "path: a\nfiles: [b]\nnamespace: c\ncommonLabels: {path: d}": "",
+    "resources: [a]\n---\nresources: [b]": "a",
+}
+
+
+@pytest.mark.parametrize("text", FIELDS)
+def test_only_what_kustomize_opens_is_a_path(text: str) -> None:
+    assert " ".join(of_kustomization(text).paths) == FIELDS[text]
+
+
+REMOTES: Final = {
+    "resources: [github.com/a/b, a@b:c/d, 'ssh://a/b', 'git::HTTPS://a', a@b, a.yaml]": 4,
+    "resources: ['git://a/b', ' https://a', 'oci://a/b', 'git::git::https://a']": 0,
+    "crds: ['https://a', 'HTTP:a', 'ssh://a', 'a@b:c']": 2,
+    "configMapGenerator: [{files: ['k=https://a', 'a@b/c', 'https://k=a']}]": 1,
+    "helmCharts: [{repo: 'https://a', name: b}]": 0,
+}
+
+
+@pytest.mark.parametrize("text", REMOTES)
+def test_what_kustomize_fetches_is_remote(text: str) -> None:
+    assert len(of_kustomization(text).remotes) == REMOTES[text]
+
+
+def test_lists_of_configurations_are_taken_apart() -> None:
+    text = "kind: List\nitems:\n- {path: a}\n- items: [{targetFilePath: b}]\n---\npaths: [c]\n"
+
+    assert sorted(of_configurations(text).paths) == ["a", "b", "c"]
