@@ -3,6 +3,7 @@
 import codecs
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -122,12 +123,14 @@ def _false_markers(text: str, documents: Sequence[Document], source: str) -> Ite
     """
     begins = {each.marker_end - 3 for each in documents if each.marker_end is not None}
     for start in _line_starts(text, "---"):
-        if start not in begins:
-            yield Failure(
-                f"{source}, {documents[0].lines.position(start)}: a line of a text begins with "
-                "---, which Argo CD takes for the end of the document",
-                hint="indent the line",
-            )
+        if start in begins:
+            continue
+        reason = "a line of a text begins with ---, which Argo CD takes for the end of the document"
+        hint = "indent the line"
+        if text[start + 3] != "-" and _begins_scalar(documents, start):
+            reason = "--- has text right after it, so Argo CD does not take it for a separator"
+            hint = "begin a new line after it; in a template, {{- after --- removes the line break"
+        yield Failure(f"{source}, {documents[0].lines.position(start)}: {reason}", hint=hint)
     for begin in sorted(begins):
         if begin > 0 and text[begin - 1] != "\n":
             yield Failure(
@@ -135,6 +138,17 @@ def _false_markers(text: str, documents: Sequence[Document], source: str) -> Ite
                 "break other than \\n; Argo CD would drop it",
                 hint="end every line with \\n",
             )
+
+
+def _begins_scalar(documents: Sequence[Document], start: int) -> bool:
+    """Return whether a scalar, as a key, begins at a place in the text, and is not just there."""
+    root = next((each.root for each in documents if each.root is not None), None)
+    if root is None:
+        return False
+    # The rows of all documents of a text are in the order of their places.
+    starts = root.columns.starts
+    place = bisect_left(starts, start)
+    return place < len(starts) and starts[place] == start
 
 
 def _line_starts(text: str, prefix: str) -> Iterator[int]:
