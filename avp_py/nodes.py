@@ -2,7 +2,7 @@
 
 The parser is libyaml 0.2.5 (through PyYAML), whose grammar is the one that go-yaml, and with it
 Argo CD and Kubernetes, reads. It is driven by events, not by PyYAML's composer: the composer
-overflows the C stack on deep nesting, forgets where an alias stands, and keeps the last of two
+overflows the C stack on deep nesting, forgets where an alias stands, and drops all but the last of
 equal keys.
 
 A tenant's text can hold a node in two characters. So nodes are rows of columns, of 13 bytes each;
@@ -67,6 +67,14 @@ _STYLES = (None, "'", '"', "|", ">")
 _SCALARS = {style or "": kind for kind, style in enumerate(_STYLES)}
 """What a scalar is, by the style that the parser tells."""
 
+_ALIKE, _OVERRIDDEN, _MERGED = 1, 2, 3
+"""What an equal key later in the mapping makes of a key: it overrides one whose value is written
+alike, or another one, or, as a merge key (`<<`), adds to it."""
+
+KeyReader: TypeAlias = Callable[[str, str | None], tuple[str, object]]
+"""Returns what a key that is tagged, or plain and perhaps not a string, is to Kubernetes: its name,
+and the value that has that name. It gets the text of the key, and its tag."""
+
 
 class _Columns:
     """The nodes of a text in the order in which they begin, each a row.
@@ -81,9 +89,13 @@ class _Columns:
             behind all that is in it.
         values: the values of scalars that their texts do not say as they are.
         tags: the tags of those that have one.
+        names: the names of keys to Kubernetes, where they are not their values.
+        repeats: what an equal key makes of a key, by its row; no longer than there are such keys.
     """
 
-    __slots__ = ("ends", "kinds", "links", "starts", "tags", "text", "values")
+    __slots__ = (
+        "ends", "kinds", "links", "names", "repeats", "starts", "tags", "text", "values",
+    )  # fmt: skip
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -93,6 +105,8 @@ class _Columns:
         self.links = array("I")
         self.values: list[str] = []
         self.tags: dict[int, str] = {}
+        self.names: dict[int, str] = {}
+        self.repeats = bytearray()
 
     def add(self, kind: int, start: int, end: int, link: int) -> int:
         """Adds a row and returns its number."""
@@ -154,11 +168,24 @@ class _Columns:
             child = self.after(child)
 
     def keys(self, row: int) -> Iterator[tuple[int, str]]:
-        """The rows and values of a mapping's keys. Each is a scalar; what it maps to comes next."""
+        """The rows and names of a mapping's keys. Each is a scalar; what it maps to comes next."""
         key, end = row + 1, self.links[row]
         while key < end:
-            yield key, self.value(key)
+            yield key, self.name(key)
             key = self.after(key + 1)
+
+    def name(self, row: int) -> str:
+        """The name that a key has to Kubernetes."""
+        return self.names.get(row) or self.value(row)
+
+    def repeat(self, row: int) -> int:
+        """What an equal key later in the mapping makes of a key; 0 where there is none."""
+        return self.repeats[row] if row < len(self.repeats) else 0
+
+    def mark(self, row: int, repeat: int) -> None:
+        """Sets what an equal key makes of a key."""
+        self.repeats.extend(bytes(max(0, row + 1 - len(self.repeats))))
+        self.repeats[row] = repeat
 
     def entries(self, row: int) -> "Iterator[Entry]":
         """The entries of a mapping."""
@@ -247,16 +274,29 @@ class Entry(NamedTuple):
     value: "Node"
 
     @property
-    def is_merge(self) -> bool:
-        """Whether yaml.v2 takes the key for a merge key, `<<` (isMerge in its decode.go, v2.4.0).
+    def name(self) -> str:
+        """The name of the key to Kubernetes: `true` for `on`, `1` for `0x1`."""
+        return self.key.columns.name(self.key.row)
 
-        To libyaml, the tag `!` makes a quoted scalar one whose text decides.
-        """
-        key = self.key
-        if key.value != "<<":
-            return False
-        tag = key.tag
-        return key.style is None if tag is None else tag in ("!", MERGE)
+    @property
+    def is_overridden(self) -> bool:
+        """Whether an equal key later in the mapping overrides it, with whatever value."""
+        return self.key.columns.repeat(self.key.row) in (_ALIKE, _OVERRIDDEN)
+
+    @property
+    def is_repeated(self) -> bool:
+        """Whether an equal key with another value comes later in the mapping."""
+        return self.key.columns.repeat(self.key.row) in (_OVERRIDDEN, _MERGED)
+
+    @property
+    def is_anchored(self) -> bool:
+        """Whether there may be an anchor in its value, so that the value is used elsewhere, too."""
+        return self.key.columns.text.find("&", self.value.start, self.value.end) >= 0
+
+    @property
+    def is_merge(self) -> bool:
+        """Whether yaml.v2 takes the key for a merge key, `<<`."""
+        return _is_merge(self.key)
 
     def sources(self) -> "Iterator[MappingNode]":
         """The mappings that a merge key brings in; the first one that has a key counts."""
@@ -281,8 +321,13 @@ class MappingNode(NamedTuple):
 
     @property
     def entries(self) -> Children[Entry]:
-        """Its entries, in the order of the text."""
+        """Its entries, in the order of the text; those that a later one overrides, too."""
         return Children(self.columns.entries, self.row)
+
+    @property
+    def effective(self) -> Iterator[Entry]:
+        """Its entries without those that a later one with an equal key overrides."""
+        return (entry for entry in self.entries if not entry.is_overridden)
 
     @property
     def flow(self) -> bool:
@@ -302,7 +347,8 @@ class MappingNode(NamedTuple):
     def get(self, key: str) -> "Node | None":
         """The node under `key`, aliases followed and merge keys (`<<`) honoured, or None.
 
-        Of a key and a merge key that brings it in too the later one counts, as for yaml.v2.
+        Of equal keys, and of a key and a merge key that brings it in too, the last one counts, as
+        for yaml.v2.
         """
         return self._find(key, set())
 
@@ -482,6 +528,17 @@ def resolve(node: Node) -> "ScalarNode | MappingNode | SequenceNode":
     return node
 
 
+def _is_merge(key: ScalarNode) -> bool:
+    """Whether yaml.v2 takes a key for a merge key (isMerge in its decode.go, v2.4.0).
+
+    To libyaml, the tag `!` makes a quoted scalar one whose text decides.
+    """
+    if key.value != "<<":
+        return False
+    tag = key.tag
+    return key.style is None if tag is None else tag in ("!", MERGE)
+
+
 def position(text: str, index: int) -> str:
     """Where `index` stands in `text`, as `line 3, column 7` (both count from 1).
 
@@ -517,6 +574,12 @@ def mappings(node: Node) -> Iterator[MappingNode]:
             yield MappingNode(columns, row)
 
 
+def repeated(node: Node) -> bool:
+    """Whether a mapping below a node, itself included, has equal keys with different values."""
+    repeats, end = node.columns.repeats, node.columns.after(node.row)
+    return any(repeats.find(each, node.row, end) >= 0 for each in (_OVERRIDDEN, _MERGED))
+
+
 def aliased(node: Node) -> set[Node]:
     """The nodes that aliases below a node stand for."""
     columns = node.columns
@@ -535,16 +598,16 @@ class _Frame:
     Attributes:
         row: its row.
         anchor: its anchor, or None.
-        keys: of a mapping, the first row of each key, by what Kubernetes takes the key for.
+        keys: of a mapping, the last row of each key so far, by its name; of merge keys, by None.
         pending: the row of a key whose value comes next; 0 where none does.
-        repeated: the row of an equal key before that one; 0 where there is none.
+        repeated: the row of the last equal key before that one; 0 where there is none.
         last: the row of the last value or item; its own where there is none.
         size: how many nodes it has once its aliases are written out.
     """
 
     __slots__ = ("anchor", "keys", "last", "pending", "repeated", "row", "size")
 
-    def __init__(self, row: int, anchor: str | None, keys: dict[str, int] | None) -> None:
+    def __init__(self, row: int, anchor: str | None, keys: dict[str | None, int] | None) -> None:
         self.row = row
         self.anchor = anchor
         self.keys = keys
@@ -554,26 +617,30 @@ class _Frame:
         self.size = 1
 
 
-def parse(text: str, source: str) -> Sequence[Document]:
+def parse(text: str, source: str, read_key: KeyReader | None = None) -> Sequence[Document]:
     """Reads a text that holds any number of YAML documents.
 
     Args:
         text: the text, without a byte order mark.
         source: what to call it in errors: a file, or `standard input`.
+        read_key: allows to repeat a key with another value, which then counts; it says which keys
+            are equal.
 
     Returns:
         The documents in their order; their spans cover the text without a gap.
 
     Raises:
-        DocumentError: the text is not YAML, nests deeper than MAX_DEPTH, repeats a key with another
-            value, has a key that is not a scalar, or aliases that expand beyond MAX_EXPANDED_NODES.
+        DocumentError: the text is not YAML, nests deeper than MAX_DEPTH, repeats a key where that
+            is not allowed, or where its values have one name to Kubernetes and are different keys
+            to yaml.v2, has a key that is not a scalar, or aliases that expand beyond
+            MAX_EXPANDED_NODES.
     """
     documents: list[Document] = []
     lines = Lines(text)
     last: tuple[Node | None, int | None] | None = None
     start = 0
     try:
-        for root, begin, marker_end in _documents(_Columns(text), source):
+        for root, begin, marker_end in _documents(_Columns(text), source, read_key):
             if last is not None:
                 documents.append(Document(last[0], start, begin, last[1], lines))
                 start = begin
@@ -585,7 +652,9 @@ def parse(text: str, source: str) -> Sequence[Document]:
     return documents
 
 
-def _documents(columns: _Columns, source: str) -> Iterator[tuple[Node | None, int, int | None]]:
+def _documents(
+    columns: _Columns, source: str, read_key: KeyReader | None
+) -> Iterator[tuple[Node | None, int, int | None]]:
     """Yields root, start and marker's end of each document."""
     parser: Any = CParser(columns.text)
     next_event = parser.get_event
@@ -598,7 +667,7 @@ def _documents(columns: _Columns, source: str) -> Iterator[tuple[Node | None, in
                 reason = "a %YAML or %TAG directive"
                 raise _error(columns.text, source, start, reason, _NO_DIRECTIVES)
             marker_end = event.end_mark.index if event.explicit else None
-            root = _root(next_event, columns, source)
+            root = _root(next_event, columns, source, read_key)
             yield None if root is None else columns.node(root), start, marker_end
         # Stream start and end, and a document's end, say nothing that is needed here.
 
@@ -608,7 +677,9 @@ _TOO_DEEP = f"collections nest deeper than {MAX_DEPTH} levels"
 _NO_DIRECTIVES = "remove it: the readers of Kubernetes do not accept directives"
 
 
-def _root(next_event: Any, columns: _Columns, source: str) -> int | None:
+def _root(
+    next_event: Any, columns: _Columns, source: str, read_key: KeyReader | None
+) -> int | None:
     """Reads the events of one document up to its end and returns the row of its node."""
     stack: list[_Frame] = []
     anchors: dict[str, int] = {}
@@ -673,10 +744,10 @@ def _root(next_event: Any, columns: _Columns, source: str) -> int | None:
         if frame.keys is None:
             frame.last = row
         elif not frame.pending:
-            _key(frame, frame.keys, columns, row, source)
+            _key(frame, frame.keys, columns, row, source, read_key)
         else:
             if frame.repeated:
-                _refuse_other_value(frame, columns, row, source)
+                _judge_repeated(frame, columns, row, source, is_allowed=read_key is not None)
             frame.last = row
             frame.pending = 0
 
@@ -697,7 +768,14 @@ def _skip_properties(text: str, start: int, end: int) -> int:
     return start
 
 
-def _key(frame: _Frame, keys: dict[str, int], columns: _Columns, row: int, source: str) -> None:
+def _key(
+    frame: _Frame,
+    keys: dict[str | None, int],
+    columns: _Columns,
+    row: int,
+    source: str,
+    read_key: KeyReader | None,
+) -> None:
     text, start = columns.text, columns.starts[row]
     is_alias = columns.kinds[row] == _ALIAS
     if is_alias and columns.kinds[columns.links[row]] < _ALIAS:
@@ -709,28 +787,61 @@ def _key(frame: _Frame, keys: dict[str, int], columns: _Columns, row: int, sourc
         raise _error(text, source, start, "a key is tagged as binary", "write it as text")
     if is_alias and value == "<<":
         raise _error(text, source, start, "an alias stands for the key <<", "write the key")
-    is_plain = columns.kinds[row] == _PLAIN and tag is None
-    name = _BOOLEANS.get(value, value) if is_plain else value
-    frame.repeated = keys.setdefault(name, row)
-    if frame.repeated == row:
-        frame.repeated = 0
-    elif columns.value(frame.repeated) != value:
-        raise _repeated(name, ScalarNode(columns, row), source)
     frame.pending = row
+    if value == "<<" and _is_merge(ScalarNode(columns, row)):
+        frame.repeated = keys.get(None, 0)
+        keys[None] = row
+        return
+    name, said = _said(columns, row, read_key)
+    if name != value and read_key is not None:
+        columns.names[row] = name
+    frame.repeated = keys.get(name, 0)
+    if frame.repeated and said != _said(columns, frame.repeated, read_key)[1]:
+        raise _repeated(name, ScalarNode(columns, row), source, is_allowed=read_key is not None)
+    keys[name] = row
 
 
-def _refuse_other_value(frame: _Frame, columns: _Columns, row: int, source: str) -> None:
-    """Refuses a key that stands twice, but for one whose values are written alike."""
-    if not _is_same(columns.node(frame.repeated + 1), columns.node(row)):
-        key = ScalarNode(columns, frame.pending)
-        raise _repeated(key.value, key, source)
+def _said(columns: _Columns, row: int, read_key: KeyReader | None) -> tuple[str, object]:
+    """The name of a key to Kubernetes, and with its type the value that it is to yaml.v2.
+
+    Without `read_key`, the value is how the key is written.
+    """
+    value, tag = columns.value(row), columns.tags.get(row)
+    is_plain = columns.kinds[row] == _PLAIN and tag is None
+    if read_key is None:
+        return (_BOOLEANS.get(value, value) if is_plain else value), value
+    # Most keys begin with a letter and are strings.
+    if tag is None and (not is_plain or (value[:1].isalpha() and value not in _BOOLEANS)):
+        return value, value
+    name, said = read_key(value, tag)
+    return name, said if isinstance(said, str) else (type(said), said)
 
 
-def _repeated(name: str, key: ScalarNode, source: str) -> DocumentError:
-    reason = f"the key {name[:80]!r} stands twice in one mapping"
+def _judge_repeated(
+    frame: _Frame, columns: _Columns, row: int, source: str, *, is_allowed: bool
+) -> None:
+    """Notes that a key is repeated, or refuses it, but for one whose values are written alike."""
+    is_same = _is_same(columns.node(frame.repeated + 1), columns.node(row))
+    key = ScalarNode(columns, frame.pending)
+    if not is_allowed:
+        if not is_same:
+            raise _repeated(key.value, key, source)
+    elif not _is_merge(key):
+        columns.mark(frame.repeated, _ALIKE if is_same else _OVERRIDDEN)
+    elif not is_same:
+        columns.mark(frame.repeated, _MERGED)
+
+
+def _repeated(
+    name: str, key: ScalarNode, source: str, *, is_allowed: bool = False
+) -> DocumentError:
+    reason = f"duplicate key {name[:80]!r}"
     hint = "keep one of the two"
     if name != key.value:
-        reason, hint = f"{reason}, here as {key.value!r}", f"{hint}, or quote this one"
+        reason, hint = f"{reason}, here as {key.value[:80]!r}", f"{hint}, or quote this one"
+    if is_allowed:
+        # A map of Go's has both, and sigs.k8s.io/yaml goes through it in any order.
+        reason += ", of another type: Argo CD would take one of the two at random"
     return _error(key.columns.text, source, key.start, reason, hint)
 
 

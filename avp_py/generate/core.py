@@ -93,7 +93,7 @@ def generate(
     deadline = request.started + settings.limits.seconds
     limits = limits_of(settings.limits, settings.render.timeout, deadline)
     budget = Budget(settings.limits.seconds, deadline, settings.limits.output_bytes)
-    findings = Findings(settings.policy.warnings, is_lenient=request.is_lenient)
+    findings = Findings(settings.policy, is_lenient=request.is_lenient)
     for warning in settings.warnings:
         findings.add(warning, is_sure=False)
     try:
@@ -123,7 +123,7 @@ def generate(
             findings.add(warning, is_sure=False)
         if settings.policy.fail_on_leftovers:
             failures.extend(_leftovers(stream))
-        findings.add_all(stream, unfilled=settings.policy.fail_on_leftovers)
+        findings.add_all(stream)
     if not failures and not any(stream.manifests for stream in streams):
         raise GenerateError([_nothing(request)])
 

@@ -3,7 +3,7 @@
 from avp_py import manifests
 from avp_py.errors import Failure
 from avp_py.manifests import Finding, Manifest, Stream
-from avp_py.settings import WarningMode
+from avp_py.settings import PolicySettings
 
 
 class Findings:
@@ -14,27 +14,26 @@ class Findings:
         warnings: what is shown, and fails nothing.
     """
 
-    def __init__(self, mode: WarningMode, *, is_lenient: bool) -> None:
+    def __init__(self, settings: PolicySettings, *, is_lenient: bool) -> None:
         """Begin without any.
 
         Args:
-            mode: AVP_WARNINGS.
+            settings: say what becomes of what is noticed.
             is_lenient: whether what is surely not meant is a warning, too.
         """
-        self._mode = mode
+        self._mode = settings.warnings
+        self._unfilled = settings.fail_on_leftovers
+        self._refuses_duplicates = settings.duplicate_keys == "error"
         self._is_lenient = is_lenient
         self.failures: list[Failure] = []
         self.warnings: list[Failure] = []
 
-    def add_all(self, stream: Stream, *, unfilled: bool) -> None:
-        """Add what is noticed about the documents of a stream as they were rendered.
-
-        Args:
-            stream: the stream.
-            unfilled: whether placeholders that nothing fills are looked for.
-        """
+    def add_all(self, stream: Stream) -> None:
+        """Add what is noticed about the documents of a stream as they were rendered."""
         for manifest in stream.manifests:
-            for finding in manifests.findings(stream.text, manifest, unfilled=unfilled):
+            for finding in manifests.duplicates(manifest, is_sure=self._refuses_duplicates):
+                self.add_to(manifest, finding)
+            for finding in manifests.findings(stream.text, manifest, unfilled=self._unfilled):
                 self.add_to(manifest, finding)
 
     def add_to(self, manifest: Manifest, finding: Finding) -> None:

@@ -5,6 +5,7 @@ neighbours.
 """
 
 from avp_py.manifests.additions import Addition, addition
+from avp_py.manifests.duplicates import duplicates
 from avp_py.manifests.head import PREFIX, Annotations
 from avp_py.manifests.intent import Finding, findings, is_base64, is_data, not_base64
 from avp_py.manifests.leftovers import Leftover, leftovers
@@ -43,6 +44,7 @@ __all__ = [
     "addition",
     "apply",
     "assemble",
+    "duplicates",
     "fill",
     "findings",
     "is_base64",

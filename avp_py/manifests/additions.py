@@ -67,7 +67,7 @@ def edits(
         text: the text of the stream.
         targets: what aliases of the document stand for.
         new: what to add.
-        removed: the nodes whose entries other edits remove.
+        removed: the keys and values whose entries other edits remove.
 
     Raises:
         DocumentError: the field is an alias or has one, or is neither a mapping nor empty.
@@ -75,7 +75,7 @@ def edits(
     if not new.values:
         return []
     root = new.root
-    entry = next((each for each in root.entries if each.key.value == new.field), None)
+    entry = _field_of(root, new)
     if (root if entry is None else entry.value) in targets:
         raise DocumentError(
             f"{new.place} is written a second time by an alias (*), which would get the keys too",
@@ -88,7 +88,7 @@ def edits(
         return [(at + 1, at + 1, _field(new, _indent(text, root), _line_break(text, at)))]
     target = entry.value
     if isinstance(target, MappingNode):
-        if all(resolve(each.value) in removed for each in target.entries):
+        if all(is_removed(each, removed) for each in target.entries):
             return [(*content_span(text, target), flow(new.values))]
         if target.flow:
             return [_into(text, target, flow(new.values)[1:-1])]
@@ -98,6 +98,16 @@ def edits(
         return [(target.start, target.end, f" {flow(new.values)}")]
     what = "an alias" if isinstance(target, AliasNode) else "no mapping"
     raise DocumentError(f"{new.place} is {what}, and cannot take keys", hint="write it out")
+
+
+def is_removed(entry: Entry, removed: Set[Node]) -> bool:
+    """Return whether an entry is removed: its key is among the nodes, or its value is."""
+    return entry.key in removed or resolve(entry.value) in removed
+
+
+def _field_of(root: MappingNode, new: Addition) -> Entry | None:
+    """Return the entry that takes the new keys: of several, the last one counts."""
+    return next((each for each in root.effective if each.key.value == new.field), None)
 
 
 def content_span(text: str, mapping: MappingNode) -> tuple[int, int]:
@@ -167,18 +177,17 @@ def find(root: MappingNode, new: Addition) -> Set[Node] | None:
     Returns:
         Keys of both that are not to be compared; None where the new keys are not all there.
     """
-    before = next((each for each in new.root.entries if each.key.value == new.field), None)
+    before = _field_of(new.root, new)
     is_longer = before is not None and isinstance(before.value, MappingNode)
     # Where the field was not there, or was null, it is new as a whole.
     ignored: set[Node] = set() if before is None or is_longer else {before.key}
     found: dict[str, str] = {}
-    for entry in root.entries:
-        if entry.key.value != new.field:
-            continue
+    entry = _field_of(root, new)
+    if entry is not None:
         if not is_longer:
             ignored.add(entry.key)
         value = resolve(entry.value)
-        for each in value.entries if isinstance(value, MappingNode) else ():
+        for each in value.effective if isinstance(value, MappingNode) else ():
             if each.key.value in new.values and isinstance(each.value, ScalarNode):
                 found[each.key.value] = each.value.value
                 ignored.add(each.key)

@@ -98,7 +98,7 @@ def _slips(root: MappingNode) -> Iterator[Finding]:
     if not isinstance(annotations, MappingNode):
         return
     slips = {key: meant for key in sorted(annotations.keys()) if (meant := _meant(key))}
-    starts = {key.value: key.start for key, _ in annotations.entries} if slips else {}
+    starts = {entry.name: entry.key.start for entry in annotations.entries} if slips else {}
     for key, meant in slips.items():
         yield Finding(
             f"there is no annotation {key[:100]}",
@@ -180,7 +180,7 @@ def _keys(node: Node, place: Place | None) -> Iterator[tuple[Place, ScalarNode]]
         for index, item in enumerate(node.items):
             yield from _keys(item, Place(place, index))
     elif isinstance(node, MappingNode):
-        for entry in node.entries:
+        for entry in node.effective:
             below = Place(place, entry.key.value)
             yield below, entry.key
             yield from _keys(entry.value, below)
@@ -194,7 +194,7 @@ def _values(node: Node, place: Place | None) -> Iterator[tuple[Place | None, Sca
         for index, item in enumerate(node.items):
             yield from _values(item, Place(place, index))
     elif isinstance(node, MappingNode):
-        for entry in node.entries:
+        for entry in node.effective:
             yield from _values(entry.value, Place(place, entry.key.value))
 
 
@@ -214,11 +214,11 @@ def _misplaced(node: Node, place: Place | None) -> Iterator[Place]:
 def _not_base64(manifest: Manifest) -> Iterator[Finding]:
     """Yield the values in the data of a Secret that nothing fills and that are not base64."""
     data = manifest.root.get("data")
-    filled = {slot.field for slot in manifest.slots}
-    for entry in data.entries if isinstance(data, MappingNode) else ():
+    filled = {slot.scalar for slot in manifest.slots}
+    for entry in data.effective if isinstance(data, MappingNode) else ():
         field = str(Place(Place(None, "data"), entry.key.value))
         value = resolve(entry.value)
-        if field in filled or not isinstance(value, ScalarNode) or value.is_null:
+        if not isinstance(value, ScalarNode) or value in filled or value.is_null:
             continue
         if not is_base64(text_of(value)):
             yield not_base64(field, value.start)

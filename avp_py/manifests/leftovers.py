@@ -76,7 +76,7 @@ def leftovers(text: str, manifest: Manifest) -> Sequence[Leftover]:
         return ()
     if not is_secret and not _HINT.is_in(text[manifest.start : manifest.end]):
         return ()
-    finder = _Finder(text, manifest, is_secret=is_secret)
+    finder = _Finder(manifest, is_secret=is_secret)
     finder.look(manifest.root, None)
     return finder.found
 
@@ -90,9 +90,8 @@ class _Finder:
         found: the leftovers, in the order of the text.
     """
 
-    def __init__(self, text: str, manifest: Manifest, *, is_secret: bool) -> None:
+    def __init__(self, manifest: Manifest, *, is_secret: bool) -> None:
         self.found: list[Leftover] = []
-        self._text = text
         self._items = manifest.items
         self._slots = {slot.scalar: slot for slot in manifest.slots}
         self._is_secret = is_secret
@@ -110,7 +109,7 @@ class _Finder:
                 for index, item in enumerate(node.items):
                     self.look(item, Place(place, index))
             case MappingNode() if node not in self._items:
-                for entry, beyond in counted(self._text, node, hidden):
+                for entry, beyond in counted(node, hidden):
                     below = Place(place, entry.key.value)
                     if entry.is_merge:
                         for source, more in merged(entry, beyond):

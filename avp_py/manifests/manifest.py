@@ -267,7 +267,7 @@ def _manifest(
     slots: tuple[Slot, ...] = ()
     if not annotations.ignore and _may_hold_placeholders(text, span, kind):
         generic = annotations.path is not None
-        finder = _Finder(text, own_items, generic=generic, secret=kind == "Secret")
+        finder = _Finder(own_items, generic=generic, secret=kind == "Secret")
         slots = tuple(finder.mapping(root, None))
     return Manifest(
         root,
@@ -308,47 +308,49 @@ def _may_hold_placeholders(text: str, span: tuple[int, int], kind: str) -> bool:
 
 
 def counted(
-    text: str, mapping: MappingNode, hidden: Set[str] = frozenset()
+    mapping: MappingNode, hidden: Set[str] = frozenset()
 ) -> Iterator[tuple[Entry, Set[str]]]:
     """The entries of a mapping that count; a merge key with the keys that count nothing in it.
 
-    Of a key and a merge key that brings it in too the later one counts, as for yaml.v2, and nobody
-    sees the other.
+    Of equal keys, and of a key and a merge key that brings it in too, the last one counts, as for
+    yaml.v2, and nobody sees the others. Where one is anchored, it can count elsewhere.
 
     Args:
-        text: the text of the stream.
         mapping: the mapping.
         hidden: those of its keys that do not count.
     """
     entries = mapping.entries
-    place = next((n for n, entry in enumerate(entries) if entry.is_merge), -1)
-    overridden = set(hidden)
-    later: set[str] = set()
-    for number, entry in enumerate(entries if place >= 0 else ()):
-        if number == place:
-            overridden.update(*(source.keys() for source in entry.sources()))
-        elif number > place:
-            later.add(entry.key.value)
+    latest: dict[str, int] = {}
+    """Where each key comes last, if there is a merge key."""
+    for number, entry in enumerate(entries if any(each.is_merge for each in entries) else ()):
+        latest.update(
+            dict.fromkeys(_brought_in(entry) if entry.is_merge else (entry.name,), number)
+        )
     for number, entry in enumerate(entries):
-        if number == place:
-            yield entry, hidden | later
+        if entry.is_merge:
+            brought_in = _brought_in(entry)
+            yield entry, {key for key in brought_in if key in hidden or latest[key] > number}
             continue
-        not_counted = overridden if number < place else hidden
-        # Where it is anchored, it can count elsewhere.
-        is_anchored = text.find("&", entry.value.start, entry.value.end) >= 0
-        if entry.key.value not in not_counted or is_anchored:
+        is_hidden = entry.is_overridden or entry.name in hidden
+        if not (is_hidden or latest.get(entry.name, number) > number) or entry.is_anchored:
             yield entry, frozenset()
+
+
+def _brought_in(merge: Entry) -> Set[str]:
+    """Return the keys that a merge key brings in."""
+    return frozenset().union(*(source.keys() for source in merge.sources()))
 
 
 def merged(merge: Entry, hidden: Set[str]) -> Iterator[tuple[MappingNode, Set[str]]]:
     """The mappings that are written in a merge key, with those of their keys that do not count."""
     items = merge.value.items if isinstance(merge.value, SequenceNode) else (merge.value,)
+    found = set(hidden)
     for item in items:
-        if isinstance(item, MappingNode):
-            yield item, hidden
         source = resolve(item)
-        if isinstance(source, MappingNode):
-            hidden = hidden | source.keys()
+        keys = source.keys() if isinstance(source, MappingNode) else frozenset()
+        if isinstance(item, MappingNode):
+            yield item, found & keys
+        found |= keys
 
 
 class _Finder:
@@ -358,8 +360,7 @@ class _Finder:
     alias stands for is sought at its anchor; what is an item of its own, nowhere.
     """
 
-    def __init__(self, text: str, items: Set[Node], *, generic: bool, secret: bool) -> None:
-        self._text = text
+    def __init__(self, items: Set[Node], *, generic: bool, secret: bool) -> None:
         self._items = items
         self._generic = generic
         self._secret = secret
@@ -372,7 +373,7 @@ class _Finder:
         """The slots below a mapping; `hidden` are those of its keys that do not count."""
         if mapping in self._items:
             return
-        for entry, beyond in counted(self._text, mapping, hidden):
+        for entry, beyond in counted(mapping, hidden):
             if entry.is_merge:
                 for source, more in merged(entry, beyond):
                     yield from self.mapping(source, Place(place, "<<"), more)

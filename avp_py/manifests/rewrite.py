@@ -14,6 +14,7 @@ from typing import Final, Literal, TypeAlias
 from avp_py.errors import DocumentError, PlaceholderError
 from avp_py.manifests import additions
 from avp_py.manifests.additions import Addition
+from avp_py.manifests.duplicates import read_key
 from avp_py.manifests.manifest import Manifest, Slot
 from avp_py.manifests.packed import STANDARD
 from avp_py.manifests.placeholders import Packed, Placeholder, Template
@@ -157,17 +158,21 @@ def rewrite(
 
 
 def _reappearing(root: MappingNode, values: Mapping[Node, Filling]) -> Iterator[Node]:
-    """What a merge key would bring back where the key that hides it is removed.
+    """The keys that would count again where the key that hides them is removed.
+
+    They are equal keys before it, and those that a merge key brings in.
 
     Raises:
-        DocumentError: it is written elsewhere too, where it may be wanted.
+        DocumentError: one is written elsewhere too, where it may be wanted.
     """
     targets = aliased(root)
     for node in mappings(root):
-        gone = {entry.key.value for entry in node.entries if _is_removed(entry, values)}
-        for merge in node.entries if gone else ():
-            items = merge.value.items if isinstance(merge.value, SequenceNode) else (merge.value,)
-            for item in items if merge.is_merge else ():
+        gone = {entry.name for entry in node.effective if _is_removed(entry, values)}
+        for each in node.entries if gone else ():
+            if each.is_overridden and each.name in gone:
+                yield each.key
+            items = each.value.items if isinstance(each.value, SequenceNode) else (each.value,)
+            for item in items if each.is_merge else ():
                 source = resolve(item)
                 if not isinstance(source, MappingNode) or not gone & source.keys():
                     continue
@@ -178,8 +183,8 @@ def _reappearing(root: MappingNode, values: Mapping[Node, Filling]) -> Iterator[
                         hint="write the mapping out",
                     )
                 for entry in source.entries:
-                    if entry.key.value in gone:
-                        yield resolve(entry.value)
+                    if entry.name in gone:
+                        yield entry.key
 
 
 def _filling(text: str, scalar: ScalarNode, value: Value) -> "_Edit":
@@ -229,7 +234,7 @@ def _outside(edits: Sequence[_Edit], cuts: Sequence[_Edit]) -> list[_Edit]:
 
 
 def _removals(text: str, root: MappingNode, removed: Set[Node]) -> list[_Edit]:
-    """The cuts that take out each entry whose value is one of the removed scalars."""
+    """The cuts that take out each entry whose key or value is removed."""
     cuts: list[_Edit] = []
 
     def visit(node: Node) -> None:
@@ -237,7 +242,7 @@ def _removals(text: str, root: MappingNode, removed: Set[Node]) -> list[_Edit]:
             for item in node.items:
                 visit(item)
         elif isinstance(node, MappingNode) and node.entries:
-            gone = [resolve(entry.value) in removed for entry in node.entries]
+            gone = [additions.is_removed(entry, removed) for entry in node.entries]
             if all(gone):
                 cuts.append((*additions.content_span(text, node), "{}"))
                 return
@@ -302,7 +307,7 @@ def _verify(
     new: Sequence[Addition],
 ) -> None:
     try:
-        (document,) = parse(result, manifest.label)
+        (document,) = parse(result, manifest.label, read_key)
     except (DocumentError, ValueError):
         document = None
     root = resolve(document.root) if document is not None and document.root is not None else None
@@ -379,6 +384,7 @@ class _Comparison:
                 return all(
                     a is not None
                     and b is not None
+                    and a.is_overridden == b.is_overridden
                     and self._is_key(a.key, b.key)
                     and self.holds(a.value, b.value)
                     for a, b in zip_longest(self._kept(old), self._kept(new))
@@ -397,7 +403,7 @@ class _Comparison:
 
 
 def _is_removed(entry: Entry, values: Mapping[Node, Filling]) -> bool:
-    return values.get(resolve(entry.value)) is REMOVED
+    return REMOVED in (values.get(entry.key), values.get(resolve(entry.value)))
 
 
 def _holds(node: Node, value: Value) -> bool:

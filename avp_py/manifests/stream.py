@@ -11,6 +11,7 @@ from typing import Final
 from avp_py.errors import AvpError, DocumentError, Failure
 from avp_py.expressions import Expression
 from avp_py.manifests.aliases import write_out
+from avp_py.manifests.duplicates import read_key
 from avp_py.manifests.manifest import Manifest, Origin, read_manifests
 from avp_py.manifests.readable import refuse_unreadable
 from avp_py.nodes import Document, parse
@@ -71,11 +72,11 @@ def read_stream(
             # Kubernetes ends the last line too (YAMLReader in apimachinery's util/yaml/decoder.go,
             # v0.34): the value of a block scalar there has the line break.
             text += "\n"
-        documents = parse(text, source)
+        documents = parse(text, source, read_key)
         without_aliases = write_out(text, documents, source)
         if without_aliases != text:
             text = without_aliases
-            documents = parse(text, source)
+            documents = parse(text, source, read_key)
     except DocumentError as error:
         return Stream("", (), ()), error.failures
     # JSON documents one after the other are set on lines of their own.

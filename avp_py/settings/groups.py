@@ -6,7 +6,14 @@ from typing import Final
 
 from avp_py.errors import Failure
 from avp_py.settings.images import Image
-from avp_py.settings.parse import LogFormat, RateLimit, SandboxMode, Sensitive, WarningMode
+from avp_py.settings.parse import (
+    DuplicateMode,
+    LogFormat,
+    RateLimit,
+    SandboxMode,
+    Sensitive,
+    WarningMode,
+)
 from avp_py.settings.regexp import Regexp
 
 
@@ -156,6 +163,7 @@ class PolicySettings:
     tenant_settings: tuple[str, ...]
     fail_on_leftovers: bool
     warnings: WarningMode
+    duplicate_keys: DuplicateMode
 
 
 @dataclass(frozen=True)

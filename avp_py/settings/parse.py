@@ -150,6 +150,10 @@ WarningMode: TypeAlias = Literal["show", "error", "ignore"]
 """What becomes of what is probably not meant."""
 
 
+DuplicateMode: TypeAlias = Literal["warn", "error"]
+"""What a key is that is repeated in a mapping, with another value."""
+
+
 LogFormat: TypeAlias = Literal["text", "json"]
 """How messages are written on standard error."""
 

@@ -320,6 +320,12 @@ TABLE: Final[tuple[Setting, ...]] = (
         parse.one_of(parse.WarningMode), "show",
     ),
     Setting(
+        "AVP_DUPLICATE_KEYS", "policy", "duplicate_keys", _ALONE,
+        "what becomes of a manifest that repeats a key in a mapping with another value: `warn` "
+        "takes the last, as Argo CD does, with a warning (`AVP_WARNINGS`); `error` fails the run",
+        parse.one_of(parse.DuplicateMode), "warn",
+    ),
+    Setting(
         "AVP_LOG_FORMAT", "log", "format", _ALONE,
         "how messages are written on standard error: `text`, or `json`, an object a line "
         "(docs/errors.md)",

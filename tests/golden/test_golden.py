@@ -41,13 +41,16 @@ def test_golden(
         result = run("generate", "-", env=env, stdin=source.read_bytes())
 
     expected = Path("expected.yaml" if result.code == 0 else "expected.txt")
+    warnings = Path("warnings.txt")
     if request.config.getoption("--update-golden") and not list(case.glob("expected.*")):
         expected.write_bytes((result.out or result.err).encode())
+        if result.out and result.err:
+            warnings.write_text(result.err)
     (found,) = case.glob("expected.*")
     assert found.name == expected.name, result.err
     if result.code == 0:
         assert result.out == expected.read_bytes().decode()
-        assert result.err == ""
+        assert result.err == (warnings.read_text() if warnings.exists() else "")
         assert list(yaml.load_all(result.out, yaml.CSafeLoader))
     else:
         assert result.code == 1

@@ -174,7 +174,7 @@ MALFORMED = {
     f"- {CANARY}": "line 1, column 1: a mapping is wanted here",
     "kv/data/app:": "a mapping is wanted here",
     f"kv/data/app: {{a: {CANARY}": "not valid YAML",
-    f"kv/data/app:\n  a: {CANARY}\n  a: x{CANARY}\n": "line 3, column 3: the key 'a' stands twice",
+    f"kv/data/app:\n  a: {CANARY}\n  a: x{CANARY}\n": "line 3, column 3: duplicate key 'a'",
     f"a: {{k: {CANARY}}}\n---\na: {{k: 1}}\n": "line 3, column 1: a stands twice in the file",
     f"kv/data/app:\n\ta: {CANARY}\n": "line 2, column 1: a tab where YAML wants spaces",
     "a: " + "[" * 500: "nest deeper than",

@@ -100,7 +100,7 @@ def test_lookups_follow_aliases_and_merge_keys() -> None:
         ("a: 1\nb: *c\n", "test, line 2, column 4: an alias (*) has no anchor before it"),
         ("a: &a [*a]\n", "an alias (*) has no anchor before it"),
         ("? [x]\n: 1\n", "line 1, column 3: a key is a mapping or a list"),
-        ("a: {x: 1, x: 2}\n", "line 1, column 11: the key 'x' stands twice"),
+        ("a: {x: 1, x: 2}\n", "line 1, column 11: duplicate key 'x'"),
         ("a: \x07\n", "line 1, column 4: the character U+0007 is not allowed"),
         ("é: \x07\n", "line 1, column 4: the character U+0007 is not allowed"),
         ("a: [\n", "not valid YAML"),

@@ -67,7 +67,7 @@ def test_a_byte_order_mark_and_aliases_are_yaml(tmp_path: Path) -> None:
         ("rules:\n- name: a\n", "line 2, column 3: the rule allows and denies nothing"),
         ("rules:\n- alow: [a]\n", "line 2, column 3: a rule has no key 'alow'"),
         ("rules:\n- allow: [a]\n  Deny: [b]\n", "line 3, column 3: a rule has no key 'Deny'"),
-        ("rules:\n- allow: [a]\n  allow: [b]\n", "line 3, column 3: the key 'allow' stands twice"),
+        ("rules:\n- allow: [a]\n  allow: [b]\n", "line 3, column 3: duplicate key 'allow'"),
         ("rules:\n- allow: a\n", "line 2, column 10: allow is a list"),
         ("rules:\n- allow: []\n", "line 2, column 10: allow is an empty list"),
         ("rules:\n- {allow: [a], kinds: []}\n", "line 2, column 23: kinds is an empty list"),

@@ -1,0 +1,63 @@
+"""Keys that are repeated in a mapping: which are equal, and what is said about them.
+
+Argo CD, helm and argocd-vault-plugin read YAML with yaml.v2, for which the last of equal keys
+counts.
+"""
+
+from collections.abc import Iterator, Set
+from itertools import islice
+from typing import Final
+
+from avp_py.manifests.intent import Finding
+from avp_py.manifests.manifest import Manifest, Place
+from avp_py.nodes import MappingNode, Node, SequenceNode, repeated
+
+MAX_FOUND: Final = 10
+"""How many repeated keys of a manifest are reported."""
+
+
+def read_key(text: str, tag: str | None) -> tuple[str, object]:
+    """Return the name that Kubernetes gives to a key, and the value that yaml.v2 takes it for.
+
+    Args:
+        text: the text of a key that is plain or has a tag.
+        tag: its tag, or None.
+    """
+    # Few documents have such keys, and it takes a while to load.
+    from avp_py.golang import yaml_scalars
+
+    try:
+        value = yaml_scalars.resolve(text, tag, implicit=tag is None)
+    except yaml_scalars.ScalarError:
+        # Kubernetes cannot read it, which is found later.
+        return text, text
+    name = yaml_scalars.key_of(value)
+    return text if name is None else name, value
+
+
+def duplicates(manifest: Manifest, *, is_sure: bool) -> Iterator[Finding]:
+    """Yield the keys of a manifest that a later equal one overrides; MAX_FOUND at most.
+
+    Args:
+        manifest: the manifest.
+        is_sure: whether nobody can mean it.
+    """
+    return islice(_look(manifest.root, None, manifest.items, is_sure=is_sure), MAX_FOUND)
+
+
+def _look(node: Node, place: Place | None, items: Set[Node], *, is_sure: bool) -> Iterator[Finding]:
+    """Yield those below a node; what is an item of its own is not looked at."""
+    if node in items or not repeated(node):
+        return
+    if isinstance(node, SequenceNode):
+        for index, item in enumerate(node.items):
+            yield from _look(item, Place(place, index), items, is_sure=is_sure)
+    elif isinstance(node, MappingNode):
+        for entry in node.entries:
+            below = Place(place, entry.key.value)
+            if entry.is_repeated:
+                reason = "duplicate key: Argo CD takes the last one, and not this one"
+                if entry.is_merge:
+                    reason = "duplicate merge key (<<): Argo CD merges both, the last one last"
+                yield Finding(reason, "keep one of the two", str(below), entry.key.start, is_sure)
+            yield from _look(entry.value, below, items, is_sure=is_sure)
