@@ -70,12 +70,18 @@ def edits(
         removed: the keys and values whose entries other edits remove.
 
     Raises:
-        DocumentError: the field is an alias or has one, or is neither a mapping nor empty.
+        DocumentError: the field is an alias or has one, comes from a merge key, or is neither a
+            mapping nor empty.
     """
     if not new.values:
         return []
     root = new.root
     entry = _field_of(root, new)
+    if root.get(new.field) != (None if entry is None else resolve(entry.value)):
+        raise DocumentError(
+            f"{new.place} comes from a merge key (<<), and cannot take keys",
+            hint="write the mapping out",
+        )
     if (root if entry is None else entry.value) in targets:
         raise DocumentError(
             f"{new.place} is written a second time by an alias (*), which would get the keys too",

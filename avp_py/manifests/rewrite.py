@@ -158,33 +158,53 @@ def rewrite(
 
 
 def _reappearing(root: MappingNode, values: Mapping[Node, Filling]) -> Iterator[Node]:
-    """The keys that would count again where the key that hides them is removed.
+    """The keys that would count again where the one that overrides them is removed.
 
-    They are equal keys before it, and those that a merge key brings in.
+    They are equal keys, beside it and in merge keys.
 
     Raises:
         DocumentError: one is written elsewhere too, where it may be wanted.
     """
     targets = aliased(root)
     for node in mappings(root):
-        gone = {entry.name for entry in node.effective if _is_removed(entry, values)}
-        for each in node.entries if gone else ():
-            if each.is_overridden and each.name in gone:
-                yield each.key
-            items = each.value.items if isinstance(each.value, SequenceNode) else (each.value,)
-            for item in items if each.is_merge else ():
-                source = resolve(item)
-                if not isinstance(source, MappingNode) or not gone & source.keys():
-                    continue
-                if source != item or source in targets:
+        if not any(entry.is_merge or entry.is_overridden for entry in node.entries):
+            continue
+        found: dict[str, list[tuple[Entry, bool]]] = {}
+        for entry, is_own in _applied(node, targets):
+            found.setdefault(entry.name, []).append((entry, is_own))
+        for name, (*others, (last, _)) in found.items():
+            for entry, is_own in others if _is_removed(last, values) else ():
+                if not is_own:
                     raise DocumentError(
-                        f"a key that is removed, {min(gone & source.keys())[:80]!r}, would come "
-                        "back by a merge key (<<)",
+                        f"a key that is removed, {name[:80]!r}, would come back by a merge key (<<)",
                         hint="write the mapping out",
                     )
-                for entry in source.entries:
-                    if entry.name in gone:
-                        yield entry.key
+                yield entry.key
+
+
+def _applied(
+    node: MappingNode, targets: Set[Node], *, is_own: bool = True
+) -> Iterator[tuple[Entry, bool]]:
+    """The entries that make up a mapping; of equal keys, the last one counts.
+
+    Args:
+        node: the mapping.
+        targets: what aliases stand for.
+        is_own: whether it is written here only.
+
+    Yields:
+        Each entry, and whether it is written here only.
+    """
+    for entry in node.entries:
+        if not entry.is_merge:
+            yield entry, is_own
+            continue
+        items = entry.value.items if isinstance(entry.value, SequenceNode) else (entry.value,)
+        for item in reversed(tuple(items)):
+            source = resolve(item)
+            if isinstance(source, MappingNode):
+                is_here = is_own and source == item and source not in targets
+                yield from _applied(source, targets, is_own=is_here)
 
 
 def _filling(text: str, scalar: ScalarNode, value: Value) -> "_Edit":

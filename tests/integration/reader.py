@@ -18,6 +18,7 @@ class Read:
         seen: the kind that the API server finds in what Argo CD sends it; empty if it refuses that.
         is_list: whether Argo CD takes it apart.
         annotations: its annotations as they are.
+        content: all of it.
         items: what it is taken apart into.
     """
 
@@ -25,6 +26,7 @@ class Read:
     seen: str
     is_list: bool
     annotations: Any
+    content: Any
     items: Sequence["Read"]
 
 
@@ -56,7 +58,14 @@ class Reader:
 
 def _read(answer: Mapping[str, Any]) -> Read:
     items = tuple(map(_read, answer["items"] or ()))
-    return Read(answer["kind"], answer["seen"], answer["list"], answer["annotations"], items)
+    return Read(
+        answer["kind"],
+        answer["seen"],
+        answer["list"],
+        answer["annotations"],
+        answer["content"],
+        items,
+    )
 
 
 @contextmanager

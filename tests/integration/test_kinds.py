@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from avp_py.manifests import PREFIX, Manifest, assemble, read_stream
-from avp_py.nodes import Entry
+from avp_py.nodes import Entry, MappingNode, Node, resolve
 from tests.conftest import ROOT, build_tools
 from tests.integration.reader import Read, Reader, UnreadableError, start
 
@@ -100,7 +100,9 @@ CASES = {
     "kind: ConfigMap\n<<: {kind: Other, <<: {kind: Secret}}\n": "Secret",
     "a: &a {kind: Secret}\nb: &b {<<: *a}\n<<: [*b]\n": "Secret",
     "a: &a [{kind: Secret}]\nkind: ConfigMap\n<<: *a\n": REFUSED,
-    "kind: ConfigMap\n<<: {kind: Secret}\n<<: {a: 1}\n": REFUSED,
+    "kind: ConfigMap\n<<: {kind: Secret}\n<<: {a: 1}\n": "Secret",
+    "kind: ConfigMap\n<<: {kind: A}\n<<: {kind: Secret}\n": "Secret",
+    "<<: {kind: A}\n!!merge <<: {kind: B}\nkind: Secret\nx: {}\n": "Secret",
     "kind: ConfigMap\n<<: Secret\n": REFUSED,
     "kind: ConfigMap\n<<: {items: []}\n": LIST,
     # What is a merge key.
@@ -123,7 +125,7 @@ CASES = {
     # Aliases.
     "a: &a Secret\nkind: *a\n": "Secret",
     "a: &a kind\n*a : Secret\n": "Secret",
-    "a: &a kind\nkind: ConfigMap\n*a : Secret\n": REFUSED,
+    "a: &a kind\nkind: ConfigMap\n*a : Secret\n": "Secret",
     "kind: &k ConfigMap\nb: &k {c: *k}\n": REFUSED,
     "kind: A\na: &a []\nitems: *a\n": LIST,
     # Tags.
@@ -147,11 +149,15 @@ CASES = {
     "{<<: {kind: Secret}, !x,kind: ConfigMap}\n": REFUSED,
     "{<<: {kind: Secret}, !x ,kind: ConfigMap}\n": "ConfigMap",
     # Keys that stand for the same, or nearly.
-    "kind: ConfigMap\nkind: Secret\n": REFUSED,
-    "kind: ConfigMap\n'kind': Secret\n": REFUSED,
-    "kind: ConfigMap\n!!str kind: Secret\n": REFUSED,
+    "kind: ConfigMap\nkind: Secret\n": "Secret",
+    "kind: ConfigMap\n'kind': Secret\n": "Secret",
+    "kind: ConfigMap\n<<: {kind: A}\nkind: Secret\n": "Secret",
+    "kind: A\nkind: ConfigMap\n<<: {kind: A, kind: Secret}\n": "Secret",
+    "kind: A\nitems: []\nitems: {}\n": "A",
+    "kind: A\nitems: {}\nitems: []\n": LIST,
+    "kind: ConfigMap\n!!str kind: Secret\n": "Secret",
     "kind: Secret\nkind: Secret\n": "Secret",
-    '{"kind": "ConfigMap", "k\\u0069nd": "Secret"}': REFUSED,
+    '{"kind": "ConfigMap", "k\\u0069nd": "Secret"}': "Secret",
     '{"k\\u0069nd": "Secret"}': "Secret",
     "kind: ConfigMap\nKind: Secret\n": REFUSED,
     "kind: ConfigMap\nKIND: Secret\n": REFUSED,
@@ -167,6 +173,9 @@ CASES = {
     'kind: ConfigMap\n"\\ufeffkind": Secret\n': "ConfigMap",
     "{<<: {kind: Secret},\n\ufeffkind: ConfigMap}\n": REFUSED,
     "on: 1\n'true': 1\nkind: ConfigMap\n": REFUSED,
+    "0x1: a\n'1': b\nkind: ConfigMap\n": REFUSED,
+    "1.0: a\n1: b\nkind: ConfigMap\n": REFUSED,
+    "on: a\nYES: b\nkind: ConfigMap\n": "ConfigMap",
     "0x1: a\n1: b\nkind: ConfigMap\n": "ConfigMap",
     # Values that are no text.
     "kind: on\n": REFUSED,
@@ -201,7 +210,7 @@ CASES = {
     "kind: A\nx: &x {kind: Secret}\n<<: {items: [*x, {kind: B, !!str <<: {kind: Secret}}]}\n": LIST,
     "kind: SecretList\nitems: [{a: 1}, {kind: ~}, {kind: !!binary U2VjcmV0}]\n": LIST,
     "kind: List\nitems:\n- {kind: Secret, Kind: ConfigMap}\n": REFUSED,
-    "kind: List\nitems:\n- {kind: Secret, kind: ConfigMap}\n": REFUSED,
+    "kind: List\nitems:\n- {kind: Secret, kind: ConfigMap}\n": LIST,
     '{"kind": "List", "items": [{"kind": "Secret"}, {"kind": "ConfigMap"}]}': LIST,
     "kind: List\nmetadata: {annotations: {avp.kubernetes.io/path: a, "
     "avp.kubernetes.io/secret-version: '1', avp.kubernetes.io/ignore: 'true'}}\n"
@@ -225,8 +234,12 @@ def test_a_document_is_what_argo_cd_takes_it_for(reader: Reader, text: str) -> N
 ANNOTATED = {
     "A/path: a": "a",
     "A/path: a\n    A/path: a": "a",
-    "A/path: a\n    A/path: b": None,
-    "A/path: a\n    !!str A/path: b": None,
+    "A/path: a\n    A/path: b": "b",
+    "A/path: a\n    !!str A/path: b": "b",
+    "A/path: b\n    A/path: a\n    <<: {A/path: c}\n    A/path: ~": "",
+    "A/path: a\n  annotations: {A/path: b}": "b",
+    "A/path: a\n  annotations: {}": "none",
+    "A/path: a\nmetadata: {annotations: {A/path: b}}": "b",
     "A/path:": "",
     "A/path: ~": "",
     "A/path: ''": "",
@@ -268,6 +281,21 @@ def test_the_comparison_sees_a_kind_that_we_take_for_another(
     by_style = property(lambda entry: entry.key.value == "<<" and entry.key.style is None)
     monkeypatch.setattr(Entry, "is_merge", by_style)
     found = ours(text)
+    assert found is not None
+    assert differences(reader, *found) == [
+        "kind ConfigMap, and Secret",
+        "kind ConfigMap, and Secret for the API server",
+    ]
+
+
+def test_the_comparison_sees_that_we_take_the_first_of_equal_keys(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def first(mapping: MappingNode, key: str) -> Node | None:
+        return next((resolve(each.value) for each in mapping.entries if each.name == key), None)
+
+    monkeypatch.setattr(MappingNode, "get", first)
+    found = ours("kind: ConfigMap\nkind: Secret\n")
     assert found is not None
     assert differences(reader, *found) == [
         "kind ConfigMap, and Secret",

@@ -3,12 +3,12 @@
 // It reads lines of JSON on standard input, each one a string: a text as a plugin prints it. For
 // each it writes one line of JSON:
 //
-//	{"objects": [{"kind": "Secret", "seen": "Secret", "list": false, "annotations": {…}, "items": null}]}
+//	{"objects": [{"kind": "Secret", "seen": "Secret", "list": false, "annotations": {…}, "content": {…}, "items": null}]}
 //
 // or {"error": "…"}. The kind is that of the object in Argo CD; seen is the kind that the API server
 // finds in what Argo CD sends it, empty where it refuses that; list says whether Argo CD takes the
 // object apart, and items are what it then has; annotations are those of the object as they are, null
-// where it has none.
+// where it has none; content is the whole object.
 //
 // The way is that of Argo CD v3.2.1, with the versions of its libraries: argocd-cmp-server splits
 // the output (SplitYAMLToString in gitops-engine's pkg/utils/kube/kube.go), and the repo-server
@@ -38,6 +38,7 @@ type object struct {
 	Seen        string      `json:"seen"`
 	List        bool        `json:"list"`
 	Annotations interface{} `json:"annotations"`
+	Content     interface{} `json:"content"`
 	Items       []object    `json:"items"`
 }
 
@@ -117,7 +118,7 @@ func describe(found *unstructured.Unstructured) (object, error) {
 		seen = gvk.Kind
 	}
 	annotations, _, _ := unstructured.NestedFieldNoCopy(found.Object, "metadata", "annotations")
-	return object{found.GetKind(), seen, found.IsList(), annotations, nil}, nil
+	return object{found.GetKind(), seen, found.IsList(), annotations, found.Object, nil}, nil
 }
 
 // split is SplitYAMLToString.
