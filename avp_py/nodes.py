@@ -89,7 +89,7 @@ class _Columns:
             behind all that is in it.
         values: the values of scalars that their texts do not say as they are.
         tags: the tags of those that have one.
-        names: the names of keys to Kubernetes, where they are not their values.
+        names: the names to Kubernetes of keys that are not strings to yaml.v2.
         repeats: what an equal key makes of a key, by its row; no longer than there are such keys.
     """
 
@@ -279,6 +279,11 @@ class Entry(NamedTuple):
         return self.key.columns.name(self.key.row)
 
     @property
+    def is_string(self) -> bool:
+        """Whether the key is a string to yaml.v2. Equal keys are of one type."""
+        return self.key.row not in self.key.columns.names
+
+    @property
     def is_overridden(self) -> bool:
         """Whether an equal key later in the mapping overrides it, with whatever value."""
         return self.key.columns.repeat(self.key.row) in (_ALIKE, _OVERRIDDEN)
@@ -373,15 +378,20 @@ class MappingNode(NamedTuple):
         searched.add(self)
         return resolve(columns.node(found)) if found else None
 
-    def keys(self) -> set[str]:
-        """All keys, those that merge keys bring in included."""
+    def keys(self, *, strings: bool = False) -> set[str]:
+        """The names of all keys, those that merge keys bring in included.
+
+        Args:
+            strings: whether only those that are strings to yaml.v2 are wanted.
+        """
         found: set[str] = set()
         waiting = [self]
         seen = {self}
         while waiting:
             columns, row = waiting.pop()
             for key, name in columns.keys(row):
-                found.add(name)
+                if not strings or key not in columns.names:
+                    found.add(name)
                 if name == "<<":
                     sources = [each for each in columns.entry(key).sources() if each not in seen]
                     waiting += sources
@@ -793,7 +803,7 @@ def _key(
         keys[None] = row
         return
     name, said = _said(columns, row, read_key)
-    if name != value and read_key is not None:
+    if not isinstance(said, str):
         columns.names[row] = name
     frame.repeated = keys.get(name, 0)
     if frame.repeated and said != _said(columns, frame.repeated, read_key)[1]:

@@ -313,7 +313,8 @@ def counted(
     """The entries of a mapping that count; a merge key with the keys that count nothing in it.
 
     Of equal keys, and of a key and a merge key that brings it in too, the last one counts, as for
-    yaml.v2, and nobody sees the others. Where one is anchored, it can count elsewhere.
+    yaml.v2, and nobody sees the others. Where one is anchored, it can count elsewhere. A key that
+    is not a string counts wherever merge keys are: not every one of its name is equal to it.
 
     Args:
         mapping: the mapping.
@@ -323,22 +324,21 @@ def counted(
     latest: dict[str, int] = {}
     """Where each key comes last, if there is a merge key."""
     for number, entry in enumerate(entries if any(each.is_merge for each in entries) else ()):
-        latest.update(
-            dict.fromkeys(_brought_in(entry) if entry.is_merge else (entry.name,), number)
-        )
+        latest.update(dict.fromkeys(_strings(entry), number))
     for number, entry in enumerate(entries):
         if entry.is_merge:
-            brought_in = _brought_in(entry)
-            yield entry, {key for key in brought_in if key in hidden or latest[key] > number}
+            yield entry, {key for key in _strings(entry) if key in hidden or latest[key] > number}
             continue
-        is_hidden = entry.is_overridden or entry.name in hidden
-        if not (is_hidden or latest.get(entry.name, number) > number) or entry.is_anchored:
+        is_hidden = entry.name in hidden or latest.get(entry.name, number) > number
+        if not (entry.is_overridden or (is_hidden and entry.is_string)) or entry.is_anchored:
             yield entry, frozenset()
 
 
-def _brought_in(merge: Entry) -> Set[str]:
-    """Return the keys that a merge key brings in."""
-    return frozenset().union(*(source.keys() for source in merge.sources()))
+def _strings(entry: Entry) -> Set[str]:
+    """Return the keys that an entry stands for and that are strings."""
+    if entry.is_merge:
+        return frozenset().union(*(source.keys(strings=True) for source in entry.sources()))
+    return frozenset((entry.name,) if entry.is_string else ())
 
 
 def merged(merge: Entry, hidden: Set[str]) -> Iterator[tuple[MappingNode, Set[str]]]:
@@ -347,7 +347,7 @@ def merged(merge: Entry, hidden: Set[str]) -> Iterator[tuple[MappingNode, Set[st
     found = set(hidden)
     for item in items:
         source = resolve(item)
-        keys = source.keys() if isinstance(source, MappingNode) else frozenset()
+        keys = source.keys(strings=True) if isinstance(source, MappingNode) else set()
         if isinstance(item, MappingNode):
             yield item, found & keys
         found |= keys

@@ -175,9 +175,9 @@ def _reappearing(root: MappingNode, values: Mapping[Node, Filling]) -> Iterator[
         for name, (*others, (last, _)) in found.items():
             for entry, is_own in others if _is_removed(last, values) else ():
                 if not is_own:
+                    what = f"a key that is removed, {name[:80]!r}"
                     raise DocumentError(
-                        f"a key that is removed, {name[:80]!r}, would come back by a merge key (<<)",
-                        hint="write the mapping out",
+                        f"{what}, would come back by a merge key (<<)", hint="write the mapping out"
                     )
                 yield entry.key
 

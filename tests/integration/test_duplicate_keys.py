@@ -26,7 +26,7 @@ def reader() -> Iterator[Reader]:
         yield running
 
 
-class Missing(Exception):
+class MissingError(Exception):
     """A placeholder has no value, and its key is not to be removed."""
 
 
@@ -34,13 +34,13 @@ def value_of(placeholder: Placeholder) -> Value:
     try:
         return SECRET[placeholder.key]
     except KeyError:
-        raise Missing from None
+        raise MissingError from None
 
 
 def fill(manifest: Manifest, slot: Slot) -> Fill:
     try:
         return Fill(slot, manifests.fill(slot, manifest.kind, value_of))
-    except Missing:
+    except MissingError:
         if not manifest.annotations.remove_missing or slot.parent is None:
             raise
         return Fill(slot, REMOVED)
@@ -50,7 +50,7 @@ def ours(text: str) -> str | None:
     """What we print for a text; None where it cannot be read or edited.
 
     Raises:
-        Missing: a placeholder has no value.
+        MissingError: a placeholder has no value.
     """
     stream, failures = manifests.read_stream(text.encode(), "test")
     if failures:
@@ -72,7 +72,7 @@ def expected(content: Any, *, removes: bool) -> Any:
     """What Argo CD shall read, from what it reads in the text that we got.
 
     Raises:
-        Missing: a placeholder has no value.
+        MissingError: a placeholder has no value.
     """
     if isinstance(content, list):
         # What is below a list in a list is not filled.
@@ -87,7 +87,7 @@ def expected(content: Any, *, removes: bool) -> Any:
             found[key] = expected(each, removes=removes)
         return found
     if content == "<ABSENT>":
-        raise Missing
+        raise MissingError
     return SECRET["user"] if content == "<user>" else content
 
 
@@ -100,8 +100,9 @@ def block(pairs: list[tuple[str, str]]) -> str:
 
 
 KEYS = st.sampled_from(
-    ("a", "a", "b", "'a'", '"\\x61"', "!!str b", "on", "On", "'true'", "1", "0x1", "'1'", "*k ")
+    ("a", "a", "b", "'a'", '"\\x61"', "!!str b", "on", "On", "TRUE", "1", "0x1", "!!int '1'", "*k ")
 )
+"""No strings that have the name of a boolean or a number: of those, Go takes either."""
 SCALARS = st.sampled_from(
     ("<user>", "<user>", "<ABSENT>", "'<user>'", "1", "text", "~", "&x <user>", "*y", "*m", "*l")
 )
@@ -137,15 +138,17 @@ def agree(reader: Reader, text: str, *, imports: bool, removes: bool) -> str:
         return "unreadable"
     try:
         output = ours(text)
-    except Missing:
+    except MissingError:
         # Where it has an anchor, one that does not count is filled, too.
         return "missing"
     if output is None:
         return "refused"
     wanted = expected(before, removes=removes)
     if imports:
-        data = wanted.get("data") or {}
-        wanted["data"] = {**SECRET, **data}
+        # What is removed is named, too, and so is not added.
+        named = before.get("data") or {}
+        added = {key: value for key, value in SECRET.items() if key not in named}
+        wanted["data"] = added | (wanted.get("data") or {})
     found = reader.read(output)[0].content
     assert json.dumps(found, sort_keys=True) == json.dumps(wanted, sort_keys=True), output
     return "equal"

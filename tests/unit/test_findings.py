@@ -69,6 +69,77 @@ def test_by_the_name_of_argocd_vault_plugin_all_are_warnings(stdin: bytes, run: 
     assert result.err.count("\n") == 1
 
 
+TWICE = b"kind: ConfigMap\nmetadata: {name: a}\ndata:\n  a: CANARY\n  b: 1\n  a: 2\n"
+ALIKE = b"kind: ConfigMap\nmetadata: {name: a}\ndata: {a: CANARY, a: CANARY}\n"
+
+
+@pytest.mark.parametrize(
+    ("stdin", "env", "code", "word"),
+    [
+        (TWICE, {}, 0, "avp-py: warning: "),
+        (TWICE, {"AVP_DUPLICATE_KEYS": "warn"}, 0, "avp-py: warning: "),
+        (TWICE, {"AVP_DUPLICATE_KEYS": "error"}, 1, "1. "),
+        (TWICE, {"AVP_DUPLICATE_KEYS": "error", "AVP_WARNINGS": "ignore"}, 1, "1. "),
+        (TWICE, {"AVP_WARNINGS": "error"}, 1, "1. "),
+        (TWICE, {"AVP_WARNINGS": "ignore"}, 0, ""),
+        (ALIKE, {"AVP_DUPLICATE_KEYS": "error"}, 0, ""),
+    ],
+)
+def test_a_repeated_key(stdin: bytes, env: dict[str, str], code: int, word: str, run: Run) -> None:
+    result = run("generate", "-", env=env, stdin=stdin)
+
+    assert result.code == code
+    assert (f"{word}duplicate key: Argo CD takes the last one" in result.err) == bool(word)
+    for where in ("ConfigMap a", "data.a", "standard input:4"):
+        assert (where in result.err) == bool(word)
+    assert "CANARY" not in result.err
+    assert result.out == ("" if code else stdin.decode())
+
+
+@pytest.mark.parametrize("mode", ["warn", "error"])
+def test_a_repeated_key_is_a_warning_by_the_name_of_argocd_vault_plugin(
+    mode: str, run: Run
+) -> None:
+    env = {"AVP_DUPLICATE_KEYS": mode}
+    result = run("generate", "-", env=env, stdin=TWICE, door="argocd-vault-plugin")
+
+    assert (result.code, result.out) == (0, TWICE.decode())
+    assert result.err.startswith("avp-py: warning: duplicate key: ")
+
+
+def test_a_tenant_cannot_decide_about_repeated_keys(run: Run) -> None:
+    env = {"AVP_DUPLICATE_KEYS": "error", "ARGOCD_ENV_AVP_DUPLICATE_KEYS": "warn"}
+    result = run("generate", "-", env=env, stdin=TWICE)
+
+    assert (result.code, result.out) == (1, "")
+
+
+def test_the_first_repeated_keys_of_a_document_are_reported(run: Run) -> None:
+    keys = "".join(f"  k{n}: 1\n  k{n}: 2\n" for n in range(50))
+    result = run("generate", "-", env={}, stdin=f"kind: A\nspec:\n{keys}---\n{keys}".encode())
+
+    assert [f"spec.k{n}," in result.err for n in (0, 9, 10, 49)] == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    "stdin",
+    [
+        b"kind: A\na: <path:kv/data/x#a>\na: 1\n",
+        b"kind: A\na: {b: {c: <path:kv/data/x#a>}}\na: 1\n",
+        b"kind: Secret\nmetadata: {name: a}\nstringData: {a: <TOKEN>, a: b}\n",
+        b"kind: Secret\nmetadata: {name: a}\ndata: {a: not base64, a: YQ==}\n",
+        b"kind: A\na: <path\\u003akv/data/x#a>\na: 1\n",
+        b"kind: A\na: <path:kv/data/x#a\na: 1\n",
+    ],
+)
+def test_what_a_repeated_key_overrides_is_not_filled_and_not_judged(stdin: bytes, run: Run) -> None:
+    result = run("generate", "-", env={}, stdin=stdin)
+
+    assert (result.code, result.out) == (0, stdin.decode())
+    assert result.err.count("\n") == 1
+    assert "duplicate key" in result.err
+
+
 @pytest.mark.parametrize("text", ["", "<", "a <b>", "<b> c", "<1>", "< b >", "<a b>", "<!-- b -->"])
 def test_other_text_in_angle_brackets_is_no_placeholder(text: str, run: Run) -> None:
     stdin = f'kind: Secret\nmetadata: {{name: a}}\nstringData: {{TOKEN: "{text}"}}\n'.encode()

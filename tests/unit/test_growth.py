@@ -141,6 +141,60 @@ MANIFESTS: Final[Mapping[str, Row]] = {
     "equal keys with long values": Row(
         500, lambda n: X + "a: {" + f"k: [{'v, ' * 100}], " * n + "}\n"
     ),
+    "repeated keys": Row(5_000, lambda n: X + "a: {" + "k: v, k: w, " * n + "}\n"),
+    "repeated keys below repeated keys": Row(
+        2_000,
+        lambda n: X + f"a: {'{k: v, k: ' * 100}{{{'k: v, k: w, ' * n}}}{'}' * 100}\n",
+    ),
+    "repeated keys with anchors": Row(
+        3_000, lambda n: GENERIC + "a: {" + "k: &k v, k: <k>, " * n + "}\n"
+    ),
+    "repeated keys that are numbers": Row(
+        5_000, lambda n: X + "a: {" + "1: v, 0x1: w, " * n + "}\n"
+    ),
+    "repeated keys in items": Row(
+        1_000, lambda n: "kind: List\nitems:\n" + "- {kind: X, k: v, k: w}\n" * n
+    ),
+    "repeated fields with what is added": Row(
+        2_000,
+        lambda n: "kind: ConfigMap\n"
+        + "metadata: {annotations: {avp.kubernetes.io/import: kv/data/x}}\n"
+        + "data: {a: b}\n" * n,
+    ),
+    "repeated keys that are removed": Row(
+        1_000,
+        lambda n: REMOVING
+        + "data: {"
+        + "".join(f"k{each}: 1, k{each}: <no>, " for each in range(n))
+        + "}\n",
+    ),
+    "repeated merge keys": Row(
+        2_000,
+        lambda n: GENERIC
+        + "x: &x {a: 1}\nb:\n"
+        + "".join(f"  <<: {{a{each}: 1}}\n  <<: *x\n" for each in range(n))
+        + "  z: <k>\n",
+    ),
+    "repeated merge keys beside many keys": Row(
+        2_000,
+        lambda n: GENERIC
+        + "b:\n"
+        + "".join(f"  a{each}: 1\n  <<: {{c: 1}}\n" for each in range(n))
+        + "  z: <k>\n",
+    ),
+    "repeated merge keys with what is removed": Row(
+        1_000,
+        lambda n: REMOVING
+        + "data:\n"
+        + "".join(f"  a{each}: 1\n  <<: {{a{each}: <no>, b: <k>}}\n" for each in range(n)),
+    ),
+    "merged mappings in a list": Row(
+        3_000,
+        lambda n: GENERIC
+        + "b:\n  <<: ["
+        + "".join(f"{{a{each}: 1}}, " for each in range(n))
+        + "]\nz: <k>\n",
+    ),
     "different keys": Row(10_000, lambda n: X + "".join(f"k{each}: v\n" for each in range(n))),
     "an item after the other": Row(20_000, lambda n: X + "a:\n" + "- a\n" * n),
     "anchors": Row(
