@@ -246,8 +246,8 @@ DEVIATIONS: Mapping[str, Deviation] = {
         '"alice"',
     ),
     "key-of-two-types": Deviation(
-        "Of two keys in a mapping that have one name in JSON and are of different types, as `on` and "
-        '`"true"`, or `1` and `"1"`, either may count, by chance.',
+        "Of two keys in a mapping that have one name in JSON and are of different types, as `on` "
+        'and `"true"`, or `1` and `"1"`, either may count, by chance.',
         "An error that names the line. (Of equal keys the last one counts, with a warning.)",
         Reason.LOSS,
         'kind: X\nspec: {on: 1, "true": 1}\n',
