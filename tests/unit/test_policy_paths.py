@@ -242,6 +242,29 @@ def test_a_kind_decides_for_its_own_documents_only(policy: Path) -> None:
     assert attempt(policy, document(path, kind="ConfigMap"), backend).startswith("data:")
 
 
+@pytest.mark.parametrize(
+    "first", ["kind: ConfigMap", '"k\\x69nd": ConfigMap', "<<: {kind: ConfigMap}"]
+)
+def test_of_repeated_kinds_the_last_one_counts(policy: Path, first: str) -> None:
+    data = 'data: {a: "<path:kv/data/public#key>"}\n'
+    backend = Recording()
+    text = attempt(policy, f"{first}\nkind: Secret\n{data}".encode(), backend)
+    assert "does not allow the path kv/data/public in a Secret" in text
+    assert backend.opened == 0
+    text = attempt(policy, f"kind: Secret\nkind: ConfigMap\n{data}".encode(), backend)
+    assert "value" in text
+
+
+def test_of_repeated_paths_the_last_one_counts(policy: Path) -> None:
+    annotation = "    avp.kubernetes.io/path: kv/data/public\n"
+    text = document("kv/data/other/x", kind="ConfigMap").decode()
+    assert text.count("    avp.kubernetes.io/path:") == 1
+    denied = text.replace("    avp.kubernetes.io/path:", f"{annotation}    avp.kubernetes.io/path:")
+    backend = Recording()
+    assert "does not allow the path kv/data/other/x" in attempt(policy, denied.encode(), backend)
+    assert backend.opened == 0
+
+
 @pytest.mark.parametrize("kind", ["List", "SecretList", "secret", "configmap"])
 def test_a_kind_that_wraps_or_resembles_is_another(policy: Path, kind: str) -> None:
     text = attempt(policy, document("kv/data/public", kind=kind), Recording())

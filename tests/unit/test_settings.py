@@ -122,6 +122,7 @@ def test_the_defaults() -> None:
             "tenant_settings": (),
             "fail_on_leftovers": True,
             "warnings": "show",
+            "duplicate_keys": "warn",
         },
         "log": {"format": "text"},
         "secret": None,
