@@ -94,7 +94,8 @@ class _Columns:
     """
 
     __slots__ = (
-        "ends", "kinds", "links", "names", "repeats", "starts", "tags", "text", "values",
+        "_targets", "ends", "kinds", "links", "names",
+        "repeats", "starts", "tags", "text", "values",
     )  # fmt: skip
 
     def __init__(self, text: str) -> None:
@@ -107,6 +108,7 @@ class _Columns:
         self.tags: dict[int, str] = {}
         self.names: dict[int, str] = {}
         self.repeats = bytearray()
+        self._targets: Sequence[int] | None = None
 
     def add(self, kind: int, start: int, end: int, link: int) -> int:
         """Adds a row and returns its number."""
@@ -151,6 +153,20 @@ class _Columns:
         if self.kinds[row]:
             return self.text[self.starts[row] + 1 : self.ends[row] - 1]
         return self.text[self.starts[row] : self.ends[row]]
+
+    def has_target(self, row: int, end: int) -> bool:
+        """Whether an alias stands for one of some rows."""
+        if self._targets is None:
+            self._targets = sorted(set(self.targets(0, len(self.kinds))))
+        place = bisect_left(self._targets, row)
+        return place < len(self._targets) and self._targets[place] < end
+
+    def targets(self, row: int, end: int) -> Iterator[int]:
+        """The rows that the aliases among some rows stand for."""
+        alias = self.kinds.find(_ALIAS, row, end)
+        while alias >= 0:
+            yield self.links[alias]
+            alias = self.kinds.find(_ALIAS, alias + 1, end)
 
     def after(self, row: int) -> int:
         """The row behind a node and all that is in it."""
@@ -294,9 +310,10 @@ class Entry(NamedTuple):
         return self.key.columns.repeat(self.key.row) in (_OVERRIDDEN, _MERGED)
 
     @property
-    def is_anchored(self) -> bool:
-        """Whether there may be an anchor in its value, so that the value is used elsewhere, too."""
-        return self.key.columns.text.find("&", self.value.start, self.value.end) >= 0
+    def is_used_elsewhere(self) -> bool:
+        """Whether an alias stands for its value, or for a part of it."""
+        columns, row = self.value.columns, self.value.row
+        return columns.has_target(row, columns.after(row))
 
     @property
     def is_merge(self) -> bool:
@@ -590,16 +607,15 @@ def repeated(node: Node) -> bool:
     return any(repeats.find(each, node.row, end) >= 0 for each in (_OVERRIDDEN, _MERGED))
 
 
+def is_target(node: Node) -> bool:
+    """Whether an alias stands for a node."""
+    return node.columns.has_target(node.row, node.row + 1)
+
+
 def aliased(node: Node) -> set[Node]:
     """The nodes that aliases below a node stand for."""
     columns = node.columns
-    end = columns.after(node.row)
-    found: set[int] = set()
-    row = columns.kinds.find(_ALIAS, node.row, end)
-    while row >= 0:
-        found.add(columns.links[row])
-        row = columns.kinds.find(_ALIAS, row + 1, end)
-    return {columns.node(each) for each in found}
+    return {columns.node(each) for each in set(columns.targets(node.row, columns.after(node.row)))}
 
 
 class _Frame:

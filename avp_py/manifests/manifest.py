@@ -25,6 +25,7 @@ from avp_py.nodes import (
     Node,
     ScalarNode,
     SequenceNode,
+    is_target,
     resolve,
 )
 
@@ -313,8 +314,8 @@ def counted(
     """The entries of a mapping that count; a merge key with the keys that count nothing in it.
 
     Of equal keys, and of a key and a merge key that brings it in too, the last one counts, as for
-    yaml.v2, and nobody sees the others. Where one is anchored, it can count elsewhere. A key that
-    is not a string counts wherever merge keys are: not every one of its name is equal to it.
+    yaml.v2, and nobody sees the others, but where an alias stands for one. A key that is not
+    a string counts wherever merge keys are: not every key of its name is equal to it.
 
     Args:
         mapping: the mapping.
@@ -330,7 +331,8 @@ def counted(
             yield entry, {key for key in _strings(entry) if key in hidden or latest[key] > number}
             continue
         is_hidden = entry.name in hidden or latest.get(entry.name, number) > number
-        if not (entry.is_overridden or (is_hidden and entry.is_string)) or entry.is_anchored:
+        is_read = not (entry.is_overridden or (is_hidden and entry.is_string))
+        if is_read or entry.is_used_elsewhere:
             yield entry, frozenset()
 
 
@@ -342,14 +344,18 @@ def _strings(entry: Entry) -> Set[str]:
 
 
 def merged(merge: Entry, hidden: Set[str]) -> Iterator[tuple[MappingNode, Set[str]]]:
-    """The mappings that are written in a merge key, with those of their keys that do not count."""
+    """The mappings that are written in a merge key, with those of their keys that do not count.
+
+    All count in one that an alias stands for, too.
+    """
     items = merge.value.items if isinstance(merge.value, SequenceNode) else (merge.value,)
     found = set(hidden)
     for item in items:
         source = resolve(item)
         keys = source.keys(strings=True) if isinstance(source, MappingNode) else set()
         if isinstance(item, MappingNode):
-            yield item, found & keys
+            is_shared = is_target(item) or is_target(merge.value)
+            yield item, frozenset() if is_shared else found & keys
         found |= keys
 
 

@@ -17,15 +17,15 @@ _GAP = r"[^\x21-\x7e]"
 """White space, and whatever is not ASCII: RE2 runs out of memory on the classes of Unicode."""
 
 _DOUBTFUL = Expression(
-    rf"(?im)(?:^|[\[{{,]|{_GAP})"
-    rf"(?:!|\?(?:[,}}:]|{_GAP}|$)|[&*][^ \t\r\n\[\]{{}},]*{_GAP}*[:,}}#])"
+    rf"(?im)(?:^|[\[{{,:?]|{_GAP})"
+    rf"(?:!|\?|[&*][^ \t\r\n\[\]{{}},]*{_GAP}*[:,}}#])"
     r"|<<|\.(?:inf|nan)"
     rf"|(?:~|null|[^\x00-\x2f\x3a-\x7e][\w.\x{{7f}}-\x{{10ffff}}]{{16,}}){_GAP}*[:,}}#]"
     rf"|^[ -]*:|[{{,]{_GAP}*:"
 )
 """What stands in every document that JSON cannot say, and in some that it can."""
 
-_MISSPELT = Expression(rf"(?m)\\/|\?|(?:[\[{{,]|{_GAP}):[^ \t\r\n]|(?:^|[\[{{,]|{_GAP})!")
+_MISSPELT = Expression(rf"(?m)\\/|\?|(?:[\[{{,]|{_GAP}):[^ \t\r\n]|(?:^|[\[{{,:]|{_GAP})!")
 """What stands in every document that libyaml takes and yaml.v2 does not, and in some others."""
 
 _MARK = re.compile("(?:\\A|[\n\r\x85\u2028\u2029])\ufeff")

@@ -104,7 +104,21 @@ KEYS = st.sampled_from(
 )
 """No strings that have the name of a boolean or a number: of those, Go takes either."""
 SCALARS = st.sampled_from(
-    ("<user>", "<user>", "<ABSENT>", "'<user>'", "1", "text", "~", "&x <user>", "*y", "*m", "*l")
+    (
+        "<user>",
+        "<user>",
+        "<ABSENT>",
+        "'<user>'",
+        "1",
+        "text",
+        "~",
+        "&x <user>",
+        "*y",
+        "*m",
+        "*l",
+        "*x",
+        "*q",
+    )
 )
 VALUES = st.recursive(
     SCALARS,
@@ -117,7 +131,22 @@ VALUES = st.recursive(
 )
 
 
-MERGES = st.sampled_from(("*m", "{a: 1}", "{a: <user>, b: <ABSENT>}", "[{a: 1}, *m]", "{<<: *m}"))
+MERGES = st.sampled_from(
+    (
+        "*m", "{a: 1}", "{a: <user>, b: <ABSENT>}", "[{a: 1}, *m]", "{<<: *m}",
+        "&q {a: <user>, b: 1}", "&q [{a: 1}, {a: <user>}]",
+    )
+)  # fmt: skip
+    (
+        "*m",
+        "{a: 1}",
+        "{a: <user>, b: <ABSENT>}",
+        "[{a: 1}, *m]",
+        "{<<: *m}",
+        "&q {a: <user>, b: 1}",
+        "&q [{a: 1}, {a: <user>}]",
+    )
+)
 ENTRIES = st.lists(
     st.tuples(KEYS, VALUES) | st.tuples(st.just("<<"), MERGES), min_size=1, max_size=5
 )
@@ -168,6 +197,11 @@ FIELDS = st.builds(
 @example("data: {on: 1}\n", ["import: kv/x"])
 @example("data: {0x1: 1}\ndata:\n  b: 1\n", ["import: kv/x"])
 @example("<<: {data: {a: 1}}\n", ["import: kv/x"])
+@example("data: {a: &x <user>, a: *x}\n", [])
+@example("data: {a: &x <user>, <<: {a: *x}}\n", [])
+@example("data: {a: ' & <ABSENT>', a: 1}\n", [])
+@example("data: {<<: &q {a: <user>}, a: 1, b: *q}\n", [])
+@example("data: {<<: &q [{a: 1}, {a: <user>}], b: *q}\n", [])
 def test_argo_cd_reads_what_it_shall(reader: Reader, fields: str, extras: list[str]) -> None:
     text = document(fields, extras)
     imports, removes = any("import" in each for each in extras), any("rem" in e for e in extras)
