@@ -103,8 +103,9 @@ KEYS = st.sampled_from(
     ("a", "a", "b", "'a'", '"\\x61"', "!!str b", "on", "On", "TRUE", "1", "0x1", "!!int '1'", "*k ")
 )
 """No strings that have the name of a boolean or a number: of those, Go takes either."""
+
 SCALARS = st.sampled_from(
-    (
+    [
         "<user>",
         "<user>",
         "<ABSENT>",
@@ -118,7 +119,7 @@ SCALARS = st.sampled_from(
         "*l",
         "*x",
         "*q",
-    )
+    ]
 )
 VALUES = st.recursive(
     SCALARS,
@@ -132,12 +133,7 @@ VALUES = st.recursive(
 
 
 MERGES = st.sampled_from(
-    (
-        "*m", "{a: 1}", "{a: <user>, b: <ABSENT>}", "[{a: 1}, *m]", "{<<: *m}",
-        "&q {a: <user>, b: 1}", "&q [{a: 1}, {a: <user>}]",
-    )
-)  # fmt: skip
-    (
+    [
         "*m",
         "{a: 1}",
         "{a: <user>, b: <ABSENT>}",
@@ -145,7 +141,7 @@ MERGES = st.sampled_from(
         "{<<: *m}",
         "&q {a: <user>, b: 1}",
         "&q [{a: 1}, {a: <user>}]",
-    )
+    ]
 )
 ENTRIES = st.lists(
     st.tuples(KEYS, VALUES) | st.tuples(st.just("<<"), MERGES), min_size=1, max_size=5
