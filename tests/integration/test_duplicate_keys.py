@@ -105,22 +105,11 @@ KEYS = st.sampled_from(
 """No strings that have the name of a boolean or a number: of those, Go takes either."""
 
 SCALARS = st.sampled_from(
-    [
-        "<user>",
-        "<user>",
-        "<ABSENT>",
-        "'<user>'",
-        "1",
-        "text",
-        "~",
-        "&x <user>",
-        "*y",
-        "*m",
-        "*l",
-        "*x",
-        "*q",
-    ]
-)
+    (
+        "<user>", "<user>", "<ABSENT>", "'<user>'", "1", "text", "~", "&x <user>",
+        "*y", "*m", "*l", "*x", "*q",
+    )
+)  # fmt: skip
 VALUES = st.recursive(
     SCALARS,
     lambda inner: (
@@ -133,16 +122,11 @@ VALUES = st.recursive(
 
 
 MERGES = st.sampled_from(
-    [
-        "*m",
-        "{a: 1}",
-        "{a: <user>, b: <ABSENT>}",
-        "[{a: 1}, *m]",
-        "{<<: *m}",
-        "&q {a: <user>, b: 1}",
-        "&q [{a: 1}, {a: <user>}]",
-    ]
-)
+    (
+        "*m", "{a: 1}", "{a: <user>, b: <ABSENT>}", "[{a: 1}, *m]", "{<<: *m}",
+        "&q {a: <user>, b: 1}", "&q [{a: 1}, {a: <user>}]",
+    )
+)  # fmt: skip
 ENTRIES = st.lists(
     st.tuples(KEYS, VALUES) | st.tuples(st.just("<<"), MERGES), min_size=1, max_size=5
 )
