@@ -575,6 +575,24 @@ def position(text: str, index: int) -> str:
     return f"line {line}, column {index - text.rfind(chr(10), 0, index)}"
 
 
+def takes_comma(text: str, end: int) -> bool:
+    """Whether a tag that ends at a place goes on after a comma for yaml.v2, up to a space.
+
+    libyaml ends it before the comma since 0.2.5 (scan_tag_uri in its scanner.c).
+
+    Args:
+        text: the text.
+        end: where an empty scalar with a tag ends.
+    """
+    if not text.startswith(",", end):
+        return False
+    # The last word before it may be an anchor.
+    start = end
+    while start and not text[start - 1].isspace():
+        start -= 1
+    return text.find("!", start, end) >= 0
+
+
 def scalars(node: Node) -> Iterator[tuple[ScalarNode, bool]]:
     """The scalars below a node, keys too, and whether they are in braces or brackets."""
     columns, row = node.columns, node.row

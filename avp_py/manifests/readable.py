@@ -11,7 +11,7 @@ from avp_py.errors import DocumentError
 from avp_py.expressions import SPACE, Expression
 from avp_py.manifests.head import text_of
 from avp_py.manifests.scalars import UNCARRIED
-from avp_py.nodes import Document, Lines, ScalarNode, scalars
+from avp_py.nodes import Document, Lines, ScalarNode, scalars, takes_comma
 
 _GAP = r"[^\x21-\x7e]"
 """White space, and whatever is not ASCII: RE2 runs out of memory on the classes of Unicode."""
@@ -127,8 +127,7 @@ def _refuse_spelling(text: str, scalar: ScalarNode, flow: bool, lines: Lines, wh
         problem, hint = "the escape \\/", "write the slash without the backslash"
     elif flow and scalar.style is None and _is_misread(text, scalar):
         problem, hint = "a ? or a leading : without quotes in brackets", "quote the text"
-    elif scalar.tag is not None and _is_before_comma(text, scalar):
-        # yaml.v2 takes the comma, and what follows up to a space, for a part of the tag.
+    elif scalar.tag is not None and scalar.start == scalar.end and takes_comma(text, scalar.end):
         problem, hint = "a tag with a comma right after it", "put a space before the comma"
     else:
         return
@@ -140,9 +139,3 @@ def _is_misread(text: str, scalar: ScalarNode) -> bool:
     """Whether yaml.v2 takes a part of a plain scalar for an indicator."""
     before = max(scalar.start - 1, 0)
     return "?" in text[scalar.start : scalar.end] or _LEADING_COLON.is_in(text[before : scalar.end])
-
-
-def _is_before_comma(text: str, scalar: ScalarNode) -> bool:
-    """Whether an empty scalar's tag ends at a comma."""
-    is_empty = scalar.start == scalar.end
-    return is_empty and text[scalar.end] == "," and not text[scalar.end - 1].isspace()

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from avp_py.golang import gojson, yaml_reader
 from avp_py.manifests import PREFIX, Manifest, assemble, read_stream
 from avp_py.nodes import Entry, MappingNode, Node, resolve
 from tests.conftest import ROOT, build_tools
@@ -148,6 +149,23 @@ CASES = {
     "kind: A\nitems: !!binary ''\n": "A",
     "{<<: {kind: Secret}, !x,kind: ConfigMap}\n": REFUSED,
     "{<<: {kind: Secret}, !x ,kind: ConfigMap}\n": "ConfigMap",
+    # What libyaml reads, and yaml.v2 refuses or reads otherwise: a comma right after a tag, and a
+    # question mark with no key.
+    "kind: A\nx: {a: !x, b: c}\n": REFUSED,
+    "kind: A\nx: {a: !x , b: c}\n": "A",
+    "kind: A\nx: [!!str, b]\n": REFUSED,
+    "kind: A\nx: [!, b]\n": REFUSED,
+    "kind: A\nx: [!<x>, b]\n": REFUSED,
+    "kind: A\nx: [&a !x, b]\n": REFUSED,
+    "kind: A\nx: [!x &a, b]\n": "A",
+    "kind: A\nx: [&a, b]\n": "A",
+    "kind: A\nx: [&a 1, *a, *a,b]\n": "A",
+    "kind: &a A\nx: {*a:!x,y: v}\n": REFUSED,
+    "kind: &a A\nx: [*a:!x,y]\n": REFUSED,
+    "kind: A\nx: {'a':!x,y: v}\n": REFUSED,
+    "kind: A\nx: [?]\n": REFUSED,
+    "kind: A\nx: [?&a: ]\n": REFUSED,
+    "kind: A\nx: [{?&a}]\n": REFUSED,
     # Keys that stand for the same, or nearly.
     "kind: ConfigMap\nkind: Secret\n": "Secret",
     "kind: ConfigMap\n'kind': Secret\n": "Secret",
@@ -383,6 +401,35 @@ def test_no_torn_text_is_taken_for_something_else(reader: Reader, text: str) -> 
     # What Argo CD refuses, it does not deploy.
     with contextlib.suppress(UnreadableError):
         agree(reader, text)
+
+
+FLOW = (
+    "&a", "&b1", "*a", "*a", "!!str", "!x", "!", "!<x>", "!!int", "!!map", "!!seq", "!!binary", ",",
+    ",", ", ", ", ", "[", "]", "{", "}", ":", ": ", ": ", " ", " ", "?", "? ", "a", "'q'", '"q"',
+    "1", "-", "\n  ", "#", " #c\n  ", "!f!x", "!a:b", "*", "&", "|", "@", "\t", "=", "!x,y", "&a,b",
+    "*a,b", "*a:", "&c:", "!t:", "%41",
+)  # fmt: skip
+in_flow = st.builds(
+    lambda around, pieces, value: around.replace("…", "".join(pieces) + value),
+    st.sampled_from(("[…]", "{…}", "{k: …}", "[[…]]", "{k: […]}", "[{…}]", "\n- …", "…")),
+    st.lists(st.sampled_from(FLOW), min_size=1, max_size=6),
+    st.sampled_from(("", "", ": v")),
+)
+
+
+@hypothesis.settings(max_examples=4000)
+@given(in_flow)
+@example("{a: !x, b: c}")
+@example("[*a:!x,y]")
+@example("[?]")
+@example("[?&b1: ]")
+def test_argo_cd_reads_every_collection_that_we_read(reader: Reader, written: str) -> None:
+    text = f"kind: A\nz: &a 1\nx: {written}\n"
+    found = ours(text)
+    if found is not None:
+        output, _ = found
+        (read,) = reader.read(output)
+        assert read.content == json.loads(gojson.write(yaml_reader.read(text)))
 
 
 KEYS = (

@@ -209,6 +209,7 @@ MANIFESTS: Final[Mapping[str, Row]] = {
     "comments between a tag and its value": Row(
         5_000, lambda n: f"{X}a: !t\n" + " #\r\n" * n + " x\n"
     ),
+    "tags and anchors before commas": Row(5_000, lambda n: X + "a: [" + "!t &a, " * n + "]\n"),
     "exclamation marks in a tag": Row(50_000, lambda n: f"{X}a: !{'%21' * n} x\n"),
     "merge keys upon merge keys": Row(
         4,
