@@ -26,7 +26,7 @@ from yaml.reader import ReaderError
 from avp_py.golang import gojson
 from avp_py.golang.gojson import Float64
 from avp_py.golang.yaml_scalars import MERGE, Scalar, ScalarError, key_of, resolve
-from avp_py.nodes import MAX_DEPTH, NESTING_PROBLEM
+from avp_py.nodes import MAX_DEPTH, NESTING_PROBLEM, takes_comma
 from avp_py.values import Value
 
 MAX_ALIASED_CHARACTERS = 8 * 1024 * 1024
@@ -152,9 +152,8 @@ def _refuse_comma(event: Any, text: str) -> None:
 
     libyaml ends it before the comma since 0.2.5, with an empty scalar.
     """
-    end = event.end_mark.index
     is_empty = isinstance(event, ScalarEvent) and event.tag is not None and not event.value
-    if is_empty and text[end : end + 1] == "," and not text[end - 1].isspace():
+    if is_empty and takes_comma(text, event.end_mark.index):
         raise YamlTextError("a tag with a comma right after it", event.start_mark.line + 1)
 
 

@@ -166,6 +166,12 @@ CASES = {
     "kind: A\nx: [?]\n": REFUSED,
     "kind: A\nx: [?&a: ]\n": REFUSED,
     "kind: A\nx: [{?&a}]\n": REFUSED,
+    # Keys beyond 64 bits.
+    "kind: A\n9223372036854775807: x\n": "A",
+    "kind: A\n9223372036854775808: x\n": REFUSED,
+    "kind: A\nx: {a: 1,0x8000000000000000: 1}\n": REFUSED,
+    "kind: A\nx: [? 1_8446744073709551615]\n": REFUSED,
+    "kind: A\n+9223372036854775808: x\n": "A",
     # Keys that stand for the same, or nearly.
     "kind: ConfigMap\nkind: Secret\n": "Secret",
     "kind: ConfigMap\n'kind': Secret\n": "Secret",
