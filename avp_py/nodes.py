@@ -796,16 +796,20 @@ def _root(
             frame.pending = 0
 
 
+_SPACE = " \t\r\n\x85\u2028\u2029"
+"""What is white space to YAML 1.1, line breaks included; other spaces of Unicode are text."""
+
+
 def _skip_properties(text: str, start: int, end: int) -> int:
     """Where a scalar begins behind its anchor and tag, and the comments between them."""
     while start < end:
         if text[start] in "&!":
-            while start < end and not text[start].isspace():
+            while start < end and text[start] not in _SPACE:
                 start += 1
         elif text[start] == "#":
             found = text.find("\n", start, end)
             start = end if found < 0 else found
-        elif text[start].isspace():
+        elif text[start] in _SPACE:
             start += 1
         else:
             break

@@ -104,7 +104,7 @@ def respell(scalar: ScalarNode, source: str, value: Value) -> str:
     # A comment stands behind a block scalar's header. The scalar ends with its line breaks; what
     # follows must still begin on its own line.
     comment = old.partition("\n")[0].rstrip("\r").partition("#")[2]
-    return flow(value) + (f" #{comment}" if comment else "") + old[len(old.rstrip()) :]
+    return flow(value) + (f" #{comment}" if comment else "") + old[len(old.rstrip(" \t\r\n")) :]
 
 
 def _literal(old: str, old_value: str, value: str) -> str | None:
