@@ -21,8 +21,8 @@ _ESCAPE = re.compile(
 )
 """An escape of JSON; the two of a surrogate pair are one character."""
 
-_BREAKS = {"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"}
-"""What JSON lets stand in a string and YAML takes for a line break, and its escape."""
+_BREAKS = {"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029", "\ufeff": "\\ufeff"}
+"""What JSON lets stand in a string and YAML takes for a line break or may skip, and its escape."""
 
 _HELMS_COMMENT: Final = "# Source: "
 

@@ -167,6 +167,15 @@ DEVIATIONS: Mapping[str, Deviation] = {
         '"<path:kv/data/app#user#1#2>"',
         "error",
     ),
+    "byte-order-mark-inside": Deviation(
+        "A byte order mark inside of a document is text; at some places it takes the first "
+        "character of the lines that follow, to Argo CD as well.",
+        "An error.",
+        Reason.CORRUPTION,
+        'kind: X\nspec: "a\ufeffb"\n',
+        '"a\\ufeffb"',
+        "error",
+    ),
     "routes": Deviation(
         "`<path:name>` with a `#` and a `>` anywhere behind it, on other lines too, is a "
         "placeholder: code of Flask and Django is an error.",
@@ -663,8 +672,8 @@ def _lines() -> Iterator[str]:
     yield "library reads `.toml`, `.properties` and `.hcl` too is not copied. A key tagged as"
     yield "`!!binary`, and JSON with a line break between a key and its colon, are errors."
     yield "So is what readers take in two ways: `Kind` or `Items` in place of the field's letters,"
-    yield "an alias in place of `<<`, a tag with a comma right after it, a byte order mark at the"
-    yield "beginning of a line, a document after a carriage return alone."
+    yield "an alias in place of `<<`, a tag with a comma right after it, a document after a"
+    yield "carriage return alone."
     yield ""
     yield "Exit codes are the same by the name `argocd-vault-plugin`: 1 for all that fails, wrong"
     yield "usage included ([errors.md](errors.md)). Its `version` prints one line in its shape,"

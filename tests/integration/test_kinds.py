@@ -196,6 +196,11 @@ CASES = {
     '{"kind": "ConfigMap", "kind\\u0000": "Secret"}': "ConfigMap",
     'kind: ConfigMap\n"\\ufeffkind": Secret\n': "ConfigMap",
     "{<<: {kind: Secret},\n\ufeffkind: ConfigMap}\n": REFUSED,
+    # Where a byte order mark comes to the front of yaml.v2's buffer, lines lose a character.
+    f"#{'x' * 510}\ufeff\nkind: Secret\nXkind: ConfigMap\n": REFUSED,
+    f"kind: A\nx: |\n {'x' * 502}\ufeff\n a\nkind: B\nkind: A\n": REFUSED,
+    'kind: A\nx: "\\ufeff"\n': "A",
+    '{"kind": "A", "x": "\ufeff"}': "A",
     "on: 1\n'true': 1\nkind: ConfigMap\n": REFUSED,
     "0x1: a\n'1': b\nkind: ConfigMap\n": REFUSED,
     "1.0: a\n1: b\nkind: ConfigMap\n": REFUSED,

@@ -77,7 +77,6 @@ EXPRESSIONS: Final[Mapping[str, int]] = {
     "manifests/modifiers/yaml_writer.py": 2,
     "manifests/packed.py": 1,
     "manifests/placeholders.py": 1,
-    "manifests/readable.py": 1,
     "manifests/scalars.py": 3,
     "manifests/stream.py": 1,
     "policy/paths.py": 1,

@@ -138,7 +138,11 @@ def _read_as_ours(side: Side, text: str) -> list[Manifest]:
         # As Kubernetes' own reader ends the last line, a block scalar there ends with a line break.
         whole = text if text.endswith("\n") else f"{text}\n"
         whole = re.sub(r"(?m)^(---.*\n)\ufeff", r"\1", whole)
-        values = [read_document(each) for each in _documents(side, whole)]
+        documents = list(_documents(side, whole))
+        if any("\ufeff" in each for each in documents):
+            side.deviates("byte-order-mark-inside")
+            raise FailedError("a byte order mark in a document")
+        values = [read_document(each) for each in documents]
     for value in values:
         if value is not None and not isinstance(value, dict):
             raise FailedError("a document is not a mapping")
