@@ -1,6 +1,7 @@
 """How a value is written into YAML text, so that every reader gets back what was put in."""
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 
@@ -44,9 +45,16 @@ def refuse_uncarried(value: Value) -> None:
     """Refuses what would not reach Kubernetes as it is, in whatever field.
 
     Raises:
-        PlaceholderError: a text in the value holds what Argo CD cannot carry.
+        PlaceholderError: a text in the value holds what Argo CD cannot carry, or a number is beyond
+            float64, which it takes for text.
     """
     match value:
+        case Number():
+            if math.isinf(float(value.text)):
+                raise PlaceholderError(
+                    "the value is a number that is too large for float64",
+                    hint="store it as text, in quotes",
+                )
         case str():
             if UNCARRIED.search(value):
                 raise PlaceholderError(
