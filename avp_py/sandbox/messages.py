@@ -6,6 +6,7 @@ request is being rendered.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -25,9 +26,16 @@ _ROOT: Final = "\0"
 
 _CLIMBING: Final = re.compile(r"\0[^\0\s'\"`,;:)\]}>]*/\.\.(?:/|(?=[\s'\"`,;:)\]}>]|$))")
 
-_POINTER: Final = re.compile(r"(?:doc is missing (?:key|path): \"?|- at ')/[^\s'\"]*")
-"""A place in a document or in values, not in the file system: of a JSON patch (evanphx/json-patch),
-and of a chart's schema."""
+_POINTER: Final = re.compile(
+    r"(?:operation does not apply: (?:doc )?is missing (?:key|(?:from |destination )?path): \"?"
+    r"|error in (?:add|remove|replace|move|copy|test) for (?:path|from): '"
+    r"|testing value |- at ')/[^\s'\"]*"
+)
+"""A place in a document or in values, not in the file system: of a JSON patch (patch.go of
+evanphx/json-patch, v4.13), and of a chart's schema."""
+
+_GIT: Final = re.compile(r"failed to run '/[\w./+-]*/git ")
+"""How kustomize names git (gitrunner.go of its api): by the place that it found it at."""
 
 _OUT_OF_CLONE: Final = "found in cloned git repos must be within the repo, but base '"
 """What kustomize says of a base that leads out of a remote base (`errors.go` of its loader).
@@ -36,8 +44,20 @@ It says so only of directories that exist, and a symlink of the remote base can 
 outside of the repository and back.
 """
 
-_OF_TEMPLATE: Final = re.compile(r"(?:Error: ){1,2}execution error at \(")
-"""How helm begins what the template functions `fail` and `required` say."""
+_ERROR: Final = "Error: "
+"""How kustomize and helm begin what made them fail; before it stand warnings."""
+
+_OWN: Final = re.compile(
+    r"(?:Error: ){1,2}(?:avp-py: |execution error at \([^\s():]+:\d+:\d+\): )"
+)
+"""How an error begins that may be shown whatever it names: the words of the wrapper before helm, and
+helm's for what the template functions `fail` and `required` say, with the place of the call
+(pkg/engine/engine.go, v3.19)."""
+
+_SEPARATORS: Final = dict.fromkeys(
+    {*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029} - {0x09, 0x0A}, "\ufffd"
+)
+"""Characters that would begin a line to some readers, or change what a terminal shows."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +78,10 @@ class Places:
     def legible(self, messages: bytes) -> str:
         """Return messages with paths relative to the repository, and without passwords in URLs.
 
-        OUTSIDE takes the place of lines that tell what exists outside of the repository.
+        OUTSIDE takes the place of what tells what exists outside of the repository.
         """
-        text = _ANSI.sub("", messages.decode(errors="replace")).replace(_ROOT, "?")
+        text = messages.decode(errors="replace").replace("\r\n", "\n")
+        text = _ANSI.sub("", text).translate(_SEPARATORS)
         # After any error of an edit kustomize explains a command line that nobody here wrote.
         text = _without_environment(text.partition(_EDIT_USAGE)[0])
         # A URL may hold a password: that of a proxy, or of the repository of a remote base.
@@ -71,10 +92,9 @@ class Places:
         if self.root is None or self.root == Path("/"):
             return text.replace(_ROOT + "/", "").strip()
         text = _replace_path(text, self.root, _ROOT)
-        lines = [line for line in text.splitlines() if not _tells_outside(line)]
-        if len(lines) < len(text.splitlines()):
-            lines.append(OUTSIDE)
-        return "\n".join(lines).replace(_ROOT + "/", "").replace(_ROOT, ".").strip()
+        text = _GIT.sub("failed to run 'git ", text)
+        shown = "\n".join(_without_outside(text.split("\n")))
+        return shown.replace(_ROOT + "/", "").replace(_ROOT, ".").strip()
 
 
 def _replace_path(text: str, path: Path, replacement: str) -> str:
@@ -94,16 +114,31 @@ def _without_environment(text: str) -> str:
             return "".join(kept)
 
 
+def _without_outside(lines: Sequence[str]) -> Sequence[str]:
+    """Return lines without those that tell what exists outside of the repository.
+
+    A tenant's name can hold a line break, so that the line with a path and the one that says what
+    became of it are two: an error is shown as a whole or not at all, but for a first line whose
+    words are known.
+    """
+    begin = next((at for at, line in enumerate(lines) if line.startswith(_ERROR)), 0)
+    shown = [line for line in lines[:begin] if not _tells_outside(line)]
+    # Only the first: a later line may be a tenant's, in the middle of another error.
+    own = begin + (_OWN.match(lines[begin]) is not None)
+    shown += lines[begin:own]
+    if not any(map(_tells_outside, lines[own:])):
+        shown += lines[own:]
+    return shown if len(shown) == len(lines) else [*shown, OUTSIDE]
+
+
 def _tells_outside(line: str) -> bool:
-    """Return whether a message names a path outside of the repository.
+    """Return whether a line names a path outside of the repository.
 
     What a program says about such a path depends on what exists there, so all is dropped but what
     is known not to be about files. What precedes and follows is a tenant's text, too: a directory
     can be named like any phrase.
     """
     line = _POINTER.sub("", line)
-    if _OF_TEMPLATE.match(line) is not None:
-        return False
     if _OUT_OF_CLONE in line:
         return True
     return _ABSOLUTE.search(line) is not None or _CLIMBING.search(line) is not None

@@ -89,7 +89,7 @@ EXPRESSIONS: Final[Mapping[str, int]] = {
     "render/workspace.py": 1,
     "sandbox/access.py": 1,
     "sandbox/helm_wrapper.py": 1,
-    "sandbox/messages.py": 7,
+    "sandbox/messages.py": 8,
     "settings/envfile.py": 3,
     "settings/images.py": 3,
     "settings/names.py": 2,
@@ -105,10 +105,10 @@ MANIFESTS: Final[Mapping[str, Row]] = {
         5_000, lambda n: f"{X}---\n" + "#\r\n" * n + "\ufeff" + X
     ),
     "comments and a byte order mark elsewhere": Row(
-        5_000, lambda n: f"{X}a: \ufeff\n---\n" + "#\r\n" * n + X
+        5_000, lambda n: f"{X}a: \ufeff\n---\n" + "#\r\n" * n + X, "byte order mark"
     ),
     "blank lines and a byte order mark elsewhere": Row(
-        5_000, lambda n: f"{X}a: \ufeff\n---\n" + " \r\n" * n + X
+        5_000, lambda n: f"{X}a: \ufeff\n---\n" + " \r\n" * n + X, "byte order mark"
     ),
     "documents that are no manifests": Row(
         4_000, lambda n: "a\n---\n" * n, "the document is a single value"
