@@ -12,7 +12,7 @@ ScalarNode and its like are views of a row, which last as long as somebody looks
 import sys
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 import yaml
@@ -91,10 +91,11 @@ class _Columns:
         tags: the tags of those that have one.
         names: the names to Kubernetes of keys that are not strings to yaml.v2.
         repeats: what an equal key makes of a key, by its row; no longer than there are such keys.
+        merges: whether there is a merge key.
     """
 
     __slots__ = (
-        "_targets", "ends", "kinds", "links", "names",
+        "_targets", "ends", "kinds", "links", "merges", "names",
         "repeats", "starts", "tags", "text", "values",
     )  # fmt: skip
 
@@ -108,6 +109,7 @@ class _Columns:
         self.tags: dict[int, str] = {}
         self.names: dict[int, str] = {}
         self.repeats = bytearray()
+        self.merges = False
         self._targets: Sequence[int] | None = None
 
     def add(self, kind: int, start: int, end: int, link: int) -> int:
@@ -347,8 +349,10 @@ class MappingNode(NamedTuple):
         return Children(self.columns.entries, self.row)
 
     @property
-    def effective(self) -> Iterator[Entry]:
+    def effective(self) -> Iterable[Entry]:
         """Its entries without those that a later one with an equal key overrides."""
+        if not self.columns.repeats:
+            return self.entries
         return (entry for entry in self.entries if not entry.is_overridden)
 
     @property
@@ -824,29 +828,39 @@ def _key(
     source: str,
     read_key: KeyReader | None,
 ) -> None:
-    text, start = columns.text, columns.starts[row]
     is_alias = columns.kinds[row] == _ALIAS
     if is_alias and columns.kinds[columns.links[row]] < _ALIAS:
         columns.make_scalar(row)
-    if columns.kinds[row] >= _ALIAS:
-        raise _error(text, source, start, "a key is a mapping or a list", "use a string")
-    value, tag = columns.value(row), columns.tags.get(row)
-    if tag == BINARY:
-        raise _error(text, source, start, "a key is tagged as binary", "write it as text")
-    if is_alias and value == "<<":
-        raise _error(text, source, start, "an alias stands for the key <<", "write the key")
+    kind, tag = columns.kinds[row], columns.tags.get(row)
+    if kind >= _ALIAS:
+        raise _refused(columns, row, source, "a key is a mapping or a list", "use a string")
+    value = columns.value(row)
     frame.pending = row
-    if value == "<<" and _is_merge(ScalarNode(columns, row)):
-        frame.repeated = keys.get(None, 0)
-        keys[None] = row
-        return
-    name, said = _said(columns, row, read_key)
-    if not isinstance(said, str):
-        columns.names[row] = name
-    frame.repeated = keys.get(name, 0)
-    if frame.repeated and said != _said(columns, frame.repeated, read_key)[1]:
-        raise _repeated(name, ScalarNode(columns, row), source, is_allowed=read_key is not None)
+    name: str | None = value
+    said: object = value
+    # Most keys are words.
+    if tag is not None or (kind == _PLAIN and (not value[:1].isalpha() or value in _BOOLEANS)):
+        if tag == BINARY:
+            raise _refused(columns, row, source, "a key is tagged as binary", "write it as text")
+        if value == "<<" and is_alias:
+            reason = "an alias stands for the key <<"
+            raise _refused(columns, row, source, reason, "write the key")
+        if _is_merge(ScalarNode(columns, row)):
+            name = said = None
+            columns.merges = True
+        else:
+            name, said = _said(columns, row, read_key)
+            if not isinstance(said, str):
+                columns.names[row] = name
+    repeated = keys.get(name, 0)
+    frame.repeated = repeated
     keys[name] = row
+    if repeated and name is not None and said != _said(columns, repeated, read_key)[1]:
+        raise _repeated(name, ScalarNode(columns, row), source, is_allowed=read_key is not None)
+
+
+def _refused(columns: _Columns, row: int, source: str, reason: str, hint: str) -> DocumentError:
+    return _error(columns.text, source, columns.starts[row], reason, hint)
 
 
 def _said(columns: _Columns, row: int, read_key: KeyReader | None) -> tuple[str, object]:
@@ -858,8 +872,7 @@ def _said(columns: _Columns, row: int, read_key: KeyReader | None) -> tuple[str,
     is_plain = columns.kinds[row] == _PLAIN and tag is None
     if read_key is None:
         return (_BOOLEANS.get(value, value) if is_plain else value), value
-    # Most keys begin with a letter and are strings.
-    if tag is None and (not is_plain or (value[:1].isalpha() and value not in _BOOLEANS)):
+    if tag is None and not is_plain:
         return value, value
     name, said = read_key(value, tag)
     return name, said if isinstance(said, str) else (type(said), said)

@@ -322,6 +322,9 @@ def counted(
         hidden: those of its keys that do not count.
     """
     entries = mapping.entries
+    if not (hidden or mapping.columns.merges or mapping.columns.repeats):
+        yield from ((entry, hidden) for entry in entries)
+        return
     latest: dict[str, int] = {}
     """Where each key comes last, if there is a merge key."""
     for number, entry in enumerate(entries if any(each.is_merge for each in entries) else ()):
