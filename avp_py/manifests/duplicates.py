@@ -57,7 +57,9 @@ def _look(node: Node, place: Place | None, items: Set[Node], *, is_sure: bool) -
             below = Place(place, entry.key.value)
             if entry.is_repeated:
                 reason = "duplicate key: Argo CD takes the last one, and not this one"
+                hint = "keep one of the two"
                 if entry.is_merge:
-                    reason = "duplicate merge key (<<): Argo CD merges both, the last one last"
-                yield Finding(reason, "keep one of the two", str(below), entry.key.start, is_sure)
+                    reason = "duplicate merge key (<<): Argo CD merges both, and the last one wins"
+                    hint = "write one << with a list of the two, in which the first one wins"
+                yield Finding(reason, hint, str(below), entry.key.start, is_sure)
             yield from _look(entry.value, below, items, is_sure=is_sure)
