@@ -47,11 +47,9 @@ outside of the repository and back.
 _ERROR: Final = "Error: "
 """How kustomize and helm begin what made them fail; before it stand warnings."""
 
-_OWN: Final = re.compile(
-    r"(?:Error: ){1,2}(?:avp-py: |execution error at \([^\s():]+:\d+:\d+\): )"
-)
-"""How an error begins that may be shown whatever it names: the words of the wrapper before helm, and
-helm's for what the template functions `fail` and `required` say, with the place of the call
+_OWN: Final = re.compile(r"(?:Error: ){1,2}(?:avp-py: |execution error at \([^\s():]+:\d+:\d+\): )")
+"""How an error begins that may be shown whatever it names: the words of the wrapper before helm,
+and helm's for what the template functions `fail` and `required` say, with the place of the call
 (pkg/engine/engine.go, v3.19)."""
 
 _SEPARATORS: Final = dict.fromkeys(
