@@ -48,6 +48,9 @@ MARK: Final = "avp_py_child"
 KILL_SECONDS: Final = 5.0
 """How long to wait for killed processes: the kernel may keep one in a system call for a while."""
 
+EXEC_LOOKS: Final = 5
+"""How often the environment of a process is looked at that seems to have none."""
+
 _PR_SET_CHILD_SUBREAPER: Final = 36
 
 
@@ -201,14 +204,27 @@ class _Family:
     def _kill(self, pid: int) -> bool:
         """Kill one of our children if it belongs to the family; return whether it does."""
         try:
-            if not self._is_scoped:
-                variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-                if self._mark.encode() not in variables:
-                    return False
+            if not self._is_scoped and self._mark.encode() not in _variables(pid):
+                return False
             self._starter.submit(os.kill, pid, signal.SIGKILL).result()
         except OSError:
             return False
         return True
+
+
+def _variables(pid: int) -> Sequence[bytes]:
+    """Return the environment of a process.
+
+    Raises:
+        OSError: it is not ours to read.
+    """
+    for _ in range(EXEC_LOOKS):
+        data = Path(f"/proc/{pid}/environ").read_bytes()
+        if data:
+            return data.split(b"\0")
+        # While a process executes another program, it seems to have none.
+        time.sleep(0.002)
+    return ()
 
 
 def _limit(pid: int, limits: Limits, written: Written) -> None:
