@@ -173,7 +173,7 @@ DEVIATIONS: Mapping[str, Deviation] = {
         "An error.",
         Reason.CORRUPTION,
         'kind: X\nspec: "a\ufeffb"\n',
-        '"a\\ufeffb"',
+        '"a\ufeffb"',
         "error",
     ),
     "routes": Deviation(
