@@ -93,7 +93,7 @@ def refuse_unreadable(
             hint="remove it, or write it as \\ufeff in double quotes",
         )
     is_empty = isinstance(document.root, ScalarNode) and document.root.start == document.root.end
-    if is_empty and (written.startswith("...") or "\n..." in written):
+    if is_empty and any(f"{each}..." in f"\n{written}" for each in "\n\r\x85\u2028\u2029"):
         end = document.start + written.rindex("...")
         raise DocumentError(
             f"{place(end)}: Kubernetes cannot read an empty document that ends with ...",

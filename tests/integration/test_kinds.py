@@ -166,6 +166,9 @@ CASES = {
     "kind: A\nx: [?]\n": REFUSED,
     "kind: A\nx: [?&a: ]\n": REFUSED,
     "kind: A\nx: [{?&a}]\n": REFUSED,
+    # An empty document that ends with a marker.
+    "kind: A\n---\n\r...\n": REFUSED,
+    "kind: A\n---\n\u2028...\n": REFUSED,
     # Keys beyond 64 bits.
     "kind: A\n9223372036854775807: x\n": "A",
     "kind: A\n9223372036854775808: x\n": REFUSED,
