@@ -4,6 +4,7 @@ Done once, before anything is read: no message of somebody else's reaches standa
 and looks from outside were closed before, in avp_py/entry.py.
 """
 
+import contextlib
 import logging
 import sys
 import threading
@@ -39,20 +40,23 @@ def harden(log: Log) -> None:
     warnings.simplefilter("ignore")
     sys.excepthook = tell
     threading.excepthook = lambda args: tell(args.exc_type, args.exc_value, None)
-    sys.unraisablehook = partial(_unraisable, tell)
+    sys.unraisablehook = partial(_unraisable, tell, threading.main_thread().ident)
 
 
-def _unraisable(tell: Callable[..., None], args: "sys.UnraisableHookArgs") -> None:
+def _unraisable(
+    tell: Callable[..., None], main: int | None, args: "sys.UnraisableHookArgs"
+) -> None:
     """Report what is raised where nothing can catch it.
 
     A thread that cannot begin for lack of memory is waited for by the one that started it.
     """
-    if args.exc_type is MemoryError:
-        # In the main thread itself the interruption would come in here.
-        if threading.get_ident() != threading.main_thread().ident:
+    # Python would print what is raised in here, and there may be no memory left at all.
+    with contextlib.suppress(MemoryError):
+        if args.exc_type is not MemoryError:
+            tell(args.exc_type, args.exc_value, None)
+        elif threading.get_ident() != main:
+            # In the main thread itself the interruption would come in here.
             interrupt()
-    else:
-        tell(args.exc_type, args.exc_value, None)
 
 
 def _crash(log: Log, kind: type[BaseException], error: BaseException | None) -> str:
