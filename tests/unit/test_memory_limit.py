@@ -109,7 +109,7 @@ def test_the_settings_file_can_set_it(tmp_path: Path, env: Mapping[str, str]) ->
     done = run([*driver(_LOOK), "generate", "-c", str(config), "-"], {})
     assert done.stdout == str(64 << 20)
     done = run([*AVP, "generate", "-c", str(config), "-"], env, DENSE)
-    assert done.stderr == ERROR.format("64Mi")
+    assert done.stderr.endswith(ERROR.format("64Mi"))
 
 
 def test_it_raises_no_limit_that_was_there_before() -> None:
