@@ -86,13 +86,11 @@ def open_console(environ: Mapping[str, str]) -> Console:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, flags)
-    if sys.stderr is None:
-        sys.stderr = open(2, "w", errors="backslashreplace", closefd=False)  # noqa: SIM115
     return Console(
         dict(environ),
         open(0, "rb", closefd=False),
         io.FileIO(1, "w", closefd=False),
-        sys.stderr,
+        sys.stderr or open(2, "w", errors="backslashreplace", closefd=False),
         ProcessLimits(),
     )
 

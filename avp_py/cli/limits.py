@@ -5,7 +5,6 @@ import faulthandler
 import os
 import resource
 import signal
-import sys
 import time
 from types import FrameType
 from typing import Final, NoReturn
@@ -17,6 +16,10 @@ come first: they say what was slow."""
 EXIT_AFTER: Final = 2.0
 """How long after the time limit the process ends, in seconds, where an interrupted main thread has
 not ended it: it stops its child processes and removes its temporary folder first."""
+
+
+_STDERR: Final = 2
+"""The descriptor: hardening takes `sys.stderr` away."""
 
 
 class TimeLimitReached(BaseException):
@@ -83,7 +86,7 @@ class ProcessLimits(RunLimits):
         signal.signal(signal.SIGALRM, _interrupt)
         signal.setitimer(signal.ITIMER_REAL, left)
         faulthandler.dump_traceback_later(
-            left - INTERRUPT_AFTER + EXIT_AFTER, exit=True, file=sys.stderr
+            left - INTERRUPT_AFTER + EXIT_AFTER, exit=True, file=_STDERR
         )
 
     def pause(self) -> None:
