@@ -24,10 +24,10 @@ def entrypoint() -> NoReturn:
 def entrypoint_as_avp() -> NoReturn:
     """Run the console script `argocd-vault-plugin`."""
     close_process()
-    from avp_py.cli.console import Door
     from avp_py.cli.main import start
+    from avp_py.settings import Program
 
-    start(Door.ARGOCD_VAULT_PLUGIN)
+    start(Program.ARGOCD_VAULT_PLUGIN)
 
 
 def close_process() -> None:

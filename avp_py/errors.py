@@ -24,9 +24,12 @@ No message, hint or detail ever holds a value of a secret, a credential, or mani
 the placeholder that is at fault.
 """
 
+import contextlib
+import dataclasses
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,58 @@ class AvpError(Exception):
     def failures(self) -> Sequence[Failure]:
         """What to show for this error: one failure, or those that it gathers."""
         return (Failure(self.reason, hint=self.hint, detail=self.detail),)
+
+
+class Failures:
+    """Collects the failures of a step, so that all of them are reported at once.
+
+    A collector that `at` returns adds where each failure is, and shares what is collected.
+    """
+
+    def __init__(self) -> None:
+        self._collected: list[Failure] = []
+        self._place: dict[str, Any] = {}
+
+    def at(self, **place: Any) -> "Failures":
+        """Return this collector, located.
+
+        Args:
+            place: attributes of `Failure` (document, field, reference, file, line …), for those
+                failures that do not have their own.
+        """
+        located = Failures()
+        located._collected = self._collected
+        located._place = {**self._place, **place}
+        return located
+
+    def add(self, *failures: Failure) -> None:
+        """Collect failures."""
+        for failure in failures:
+            place = {name: each for name, each in self._place.items() if not getattr(failure, name)}
+            self._collected.append(dataclasses.replace(failure, **place))
+
+    @contextlib.contextmanager
+    def catch(self) -> Iterator[None]:
+        """Collect the failures of an AvpError that stops what is done meanwhile."""
+        try:
+            yield
+        except AvpError as error:
+            self.add(*error.failures)
+
+    def __iter__(self) -> Iterator[Failure]:
+        return iter(self._collected)
+
+    def __len__(self) -> int:
+        return len(self._collected)
+
+    def raise_any(self, warnings: Sequence[Failure] = ()) -> None:
+        """Raise GenerateError with what was collected; return where nothing was.
+
+        Args:
+            warnings: what was noticed besides.
+        """
+        if self._collected:
+            raise GenerateError(self._collected, warnings)
 
 
 class UsageError(AvpError):

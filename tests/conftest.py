@@ -12,7 +12,8 @@ import hypothesis
 import pytest
 
 from avp_py.cli import main
-from avp_py.cli.console import Console, Door
+from avp_py.cli.console import Console
+from avp_py.settings import Program
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -76,15 +77,15 @@ def environ(tools: Mapping[str, Path]) -> Mapping[str, str]:
 def run() -> Run:
     """Runs the command in this process: `run("generate", folder, env={...}, stdin=b"")`.
 
-    `door` is the name that it is called by.
+    `program` is the name that it is called by.
     """
 
     def run_main(
-        *argv: object, env: Mapping[str, str], stdin: bytes = b"", door: str = "avp-py"
+        *argv: object, env: Mapping[str, str], stdin: bytes = b"", program: str = "avp-py"
     ) -> Result:
         out, err = io.BytesIO(), io.StringIO()
         console = Console(dict(env), io.BytesIO(stdin), out, err)
-        code = main([str(each) for each in argv], console, Door(door))
+        code = main([str(each) for each in argv], console, Program(program))
         return Result(code, out.getvalue().decode(), err.getvalue())
 
     return run_main

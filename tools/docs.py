@@ -30,10 +30,10 @@ def settings_page() -> str:
 def _settings_lines() -> Iterator[str]:
     yield "# Settings"
     yield ""
-    yield "<!-- made by `make docs` from avp_py/settings/table.py -->"
+    yield "<!-- made by `make docs` from avp_py/settings/ -->"
     yield ""
     yield "Every setting is an environment variable. An empty variable counts as unset. A malformed"
-    yield "one is an error that names it; all of them are told at once."
+    yield "one is an error that names it; all of them are reported at once."
     yield ""
     yield "A name with `AVP_` that is not a setting is a warning (`AVP_WARNINGS`), whether it is in"
     yield "the environment, in the file of `-c` or in the Secret. Where it is nearest to a setting"
@@ -52,7 +52,7 @@ def _settings_lines() -> Iterator[str]:
         yield "|---|---|---|"
         for setting in TABLE:
             if setting.owner is owner:
-                default = f"`{setting.default}`" if setting.default else ""
+                default = f"`{setting.default}` {setting.unit}".rstrip() if setting.default else ""
                 parameter = f"`{setting.parameter}`, {setting.kind}"
                 second = parameter if owner is Owner.TENANT else default
                 mark = "\\*" if setting.in_secret else ""

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import BinaryIO, TextIO
 
 from avp_py.cli.limits import ProcessLimits, RunLimits, TimeLimitReached
@@ -93,17 +92,3 @@ def open_console(environ: Mapping[str, str]) -> Console:
         sys.stderr or open(2, "w", errors="backslashreplace", closefd=False),
         ProcessLimits(),
     )
-
-
-class Door(Enum):
-    """The name that the program was called by."""
-
-    AVP_PY = "avp-py"
-    ARGOCD_VAULT_PLUGIN = "argocd-vault-plugin"
-    """Behaves as that program does: folders are read as plain files, and only `-s` names a
-    settings Secret."""
-
-    @property
-    def exit_usage(self) -> int:
-        """The exit code where the command line is wrong; that program knows 0 and 1 only."""
-        return 2 if self is Door.AVP_PY else 1

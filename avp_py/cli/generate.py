@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from avp_py import __version__
-from avp_py.cli.console import Console, Door
+from avp_py.cli.console import Console
 from avp_py.cli.parser import Commands, Parser
-from avp_py.cli.settings import resolve_settings
+from avp_py.cli.sources import read_sources
 from avp_py.errors import UsageError
 from avp_py.generate import Request, generate
 from avp_py.render import MODES
-from avp_py.settings import Settings
+from avp_py.settings import Program, Settings, resolve
 
 logger: Final = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ _CHUNK = 1 << 20
 def add_parser(
     commands: Commands,
     common: Parser,
-    door: Door,
+    program: Program,
 ) -> None:
     """Adds the command."""
     parser = commands.add_parser(
@@ -43,10 +43,10 @@ def add_parser(
     parser.add_argument(
         "--render",
         choices=MODES,
-        default="auto" if door is Door.AVP_PY else "plain",
+        default="auto" if program is Program.AVP_PY else "plain",
         help="how to render the folder (default: %(default)s; auto goes by the files in it)",
     )
-    parser.set_defaults(run=run, door=door)
+    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> None:
@@ -66,22 +66,10 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
                 f"{arguments.path} cannot be used: {error.strerror}",
                 hint="name a folder with manifests, or - for standard input",
             ) from None
-    resolved = resolve_settings(arguments, console.environ)
-    settings = resolved.settings
-    console.log.use(settings.log.format)
+    resolution = resolve(read_sources(arguments, console))
     logger.info("version %s, Python %s", __version__, platform.python_version())
-    source, started = _source(arguments.path, settings, console)
-    is_lenient = arguments.door is Door.ARGOCD_VAULT_PLUGIN
-    request = Request(
-        source,
-        arguments.render,
-        settings,
-        resolved.environ,
-        resolved.complete,
-        started,
-        is_lenient=is_lenient,
-    )
-    output = generate(request)
+    source, started = _source(arguments.path, resolution.settings, console)
+    output = generate(Request(source, arguments.render, resolution, started))
     console.log.warnings(output.warnings)
     console.write(output.text)
 
@@ -92,9 +80,6 @@ def _source(path: str, settings: Settings, console: Console) -> tuple[Path | byt
     Waiting for whatever writes to standard input is no time of the run. Only under Argo CD, which
     gives a request one time for all that it needs, the run begins with the program.
     """
-    seconds = settings.limits.seconds
-    console.limits.limit_time(seconds, console.started)
-    console.limits.limit_memory(settings.limits.memory_bytes)
     if path != STANDARD_INPUT:
         return Path(path), console.started
     if settings.identity.app is not None:
@@ -102,7 +87,7 @@ def _source(path: str, settings: Settings, console: Console) -> tuple[Path | byt
     console.limits.pause()
     manifests = _read(console.stdin, settings.limits.input_bytes)
     started = time.monotonic()
-    console.limits.limit_time(seconds, started)
+    console.limits.limit_time(settings.limits.seconds, started)
     return manifests, started
 
 

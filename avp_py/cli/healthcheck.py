@@ -1,21 +1,21 @@
 """`avp-py healthcheck`: whether a run would find what it needs, for probes and for a person."""
 
 import argparse
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 from avp_py.backends import check_backend, module_of
-from avp_py.cli.console import Console, Door
+from avp_py.cli.console import Console
 from avp_py.cli.parser import Commands, Parser
 from avp_py.cli.report import MAX_LINE, clip, one_line
-from avp_py.cli.settings import Resolution, resolve_settings
+from avp_py.cli.sources import read_sources
 from avp_py.errors import AvpError, GenerateError, RenderError
-from avp_py.policy import Permissions, PolicyGate, read_policy
+from avp_py.generate import complete, read_from_cluster
+from avp_py.policy import PolicyGate, read_permissions, read_policy
 from avp_py.render import ask_builder, ask_version, open_workspace
 from avp_py.sandbox import describe_sandbox
-from avp_py.settings import Settings
+from avp_py.settings import Program, Resolution, Settings, resolve
 
 EXIT_UNHEALTHY = 1
 
@@ -26,7 +26,7 @@ Check = tuple[str, Callable[[], str]]
 def add_parser(
     commands: Commands,
     common: Parser,
-    door: Door,
+    _program: Program,
 ) -> None:
     """Adds the command."""
     parser = commands.add_parser(
@@ -45,7 +45,7 @@ def add_parser(
     parser.add_argument(
         "--login", action="store_true", help="ask the backend, and log in; no secret is read"
     )
-    parser.set_defaults(run=run, door=door)
+    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -67,8 +67,7 @@ def _checks(arguments: argparse.Namespace, console: Console) -> Iterator[Check]:
     loaded: list[Resolution] = []
 
     def load_settings() -> str:
-        resolved = resolve_settings(arguments, environ)
-        console.log.use(resolved.settings.log.format)
+        resolved = resolve(read_sources(arguments, console))
         module_of(resolved.settings.backend.type)
         loaded.append(resolved)
         return _judge_warnings(resolved.settings)
@@ -79,7 +78,7 @@ def _checks(arguments: argparse.Namespace, console: Console) -> Iterator[Check]:
         settings = resolved.settings
         if settings.policy.file is not None:
             yield "policy", partial(_read_policy, settings.policy.file)
-        if arguments.door is Door.AVP_PY:
+        if arguments.program is Program.AVP_PY:
             render = settings.render
             yield "kustomize", partial(ask_builder, render, environ)
             yield "helm", partial(ask_version, "helm", render.helm, environ, render.sandbox)
@@ -116,9 +115,8 @@ def _read_policy(file: str) -> str:
 
 def _ask_backend(resolved: Resolution, *, log_in: bool) -> str:
     settings = resolved.settings
-    file = settings.policy.file
-    permissions = Permissions(read_policy(Path(file)), settings.identity) if file else None
+    permissions = read_permissions(settings.policy.file, settings.identity)
     gate = PolicyGate(settings.identity, permissions)
-    settings = resolved.complete(settings, gate, time.monotonic() + settings.limits.seconds)
+    settings = complete(resolved, gate, settings.limits.seconds, read_from_cluster)
     _judge_warnings(settings)
     return check_backend(settings, log_in=log_in)

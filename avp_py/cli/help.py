@@ -6,17 +6,17 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Final
 
-from avp_py.cli.console import Console, Door
+from avp_py.cli.console import Console
 from avp_py.cli.parser import Commands, Parser
 from avp_py.errors import UsageError
 from avp_py.manifests import MODIFIERS
-from avp_py.settings import TABLE
+from avp_py.settings import TABLE, Program
 
 
 def add_parser(
     commands: Commands,
     root: Parser,
-    door: Door,
+    program: Program,
 ) -> None:
     """Adds the command, which shows what `root` knows."""
     parser = commands.add_parser(
@@ -27,10 +27,10 @@ def add_parser(
         allow_abbrev=False,
     )
     parser.add_argument("words", metavar="COMMAND", nargs="*", help="the command")
-    parser.set_defaults(run=partial(_run, root, door))
+    parser.set_defaults(run=partial(_run, root, program))
 
 
-def _run(root: Parser, door: Door, arguments: argparse.Namespace, console: Console) -> None:
+def _run(root: Parser, program: Program, arguments: argparse.Namespace, console: Console) -> None:
     topic = _TOPICS.get(" ".join(arguments.words))
     if topic is not None:
         console.write("".join(f"{_entry(name, summary)}\n" for name, summary in topic()))
@@ -38,7 +38,7 @@ def _run(root: Parser, door: Door, arguments: argparse.Namespace, console: Conso
     try:
         root.parse_args([*arguments.words, "--help"])
     except UsageError as error:
-        if door is Door.AVP_PY:
+        if program is Program.AVP_PY:
             raise
         # To argocd-vault-plugin it is no failure where there is no such command.
         console.log.failures(error)
@@ -52,7 +52,7 @@ def _modifiers() -> Iterator[tuple[str, str]]:
 def _settings() -> Iterator[tuple[str, str]]:
     """Yield each setting, and what it is."""
     for each in TABLE:
-        default = f" (default: {each.default})" if each.default else ""
+        default = f" (default: {each.shown_default})" if each.default else ""
         yield each.name, f"{each.summary}{default}; set by {each.owner.value}"
 
 

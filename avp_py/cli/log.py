@@ -5,7 +5,7 @@ from typing import TextIO
 
 from avp_py.cli.formats import Format, JsonFormat, TextFormat
 from avp_py.errors import AvpError, Failure
-from avp_py.settings import LogFormat, read_log
+from avp_py.settings import LogFormat, Sources, read_log
 
 
 class Log:
@@ -28,7 +28,7 @@ class Log:
         """
         self._stream = stream
         self._environ = environ
-        self.use(read_log(environ).format)
+        self.use(read_log(Sources(environ)).format)
 
     def use(self, name: LogFormat) -> None:
         """Write in this form from now on."""

@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from avp_py.cli import generate, healthcheck, parameters, plugin, policy, version
-from avp_py.cli.console import Console, Door, open_console
+from avp_py.cli.console import Console, open_console
 from avp_py.cli.hardening import harden
 from avp_py.cli.help import add_parser as add_help
 from avp_py.cli.limits import TimeLimitReached, is_out_of_memory
 from avp_py.cli.notes import notes_on
-from avp_py.cli.parser import HelpRequested, Parser
+from avp_py.cli.parser import HelpRequested, Parser, exit_usage
 from avp_py.cli.report import MAX_FRAMES
 from avp_py.errors import AvpError, GenerateError, UsageError, quoted
 from avp_py.generate import memory_limit_error, time_limit_error
-from avp_py.settings import read_limits
+from avp_py.settings import Program, Sources, read_limits
 from avp_py.settings.parse import MalformedError, boolean
 
 EXIT_OK: Final = 0
@@ -33,27 +33,27 @@ settings: environment variables; `{prog} help settings` lists them
 """
 
 
-def build_parser(door: Door = Door.AVP_PY) -> Parser:
+def build_parser(program: Program = Program.AVP_PY) -> Parser:
     """The parser of the command line, one sub-command a file.
 
     Options may stand before the command too, as argocd-vault-plugin takes them; the help of a
     command shows them.
     """
     parser = Parser(
-        prog=door.value,
+        prog=program.value,
         parents=[_common_options(shown=False)],
         description="Puts the secrets of a backend into the manifests that Argo CD applies.",
-        epilog=_EPILOG.format(exit_usage=door.exit_usage, prog=door.value),
+        epilog=_EPILOG.format(exit_usage=exit_usage(program), prog=program.value),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    if door is Door.AVP_PY:
+    if program is Program.AVP_PY:
         parser.add_argument("--version", action="store_true", help="same as the command version")
-    parser.set_defaults(run=partial(_show_help, parser), version=False)
+    parser.set_defaults(run=partial(_show_help, parser), version=False, program=program)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for command in (generate, healthcheck, parameters, plugin, policy, version):
-        command.add_parser(commands, _common_options(shown=True), door)
-    add_help(commands, parser, door)
+        command.add_parser(commands, _common_options(shown=True), program)
+    add_help(commands, parser, program)
     return parser
 
 
@@ -103,7 +103,7 @@ def _file(text: str) -> Path | None:
     return Path(text) if text else None
 
 
-def _parse(argv: Sequence[str], door: Door) -> argparse.Namespace:
+def _parse(argv: Sequence[str], program: Program) -> argparse.Namespace:
     """The command line; a boolean option may have a value, as Go's have: `--verbose=false`."""
     words = []
     for word in argv:
@@ -117,8 +117,8 @@ def _parse(argv: Sequence[str], door: Door) -> argparse.Namespace:
                 ) from None
         else:
             words.append(word)
-    parser = build_parser(door)
-    if not any(words) and door is Door.ARGOCD_VAULT_PLUGIN:
+    parser = build_parser(program)
+    if not any(words) and program is Program.ARGOCD_VAULT_PLUGIN:
         words = []
     unset = argparse.Namespace(
         config_path=None, secret_name=None, verbose=0, disable_token_cache=False
@@ -132,13 +132,13 @@ def _parse(argv: Sequence[str], door: Door) -> argparse.Namespace:
 _BOOLEANS = ("--verbose", "--verbose-sensitive-output", "--disable-token-cache")
 
 
-def main(argv: Sequence[str], console: Console, door: Door = Door.AVP_PY) -> int:
+def main(argv: Sequence[str], console: Console, program: Program = Program.AVP_PY) -> int:
     """Runs a command.
 
     Args:
         argv: the arguments, without the program's name.
         console: the environment and the streams.
-        door: the name that the program was called by.
+        program: the name that the program was called by.
 
     Returns:
         The exit code.
@@ -146,7 +146,7 @@ def main(argv: Sequence[str], console: Console, door: Door = Door.AVP_PY) -> int
     verbosity = 0
     try:
         try:
-            arguments = _parse(argv, door)
+            arguments = _parse(argv, program)
             verbosity = arguments.verbose
             run: Callable[[argparse.Namespace, Console], int | None] = arguments.run
             with notes_on(console if verbosity else None):
@@ -156,7 +156,7 @@ def main(argv: Sequence[str], console: Console, door: Door = Door.AVP_PY) -> int
             return EXIT_OK
     except AvpError as error:
         _report(error, error, console, verbosity)
-        return door.exit_usage if isinstance(error, UsageError) else EXIT_FAILED
+        return exit_usage(program) if isinstance(error, UsageError) else EXIT_FAILED
     except (TimeLimitReached, Exception) as error:
         if not is_out_of_memory(error):
             if isinstance(error, TimeLimitReached):
@@ -182,14 +182,14 @@ def _report(
         console.log.write(console.log.format.origin(origin))
 
 
-def start(door: Door = Door.AVP_PY) -> NoReturn:
+def start(program: Program = Program.AVP_PY) -> NoReturn:
     """Run the command that `sys.argv` names, and end the process with its exit code."""
     # A run is short, and its many nodes hold no cycles: to look for some takes a third of the time.
     gc.disable()
     console = open_console(os.environ)
     harden(console.log)
     try:
-        code = run_within_avp_run_timeout(sys.argv[1:], console, door)
+        code = run_within_avp_run_timeout(sys.argv[1:], console, program)
     except KeyboardInterrupt:
         code = EXIT_INTERRUPTED
     except TimeLimitReached as reached:
@@ -202,15 +202,15 @@ def start(door: Door = Door.AVP_PY) -> NoReturn:
     os._exit(code)
 
 
-def run_within_avp_run_timeout(argv: Sequence[str], console: Console, door: Door) -> int:
+def run_within_avp_run_timeout(argv: Sequence[str], console: Console, program: Program) -> int:
     """Run a command within the time that AVP_RUN_TIMEOUT gives it, and return the exit code.
 
     Where nothing but faulthandler can end the process, it prints the names of the functions that
     were running. The name of this one is there for whoever reads that.
     """
-    limits = read_limits(console.environ)
+    limits = read_limits(Sources(console.environ))
     console.limits.limit_time(limits.seconds, console.started)
     console.limits.limit_memory(limits.memory_bytes)
-    code = main(argv, console, door)
+    code = main(argv, console, program)
     console.limits.pause()
     return code

@@ -5,17 +5,18 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from avp_py.cli.console import Console, Door
+from avp_py.cli.console import Console
 from avp_py.cli.parser import Commands, Parser
-from avp_py.cli.settings import read_config_of
+from avp_py.cli.sources import read_sources
 from avp_py.cmp import Announcement, announce
 from avp_py.render import MODES
+from avp_py.settings import Program
 
 
 def add_parser(
     commands: Commands,
     common: Parser,
-    door: Door,
+    _program: Program,
 ) -> None:
     """Adds the command."""
     parser = commands.add_parser(
@@ -35,18 +36,14 @@ def add_parser(
         default="auto",
         help="how the folder is rendered (default: %(default)s)",
     )
-    parser.set_defaults(run=run, door=door)
+    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> None:
     """Prints the list."""
     announcements: Sequence[Announcement] = ()
     # By that name parameters do not count.
-    if arguments.door is Door.AVP_PY:
-        announcements = announce(
-            Path(arguments.path),
-            arguments.render,
-            console.environ,
-            read_config_of(arguments, console.environ),
-        )
+    if arguments.program is Program.AVP_PY:
+        sources = read_sources(arguments, console)
+        announcements = announce(Path(arguments.path), arguments.render, sources)
     console.write(json.dumps([each.as_json() for each in announcements], indent=2) + "\n")

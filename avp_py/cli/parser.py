@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn, TypeAlias
 
 from avp_py.errors import UsageError, did_you_mean, quoted
+from avp_py.settings import Program
 
 
 class HelpRequested(Exception):  # noqa: N818 - it is no error
@@ -80,3 +81,11 @@ class Parser(argparse.ArgumentParser):
 
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 """Where each command adds its parser."""
+
+
+def exit_usage(program: Program) -> int:
+    """Return the exit code where the command line is wrong.
+
+    argocd-vault-plugin has 0 and 1 only.
+    """
+    return 2 if program is Program.AVP_PY else 1

@@ -2,15 +2,16 @@
 
 import argparse
 
-from avp_py.cli.console import Console, Door
+from avp_py.cli.console import Console
 from avp_py.cli.parser import Commands, Parser
 from avp_py.cmp import PLUGINS
+from avp_py.settings import Program
 
 
 def add_parser(
     commands: Commands,
     common: Parser,
-    _door: Door,
+    _program: Program,
 ) -> None:
     """Adds the command."""
     parser = commands.add_parser(

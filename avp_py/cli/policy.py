@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from avp_py.cli.console import Console, Door
-from avp_py.cli.parser import Commands, Parser
+from avp_py.cli.console import Console
+from avp_py.cli.parser import Commands, Parser, exit_usage
+from avp_py.cli.sources import read_sources
 from avp_py.errors import PathError, UsageError, quoted
 from avp_py.policy import Permissions, Verdict, normalise, read_policy
-from avp_py.settings import Identity, Trust, names
+from avp_py.settings import Identity, Program, Trust, names
 from avp_py.settings.parse import MalformedError
 
 _MEANINGS = {
@@ -31,7 +32,7 @@ class _PathsAnywhere(Parser):
 def add_parser(
     commands: Commands,
     common: Parser,
-    door: Door,
+    program: Program,
 ) -> None:
     """Adds the command."""
     parser = commands.add_parser(
@@ -50,7 +51,7 @@ def add_parser(
         description="Reports for each path whether a request may read it, and which rule decides. "
         "A name that is not given counts as one that Argo CD did not set. No backend is contacted, "
         "and AVP_PATH_VALIDATION is not applied.",
-        epilog=f"exit codes: 0 all allowed, 1 something denied, {door.exit_usage} wrong usage",
+        epilog=f"exit codes: 0 all allowed, 1 something denied, {exit_usage(program)} wrong usage",
         allow_abbrev=False,
     )
     check.add_argument("file", metavar="FILE", type=Path, help="the policy")
@@ -88,7 +89,9 @@ def _typed(read: Callable[[str], str]) -> Callable[[str], str]:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Prints a line for each path and Secret; gives the exit code."""
-    identity = Identity(arguments.app, arguments.namespace, arguments.project)
+    # The sources say how messages are written, and how long it may take.
+    read_sources(arguments, console)
+    identity = Identity(app=arguments.app, namespace=arguments.namespace, project=arguments.project)
     try:
         arguments.file.stat()
     except OSError as error:

@@ -2,18 +2,17 @@
 
 import argparse
 import platform
-from collections.abc import Mapping
 from typing import Final
 
 from avp_py import __version__
-from avp_py.cli.console import Console, Door
+from avp_py.cli.console import Console
 from avp_py.cli.parser import Commands, Parser
 from avp_py.cli.report import MAX_LINE, clip
-from avp_py.cli.settings import read_config_of
+from avp_py.cli.sources import read_sources
 from avp_py.errors import SandboxError
 from avp_py.render import builder_version, version_of
 from avp_py.sandbox import describe_sandbox
-from avp_py.settings import RenderSettings, SandboxMode, load
+from avp_py.settings import Program, RenderSettings, SandboxMode, Sources, resolve
 
 _FOLLOWED: Final = "v1.18.1"
 """The version of argocd-vault-plugin whose behaviour is ours by its name."""
@@ -24,10 +23,10 @@ _NEEDED: Final = ("AVP_KUSTOMIZE", "AVP_KUBECTL", "AVP_HELM", "AVP_SANDBOX")
 def add_parser(
     commands: Commands,
     common: Parser,
-    door: Door,
+    program: Program,
 ) -> None:
     """Adds the command."""
-    if door is Door.ARGOCD_VAULT_PLUGIN:
+    if program is Program.ARGOCD_VAULT_PLUGIN:
         parser = commands.add_parser(
             "version",
             parents=[common],
@@ -52,7 +51,7 @@ def add_parser(
 
 def run(arguments: argparse.Namespace, console: Console) -> None:
     """Prints a line for each."""
-    settings = _programs(console.environ, read_config_of(arguments, console.environ))
+    settings = _programs(read_sources(arguments, console))
     mode = settings.sandbox
     lines = (
         ("avp-py", __version__),
@@ -76,9 +75,10 @@ def _sandbox(mode: SandboxMode) -> str:
         return error.reason
 
 
-def _programs(environ: Mapping[str, str], config: Mapping[str, str]) -> RenderSettings:
-    """The settings that are needed; no other one that is wrong is in the way."""
-    needed = (
-        {name: values[name] for name in _NEEDED if name in values} for values in (environ, config)
+def _programs(sources: Sources) -> RenderSettings:
+    """Return the settings that are needed, whatever is wrong with others."""
+    environ, config = (
+        {name: values[name] for name in _NEEDED if name in values}
+        for values in (sources.environ, sources.config or {})
     )
-    return load(*needed).render
+    return resolve(Sources(environ, config)).settings.render

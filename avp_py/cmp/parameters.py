@@ -7,11 +7,11 @@ announced value is what holds when the Application says nothing; Argo CD never s
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from avp_py.render import Mode, detect_mode, look, takes
+from avp_py.render import Mode, detect_mode, look
 from avp_py.render.repository import find_repository
-from avp_py.settings import Kind, Setting, tenant_settings
+from avp_py.settings import Kind, Setting, Sources, tenant_settings
 
 
 @dataclass(frozen=True)
@@ -45,41 +45,24 @@ class Announcement:
         return announced if self.value is None else {**announced, self.kind.value: self.value}
 
 
-_TITLES: Final = {
-    "IMAGE_NAME": "Image",
-    "IMAGE_TAG": "Tag of the image",
-    "IMAGES": "Images",
-    "APP_REPO": "Repository annotation",
-    "HELM_VALUES_FILES": "Values files",
-    "HELM_VALUES": "Values",
-    "HELM_PARAMETERS": "Single values",
-    "HELM_RELEASE_NAME": "Name of the release",
-    "HELM_ARGS": "Arguments of helm template",
-    "AVP_SECRET": "Settings Secret",
-}
-
-
-def announce(
-    path: Path, mode: Mode, environ: Mapping[str, str], config: Mapping[str, str] | None = None
-) -> Sequence[Announcement]:
-    """The parameters that an Application may set for a folder.
+def announce(path: Path, mode: Mode, sources: Sources) -> Sequence[Announcement]:
+    """Return the parameters that an Application may set for a directory.
 
     Args:
-        path: the folder; it is looked at, not rendered, and may be broken.
+        path: the directory; it is inspected, not rendered, and may be broken.
         mode: how it is rendered.
-        environ: the environment: what the operator hands on to tenants, and where the repository
-            begins.
-        config: what the operator's settings file holds, by name in capitals.
+        sources: what the settings are resolved from: they say what the operator delegates to
+            tenants, and where the repository begins.
 
     Raises:
         RenderError: the folder cannot be read.
     """
     mode = detect_mode(path, mode)
-    found = _found(path.resolve(), mode, environ)
+    found = _found(path.resolve(), mode, sources.environ)
     return [
         _announcement(setting, found)
-        for setting in tenant_settings(environ, config)
-        if takes(mode, setting)
+        for setting in tenant_settings(sources)
+        if setting.concerns(mode)
     ]
 
 
@@ -111,5 +94,5 @@ def _announcement(setting: Setting, found: _Found) -> Announcement:
         tooltip = f"{tooltip}; {found.words[name]}"
     value = found.values.get(name)
     return Announcement(
-        setting.parameter, _TITLES.get(name, name), tooltip, setting.kind, value or None
+        setting.parameter, setting.title or name, tooltip, setting.kind, value or None
     )

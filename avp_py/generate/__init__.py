@@ -5,5 +5,14 @@ It knows no argv and no HTTP; render, backends and settings are handed in or nam
 
 from avp_py.generate.budget import memory_limit_error, time_limit_error
 from avp_py.generate.core import Output, Request, generate
+from avp_py.generate.secret import complete, read_from_cluster
 
-__all__ = ["Output", "Request", "generate", "memory_limit_error", "time_limit_error"]
+__all__ = [
+    "Output",
+    "Request",
+    "complete",
+    "generate",
+    "memory_limit_error",
+    "read_from_cluster",
+    "time_limit_error",
+]

@@ -18,12 +18,13 @@ from avp_py.generate.budget import Budget, refuse_more
 from avp_py.generate.fill import Filler
 from avp_py.generate.findings import Findings
 from avp_py.generate.plan import Plan
+from avp_py.generate.secret import ReadSecret, complete, read_from_cluster
 from avp_py.generate.written import find_written
 from avp_py.manifests import Stream
-from avp_py.policy import Permissions, PolicyGate, read_policy
+from avp_py.policy import Permissions, PolicyGate, read_permissions
 from avp_py.render import Mode, Rendered, open_renderer
 from avp_py.sandbox import Limits, limits_of
-from avp_py.settings import Settings
+from avp_py.settings import Resolution, Settings
 
 logger: Final = logging.getLogger(__name__)
 
@@ -38,24 +39,21 @@ class Request:
     Attributes:
         source: a folder (or one plain file) to render, or manifests as they came on standard input.
         mode: how to render the folder.
-        settings: the settings that the environment and the settings file give.
-        environ: the environment, of which kustomize and helm see a part.
-        complete: gives the settings with those that must first be fetched, from the Secret that
-            `-s` names; called once, and only where a placeholder needs a backend. It gets the gate,
-            which must let a Secret pass that the Application names, and the deadline of the run, on
-            the clock of time.monotonic().
-        started: when the run began, on that clock: its time limit counts from there.
-        is_lenient: whether what is surely not meant is a warning, as for a drop-in for
-            argocd-vault-plugin, and not a failure.
+        resolution: the settings, and the Secret with further ones, which is read only where a
+            placeholder needs a backend.
+        started: when the run began, on the clock of time.monotonic(): its time limit counts from
+            there.
     """
 
     source: Path | bytes
     mode: Mode
-    settings: Settings
-    environ: Mapping[str, str] = field(repr=False)
-    complete: Callable[[Settings, PolicyGate, float], Settings] = lambda settings, *_: settings
+    resolution: Resolution
     started: float = field(default_factory=time.monotonic)
-    is_lenient: bool = False
+
+    @property
+    def settings(self) -> Settings:
+        """The settings without those of the Secret."""
+        return self.resolution.settings
 
 
 @dataclass(frozen=True)
@@ -72,13 +70,16 @@ class Output:
 
 
 def generate(
-    request: Request, open_backend: Callable[[Settings], Backend] = backends.open_backend
+    request: Request,
+    open_backend: Callable[[Settings], Backend] = backends.open_backend,
+    read_secret: ReadSecret = read_from_cluster,
 ) -> Output:
     """Renders, reads the secrets that the placeholders name, and puts the values in.
 
     Args:
         request: what to render, for whom, and how.
         open_backend: makes the backend; called only where a placeholder needs one.
+        read_secret: reads the Secret with further settings; called once at most, and only then.
 
     Returns:
         The manifests, and what was noticed about them.
@@ -89,11 +90,11 @@ def generate(
     """
     settings = request.settings
     # Before anything that a tenant has a say in: not even a Secret that it names can change it.
-    permissions = _permissions(settings)
+    permissions = read_permissions(settings.policy.file, settings.identity)
     deadline = request.started + settings.limits.seconds
     limits = limits_of(settings.limits, settings.render.timeout, deadline)
     budget = Budget(settings.limits.seconds, deadline, settings.limits.output_bytes)
-    findings = Findings(settings.policy, is_lenient=request.is_lenient)
+    findings = Findings(settings.policy, is_lenient=request.resolution.sources.program.is_lenient)
     for warning in settings.warnings:
         findings.add(warning, is_sure=False)
     try:
@@ -129,7 +130,7 @@ def generate(
 
     logger.info("documents: %d, placeholders: %d", documents, _placeholders(streams))
     try:
-        plan, gate = _plan(request, streams, permissions, deadline)
+        plan, gate = _plan(request, streams, permissions, deadline, read_secret)
         for warning in plan.settings.warnings:
             if warning not in settings.warnings:
                 findings.add(warning, is_sure=False)
@@ -197,7 +198,12 @@ def _render(request: Request, limits: Limits) -> Sequence[Rendered]:
         return (Rendered("standard input", request.source, is_source=True),)
     settings = request.settings
     renderer = open_renderer(
-        request.source, request.mode, settings.render, limits, settings.identity, request.environ
+        request.source,
+        request.mode,
+        settings.render,
+        limits,
+        settings.identity,
+        request.resolution.sources.environ,
     )
     # Loading the libraries of a backend takes longer than a small render: both at once.
     threading.Thread(target=backends.preload, args=(settings.backend.type,), daemon=True).start()
@@ -214,18 +220,12 @@ def _nothing(request: Request) -> Failure:
     return Failure(f"{request.source} holds no manifest", hint="name the folder of the manifests")
 
 
-def _permissions(settings: Settings) -> Permissions | None:
-    """What the operator's policy says to this request; None where there is no policy."""
-    if settings.policy.file is None:
-        return None
-    return Permissions(read_policy(Path(settings.policy.file)), settings.identity)
-
-
 def _plan(
     request: Request,
     streams: Sequence[Stream],
     permissions: Permissions | None,
     deadline: float,
+    read_secret: ReadSecret,
 ) -> tuple[Plan, PolicyGate]:
     """What is to be read, and the gate that each read must pass."""
     wanting = [
@@ -236,7 +236,9 @@ def _plan(
     ]
     identity, settings = request.settings.identity, request.settings
     if wanting:
-        settings = request.complete(settings, PolicyGate(identity, permissions), deadline)
+        unvalidated = PolicyGate(identity, permissions)
+        left = deadline - time.monotonic()
+        settings = complete(request.resolution, unvalidated, left, read_secret)
     gate = PolicyGate(identity, permissions, settings.policy.path_validation)
     plan = Plan(settings, by_kind=gate.tells_kinds)
     for manifest in wanting:

@@ -1,11 +1,22 @@
 """The gate before every read: what a request may ask of a backend."""
 
 from collections.abc import Collection
+from pathlib import Path
 
 from avp_py.errors import PathError, SettingsError
 from avp_py.policy.decide import Permissions
+from avp_py.policy.document import read_policy
 from avp_py.policy.paths import normalise, validate
 from avp_py.settings import Identity, Regexp, Trust
+
+
+def read_permissions(file: str | None, identity: Identity) -> Permissions | None:
+    """Return what the operator's policy says about a request; None where there is no policy.
+
+    Raises:
+        AvpError: the policy cannot be read.
+    """
+    return None if file is None else Permissions(read_policy(Path(file)), identity)
 
 
 class PolicyGate:

@@ -13,7 +13,7 @@ from avp_py.render.kustomize import KustomizeRenderer
 from avp_py.render.plain import PlainRenderer
 from avp_py.render.repository import find_repository
 from avp_py.sandbox import Limits
-from avp_py.settings import TABLE, Identity, RenderSettings, Setting
+from avp_py.settings import Identity, RenderSettings, declared
 
 Mode: TypeAlias = Literal["auto", "kustomize", "helm", "plain"]
 
@@ -54,22 +54,14 @@ def open_renderer(
     return PlainRenderer(path, limits)
 
 
-def takes(mode: Mode, setting: Setting) -> bool:
-    """Whether a way to render knows what to do with a setting."""
-    return all(
-        mode == only or not setting.name.startswith(prefixes)
-        for only, (prefixes, _) in _PLACES.items()
-    )
-
-
 def _require_place(path: Path, mode: Mode, settings: RenderSettings) -> None:
-    for only, (prefixes, place) in _PLACES.items():
+    for renderer, place in _PLACES.items():
         names = [
             setting.name
-            for setting in TABLE
-            if setting.name.startswith(prefixes) and getattr(settings, setting.field)
+            for field, setting in declared(RenderSettings)
+            if setting.renderer == renderer and getattr(settings, field)
         ]
-        if names and mode != only:
+        if names and mode != renderer:
             raise RenderError(
                 f"the Application sets {', '.join(names)}, and there is no {place} in {path} to "
                 "set it in",
@@ -77,11 +69,8 @@ def _require_place(path: Path, mode: Mode, settings: RenderSettings) -> None:
             )
 
 
-_PLACES: Final[Mapping[Mode, tuple[tuple[str, ...], str]]] = {
-    "kustomize": (("IMAGE", "APP_REPO"), "kustomization"),
-    "helm": (("HELM_",), "chart"),
-}
-"""Who takes which settings of tenants, by the begin of their names; and what it is called."""
+_PLACES: Final = {"kustomize": "kustomization", "helm": "chart"}
+"""What each way to render needs in a directory."""
 
 
 def detect_mode(path: Path, mode: Mode) -> Mode:

@@ -1,27 +1,44 @@
 """Every setting: its name, default, unit, and who may set it.
 
-No I/O but the settings file: the environment is handed in by the door that was called.
+No I/O but the settings file: environment and command line are passed in.
 """
 
+from avp_py.settings.declaration import (
+    OUR_PREFIXES,
+    TENANT_PREFIX,
+    Kind,
+    Owner,
+    Setting,
+    Trust,
+    declared,
+)
 from avp_py.settings.files import read_config
 from avp_py.settings.groups import (
+    TABLE,
     ApplicationSecret,
     BackendSettings,
     Identity,
     LimitSettings,
     LogSettings,
     PolicySettings,
-    RenderSettings,
     Settings,
-    VaultSettings,
 )
 from avp_py.settings.images import Image
-from avp_py.settings.load import load, read_limits, read_log, tenant_settings, without_tenant
 from avp_py.settings.parameters import PARAMETERS
 from avp_py.settings.parse import LogFormat, RateLimit, SandboxMode, Sensitive, WarningMode
+from avp_py.settings.program import Program
 from avp_py.settings.regexp import Regexp
-from avp_py.settings.table import OUR_PREFIXES, TABLE, TENANT_PREFIX, Kind, Owner, Setting, Trust
-from avp_py.settings.trust import OPERATORS_WAYS, judge_secret
+from avp_py.settings.render import RenderSettings
+from avp_py.settings.resolve import (
+    Resolution,
+    Sources,
+    read_limits,
+    read_log,
+    resolve,
+    tenant_settings,
+)
+from avp_py.settings.trust import OPERATORS_WAYS
+from avp_py.settings.vault import VaultSettings
 
 __all__ = [
     "OPERATORS_WAYS",
@@ -39,21 +56,23 @@ __all__ = [
     "LogSettings",
     "Owner",
     "PolicySettings",
+    "Program",
     "RateLimit",
     "Regexp",
     "RenderSettings",
+    "Resolution",
     "SandboxMode",
     "Sensitive",
     "Setting",
     "Settings",
+    "Sources",
     "Trust",
     "VaultSettings",
     "WarningMode",
-    "judge_secret",
-    "load",
+    "declared",
     "read_config",
     "read_limits",
     "read_log",
+    "resolve",
     "tenant_settings",
-    "without_tenant",
 ]

@@ -11,8 +11,8 @@ from typing import Any
 
 from avp_py.errors import SettingsError
 from avp_py.nodes import MappingNode, ScalarNode, parse, position, resolve
+from avp_py.settings.declaration import OUR_PREFIXES
 from avp_py.settings.envfile import EnvFileError, parse_env
-from avp_py.settings.table import OUR_PREFIXES
 
 _YAML = (".yaml", ".yml", ".json")
 _ENV = (".env", ".dotenv")

@@ -1,174 +1,233 @@
-"""The settings by who uses them; units and meanings stand in the table."""
+"""The settings, in groups by who uses them. Each field declares its setting."""
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from avp_py.errors import Failure
-from avp_py.settings.images import Image
-from avp_py.settings.parse import (
-    DuplicateMode,
-    LogFormat,
-    RateLimit,
-    SandboxMode,
-    Sensitive,
-    WarningMode,
-)
-from avp_py.settings.regexp import Regexp
+from avp_py.settings import names, parse
+from avp_py.settings.declaration import Owner, Setting, declared, setting
+from avp_py.settings.parse import DuplicateMode, LogFormat, WarningMode
+from avp_py.settings.regexp import Regexp, regexp
+from avp_py.settings.render import RenderSettings
+from avp_py.settings.vault import VaultSettings
+
+TENANT_SETTINGS: Final = "AVP_TENANT_SETTINGS"
+"""The operator's list of further settings that tenants may set."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Identity:
-    """Who asks; None for what was not said (a person at a terminal says nothing)."""
+    """Which Application makes the request; None for what Argo CD did not set."""
 
-    app: str | None
-    namespace: str | None
-    project: str | None
-
-
-@dataclass(frozen=True)
-class RenderSettings:
-    """How a folder becomes manifests."""
-
-    kustomize: str
-    helm: str
-    kubectl: str
-    timeout: float
-    network: bool
-    ports: tuple[int, ...]
-    sandbox: SandboxMode
-    environment: tuple[str, ...]
-    source_path: str | None
-    annotation_key: str
-    image_name: str | None
-    image_tag: str | None
-    images: tuple[Image, ...]
-    app_repo: str | None
-    helm_values_files: tuple[str, ...]
-    helm_values: str | None
-    helm_parameters: Mapping[str, str]
-    helm_release_name: str | None
-    helm_args: str | None
-    kube_version: str | None
-    kube_api_versions: tuple[str, ...]
+    app: str | None = setting(
+        "ARGOCD_APP_NAME",
+        Owner.ARGOCD,
+        names.application,
+        "the Application's name (`<namespace>_<name>` outside Argo CD's own namespace)",
+    )
+    namespace: str | None = setting(
+        "ARGOCD_APP_NAMESPACE",
+        Owner.ARGOCD,
+        names.namespace,
+        "the namespace that the Application deploys to",
+    )
+    project: str | None = setting(
+        "ARGOCD_APP_PROJECT_NAME",
+        Owner.ARGOCD,
+        names.project,
+        "the Application's project",
+    )
 
 
-@dataclass(frozen=True)
-class LimitSettings:
-    """How much one run may take; what lies beyond is an error."""
-
-    seconds: float
-    memory_bytes: int
-    input_bytes: int
-    files: int
-    output_bytes: int
-    documents: int
-    references: int
-
-
-@dataclass(frozen=True)
-class LogSettings:
-    """How messages are written on standard error."""
-
-    format: LogFormat
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BackendSettings:
     """Which backend, and how it is read."""
 
-    type: str
-    concurrency: int
-    kv_version: str | None
-    file: str | None
-    secret_name: str | None
+    secret_name: str | None = setting(
+        "AVP_SECRET",
+        Owner.TENANT,
+        parse.one_line,
+        "the Kubernetes Secret with the backend's settings, `[namespace:]name`",
+        title="Settings Secret",
+    )
+    type: str = setting(
+        "AVP_TYPE",
+        Owner.OPERATOR,
+        parse.text,
+        "the backend: `vault` or `file`",
+        default="vault",
+    )
+    concurrency: int = setting(
+        "AVP_CONCURRENCY",
+        Owner.OPERATOR,
+        parse.positive,
+        "how many secrets are read at the same time",
+        default="8",
+    )
+    kv_version: str | None = setting(
+        "AVP_KV_VERSION",
+        Owner.OPERATOR,
+        parse.text,
+        "the version of Vault's KV engine where no annotation gives it: 1 or 2; without "
+        "it, Vault is queried for paths that do not show it",
+    )
+    file: str | None = setting(
+        "AVP_FILE",
+        Owner.OPERATOR_ALONE,
+        parse.file_path,
+        "the YAML file that the `file` backend reads",
+    )
 
 
-DEFAULT_ADDRESS: Final = "https://127.0.0.1:8200"
-"""Where Vault's own client looks for it when VAULT_ADDR is not set."""
-
-
-@dataclass(frozen=True)
-class VaultSettings:
-    """How Vault is reached, and who we are to it."""
-
-    server_address: str | None
-    agent_address: str | None
-    namespace: str | None
-    ca_cert: str | None
-    ca_cert_text: str | None
-    ca_path: str | None
-    client_cert: str | None
-    client_key: str | None
-    tls_server_name: str | None
-    skip_verify: bool
-    proxy_address: Sensitive | None
-    http_proxy: Sensitive | None
-    disable_redirects: bool
-    srv_lookup: bool
-    rate_limit: RateLimit | None
-    timeout: float
-    max_retries: int
-    auth_type: str | None
-    mount_path: str | None
-    token: Sensitive | None
-    role_id: Sensitive | None
-    secret_id: Sensitive | None
-    username: str | None
-    password: Sensitive | None
-    github_token: Sensitive | None
-    k8s_role: str | None
-    k8s_mount_path: str | None
-    k8s_token_path: str | None
-    jwt_role: str | None
-    jwt: Sensitive | None
-    jwt_path: str | None
-    cert_role: str | None
-    token_cache: str | None
-
-    @property
-    def address(self) -> str:
-        """Where requests go: to the agent where there is one, as in Vault's own client."""
-        return self.agent_address or self.server_address or DEFAULT_ADDRESS
-
-    @property
-    def address_setting(self) -> str:
-        """The setting that gives the address, or would."""
-        return "VAULT_ADDR" if self.agent_address is None else "VAULT_AGENT_ADDR"
-
-    @property
-    def is_default_address(self) -> bool:
-        """Whether no setting gives the address."""
-        return self.agent_address is None and self.server_address is None
-
-    @property
-    def socket(self) -> str | None:
-        """The path of the socket that the address names, or None for one on the network."""
-        path = self.address.removeprefix("unix://")
-        return path if path != self.address else None
-
-    @property
-    def proxy(self) -> Sensitive | None:
-        """The URL of the proxy for all requests, with its password."""
-        return self.proxy_address or self.http_proxy
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PolicySettings:
-    """Which paths are meant, and who may have which; which settings are handed on to tenants."""
+    """Which paths may be read, which settings tenants may set, and how strict a run is."""
 
-    path_template: str
-    path_validation: Regexp | None
-    file: str | None
-    tenant_settings: tuple[str, ...]
-    fail_on_leftovers: bool
-    warnings: WarningMode
-    duplicate_keys: DuplicateMode
+    path_template: str = setting(
+        "AVP_PATH_TEMPLATE",
+        Owner.OPERATOR_ALONE,
+        parse.verbatim,
+        "the path that an empty path annotation means: a Jinja2 template on `project`, "
+        "`namespace` and `app`",
+        default="kv/data/{{ namespace }}/{{ app }}",
+        in_secret=True,
+    )
+    path_validation: Regexp | None = setting(
+        "AVP_PATH_VALIDATION",
+        Owner.OPERATOR_ALONE,
+        regexp,
+        "a regular expression in the syntax of Go (RE2) that every path must match from "
+        "its beginning, once it is normalised",
+        in_secret=True,
+    )
+    file: str | None = setting(
+        "AVP_POLICY",
+        Owner.OPERATOR_ALONE,
+        parse.absolute,
+        "the absolute path of the policy, a YAML file (docs/policy.md)",
+    )
+    tenant_settings: tuple[str, ...] = setting(
+        TENANT_SETTINGS,
+        Owner.OPERATOR_ALONE,
+        parse.words,
+        "further settings that tenants may set, by name, separated by commas; those of "
+        "the operator alone cannot be delegated",
+        default="",
+    )
+    fail_on_leftovers: bool = setting(
+        "AVP_LEFTOVERS",
+        Owner.OPERATOR_ALONE,
+        parse.fail_or_ignore,
+        "what a `<path:` is that nothing fills, escaped or not: `fail` or `ignore`",
+        default="fail",
+    )
+    warnings: WarningMode = setting(
+        "AVP_WARNINGS",
+        Owner.OPERATOR_ALONE,
+        parse.warning_mode,
+        "what becomes of what is probably not meant, such as an image that no object "
+        "uses: `show` writes a line to standard error, `error` fails the run, `ignore` "
+        "hides it",
+        default="show",
+    )
+    duplicate_keys: DuplicateMode = setting(
+        "AVP_DUPLICATE_KEYS",
+        Owner.OPERATOR_ALONE,
+        parse.duplicate_mode,
+        "what becomes of a manifest that repeats a key in a mapping with another value: "
+        "`warn` takes the last, as Argo CD does, with a warning (`AVP_WARNINGS`); `error` "
+        "fails the run",
+        default="warn",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LimitSettings:
+    """How much one run may use; more is an error."""
+
+    seconds: float = setting(
+        "AVP_RUN_TIMEOUT",
+        Owner.OPERATOR_ALONE,
+        parse.seconds,
+        "the time that a whole run may take; Argo CD allows 60 seconds, less what it needs "
+        "itself. Holds for every command",
+        default="55",
+        unit="seconds",
+    )
+    memory_bytes: int = setting(
+        "AVP_MAX_MEMORY",
+        Owner.OPERATOR_ALONE,
+        parse.size,
+        "how much memory a run may use for its data, in bytes or as `1Gi`; kustomize and "
+        "helm may each use as much. Holds for every command",
+        default="1Gi",
+        unit="bytes",
+    )
+    input_bytes: int = setting(
+        "AVP_MAX_INPUT",
+        Owner.OPERATOR_ALONE,
+        parse.size,
+        "how much may be read as manifests (on standard input, of plain files), of one "
+        "chart, of its values files, of one file that a kustomization names, and of all "
+        "kustomizations and configurations of plugins, in bytes or as `100Mi`",
+        default="100Mi",
+        unit="bytes",
+    )
+    files: int = setting(
+        "AVP_MAX_FILES",
+        Owner.OPERATOR_ALONE,
+        parse.amount,
+        "how many files and directories there may be in a directory of plain files, in a "
+        "chart, and in what is copied for an edit",
+        default="200000",
+        unit="files",
+    )
+    output_bytes: int = setting(
+        "AVP_MAX_OUTPUT",
+        Owner.OPERATOR_ALONE,
+        parse.size,
+        "how much kustomize or helm may print, and how long the filled manifests may be, "
+        "in bytes or as `100Mi`; Argo CD itself accepts no more than that",
+        default="100Mi",
+        unit="bytes",
+    )
+    documents: int = setting(
+        "AVP_MAX_DOCUMENTS",
+        Owner.OPERATOR_ALONE,
+        parse.amount,
+        "how many documents may be rendered",
+        default="20000",
+        unit="documents",
+    )
+    references: int = setting(
+        "AVP_MAX_REFERENCES",
+        Owner.OPERATOR_ALONE,
+        parse.amount,
+        "how many different secrets may be read",
+        default="1000",
+        unit="secrets",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogSettings:
+    """How messages are written on standard error."""
+
+    format: LogFormat = setting(
+        "AVP_LOG_FORMAT",
+        Owner.OPERATOR_ALONE,
+        parse.log_format,
+        "how messages are written on standard error: `text`, or `json`, an object a line "
+        "(docs/errors.md)",
+        default="text",
+    )
 
 
 @dataclass(frozen=True)
 class ApplicationSecret:
-    """A Secret with settings that the Application named, and not the operator.
+    """A settings Secret that the Application named, and not the operator.
 
     Attributes:
         name: `namespace:name`.
@@ -192,10 +251,28 @@ class Settings:
 
     identity: Identity
     render: RenderSettings
-    limits: LimitSettings
     backend: BackendSettings
     vault: VaultSettings
     policy: PolicySettings
+    limits: LimitSettings
     log: LogSettings
     secret: ApplicationSecret | None = None
     warnings: tuple[Failure, ...] = ()
+
+    def value(self, setting: Setting) -> Any:
+        """Return the value of a setting."""
+        return next(
+            getattr(getattr(self, group.name), field)
+            for group in dataclasses.fields(self)
+            for field, each in declared(group.type)
+            if each is setting
+        )
+
+
+def _all_settings() -> Iterator[Setting]:
+    for group in dataclasses.fields(Settings):
+        yield from (each for _, each in declared(group.type))
+
+
+TABLE: Final[tuple[Setting, ...]] = tuple(_all_settings())
+"""Every setting, in the order of the groups."""

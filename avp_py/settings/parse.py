@@ -158,7 +158,7 @@ LogFormat: TypeAlias = Literal["text", "json"]
 """How messages are written on standard error."""
 
 
-def one_of(choices: Any) -> Callable[[str], str]:
+def _one_of(choices: Any) -> Callable[[str], Any]:
     """Return a parser that accepts the words of a Literal type, and no other."""
     known: tuple[str, ...] = get_args(choices)
 
@@ -168,6 +168,12 @@ def one_of(choices: Any) -> Callable[[str], str]:
         return raw.strip()
 
     return parse
+
+
+sandbox_mode: Callable[[str], SandboxMode] = _one_of(SandboxMode)
+warning_mode: Callable[[str], WarningMode] = _one_of(WarningMode)
+duplicate_mode: Callable[[str], DuplicateMode] = _one_of(DuplicateMode)
+log_format: Callable[[str], LogFormat] = _one_of(LogFormat)
 
 
 def ports(raw: str) -> tuple[int, ...]:

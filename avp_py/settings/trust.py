@@ -1,22 +1,22 @@
-"""What a Secret with settings may say where the Application named it, and not the operator.
+"""What a settings Secret may set where the Application named it, and not the operator.
 
-Whoever may write that Secret is a tenant. He may bring his own Vault with his own credentials; he
-must not have the sidecar's credentials sent to a place of his choice, nor its files read.
+Whoever may write that Secret is a tenant. Tenants may bring a Vault of their own with credentials
+of their own; they must not have the sidecar's credentials sent to an address of their choice, nor
+its files read.
 """
 
 import dataclasses
 from collections.abc import Collection
-from typing import Any
 
 from avp_py.errors import Failure, GenerateError
-from avp_py.settings.groups import ApplicationSecret, Settings
-from avp_py.settings.table import TABLE, Setting, Trust
+from avp_py.settings.declaration import Setting, Trust
+from avp_py.settings.groups import TABLE, ApplicationSecret, Settings
 
 OPERATORS_WAYS = (
     "or ask the operator to name that Secret (-s, or AVP_SECRET of the sidecar), or to trust it in "
     "the policy"
 )
-"""What makes such a setting count, for hints; the word of the policy follows."""
+"""How such a setting can be permitted, for hints; the word of the policy follows."""
 
 
 def judge_secret(
@@ -24,8 +24,8 @@ def judge_secret(
 ) -> Settings:
     """Return the settings with a Secret that the Application named, marked as such.
 
-    What the Secret says and the environment does too is not the Secret's word: only settings whose
-    value it changes are looked at. Whether credentials are sent to a place that it names is the
+    Only settings whose value the Secret changes are checked: what the environment says too is not
+    the Secret's word. Whether credentials are sent to a place that it names is the
     backend's to decide, which knows what it sends (`Settings.secret`).
 
     Args:
@@ -37,7 +37,7 @@ def judge_secret(
     Raises:
         GenerateError: it names files of the sidecar, and is not trusted with that.
     """
-    given = [setting for setting in TABLE if _value(setting, before) != _value(setting, after)]
+    given = [setting for setting in TABLE if before.value(setting) != after.value(setting)]
     if Trust.FILES not in trusted:
         failures = [
             Failure(
@@ -58,11 +58,7 @@ def judge_secret(
 
 
 def _names_file(setting: Setting, settings: Settings) -> bool:
-    """Whether the value of a setting is a file: a socket is one, too."""
+    """Return whether the value of a setting is a file; a socket is one, too."""
     if setting.trust is Trust.FILES:
         return True
-    return setting.trust is Trust.ADDRESS and str(_value(setting, settings)).startswith("unix:")
-
-
-def _value(setting: Setting, settings: Settings) -> Any:
-    return getattr(getattr(settings, setting.group), setting.field)
+    return setting.trust is Trust.ADDRESS and str(settings.value(setting)).startswith("unix:")

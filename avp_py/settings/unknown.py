@@ -8,7 +8,8 @@ from typing import Final
 
 from avp_py.errors import Failure, nearest, quoted
 from avp_py.expressions import Expression
-from avp_py.settings.table import BACKEND_PREFIXES, TABLE, TENANT_PREFIX, Owner
+from avp_py.settings.declaration import OUR_PREFIXES, TENANT_PREFIX, Owner
+from avp_py.settings.groups import TABLE
 
 _PREFIX: Final = "AVP_"
 
@@ -81,7 +82,7 @@ def misspelt_by_tenant(environ: Mapping[str, str], ignored: Collection[str]) -> 
     known = [setting.name for setting in TABLE if setting.owner is Owner.TENANT]
     for variable in sorted(environ):
         name = variable.removeprefix(TENANT_PREFIX)
-        is_ours = name in names or name.upper().startswith((_PREFIX, *BACKEND_PREFIXES))
+        is_ours = name in names or name.upper().startswith(OUR_PREFIXES)
         if name == variable or is_ours or not environ[variable] or variable in ignored:
             continue
         near = tenants_name(name) or nearest(_normalised(name), known, _VERY_NEAR)

@@ -110,7 +110,7 @@ def test_the_ui_of_a_broken_folder_still_has_its_parameters(
     ("parameter", "says"),
     [
         ({"name": "images", "string": "web:1"}, "1. the parameter images holds a string where an "),
-        ({"name": "tag", "string": "canary"}, "1. there is no parameter 'tag'"),
+        ({"name": "tag", "string": "canary"}, "1. unknown parameter 'tag'"),
         (
             {"name": "VAULT_ADDR", "string": "http://127.0.0.1:9"},
             "1. the Application sets VAULT_ADDR, which is the operator's to set",

@@ -186,9 +186,9 @@ def test_a_secret_that_corrects_the_address_does_so_for_generate_too(
     assert verdicts == [(0, 0), (1, 1)]
 
 
-@pytest.mark.parametrize("door", ["avp-py", "argocd-vault-plugin"])
+@pytest.mark.parametrize("program", ["avp-py", "argocd-vault-plugin"])
 def test_misspelt_names_in_the_secret_and_beside_it_are_warned_of_once(
-    run: Run, environ: Mapping[str, str], vault: Vault, kv2: str, tmp_path: Path, door: str
+    run: Run, environ: Mapping[str, str], vault: Vault, kv2: str, tmp_path: Path, program: str
 ) -> None:
     vault.write(f"{kv2}/data/web", {"key": "filled"})
     token = vault.token(f"{kv2}/data/web")
@@ -201,13 +201,13 @@ def test_misspelt_names_in_the_secret_and_beside_it_are_warned_of_once(
     with stand_in(as_json(200, {"kind": "Secret", "data": data})) as api:
         kubeconfig = tmp_path / "kubeconfig"
         kubeconfig.write_text(json.dumps(_kubeconfig(api)))
-        beside = "AVP_KUSTOMISE" if door == "avp-py" else "AVP_POLCY"
+        beside = "AVP_KUSTOMISE" if program == "avp-py" else "AVP_POLCY"
         env = {**environ, "KUBECONFIG": str(kubeconfig), beside: "hunter22"}
         argv = ("-s", "team:web")
-        done = run("generate", "-", *argv, env=env, stdin=manifest.encode(), door=door)
+        done = run("generate", "-", *argv, env=env, stdin=manifest.encode(), program=program)
         strict = {**env, "AVP_WARNINGS": "error"}
-        failed = run("generate", "-", *argv, env=strict, stdin=manifest.encode(), door=door)
-        checked = run("healthcheck", "--login", *argv, env=strict, door=door)
+        failed = run("generate", "-", *argv, env=strict, stdin=manifest.encode(), program=program)
+        checked = run("healthcheck", "--login", *argv, env=strict, program=program)
 
     assert "filled" in done.out, done.err
     assert done.err.count(f"the environment sets '{beside}', which is not a setting") == 1

@@ -599,7 +599,7 @@ CRASHES: Final[Mapping[str, str]] = {
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-@pytest.mark.parametrize("place", ["door", "command"])
+@pytest.mark.parametrize("place", ["program", "command"])
 @pytest.mark.parametrize("name", CRASHES)
 def test_a_crash_tells_no_text(name: str, place: str, form: str, sandbox: Sandbox) -> None:
     # Either behind main's own net, or where that is not spread yet.

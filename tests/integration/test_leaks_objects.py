@@ -16,12 +16,12 @@ import pytest
 from avp_py import manifests
 from avp_py.backends import Secret
 from avp_py.backends.vault.auth import AUTH_METHODS
-from avp_py.settings import load
 from tests.conftest import Run
 from tests.integration import leaks
 from tests.integration.manifests import manifest
 from tests.integration.stand_in import Exchange, as_json, secret, stand_in
 from tests.integration.test_leaks import CREDENTIALS, NUMBER, SECRETS, TOKEN, VALUE, WANTED
+from tests.settings import load
 
 pytestmark = pytest.mark.usefixtures("any_machine")
 

@@ -947,7 +947,7 @@ def test_without_the_guard_the_credential_reaches_the_tenant(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("avp_py.cli.secret.judge_secret", lambda _before, after, *_: after)
+    monkeypatch.setattr("avp_py.settings.resolve.judge_secret", lambda _before, after, *_: after)
     env = {**kubeconfig(), **sidecar(method, tmp_path), "VAULT_ADDR": "https://vault.example"}
     env["ARGOCD_ENV_AVP_SECRET"] = settled(VAULT_ADDR=tenants_server.address)
     assert fields(run("generate", "-", env=env, stdin=STDIN)) == {"a": "theirs"}

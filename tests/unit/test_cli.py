@@ -12,11 +12,12 @@ import pytest
 import avp_py
 from avp_py import errors
 from avp_py.cli import main
-from avp_py.cli.console import Console, Door
+from avp_py.cli.console import Console
+from avp_py.cli.parser import exit_usage
 from avp_py.cli.report import describe, frames
 from avp_py.errors import AvpError, Failure, GenerateError
 from avp_py.manifests import MODIFIERS
-from avp_py.settings import TABLE
+from avp_py.settings import TABLE, Program
 from tests.conftest import Run
 
 AVP = Path(sys.executable).with_name("argocd-vault-plugin")
@@ -35,11 +36,11 @@ def program(
 
 
 def called(
-    door: Door, *argv: str, env: Mapping[str, str], stdin: bytes = b""
+    program: Program, *argv: str, env: Mapping[str, str], stdin: bytes = b""
 ) -> tuple[int, str, str]:
     out, err = io.BytesIO(), io.StringIO()
     console = Console(dict(env), io.BytesIO(stdin), out, err)
-    code = main(list(argv), console, door)
+    code = main(list(argv), console, program)
     return code, out.getvalue().decode(), err.getvalue()
 
 
@@ -119,14 +120,14 @@ def test_help_for_a_command_that_is_not_there_names_those_that_are() -> None:
     assert re.search(rb"unknown command 'nonsense'\n   next: choose from .*generate", done.stderr)
 
 
-@pytest.mark.parametrize("door", Door)
-def test_help_lists_the_modifiers_and_the_settings(door: Door) -> None:
-    code, out, err = called(door, "help", "modifiers", env={})
+@pytest.mark.parametrize("program", Program)
+def test_help_lists_the_modifiers_and_the_settings(program: Program) -> None:
+    code, out, err = called(program, "help", "modifiers", env={})
     assert (code, err) == (0, "")
     names = [line for line in out.splitlines() if not line.startswith(" ")]
     assert names == [modifier.signature for modifier in MODIFIERS.values()]
     assert "nindent N\n    A line break" in out
-    code, out, err = called(door, "help", "settings", env={})
+    code, out, err = called(program, "help", "settings", env={})
     assert (code, err) == (0, "")
     names = [line for line in out.splitlines() if not line.startswith(" ")]
     assert names == [setting.name for setting in TABLE]
@@ -179,7 +180,7 @@ def test_what_it_does_not_know_is_named_with_what_it_does(
 
 
 def test_by_its_other_name_the_command_is_suggested() -> None:
-    code, out, err = called(Door.ARGOCD_VAULT_PLUGIN, "--version", env={})
+    code, out, err = called(Program.ARGOCD_VAULT_PLUGIN, "--version", env={})
     assert (code, out) == (1, "")
     assert "unknown option '--version'\n   next: did you mean version?" in err
 
@@ -190,24 +191,24 @@ def test_a_long_word_is_cut(run: Run) -> None:
     assert len(result.err) < 1000
 
 
-@pytest.mark.parametrize("door", Door)
+@pytest.mark.parametrize("program", Program)
 def test_an_empty_path_is_not_the_working_directory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, secrets: Mapping[str, str], door: Door
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, secrets: Mapping[str, str], program: Program
 ) -> None:
     (tmp_path / "a.yaml").write_bytes(MANIFEST)
     monkeypatch.chdir(tmp_path)
-    code, out, err = called(door, "generate", "", env=secrets)
-    assert (code, out) == (door.exit_usage, "")
+    code, out, err = called(program, "generate", "", env=secrets)
+    assert (code, out) == (exit_usage(program), "")
     assert "1. the path is empty" in err
     assert "   next: " in err
 
 
-@pytest.mark.parametrize("door", Door)
+@pytest.mark.parametrize("program", Program)
 @pytest.mark.parametrize("empty", [["-c", ""], ["-c="], ["--config-path="], ["-s", ""], ["-s="]])
 def test_an_empty_option_is_not_given(
-    secrets: Mapping[str, str], door: Door, empty: list[str]
+    secrets: Mapping[str, str], program: Program, empty: list[str]
 ) -> None:
-    code, out, err = called(door, "generate", "-", *empty, env=secrets, stdin=MANIFEST)
+    code, out, err = called(program, "generate", "-", *empty, env=secrets, stdin=MANIFEST)
     assert (code, err) == (0, "")
     assert "hunter22" in out
 
@@ -238,7 +239,7 @@ def test_version_reads_no_setting_that_it_does_not_need(
 
 
 def test_by_its_other_name_it_tells_its_version_as_the_original() -> None:
-    code, out, err = called(Door.ARGOCD_VAULT_PLUGIN, "version", env=BAD)
+    code, out, err = called(Program.ARGOCD_VAULT_PLUGIN, "version", env=BAD)
     assert (code, err) == (0, "")
     assert out == (
         f"argocd-vault-plugin v1.18.1 (avp-py {avp_py.__version__}) BuildDate: unknown\n"
@@ -322,7 +323,7 @@ def test_by_its_other_name_it_reads_folders_as_plain_files(
     (folder / "kustomization.yaml").write_text("kind: Kustomization\nresources: [a.yaml]\n")
     (folder / "a.yaml").write_bytes(MANIFEST)
     env = {**secrets, "ARGOCD_ENV_IMAGE_NAME": "x", "ARGOCD_ENV_AVP_SECRET": "not-read"}
-    code, out, err = called(Door.ARGOCD_VAULT_PLUGIN, "generate", str(folder), env=env)
+    code, out, err = called(Program.ARGOCD_VAULT_PLUGIN, "generate", str(folder), env=env)
     assert (code, err) == (0, "")
     assert out.startswith("kind: Secret\n")
     assert "hunter22" in out
@@ -345,7 +346,7 @@ def test_options_stand_where_the_original_takes_them(
     file = tmp_path / "settings.yaml"
     file.write_text("AVP_CONCURRENCY: 1\n")
     words = [word.replace("FILE", str(file)) for word in argv]
-    code, out, err = called(Door.ARGOCD_VAULT_PLUGIN, *words, env=secrets, stdin=MANIFEST)
+    code, out, err = called(Program.ARGOCD_VAULT_PLUGIN, *words, env=secrets, stdin=MANIFEST)
     assert (code, err) == (0, "")
     assert "hunter22" in out
 

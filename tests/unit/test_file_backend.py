@@ -9,8 +9,9 @@ import pytest
 from avp_py.backends import Location, Secret, open_backend, read_all, registry
 from avp_py.backends.file import FileBackend
 from avp_py.errors import AvpError, DocumentError, NotFoundError, PathError, SettingsError
-from avp_py.settings import Sensitive, load
+from avp_py.settings import Sensitive
 from avp_py.values import Number
+from tests.settings import load
 
 CANARY = "canary-of-the-file"
 

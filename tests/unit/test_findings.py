@@ -63,7 +63,7 @@ def test_by_the_name_of_argocd_vault_plugin_all_are_warnings(stdin: bytes, run: 
     result = run("generate", "-", env={}, stdin=stdin)
     assert (result.code, result.out) == (1, "")
 
-    result = run("generate", "-", env={}, stdin=stdin, door="argocd-vault-plugin")
+    result = run("generate", "-", env={}, stdin=stdin, program="argocd-vault-plugin")
     assert (result.code, result.out) == (0, stdin.decode())
     assert result.err.startswith("avp-py: warning: ")
     assert result.err.count("\n") == 1
@@ -101,7 +101,7 @@ def test_a_repeated_key_is_a_warning_by_the_name_of_argocd_vault_plugin(
     mode: str, run: Run
 ) -> None:
     env = {"AVP_DUPLICATE_KEYS": mode}
-    result = run("generate", "-", env=env, stdin=TWICE, door="argocd-vault-plugin")
+    result = run("generate", "-", env=env, stdin=TWICE, program="argocd-vault-plugin")
 
     assert (result.code, result.out) == (0, TWICE.decode())
     assert result.err.startswith("avp-py: warning: duplicate key: ")

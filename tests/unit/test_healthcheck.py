@@ -153,7 +153,7 @@ MANIFEST = (
 FILE = {"AVP_TYPE": "file", "AVP_FILE": "SECRETS"}
 
 
-@pytest.mark.parametrize("door", ["avp-py", "argocd-vault-plugin"])
+@pytest.mark.parametrize("program", ["avp-py", "argocd-vault-plugin"])
 @pytest.mark.parametrize(
     ("env", "argv", "verdict"),
     [
@@ -179,7 +179,7 @@ def test_healthcheck_and_generate_give_the_same_verdict(
     run: Run,
     healthy: Mapping[str, str],
     tmp_path: Path,
-    door: str,
+    program: str,
     env: Mapping[str, str],
     argv: tuple[str, ...],
     verdict: int | None,
@@ -193,8 +193,8 @@ def test_healthcheck_and_generate_give_the_same_verdict(
     env = {**healthy, **{name: places.get(value, value) for name, value in env.items()}}
     argv = tuple(places.get(each, each) for each in argv)
 
-    checked = run("healthcheck", "--backend", *argv, env=env, door=door)
-    done = run("generate", "-", *argv, env=env, stdin=MANIFEST.encode(), door=door)
+    checked = run("healthcheck", "--backend", *argv, env=env, program=program)
+    done = run("generate", "-", *argv, env=env, stdin=MANIFEST.encode(), program=program)
 
     assert checked.code == done.code, checked.out + done.err
     # None: the two names differ, as only one of them knows the setting.
@@ -237,7 +237,7 @@ def test_argocd_vault_plugin_needs_neither_programs_nor_a_sandbox(
 ) -> None:
     env = {"TMPDIR": str(temporary), "AVP_HELM": "/none", "PATH": "/none"}
 
-    result = run("healthcheck", env=env, door="argocd-vault-plugin")
+    result = run("healthcheck", env=env, program="argocd-vault-plugin")
 
     assert result.out == f"ok      temporary folder  {temporary}\nok      settings\n"
     assert result.code == 0
@@ -261,4 +261,4 @@ def test_argocd_vault_plugin_knows_no_parameters(
     (tmp_path / "kustomization.yaml").write_text("resources: []\n")
 
     assert "IMAGE_NAME" in run("parameters", tmp_path, env=healthy).out
-    assert run("parameters", tmp_path, env=healthy, door="argocd-vault-plugin").out == "[]\n"
+    assert run("parameters", tmp_path, env=healthy, program="argocd-vault-plugin").out == "[]\n"

@@ -12,7 +12,8 @@ from avp_py.errors import SettingsError
 from avp_py.render.helm_arguments import ALLOWED, helm_arguments
 from avp_py.render.repository import Repository
 from avp_py.sandbox import limits_of
-from avp_py.settings import RenderSettings, load
+from avp_py.settings import RenderSettings
+from tests.settings import load
 from tests.trees import write
 
 DANGEROUS = (

@@ -107,7 +107,7 @@ def test_wrong_usage_is_a_record(run: Run, argv: list[str]) -> None:
 
 
 def test_by_the_other_name_help_for_nothing_is_a_record(run: Run) -> None:
-    result = run("help", "nonsense", env=JSON, door="argocd-vault-plugin")
+    result = run("help", "nonsense", env=JSON, program="argocd-vault-plugin")
     assert "unknown command 'nonsense'" in records(result.err)[1]["msg"]
 
 

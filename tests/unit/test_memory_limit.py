@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 from avp_py.generate import memory_limit_error
-from avp_py.settings import read_limits
+from avp_py.settings import Sources, read_limits
 from tests.processes import AVP
 from tests.trees import write
 
@@ -124,12 +124,12 @@ def test_it_raises_no_limit_that_was_there_before() -> None:
 
 def test_an_application_cannot_set_it() -> None:
     environ = {"ARGOCD_ENV_AVP_MAX_MEMORY": "1023Gi", "AVP_MAX_MEMORY": "2Mi"}
-    assert read_limits(environ).memory_bytes == 2 << 20
+    assert read_limits(Sources(environ)).memory_bytes == 2 << 20
 
 
 @pytest.mark.parametrize("value", ["x", "0", "", "-1", "1G"])
 def test_a_malformed_one_is_the_default_until_it_is_reported(value: str) -> None:
-    assert read_limits({"AVP_MAX_MEMORY": value}).memory_bytes == 1 << 30
+    assert read_limits(Sources({"AVP_MAX_MEMORY": value})).memory_bytes == 1 << 30
 
 
 _READER: Final = """

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avp_py.errors import Failure, GenerateError
-from avp_py.settings import TABLE, Kind, Owner, Settings, load
+from avp_py.settings import TABLE, Kind, Owner, Settings
 from tests.conftest import Run
+from tests.settings import load
 from tests.trees import write
 
 TENANTS = [setting for setting in TABLE if setting.owner is Owner.TENANT]
@@ -106,36 +107,35 @@ def test_the_variables_that_argo_cd_makes_of_parameters_are_not_read() -> None:
     [
         (
             {"name": "images", "string": "canary:1"},
-            "the parameter images holds a string where an array of strings is wanted",
+            "the parameter images holds a string: expected an array of strings",
         ),
         (
             {"name": "IMAGE_TAG", "array": ["canary"]},
-            "the parameter IMAGE_TAG holds an array where a string is wanted",
+            "the parameter IMAGE_TAG holds an array: expected a string",
         ),
         (
             {"name": "IMAGE_TAG", "string": "canary", "map": {}},
-            "the parameter IMAGE_TAG holds a map where a string is wanted",
+            "the parameter IMAGE_TAG holds a map: expected a string",
         ),
         (
             {"name": "helm-parameters", "map": {"a": 1}},
-            "the parameter helm-parameters holds something else under map where a map of strings "
-            "is wanted",
+            "the parameter helm-parameters holds something else under map: expected a map of "
+            "strings",
         ),
         (
             {"name": "images", "array": ["a:1", 2]},
-            "the parameter images holds something else under array where an array of strings is "
-            "wanted",
+            "the parameter images holds something else under array: expected an array of strings",
         ),
         (
             {"name": "IMAGE_TAG", "value": "canary"},
-            "the parameter IMAGE_TAG holds something else where a string is wanted",
+            "the parameter IMAGE_TAG holds something else: expected a string",
         ),
         (
             {"name": "images", "array": ["a:1", "canary"]},
             "the parameter images, item 2, is not a valid image",
         ),
-        ({"name": "IMAGES", "array": ["a:1"]}, "there is no parameter 'IMAGES'"),
-        ({"name": "tag", "string": "canary"}, "there is no parameter 'tag'"),
+        ({"name": "IMAGES", "array": ["a:1"]}, "unknown parameter 'IMAGES'"),
+        ({"name": "tag", "string": "canary"}, "unknown parameter 'tag'"),
         (
             {"name": "HELM_ARGS", "string": "canary\0"},
             "the parameter HELM_ARGS holds a NUL, or half of a character",
@@ -144,7 +144,7 @@ def test_the_variables_that_argo_cd_makes_of_parameters_are_not_read() -> None:
             {"name": "helm-parameters", "map": {"canary\ud800": ""}},
             "the parameter helm-parameters holds a NUL, or half of a character",
         ),
-        ({"name": "\ud800"}, "there is no parameter '\\ud800'"),
+        ({"name": "\ud800"}, "unknown parameter '\\ud800'"),
         ({"string": "canary"}, "ARGOCD_APP_PARAMETERS: entry 1 has no name"),
         ({"name": 7}, "ARGOCD_APP_PARAMETERS: entry 1 has no name"),
     ],
@@ -169,7 +169,7 @@ def test_a_misspelt_parameter_is_named_with_what_was_meant() -> None:
         load(environ({"name": "image", "array": ["a:1"]}))
     (failure,) = caught.value.failures
     assert (failure.reason, failure.hint) == (
-        "there is no parameter 'image'",
+        "unknown parameter 'image'",
         "did you mean images?",
     )
 
@@ -182,10 +182,10 @@ def test_a_parameter_that_stands_twice_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("raw", "reason"),
     [
-        ("{", "ARGOCD_APP_PARAMETERS is no JSON"),
-        ("[" * 100_000, "ARGOCD_APP_PARAMETERS is no JSON"),
-        ('{"name": "IMAGE_TAG"}', "ARGOCD_APP_PARAMETERS is no list"),
-        ('"canary"', "ARGOCD_APP_PARAMETERS is no list"),
+        ("{", "ARGOCD_APP_PARAMETERS is not JSON"),
+        ("[" * 100_000, "ARGOCD_APP_PARAMETERS is not JSON"),
+        ('{"name": "IMAGE_TAG"}', "ARGOCD_APP_PARAMETERS is not a list"),
+        ('"canary"', "ARGOCD_APP_PARAMETERS is not a list"),
         ('["canary"]', "ARGOCD_APP_PARAMETERS: entry 1 has no name"),
     ],
 )
@@ -208,7 +208,7 @@ def test_a_parameter_may_not_set_what_is_the_operators(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["ARGOCD_APP_NAME", "KUBE_VERSION", "ARGOCD_APP_SOURCE_PATH"])
 def test_a_parameter_may_not_set_what_is_argo_cds(name: str) -> None:
-    assert reasons(environ({"name": name, "string": "x"})) == [f"there is no parameter {name!r}"]
+    assert reasons(environ({"name": name, "string": "x"})) == [f"unknown parameter {name!r}"]
 
 
 def test_what_the_operator_hands_on_can_be_a_parameter() -> None:

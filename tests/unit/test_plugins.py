@@ -10,10 +10,11 @@ import yaml
 
 from avp_py.cli.main import build_parser
 from avp_py.cmp import PLUGINS, Plugin
-from avp_py.render import KUSTOMIZATION_NAMES, takes
+from avp_py.render import KUSTOMIZATION_NAMES
 from avp_py.render.helm_arguments import ALLOWED
-from avp_py.settings import TABLE, load
+from avp_py.settings import TABLE
 from tests.conftest import ROOT, Run
+from tests.settings import load
 
 each_plugin = pytest.mark.parametrize("plugin", PLUGINS, ids=lambda plugin: plugin.name)
 
@@ -126,7 +127,7 @@ def test_what_the_applications_of_the_page_set_is_theirs_to_set(example: Any) ->
     env = {f"ARGOCD_ENV_{each['name']}": each["value"] for each in used.get("env", [])}
     parameters = {"ARGOCD_APP_PARAMETERS": json.dumps(used.get("parameters"))}
     named = {each["name"] for key in ("env", "parameters") for each in used.get(key, [])}
-    taken = {name for each in TABLE if takes(mode, each) for name in (each.name, each.parameter)}
+    taken = {name for each in TABLE if each.concerns(mode) for name in (each.name, each.parameter)}
 
     assert load({**env, **parameters})
     assert named <= taken

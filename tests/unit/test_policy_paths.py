@@ -21,7 +21,7 @@ from avp_py.backends.vault.auth.token import Token
 from avp_py.backends.vault.connection import Connection
 from avp_py.errors import AvpError
 from avp_py.generate import Request, generate
-from avp_py.settings import Sensitive, Settings, load
+from avp_py.settings import Sensitive, Settings, Sources, resolve
 
 POLICY = """\
 rules:
@@ -101,7 +101,7 @@ def document(path: str, kind: str = "Secret", **annotations: str) -> bytes:
 def attempt(policy: Path | None, stdin: bytes, backend: Any, **env: str) -> str:
     """A run; gives its output, or the reasons of its failures."""
     environ = {**IDENTITY, **env} | ({"AVP_POLICY": str(policy)} if policy else {})
-    request = Request(stdin, "plain", load(environ), environ)
+    request = Request(stdin, "plain", resolve(Sources(environ)))
     try:
         return generate(request, backend.open).text
     except AvpError as error:

@@ -167,10 +167,10 @@ def test_equal_texts_are_equal_expressions() -> None:
 def test_the_library_is_loaded_where_an_expression_is_set_and_nowhere_else() -> None:
     script = (
         "import sys\n"
-        "from avp_py.settings import load\n"
-        "load({})\n"
+        "from avp_py.settings import Sources, resolve\n"
+        "resolve(Sources({}))\n"
         "print('re2' in sys.modules)\n"
-        "load({'AVP_PATH_VALIDATION': '^kv/'})\n"
+        "resolve(Sources({'AVP_PATH_VALIDATION': '^kv/'}))\n"
         "print('re2' in sys.modules)\n"
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from avp_py.backends.vault.auth import AUTH_METHODS, LoginRequest, open_auth
 from avp_py.errors import GenerateError, SettingsError
-from avp_py.settings import TABLE, Owner, Sensitive, Settings, Trust, judge_secret, load, parse
+from avp_py.settings import TABLE, Owner, Sensitive, Settings, Trust, VaultSettings, declared, parse
+from tests.settings import load_with_secret
 
 NAMES = {
     trust: {setting.name for setting in TABLE if setting.trust is trust} for trust in (*Trust, None)
@@ -47,9 +48,7 @@ ROLES = {"AVP_JWT_ROLE": "role", "AVP_K8S_ROLE": "role", "AVP_CERT_ROLE": "role"
 
 
 def judged(environ: Mapping[str, str], secret: Mapping[str, str], *trusted: Trust) -> Settings:
-    before = load(environ, before_secret=True)
-    after = load(environ, secret, from_secret=True)
-    return judge_secret(before, after, "team:avp", trusted)
+    return load_with_secret(environ, secret, "team:avp", frozenset(trusted))
 
 
 def opened(environ: Mapping[str, str], secret: Mapping[str, str], *trusted: Trust) -> str:
@@ -79,7 +78,7 @@ def test_every_setting_of_files_and_addresses_is_looked_at() -> None:
 
 
 def test_every_method_says_which_settings_hold_its_credentials() -> None:
-    names = {setting.name for setting in TABLE if setting.group == "vault"}
+    names = {setting.name for _, setting in declared(VaultSettings)}
     for method in AUTH_METHODS.values():
         assert method.credentials == set(CREDENTIALS.get(method.name, ())), method.name
         assert method.credentials <= names
@@ -167,7 +166,7 @@ def test_a_malformed_address_of_the_sidecar_is_another_one() -> None:
 
 
 def test_what_the_operator_names_is_not_judged() -> None:
-    settings = load({"VAULT_TOKEN": "env"}, dict(VALUES), from_secret=True)
+    settings = load_with_secret({"VAULT_TOKEN": "env"}, dict(VALUES))
     assert settings.secret is None
     assert open_auth(settings.vault, settings.secret).name == "token"
 

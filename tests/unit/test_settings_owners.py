@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from avp_py.errors import GenerateError
 from avp_py.sandbox.process import MARK
-from avp_py.settings import TABLE, Owner, Settings, load
-from avp_py.settings.table import BACKEND_PREFIXES
+from avp_py.settings import TABLE, Owner, Program, Settings
+from avp_py.settings.declaration import BACKEND_PREFIXES
 from tests.conftest import ROOT, Run
+from tests.settings import load, load_with_secret
 
 OPERATORS = [setting.name for setting in TABLE if setting.is_operators]
 ALONE = [setting.name for setting in TABLE if setting.owner is Owner.OPERATOR_ALONE]
@@ -40,7 +41,7 @@ IN_A_SECRET = {
 
 def reasons(environ: dict[str, str], secret: dict[str, str] | None = None) -> list[str]:
     with pytest.raises(GenerateError) as caught:
-        load(environ, secret, from_secret=secret is not None)
+        load(environ) if secret is None else load_with_secret(environ, secret)
     return [failure.reason for failure in caught.value.failures]
 
 
@@ -57,7 +58,7 @@ def test_what_may_be_handed_on_is_a_list_and_a_new_setting_is_put_on_it_on_purpo
 
 @pytest.mark.parametrize("name", ALONE)
 def test_what_is_the_operators_alone_cannot_be_handed_on(name: str) -> None:
-    message = f"AVP_TENANT_SETTINGS names {name}, which is no setting that can be handed on"
+    message = f"AVP_TENANT_SETTINGS names {name}, which is not a setting that can be delegated"
     assert reasons({"AVP_TENANT_SETTINGS": name}) == [message]
     assert message in reasons({"AVP_TENANT_SETTINGS": name, f"ARGOCD_ENV_{name}": "1"})
     assert message in reasons({"AVP_TENANT_SETTINGS": name, **parameters(name)})
@@ -110,14 +111,14 @@ def test_a_guard_in_another_form_is_an_error(name: str) -> None:
     message = f"the environment sets {name!r}, which is not a setting"
     assert reasons({name: "/x"}) == [message]
     # By the name argocd-vault-plugin it is a warning, and still not the policy.
-    found = load({name: "/x"}, is_lenient=True)
+    found = load({name: "/x"}, program=Program.ARGOCD_VAULT_PLUGIN)
     assert found.policy == load({}).policy
     assert [warning.reason for warning in found.warnings] == [message]
 
 
 def _tenants_word(settings: Settings) -> dict[str, object]:
     return {
-        setting.name: getattr(getattr(settings, setting.group), setting.field)
+        setting.name: settings.value(setting)
         for setting in TABLE
         if setting.owner is not Owner.TENANT
     }
@@ -148,22 +149,22 @@ def test_whatever_a_tenant_says_the_operators_settings_stay_or_the_run_fails(
 def test_a_secret_holds_nothing_that_is_the_operators_alone(name: str) -> None:
     value = "vault" if name in IN_A_SECRET else "/x"
     if name in IN_A_SECRET:
-        assert load({}, {name: value}, from_secret=True) != load({})
+        assert load_with_secret({}, {name: value}) != load({})
         return
-    message = f"the Secret with the settings holds {name}, which counts in no Secret"
+    message = f"{name} cannot be set in a Secret, and the Secret with the settings holds it"
     assert reasons({}, {name: value}) == [message]
 
 
 @pytest.mark.parametrize("name", ["AVP_POLICY", "AVP_TOKEN_CACHE", "AVP_FILE"])
 def test_a_secret_does_not_change_what_the_environment_says(name: str) -> None:
     environ = {name: "/operators"}
-    assert load(environ, {name: "/tenants"}, from_secret=True) == load(environ)
+    assert load_with_secret(environ, {name: "/tenants"}) == load(environ)
 
 
 def test_a_secret_does_not_loosen_the_validation_of_paths() -> None:
     environ = {"AVP_PATH_VALIDATION": "^kv/team-a/"}
     for secret in ({}, {"AVP_PATH_VALIDATION": ".*"}, {"AVP_PATH_VALIDATION": ""}):
-        found = load(environ, secret, from_secret=True).policy.path_validation
+        found = load_with_secret(environ, secret).policy.path_validation
         assert found is not None
         assert found.text == "^kv/team-a/"
 

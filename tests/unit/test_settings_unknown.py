@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from avp_py.errors import Failure, GenerateError
-from avp_py.settings import load
+from avp_py.settings import Program
 from tests.conftest import Run
+from tests.settings import load, load_with_secret
 from tests.unit.growth import refuse_growth
 
 CANARY = "canary-value"
@@ -23,7 +24,7 @@ def failures(
     environ: Mapping[str, str], config: Mapping[str, str] | None = None, *, secret: bool = False
 ) -> list[Failure]:
     with pytest.raises(GenerateError) as caught:
-        load(environ, config, from_secret=secret)
+        load_with_secret(environ, config or {}) if secret else load(environ, config)
     return list(caught.value.failures)
 
 
@@ -69,7 +70,7 @@ def test_another_unknown_name_is_a_warning(name: str, meant: str) -> None:
     assert warning.reason == f"the environment sets '{name}', which is not a setting"
     assert warning.hint.startswith(f"did you mean {meant}?" if meant else "remove it")
     assert load({name: ""}).warnings == ()
-    (warning,) = load({}, {name: CANARY}, from_secret=True).warnings
+    (warning,) = load_with_secret({}, {name: CANARY}).warnings
     assert warning.reason.startswith("the Secret with the settings sets")
 
 
@@ -121,7 +122,7 @@ def test_a_misspelt_name_of_a_tenant_is_an_error(name: str, meant: str) -> None:
     )
     assert failure.hint == f"did you mean {meant}?"
     assert load({variable: ""}) == load({})
-    assert load({variable: CANARY}, is_lenient=True) == load({})
+    assert load({variable: CANARY}, program=Program.ARGOCD_VAULT_PLUGIN) == load({})
     load({variable: CANARY, "AVP_RENDER_ENV": f"X,{variable}"})
 
 
@@ -136,7 +137,7 @@ def test_a_misspelt_parameter_is_an_error() -> None:
     parameters = json.dumps([{"name": "IMAGE_TGA", "string": CANARY}])
     (failure,) = failures({"ARGOCD_APP_PARAMETERS": parameters})
     assert (failure.reason, failure.hint) == (
-        "there is no parameter 'IMAGE_TGA'",
+        "unknown parameter 'IMAGE_TGA'",
         "did you mean IMAGE_TAG?",
     )
 
@@ -165,7 +166,7 @@ def test_a_tenants_name_in_another_form_is_an_error(name: str, meant: str) -> No
     )
     assert failure.hint == f"did you mean {meant}?"
     # There it is the business of a shell.
-    assert load({variable: CANARY}, is_lenient=True) == load({})
+    assert load({variable: CANARY}, program=Program.ARGOCD_VAULT_PLUGIN) == load({})
 
 
 @pytest.mark.parametrize(
@@ -239,7 +240,7 @@ def test_a_misspelt_program_is_named_where_the_render_fails(run: Run, tmp_path: 
 def test_by_the_name_argocd_vault_plugin_all_are_warnings(run: Run, tmp_path: Path) -> None:
     env = {**filled(tmp_path), "AVP_POLCY": "/none", "ARGOCD_ENV_IMAGE_TGA": "1"}
 
-    result = run("generate", "-", env=env, stdin=MANIFEST, door="argocd-vault-plugin")
+    result = run("generate", "-", env=env, stdin=MANIFEST, program="argocd-vault-plugin")
 
     assert result.code == 0
     assert "did you mean AVP_POLICY?" in result.err
@@ -264,6 +265,6 @@ def test_by_the_name_argocd_vault_plugin_all_are_warnings(run: Run, tmp_path: Pa
 def test_names_take_linear_time(make: Callable[[int], Mapping[str, str]], n: int) -> None:
     def look(names: Mapping[str, str]) -> None:
         with suppress(GenerateError):
-            load(names, names, from_secret=True)
+            load_with_secret(names, names)
 
     refuse_growth(make, look, n)

@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from avp_py.settings import read_limits
+from avp_py.settings import Sources, read_limits
 from tests.processes import AVP, is_running, until
 from tests.trees import write
 
@@ -90,7 +90,7 @@ def run(
 
 @pytest.mark.parametrize("stuck", STUCK)
 def test_a_run_that_is_stuck_ends(stuck: str, env: Mapping[str, str]) -> None:
-    argv = driver(stuck, "avp_py.cli.version.load")
+    argv = driver(stuck, "avp_py.cli.version.resolve")
     done = run([*argv, "version"], env)
     assert (done.returncode, done.stdout) == (1, "")
     if stuck in ("in C", "swallowing what interrupts it"):
@@ -103,7 +103,7 @@ def test_a_run_that_is_stuck_ends(stuck: str, env: Mapping[str, str]) -> None:
 
 
 def test_what_is_stuck_is_stuck(env: Mapping[str, str]) -> None:
-    argv = driver("in C", "avp_py.cli.version.load")
+    argv = driver("in C", "avp_py.cli.version.resolve")
     with pytest.raises(subprocess.TimeoutExpired):
         run([*argv, "version"], {**env, "AVP_RUN_TIMEOUT": "60"}, seconds=5)
 
@@ -225,7 +225,7 @@ def test_a_reader_that_stalls_is_an_error_too(env: Mapping[str, str]) -> None:
 def test_a_malformed_limit_counts_as_unset_until_it_is_reported(
     environ: dict[str, str], seconds: float
 ) -> None:
-    assert read_limits(environ).seconds == seconds
+    assert read_limits(Sources(environ)).seconds == seconds
 
 
 def test_standard_input_is_not_read_beyond_its_limit(env: Mapping[str, str]) -> None:

@@ -17,7 +17,8 @@ from avp_py.backends.vault import token_cache
 from avp_py.backends.vault.auth import AUTH_METHODS, LoginRequest
 from avp_py.backends.vault.token_cache import MARGIN_SECONDS, MAX_SECONDS, TokenCache
 from avp_py.errors import GenerateError, SettingsError
-from avp_py.settings import Sensitive, load
+from avp_py.settings import Sensitive
+from tests.settings import load
 
 TOKEN = Sensitive("hvs.canary-of-the-token")
 IDS = {"role_id": Sensitive("r"), "secret_id": Sensitive("s")}

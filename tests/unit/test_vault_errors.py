@@ -15,8 +15,8 @@ import urllib3.exceptions
 from avp_py.backends.vault.translate import RejectedError, Translator
 from avp_py.backends.vault.transport import TooLargeError, TriedError
 from avp_py.errors import BackendError, ForbiddenError, LoginError, NotFoundError, UnreachableError
-from avp_py.settings import load
-from avp_py.settings.groups import DEFAULT_ADDRESS
+from avp_py.settings.vault import DEFAULT_ADDRESS
+from tests.settings import load
 
 ADDRESS = "https://vault.example:8200"
 CANARY = "canary-of-the-original"

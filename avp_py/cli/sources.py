@@ -1,0 +1,31 @@
+"""The sources of the settings, for every command that needs them."""
+
+import argparse
+
+from avp_py.cli.console import Console
+from avp_py.settings import Sources, read_config, read_limits, read_log
+
+
+def read_sources(arguments: argparse.Namespace, console: Console) -> Sources:
+    """Return the sources, and apply the limits and the log format that they set.
+
+    Args:
+        arguments: the command line, with the program's name.
+        console: the environment, and what the limits and the log format are applied to.
+
+    Raises:
+        AvpError: the settings file cannot be read.
+    """
+    file = arguments.config_path
+    sources = Sources(
+        console.environ,
+        read_config(file, console.environ) if file else None,
+        arguments.secret_name,
+        arguments.program,
+        arguments.disable_token_cache,
+    )
+    console.log.use(read_log(sources).format)
+    limits = read_limits(sources)
+    console.limits.limit_time(limits.seconds, console.started)
+    console.limits.limit_memory(limits.memory_bytes)
+    return sources
