@@ -14,8 +14,8 @@ from pathlib import Path
 from chart import FILES as CHART_FILES
 
 from avp_py.cmp import PLUGINS
-from avp_py.manifests.modifiers import MODIFIERS
 from avp_py.manifests.scalars import flow
+from avp_py.modifiers import MODIFIERS
 from avp_py.settings import TABLE, Owner
 from avp_py.settings.unknown import GUARDS
 
@@ -98,7 +98,7 @@ def modifiers_page() -> str:
 def _modifiers_lines() -> Iterator[str]:
     yield "# Modifiers"
     yield ""
-    yield "<!-- made by `make docs` from avp_py/manifests/modifiers/table.py -->"
+    yield "<!-- made by `make docs` from avp_py/modifiers/table.py -->"
     yield ""
     yield "A modifier stands behind a `|` in a placeholder, and several behind each other:"
     yield "`<password | urlencode>`, `<path:kv/data/demo/web#json | jsonPath {.user} | upper>`."

@@ -17,7 +17,9 @@ from pathlib import Path
 
 from avp_py.backends.interface import Backend, Gate, Location, Secret
 from avp_py.errors import BackendError, DocumentError, NotFoundError, PathError, SettingsError
-from avp_py.nodes import Entry, MappingNode, Node, ScalarNode, parse, position, resolve
+from avp_py.golang.composer import parse
+from avp_py.golang.lines import position
+from avp_py.golang.nodes import Entry, MappingNode, Node, ScalarNode, resolve
 from avp_py.settings import Settings
 from avp_py.values import Number, Value
 

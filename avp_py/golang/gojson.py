@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from avp_py.nodes import MAX_DEPTH
+from avp_py.golang.nodes import MAX_DEPTH
 from avp_py.values import Number, Value
 
 _SURROGATE = re.compile("[\ud800-\udfff]")

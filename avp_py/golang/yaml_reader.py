@@ -24,9 +24,10 @@ from yaml.events import (
 from yaml.reader import ReaderError
 
 from avp_py.golang import gojson
+from avp_py.golang.composer import NESTING_PROBLEM, takes_comma
 from avp_py.golang.gojson import Float64
+from avp_py.golang.nodes import MAX_DEPTH
 from avp_py.golang.yaml_scalars import MERGE, Scalar, ScalarError, key_of, resolve
-from avp_py.nodes import MAX_DEPTH, NESTING_PROBLEM, takes_comma
 from avp_py.values import Value
 
 MAX_ALIASED_CHARACTERS = 8 * 1024 * 1024

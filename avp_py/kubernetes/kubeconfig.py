@@ -14,6 +14,9 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from avp_py.errors import DocumentError, SettingsError
+from avp_py.golang.composer import parse
+from avp_py.golang.lines import position
+from avp_py.golang.nodes import MappingNode, Node, ScalarNode, SequenceNode, resolve
 from avp_py.kubernetes.access import (
     Access,
     ClientCertificate,
@@ -22,7 +25,6 @@ from avp_py.kubernetes.access import (
     read_file,
     read_token,
 )
-from avp_py.nodes import MappingNode, Node, ScalarNode, SequenceNode, parse, position, resolve
 from avp_py.settings import Sensitive
 
 NO_CREDENTIALS_OF_OURS: Final = (

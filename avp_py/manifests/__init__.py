@@ -10,7 +10,10 @@ from avp_py.manifests.head import PREFIX, Annotations
 from avp_py.manifests.intent import Finding, findings, is_base64, is_data, not_base64
 from avp_py.manifests.leftovers import Leftover, leftovers
 from avp_py.manifests.manifest import Manifest, Origin, Slot, read_manifests
-from avp_py.manifests.modifiers import (
+from avp_py.manifests.placeholders import Placeholder, Template, read_template
+from avp_py.manifests.rewrite import REMOVED, Fill, fill, rewrite
+from avp_py.manifests.stream import Stream, assemble, join, read_stream
+from avp_py.modifiers import (
     MISSING,
     MODIFIERS,
     Missing,
@@ -18,9 +21,6 @@ from avp_py.manifests.modifiers import (
     UnknownModifierError,
     apply,
 )
-from avp_py.manifests.placeholders import Placeholder, Template, read_template
-from avp_py.manifests.rewrite import REMOVED, Fill, fill, rewrite
-from avp_py.manifests.stream import Stream, assemble, join, read_stream
 
 __all__ = [
     "MISSING",

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from avp_py.errors import DocumentError
+from avp_py.golang.nodes import AliasNode, Entry, MappingNode, Node, ScalarNode, resolve
 from avp_py.manifests.manifest import Manifest
 from avp_py.manifests.scalars import flow, quoted, refuse_uncarried
-from avp_py.nodes import AliasNode, Entry, MappingNode, Node, ScalarNode, resolve
 
 TARGETS: Mapping[str, str] = {"Secret": "stringData", "ConfigMap": "data"}
 """The field that takes new keys, by kind."""

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Set
 from itertools import islice
 from typing import Final
 
+from avp_py.golang.nodes import MappingNode, Node, SequenceNode
+from avp_py.golang.walks import repeated
 from avp_py.manifests.intent import Finding
 from avp_py.manifests.manifest import Manifest, Place
-from avp_py.nodes import MappingNode, Node, SequenceNode, repeated
 
 MAX_FOUND: Final = 10
 """How many repeated keys of a manifest are reported."""

@@ -13,7 +13,8 @@ from typing import Final
 from avp_py.errors import DocumentError
 from avp_py.golang import gobase64
 from avp_py.golang.gobase64 import Base64TextError
-from avp_py.nodes import BINARY, Lines, MappingNode, Node, ScalarNode, SequenceNode
+from avp_py.golang.lines import Lines
+from avp_py.golang.nodes import BINARY, MappingNode, Node, ScalarNode, SequenceNode
 
 PREFIX: Final = "avp.kubernetes.io/"
 

@@ -8,10 +8,10 @@ import difflib
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from avp_py.golang.nodes import MappingNode, Node, ScalarNode, SequenceNode, resolve
 from avp_py.manifests.head import PREFIX, decode_base64, text_of
 from avp_py.manifests.manifest import Manifest, Place
 from avp_py.manifests.placeholders import NAMED
-from avp_py.nodes import MappingNode, Node, ScalarNode, SequenceNode, resolve
 
 ANNOTATIONS: Final = (
     "path", "import", "kv-version", "secret-version", "ignore", "remove-missing",

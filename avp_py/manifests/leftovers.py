@@ -13,11 +13,11 @@ from itertools import islice
 from typing import Final
 
 from avp_py.expressions import SPACE, Expression
+from avp_py.golang.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from avp_py.manifests.head import text_of
 from avp_py.manifests.manifest import Manifest, Place, Slot, counted, merged
 from avp_py.manifests.packed import LAYERS, SIGNS, WORD, has_sign, readings, unwrapped
 from avp_py.manifests.placeholders import Packed, Template
-from avp_py.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 _FORMS: Mapping[str, str] = {
     "<": "as it is",

@@ -6,6 +6,17 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from avp_py.errors import DocumentError, Failure
+from avp_py.golang.lines import Lines
+from avp_py.golang.nodes import (
+    Document,
+    Entry,
+    MappingNode,
+    Node,
+    ScalarNode,
+    SequenceNode,
+    resolve,
+)
+from avp_py.golang.walks import is_target
 from avp_py.manifests.head import (
     PREFIX,
     Annotations,
@@ -17,17 +28,6 @@ from avp_py.manifests.head import (
 )
 from avp_py.manifests.packed import LAYERS
 from avp_py.manifests.placeholders import Packed, Template, read_encoded, read_template
-from avp_py.nodes import (
-    Document,
-    Entry,
-    Lines,
-    MappingNode,
-    Node,
-    ScalarNode,
-    SequenceNode,
-    is_target,
-    resolve,
-)
 
 LONGEST_KEY: Final = 80
 """How much of a key the path of a field shows, in characters."""

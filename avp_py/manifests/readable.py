@@ -9,9 +9,12 @@ from typing import Final
 
 from avp_py.errors import DocumentError
 from avp_py.expressions import SPACE, Expression
+from avp_py.golang.composer import takes_comma
+from avp_py.golang.lines import Lines
+from avp_py.golang.nodes import Document, ScalarNode
+from avp_py.golang.walks import scalars
 from avp_py.manifests.head import text_of
 from avp_py.manifests.scalars import UNCARRIED
-from avp_py.nodes import Document, Lines, ScalarNode, scalars, takes_comma
 
 _GAP = r"[^\x21-\x7e]"
 """White space, and whatever is not ASCII: RE2 runs out of memory on the classes of Unicode."""

@@ -12,6 +12,17 @@ from itertools import zip_longest
 from typing import Final, Literal, TypeAlias
 
 from avp_py.errors import DocumentError, PlaceholderError
+from avp_py.golang.composer import parse
+from avp_py.golang.nodes import (
+    AliasNode,
+    Entry,
+    MappingNode,
+    Node,
+    ScalarNode,
+    SequenceNode,
+    resolve,
+)
+from avp_py.golang.walks import aliased, mappings
 from avp_py.manifests import additions
 from avp_py.manifests.additions import Addition
 from avp_py.manifests.duplicates import read_key
@@ -19,18 +30,6 @@ from avp_py.manifests.manifest import Manifest, Slot
 from avp_py.manifests.packed import STANDARD
 from avp_py.manifests.placeholders import Packed, Placeholder, Template
 from avp_py.manifests.scalars import refuse_uncarried, respell
-from avp_py.nodes import (
-    AliasNode,
-    Entry,
-    MappingNode,
-    Node,
-    ScalarNode,
-    SequenceNode,
-    aliased,
-    mappings,
-    parse,
-    resolve,
-)
 from avp_py.values import Number, Value
 
 

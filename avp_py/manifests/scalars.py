@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from avp_py.errors import PlaceholderError
-from avp_py.nodes import ScalarNode
+from avp_py.golang.nodes import ScalarNode
 from avp_py.values import Number, Value
 
 _UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")

@@ -10,11 +10,12 @@ from typing import Final
 
 from avp_py.errors import AvpError, DocumentError, Failure
 from avp_py.expressions import Expression
+from avp_py.golang.composer import parse
+from avp_py.golang.nodes import Document
 from avp_py.manifests.aliases import write_out
 from avp_py.manifests.duplicates import read_key
 from avp_py.manifests.manifest import Manifest, Origin, read_manifests
 from avp_py.manifests.readable import refuse_unreadable
-from avp_py.nodes import Document, parse
 
 _ESCAPE = re.compile(
     r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|\\.", re.DOTALL

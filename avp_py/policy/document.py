@@ -10,16 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from avp_py.errors import DocumentError, SettingsError
-from avp_py.nodes import (
-    Entry,
-    MappingNode,
-    Node,
-    ScalarNode,
-    SequenceNode,
-    parse,
-    position,
-    resolve,
-)
+from avp_py.golang.composer import parse
+from avp_py.golang.lines import position
+from avp_py.golang.nodes import Entry, MappingNode, Node, ScalarNode, SequenceNode, resolve
 from avp_py.policy.globs import UNFIT
 from avp_py.policy.pattern import Pattern
 from avp_py.policy.rules import Policy, Rule

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from avp_py.errors import DocumentError
-from avp_py.nodes import MappingNode, Node, ScalarNode, SequenceNode, parse, resolve
+from avp_py.golang.composer import parse
+from avp_py.golang.nodes import MappingNode, Node, ScalarNode, SequenceNode, resolve
 from avp_py.render.kustomization import find_roots, kustomization_files
 from avp_py.render.repository import Repository, real_path
 from avp_py.settings.images import split_image

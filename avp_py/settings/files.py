@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from avp_py.errors import SettingsError
-from avp_py.nodes import MappingNode, ScalarNode, parse, position, resolve
+from avp_py.golang.composer import parse
+from avp_py.golang.lines import position
+from avp_py.golang.nodes import MappingNode, ScalarNode, resolve
 from avp_py.settings.declaration import OUR_PREFIXES
 from avp_py.settings.envfile import EnvFileError, parse_env
 

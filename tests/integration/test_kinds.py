@@ -14,8 +14,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from avp_py.golang import gojson, yaml_reader
+from avp_py.golang.nodes import Entry, MappingNode, Node, resolve
 from avp_py.manifests import PREFIX, Manifest, assemble, read_stream
-from avp_py.nodes import Entry, MappingNode, Node, resolve
 from tests.conftest import ROOT, build_tools
 from tests.integration.reader import Read, Reader, UnreadableError, start
 

@@ -25,7 +25,7 @@ from tests.settings import load
 
 pytestmark = pytest.mark.usefixtures("any_machine")
 
-NODES: Final = "avp_py.nodes"
+NODES: Final = "avp_py.golang.nodes"
 """Its tuples are text taken apart: they show what the text shows, and never a value on its own."""
 
 SHOWS: Final[Mapping[str, Callable[[object], str]]] = {

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from avp_py.golang import gojson
 from avp_py.golang.gojson import Float64
-from avp_py.manifests.jsonpath import JsonPathError, evaluate
-from avp_py.manifests.jsonpath.evaluator import MAX_OUTPUT, MAX_RANGES, MAX_RESULTS
-from avp_py.manifests.modifiers import ModifierError, apply
-from avp_py.nodes import MAX_DEPTH
+from avp_py.golang.nodes import MAX_DEPTH
+from avp_py.modifiers import ModifierError, apply
+from avp_py.modifiers.jsonpath import JsonPathError, evaluate
+from avp_py.modifiers.jsonpath.evaluator import MAX_OUTPUT, MAX_RANGES, MAX_RESULTS
 from avp_py.values import Number, Value
 
 VECTORS = Path(__file__).parent / "data" / "jsonpath.json"

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avp_py.golang.gojson import Float64
-from avp_py.manifests.modifiers import (
+from avp_py.golang.nodes import MAX_DEPTH
+from avp_py.modifiers import (
     MISSING,
     MODIFIERS,
     Modifier,
@@ -23,8 +24,7 @@ from avp_py.manifests.modifiers import (
     UnknownModifierError,
     apply,
 )
-from avp_py.manifests.modifiers.interface import MAX_LENGTH
-from avp_py.nodes import MAX_DEPTH
+from avp_py.modifiers.interface import MAX_LENGTH
 from avp_py.values import Number, Value
 
 VECTORS = Path(__file__).parent / "data" / "modifiers.json"

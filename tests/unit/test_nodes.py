@@ -5,14 +5,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from avp_py.errors import DocumentError
-from avp_py.nodes import (
+from avp_py.golang.composer import parse
+from avp_py.golang.nodes import (
     MAX_DEPTH,
     AliasNode,
     MappingNode,
     Node,
     ScalarNode,
     SequenceNode,
-    parse,
     resolve,
 )
 

@@ -33,7 +33,7 @@ from cases import Case, hand_written_jsonpath, hand_written_modifiers  # noqa: E
 from generated import Generator  # noqa: E402
 
 from avp_py.golang import gojson  # noqa: E402
-from avp_py.manifests.modifiers import ModifierError, apply  # noqa: E402
+from avp_py.modifiers import ModifierError, apply  # noqa: E402
 from avp_py.values import Number  # noqa: E402
 
 RUNS = 24

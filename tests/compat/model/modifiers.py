@@ -8,9 +8,9 @@ from typing import Final
 from avp_py.golang import gojson
 from avp_py.golang.gojson import Float64
 from avp_py.manifests import ModifierError, apply
-from avp_py.manifests.jsonpath import JsonPathError
-from avp_py.manifests.jsonpath import parser as jsonpath
-from avp_py.manifests.modifiers import MODIFIERS
+from avp_py.modifiers import MODIFIERS
+from avp_py.modifiers.jsonpath import JsonPathError
+from avp_py.modifiers.jsonpath import parser as jsonpath
 from avp_py.values import Number, Value
 from tests.compat.model.side import FailedError, PanicError, Side
 

@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 
-from avp_py.manifests.jsonpath.nodes import (
+from avp_py.modifiers.jsonpath.nodes import (
     Constant,
     Expression,
     Field,

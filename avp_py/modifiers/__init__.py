@@ -3,7 +3,7 @@
 One table names them all. A value goes in, the next value comes out; no error says what it was.
 """
 
-from avp_py.manifests.modifiers.interface import (
+from avp_py.modifiers.interface import (
     MISSING,
     Example,
     Missing,
@@ -11,7 +11,7 @@ from avp_py.manifests.modifiers.interface import (
     ModifierError,
     UnknownModifierError,
 )
-from avp_py.manifests.modifiers.table import MODIFIERS, apply
+from avp_py.modifiers.table import MODIFIERS, apply
 
 __all__ = [
     "MISSING",

@@ -3,7 +3,7 @@
 A template is text with expressions in braces: `{.host}:{.port}`, `{range .users[*]}{.name},{end}`.
 """
 
-from avp_py.manifests.jsonpath.evaluator import evaluate
-from avp_py.manifests.jsonpath.nodes import JsonPathError
+from avp_py.modifiers.jsonpath.evaluator import evaluate
+from avp_py.modifiers.jsonpath.nodes import JsonPathError
 
 __all__ = ["JsonPathError", "evaluate"]

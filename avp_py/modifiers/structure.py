@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from avp_py.golang import gojson, yaml_reader
-from avp_py.manifests.jsonpath import JsonPathError, evaluate
-from avp_py.manifests.modifiers import yaml_writer
-from avp_py.manifests.modifiers.interface import ModifierError, no_arguments, text_of
-from avp_py.nodes import MAX_DEPTH
+from avp_py.golang.nodes import MAX_DEPTH
+from avp_py.modifiers import yaml_writer
+from avp_py.modifiers.interface import ModifierError, no_arguments, text_of
+from avp_py.modifiers.jsonpath import JsonPathError, evaluate
 from avp_py.values import Value
 
 

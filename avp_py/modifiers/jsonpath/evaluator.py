@@ -8,7 +8,8 @@ this takes the keys sorted.
 from collections.abc import Mapping, Sequence
 
 from avp_py.golang import gojson
-from avp_py.manifests.jsonpath.items import (
+from avp_py.golang.nodes import MAX_DEPTH
+from avp_py.modifiers.jsonpath.items import (
     NOTHING,
     Item,
     MismatchError,
@@ -19,7 +20,7 @@ from avp_py.manifests.jsonpath.items import (
     plain,
     text_of,
 )
-from avp_py.manifests.jsonpath.nodes import (
+from avp_py.modifiers.jsonpath.nodes import (
     Constant,
     Expression,
     Field,
@@ -33,8 +34,7 @@ from avp_py.manifests.jsonpath.nodes import (
     Union,
     Wildcard,
 )
-from avp_py.manifests.jsonpath.parser import parse
-from avp_py.nodes import MAX_DEPTH
+from avp_py.modifiers.jsonpath.parser import parse
 from avp_py.values import Value
 
 MAX_RANGES = 50

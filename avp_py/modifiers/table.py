@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 
 from avp_py.errors import PlaceholderError
 from avp_py.golang.gojson import JsonTextError
-from avp_py.manifests.modifiers import text
-from avp_py.manifests.modifiers.interface import (
+from avp_py.modifiers import text
+from avp_py.modifiers.interface import (
     MAX_LENGTH,
     MISSING,
     Example,
@@ -24,7 +24,7 @@ def _structure(name: str) -> Function:
     """A function of structure.py, which is loaded with the parsers behind it when it is used."""
 
     def late(arguments: Sequence[str], value: Value) -> Value:
-        from avp_py.manifests.modifiers import structure
+        from avp_py.modifiers import structure
 
         function: Function = getattr(structure, name)
         try:

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias, TypeGuard
 
 from avp_py.golang import gojson
 from avp_py.golang.gojson import Float64
-from avp_py.manifests.jsonpath.nodes import Filter, JsonPathError, located
+from avp_py.modifiers.jsonpath.nodes import Filter, JsonPathError, located
 from avp_py.values import Number, Value
 
 
