@@ -9,7 +9,7 @@ from typing import Final
 from avp_py.cli.console import Console
 from avp_py.cli.parser import Commands, Parser
 from avp_py.errors import UsageError
-from avp_py.manifests import MODIFIERS
+from avp_py.modifiers import MODIFIERS
 from avp_py.settings import TABLE, Program
 
 

@@ -20,12 +20,12 @@ class Budget:
     deadline: float
     characters: int
 
-    def in_time(self) -> None:
+    def check_deadline(self) -> None:
         """Goes on, or raises LimitError where the time is over."""
         if time.monotonic() >= self.deadline:
             raise time_limit_error(self.seconds)
 
-    def spend(self, characters: int) -> None:
+    def charge(self, characters: int) -> None:
         """Takes what a text needs, before it is made, or raises LimitError."""
         self.characters -= characters
         if self.characters < 0:
@@ -61,7 +61,7 @@ def _shown(size: int) -> str:
     return str(size)
 
 
-def refuse_more(what: str, count: int, most: int, setting: str) -> None:
+def check_limit(what: str, count: int, most: int, setting: str) -> None:
     """Raises LimitError where a count is above its limit."""
     if count > most:
         raise LimitError(

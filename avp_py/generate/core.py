@@ -14,10 +14,10 @@ from typing import Final
 from avp_py import backends, manifests
 from avp_py.backends import Backend, Gate, Location, Secret
 from avp_py.errors import AvpError, BackendError, Failure, GenerateError, PathError
-from avp_py.generate.budget import Budget, refuse_more
-from avp_py.generate.fill import Filler
+from avp_py.generate.budget import Budget, check_limit
 from avp_py.generate.findings import Findings
 from avp_py.generate.plan import Plan
+from avp_py.generate.resolver import Resolver
 from avp_py.generate.secret import ReadSecret, complete, read_from_cluster
 from avp_py.generate.written import find_written
 from avp_py.manifests import Stream
@@ -109,7 +109,7 @@ def generate(
     failures: list[Failure] = []
     documents = 0
     for each in rendered:
-        budget.in_time()
+        budget.check_deadline()
         stream, unreadable = manifests.read_stream(
             each.data,
             each.source,
@@ -117,13 +117,13 @@ def generate(
             names_templates=each.names_templates,
         )
         documents += max(len(stream.documents), len(stream.manifests))
-        refuse_more("documents", documents, settings.limits.documents, "AVP_MAX_DOCUMENTS")
+        check_limit("documents", documents, settings.limits.documents, "AVP_MAX_DOCUMENTS")
         streams.append(stream)
         failures.extend(unreadable)
         for warning in each.warnings:
             findings.add(warning, is_sure=False)
-        if settings.policy.fail_on_leftovers:
-            failures.extend(_leftovers(stream))
+        if settings.policy.fail_on_unresolved:
+            failures.extend(_unresolved(stream))
         findings.add_all(stream)
     if not failures and not any(stream.manifests for stream in streams):
         raise GenerateError([_nothing(request)])
@@ -135,18 +135,18 @@ def generate(
             if warning not in settings.warnings:
                 findings.add(warning, is_sure=False)
         wanted = len(plan.locations)
-        refuse_more("secrets to read", wanted, settings.limits.references, "AVP_MAX_REFERENCES")
-        budget.in_time()
-        filler = Filler(plan, _fetch(plan, open_backend, limits, gate), budget, findings)
+        check_limit("secrets to read", wanted, settings.limits.references, "AVP_MAX_REFERENCES")
+        budget.check_deadline()
+        resolver = Resolver(plan, _fetch(plan, open_backend, limits, gate), budget, findings)
     except AvpError as error:
         failures.extend((*error.failures, *findings.failures))
         traced = _traced(request, rendered, failures, deadline)
         raise GenerateError(traced, findings.warnings) from error
     texts: list[str] = []
     for stream in streams:
-        budget.spend(len(stream.text))
-        texts.append(filler.fill(stream))
-    failures.extend((*filler.failures, *findings.failures))
+        budget.charge(len(stream.text))
+        texts.append(resolver.resolve(stream))
+    failures.extend((*resolver.failures, *findings.failures))
     if failures:
         raise GenerateError(_traced(request, rendered, failures, deadline), findings.warnings)
     text = texts[0] if len(texts) == 1 else manifests.join(texts)
@@ -165,17 +165,17 @@ def _traced(
 def _placeholders(streams: Iterable[Stream]) -> int:
     """Return how many placeholders there are to fill; an import counts as one."""
     return sum(
-        manifest.imports + sum(len(slot.template.placeholders) for slot in manifest.slots)
+        manifest.imports + sum(len(field.template.placeholders) for field in manifest.fields)
         for stream in streams
         for manifest in stream.manifests
     )
 
 
-def _leftovers(stream: Stream) -> Iterator[Failure]:
+def _unresolved(stream: Stream) -> Iterator[Failure]:
     for manifest in stream.manifests:
-        for leftover in manifests.leftovers(stream.text, manifest):
+        for found in manifests.unresolved(stream.text, manifest):
             hint = "write it as <path:PATH#KEY> in a value"
-            if leftover.is_packed:
+            if found.is_packed:
                 hint = "base64 is filled in values of Secrets only, and in up to three layers; "
                 hint += "elsewhere, write <path:PATH#KEY | base64encode>"
             yield Failure(
@@ -183,16 +183,16 @@ def _leftovers(stream: Stream) -> Iterator[Failure]:
                 hint=f"{hint}; if the text is meant as it is, add the annotation "
                 f'{manifests.PREFIX}ignore: "true", or ask the operator for AVP_LEFTOVERS=ignore',
                 document=manifest.label,
-                field=leftover.field,
-                reference=f"<path:, {leftover.form}",
+                field=found.field,
+                reference=f"<path:, {found.form}",
                 file=manifest.origin.file,
-                line=manifest.origin.line(leftover.start),
+                line=manifest.origin.line(found.start),
             )
 
 
 def _render(request: Request, limits: Limits) -> Sequence[Rendered]:
     if isinstance(request.source, bytes):
-        refuse_more(
+        check_limit(
             "bytes on standard input", len(request.source), limits.input_bytes, "AVP_MAX_INPUT"
         )
         return (Rendered("standard input", request.source, is_source=True),)
@@ -232,7 +232,7 @@ def _plan(
         manifest
         for stream in streams
         for manifest in stream.manifests
-        if manifest.slots or manifest.imports
+        if manifest.fields or manifest.imports
     ]
     identity, settings = request.settings.identity, request.settings
     if wanting:
@@ -240,7 +240,7 @@ def _plan(
         left = deadline - time.monotonic()
         settings = complete(request.resolution, unvalidated, left, read_secret)
     gate = PolicyGate(identity, permissions, settings.policy.path_validation)
-    plan = Plan(settings, by_kind=gate.tells_kinds)
+    plan = Plan(settings, by_kind=gate.depends_on_kind)
     for manifest in wanting:
         plan.add(manifest)
     return plan, gate

@@ -22,7 +22,7 @@ class Findings:
             is_lenient: whether what is surely not meant is a warning, too.
         """
         self._mode = settings.warnings
-        self._unfilled = settings.fail_on_leftovers
+        self._unfilled = settings.fail_on_unresolved
         self._refuses_duplicates = settings.duplicate_keys == "error"
         self._is_lenient = is_lenient
         self.failures: list[Failure] = []

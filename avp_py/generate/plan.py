@@ -37,8 +37,8 @@ class Plan:
         """Plans the placeholders of a document, and its import."""
         if manifest.imports:
             self._want(manifest, None)
-        for slot in manifest.slots:
-            for placeholder in slot.template.placeholders:
+        for field in manifest.fields:
+            for placeholder in field.template.placeholders:
                 self._want(manifest, placeholder)
 
     @property

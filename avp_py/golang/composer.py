@@ -28,7 +28,6 @@ from avp_py.golang.nodes import (
     ALIAS,
     ALIKE,
     BINARY,
-    BOOLEANS,
     FLOW_MAPPING,
     FLOW_SEQUENCE,
     MAPPING,
@@ -46,6 +45,7 @@ from avp_py.golang.nodes import (
     is_merge,
     resolve,
 )
+from avp_py.golang.words import BOOLEANS, boolean_name
 
 MAX_EXPANDED_NODES = 100_000
 """How many nodes a document may have once its aliases are written out; counted only where it has
@@ -269,7 +269,8 @@ def _said(columns: Columns, row: int, read_key: KeyReader | None) -> tuple[str, 
     value, tag = columns.value(row), columns.tags.get(row)
     is_plain = columns.kinds[row] == PLAIN and tag is None
     if read_key is None:
-        return (BOOLEANS.get(value, value) if is_plain else value), value
+        name = boolean_name(BOOLEANS[value]) if is_plain and value in BOOLEANS else value
+        return name, value
     if tag is None and not is_plain:
         return value, value
     name, said = read_key(value, tag)

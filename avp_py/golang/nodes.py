@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from avp_py.golang.lines import Lines
+from avp_py.golang.words import NULLS
 
 MAX_DEPTH = 200
 """How deep collections may nest. Kubernetes' own CRDs, the deepest manifests in use, reach 60."""
@@ -252,7 +253,7 @@ class ScalarNode(NamedTuple):
     @property
     def is_null(self) -> bool:
         """Whether a YAML reader takes this for null (YAML 1.1 and 1.2 agree on these forms)."""
-        return self.style is None and self.tag is None and self.value in _NULLS
+        return self.style is None and self.tag is None and self.value in NULLS
 
 
 class Entry(NamedTuple):
@@ -476,17 +477,6 @@ class Document(NamedTuple):
     end: int
     marker_end: int | None
     lines: Lines
-
-
-_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
-
-BOOLEANS = {
-    form: name
-    for name, words in (("true", "y yes true on"), ("false", "n no false off"))
-    for word in words.split()
-    for form in (word, word.capitalize(), word.upper())
-}
-"""The name that a key without quotes gets where it is a boolean to YAML 1.1, as to Kubernetes."""
 
 
 def resolve(node: Node) -> "ScalarNode | MappingNode | SequenceNode":

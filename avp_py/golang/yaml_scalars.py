@@ -7,6 +7,7 @@ from typing import TypeAlias
 from avp_py.golang import gobase64, gojson
 from avp_py.golang.gobase64 import Base64TextError
 from avp_py.golang.gojson import Float64
+from avp_py.golang.words import BOOLEANS, NULLS, boolean_name
 
 _TAG = "tag:yaml.org,2002:"
 _STR, _BOOL, _INT, _FLOAT, _NULL = (_TAG + name for name in ("str", "bool", "int", "float", "null"))
@@ -19,18 +20,8 @@ _RESOLVED = frozenset({None, _STR, _BOOL, _INT, _FLOAT, _NULL, _TIMESTAMP})
 Scalar: TypeAlias = str | bool | int | float | Float64 | None
 
 _WORDS: dict[str, tuple[str, Scalar]] = {
-    **{
-        form: (tag, value)
-        for words, tag, value in (
-            ("y yes true on", _BOOL, True),
-            ("n no false off", _BOOL, False),
-            ("null", _NULL, None),
-        )
-        for word in words.split()
-        for form in (word, word.capitalize(), word.upper())
-    },
-    "": (_NULL, None),
-    "~": (_NULL, None),
+    **{word: (_BOOL, value) for word, value in BOOLEANS.items()},
+    **dict.fromkeys(NULLS, (_NULL, None)),
     **dict.fromkeys((".nan", ".NaN", ".NAN"), (_FLOAT, math.nan)),
     **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), (_FLOAT, math.inf)),
     **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), (_FLOAT, -math.inf)),
@@ -137,7 +128,7 @@ def key_of(scalar: Scalar) -> str | None:
     """
     match scalar:
         case bool():
-            return "true" if scalar else "false"
+            return boolean_name(scalar)
         case int():
             return str(scalar) if scalar <= _MAX_INT64 else None
         case float() if math.isnan(scalar):

@@ -7,8 +7,9 @@ from typing import Final
 
 from avp_py.errors import DocumentError
 from avp_py.golang.nodes import AliasNode, Entry, MappingNode, Node, ScalarNode, resolve
+from avp_py.golang.yaml_text import quoted
 from avp_py.manifests.manifest import Manifest
-from avp_py.manifests.scalars import flow, quoted, refuse_uncarried
+from avp_py.manifests.scalars import flow, refuse_unrepresentable
 
 TARGETS: Mapping[str, str] = {"Secret": "stringData", "ConfigMap": "data"}
 """The field that takes new keys, by kind."""
@@ -54,7 +55,7 @@ def addition(manifest: Manifest, values: Mapping[str, str]) -> Addition:
         if isinstance(node, MappingNode):
             taken |= node.keys()
     wanted = {key: values[key] for key in sorted(values) if key not in taken}
-    refuse_uncarried(wanted)
+    refuse_unrepresentable(wanted)
     return Addition(manifest.root, manifest.item, TARGETS[manifest.kind], wanted)
 
 

@@ -20,10 +20,10 @@ from avp_py.golang.nodes import (
     resolve,
 )
 from avp_py.golang.walks import aliased
+from avp_py.golang.yaml_text import quoted
 from avp_py.manifests.head import decode_base64
 from avp_py.manifests.packed import LAYERS
 from avp_py.manifests.placeholders import read_encoded, read_template
-from avp_py.manifests.scalars import quoted
 
 MAX_ADDED: Final = 8 * 1024 * 1024
 """How many characters a text may grow by. Kubernetes refuses objects beyond 1.5 MiB."""

@@ -214,7 +214,7 @@ def _misplaced(node: Node, place: Place | None) -> Iterator[Place]:
 def _not_base64(manifest: Manifest) -> Iterator[Finding]:
     """Yield the values in the data of a Secret that nothing fills and that are not base64."""
     data = manifest.root.get("data")
-    filled = {slot.scalar for slot in manifest.slots}
+    filled = {field.scalar for field in manifest.fields}
     for entry in data.effective if isinstance(data, MappingNode) else ():
         field = str(Place(Place(None, "data"), entry.key.value))
         value = resolve(entry.value)

@@ -87,7 +87,7 @@ class Origin(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class Field:
     """A scalar that holds placeholders.
 
     Attributes:
@@ -105,7 +105,7 @@ class Slot:
     parent: MappingNode | None
 
     @property
-    def field(self) -> str:
+    def path(self) -> str:
         """Its path in the document, as `data.url` or `spec.args[0]`."""
         return str(self.place)
 
@@ -147,7 +147,7 @@ class Manifest:
         label: what to call it in errors: kind, namespace/name, where it was read.
         origin: what it was written in.
         annotations: ours.
-        slots: the scalars that hold placeholders; none where it is ignored.
+        fields: the scalars that hold placeholders; none where it is ignored.
         imports: whether all keys of a secret are to be added to it.
         is_list: whether Kubernetes' clients take it for a list of further objects.
         decides_kind: whether a placeholder decides its kind, or whether it is a list.
@@ -163,7 +163,7 @@ class Manifest:
     label: str
     origin: Origin
     annotations: Annotations
-    slots: tuple[Slot, ...]
+    fields: tuple[Field, ...]
     imports: bool
     is_list: bool
     decides_kind: bool
@@ -265,11 +265,11 @@ def _manifest(
         )
     own_items = frozenset(items)
     span = (root.start, root.end) if item else (document.start, document.end)
-    slots: tuple[Slot, ...] = ()
+    fields: tuple[Field, ...] = ()
     if not annotations.ignore and _may_hold_placeholders(text, span, kind):
         generic = annotations.path is not None
         finder = _Finder(own_items, generic=generic, secret=kind == "Secret")
-        slots = tuple(finder.mapping(root, None))
+        fields = tuple(finder.mapping(root, None))
     return Manifest(
         root,
         document.start,
@@ -279,17 +279,17 @@ def _manifest(
         label,
         origin,
         annotations,
-        slots,
+        fields,
         imports=annotations.imported is not None and not annotations.ignore,
         is_list=head.is_list,
-        decides_kind=_decides_kind(root, slots),
+        decides_kind=_decides_kind(root, fields),
         items=own_items,
     )
 
 
-def _decides_kind(root: MappingNode, slots: Sequence[Slot]) -> bool:
-    decisive = [root.get("kind"), root.get("items")] if slots else ()
-    return any(slot.scalar == node for slot in slots for node in decisive)
+def _decides_kind(root: MappingNode, fields: Sequence[Field]) -> bool:
+    decisive = [root.get("kind"), root.get("items")] if fields else ()
+    return any(field.scalar == node for field in fields for node in decisive)
 
 
 def _import_of(node: Node) -> Node | None:
@@ -378,8 +378,8 @@ class _Finder:
 
     def mapping(
         self, mapping: MappingNode, place: Place | None, hidden: Set[str] = frozenset()
-    ) -> Iterator[Slot]:
-        """The slots below a mapping; `hidden` are those of its keys that do not count."""
+    ) -> Iterator[Field]:
+        """The fields below a mapping; `hidden` are those of its keys that do not count."""
         if mapping in self._items:
             return
         for entry, beyond in counted(mapping, hidden):
@@ -389,7 +389,7 @@ class _Finder:
             else:
                 yield from self._entry(entry, mapping, Place(place, entry.key.value))
 
-    def _entry(self, entry: Entry, mapping: MappingNode, place: Place) -> Iterator[Slot]:
+    def _entry(self, entry: Entry, mapping: MappingNode, place: Place) -> Iterator[Field]:
         value = entry.value
         if isinstance(value, MappingNode):
             yield from self.mapping(value, place)
@@ -404,7 +404,7 @@ class _Finder:
 
     def _scalar(
         self, scalar: ScalarNode, place: Place, parent: MappingNode | None
-    ) -> Iterator[Slot]:
+    ) -> Iterator[Field]:
         said = text_of(scalar)
         decoded = decode_base64(said) if self._secret else None
         template = self._templates.get(said)
@@ -417,4 +417,4 @@ class _Finder:
             template = read_template(said, generic=self._generic, layers=layers)
         if template is not None:
             self._templates[said] = template
-            yield Slot(scalar, place, template, decoded is not None, parent)
+            yield Field(scalar, place, template, decoded is not None, parent)

@@ -13,8 +13,8 @@ from avp_py.golang.composer import takes_comma
 from avp_py.golang.lines import Lines
 from avp_py.golang.nodes import Document, ScalarNode
 from avp_py.golang.walks import scalars
+from avp_py.golang.yaml_text import UNREPRESENTABLE
 from avp_py.manifests.head import text_of
-from avp_py.manifests.scalars import UNCARRIED
 
 _GAP = r"[^\x21-\x7e]"
 """White space, and whatever is not ASCII: RE2 runs out of memory on the classes of Unicode."""
@@ -39,7 +39,7 @@ one comes to the front of the buffer of yaml.v2 and v3, they skip the first char
 that follow, whatever that is (is_bom in yamlprivateh.go, v2.4.2)."""
 
 _CONTROL = Expression(
-    f"{UNCARRIED.pattern}|binary|\\\\(?:x[7-9]|u00[7-9]|N|u[fF]{{3}}[eEfF]|U0000(?:00[7-9]|[fF]{{3}}[eEfF]))"
+    f"{UNREPRESENTABLE.pattern}|binary|\\\\(?:x[7-9]|u00[7-9]|N|u[fF]{{3}}[eEfF]|U0000(?:00[7-9]|[fF]{{3}}[eEfF]))"
 )
 """What stands in every document with such a character: itself, an escape for one near it, or the
 tag of what stands in base64."""
@@ -74,7 +74,7 @@ def refuse_unreadable(
 
     if document.root is not None and _CONTROL.is_in(written):
         for scalar, _ in scalars(document.root):
-            if UNCARRIED.search(text_of(scalar)):
+            if UNREPRESENTABLE.search(text_of(scalar)):
                 raise DocumentError(
                     f"{place(scalar.start)}: a control character that Argo CD cannot carry "
                     "(U+007F to U+009F, U+FFFE or U+FFFF)",

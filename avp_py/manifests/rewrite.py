@@ -4,9 +4,10 @@ A document is edited by the spans of its scalars. The result is parsed again and
 the document as it was, so that an edit that would change anything else is an error, never output.
 """
 
+import dataclasses
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from itertools import zip_longest
 from typing import Final, Literal, TypeAlias
@@ -26,10 +27,10 @@ from avp_py.golang.walks import aliased, mappings
 from avp_py.manifests import additions
 from avp_py.manifests.additions import Addition
 from avp_py.manifests.duplicates import read_key
-from avp_py.manifests.manifest import Manifest, Slot
+from avp_py.manifests.manifest import Field, Manifest
 from avp_py.manifests.packed import STANDARD
 from avp_py.manifests.placeholders import Packed, Placeholder, Template
-from avp_py.manifests.scalars import refuse_uncarried, respell
+from avp_py.manifests.scalars import refuse_unrepresentable, render_scalar
 from avp_py.values import Number, Value
 
 
@@ -38,20 +39,20 @@ class _Removed(Enum):
 
 
 REMOVED: Final = _Removed.REMOVED
-"""What a slot gets whose map key is to be removed."""
+"""What a field gets whose map key is to be removed."""
 
-Filling: TypeAlias = "Value | Literal[_Removed.REMOVED]"
+FieldValue: TypeAlias = "Value | Literal[_Removed.REMOVED]"
 
 
 @dataclass(frozen=True, slots=True)
-class Fill:
-    """A slot and what it gets."""
+class Replacement:
+    """A field and what it gets."""
 
-    slot: Slot
-    value: Filling = field(repr=False)
+    field: Field
+    value: FieldValue = dataclasses.field(repr=False)
 
 
-def fill(slot: Slot, kind: str, value_of: Callable[[Placeholder], Value]) -> Value:
+def render_field(field: Field, kind: str, value_of: Callable[[Placeholder], Value]) -> Value:
     """The value of a field once its placeholders are filled.
 
     A placeholder that is the whole field, but for white space, gives it the value with its type.
@@ -59,7 +60,7 @@ def fill(slot: Slot, kind: str, value_of: Callable[[Placeholder], Value]) -> Val
     everything is text.
 
     Args:
-        slot: the field.
+        field: the field.
         kind: the kind of its document.
         value_of: gives each placeholder's value.
 
@@ -67,15 +68,15 @@ def fill(slot: Slot, kind: str, value_of: Callable[[Placeholder], Value]) -> Val
         PlaceholderError: a list or mapping where text is needed, or a text that would not reach
             Kubernetes as it is.
     """
-    alone = slot.template.alone
-    if alone is not None and (slot.template.is_whole or not isinstance(value_of(alone), str)):
+    alone = field.template.alone
+    if alone is not None and (field.template.is_whole or not isinstance(value_of(alone), str)):
         value = value_of(alone)
-        if kind == "ConfigMap" or slot.encoded:
-            value = _text(value, "a ConfigMap" if not slot.encoded else "base64")
+        if kind == "ConfigMap" or field.encoded:
+            value = _text(value, "a ConfigMap" if not field.encoded else "base64")
     else:
-        value = _joined(slot.template, value_of)
-    if not slot.encoded:
-        refuse_uncarried(value)
+        value = _joined(field.template, value_of)
+    if not field.encoded:
+        refuse_unrepresentable(value)
     elif isinstance(value, str):
         return STANDARD.pack(value)
     return value
@@ -112,15 +113,15 @@ def _text(value: Value, place: str) -> str:
 
 
 def rewrite(
-    text: str, manifest: Manifest, fills: Sequence[Fill], new: Sequence[Addition] = ()
+    text: str, manifest: Manifest, replacements: Sequence[Replacement], new: Sequence[Addition] = ()
 ) -> str:
-    """The text of one document with its slots filled, and new keys added.
+    """The text of one document with its fields filled, and new keys added.
 
     Args:
         text: the text of the stream that holds the document.
         manifest: the document.
-        fills: what each of its slots gets, and each of its items'; one that is not named stays as
-            it is.
+        replacements: the values of its fields and of its items' fields; one that is not named
+            stays as it is.
         new: keys to add to it, and to its items.
 
     Returns:
@@ -131,9 +132,11 @@ def rewrite(
         PlaceholderError: a value is not valid Unicode.
     """
     edits = [
-        _filling(text, each.slot.scalar, each.value) for each in fills if each.value is not REMOVED
+        _replacement(text, each.field.scalar, each.value)
+        for each in replacements
+        if each.value is not REMOVED
     ]
-    values: dict[Node, Filling] = {each.slot.scalar: each.value for each in fills}
+    values: dict[Node, FieldValue] = {each.field.scalar: each.value for each in replacements}
     if any(value is REMOVED for value in values.values()):
         values |= dict.fromkeys(_reappearing(manifest.root, values), REMOVED)
     removed = {each for each, value in values.items() if value is REMOVED}
@@ -156,7 +159,7 @@ def rewrite(
     return result
 
 
-def _reappearing(root: MappingNode, values: Mapping[Node, Filling]) -> Iterator[Node]:
+def _reappearing(root: MappingNode, values: Mapping[Node, FieldValue]) -> Iterator[Node]:
     """The keys that would count again where the one that overrides them is removed.
 
     They are equal keys, beside it and in merge keys.
@@ -206,7 +209,7 @@ def _applied(
                 yield from _applied(source, targets, is_own=is_here)
 
 
-def _filling(text: str, scalar: ScalarNode, value: Value) -> "_Edit":
+def _replacement(text: str, scalar: ScalarNode, value: Value) -> "_Edit":
     start, end = scalar.start, scalar.end
     anchor = ""
     if scalar.tag is not None:
@@ -218,7 +221,7 @@ def _filling(text: str, scalar: ScalarNode, value: Value) -> "_Edit":
     if text.find("\t", end, blank_end) >= 0:
         # Behind a plain scalar a line may hold a tab and nothing else, behind quotes not.
         end = blank_end
-    return start, end, anchor + respell(scalar, text, value)
+    return start, end, anchor + render_scalar(scalar, text, value)
 
 
 def _blank_end(text: str, start: int) -> int:
@@ -322,7 +325,7 @@ def _verify(
     text: str,
     manifest: Manifest,
     result: str,
-    values: Mapping[Node, Filling],
+    values: Mapping[Node, FieldValue],
     new: Sequence[Addition],
 ) -> None:
     try:
@@ -363,7 +366,7 @@ class _Comparison:
     """Whether a node is another one with the given values in the places of the given scalars."""
 
     def __init__(
-        self, root: MappingNode, values: Mapping[Node, Filling], ignored: Set[Node]
+        self, root: MappingNode, values: Mapping[Node, FieldValue], ignored: Set[Node]
     ) -> None:
         """Begins a comparison.
 
@@ -421,7 +424,7 @@ class _Comparison:
         return (old.value, old.tag) == (new.value, new.tag)
 
 
-def _is_removed(entry: Entry, values: Mapping[Node, Filling]) -> bool:
+def _is_removed(entry: Entry, values: Mapping[Node, FieldValue]) -> bool:
     return REMOVED in (values.get(entry.key), values.get(resolve(entry.value)))
 
 

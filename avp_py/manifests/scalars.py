@@ -1,47 +1,15 @@
 """How a value is written into YAML text, so that every reader gets back what was put in."""
 
-import json
 import math
-import re
 from collections.abc import Mapping, Sequence
 
 from avp_py.errors import PlaceholderError
 from avp_py.golang.nodes import ScalarNode
+from avp_py.golang.yaml_text import MAX_KEY, NOT_IN_BLOCK, UNREPRESENTABLE, quoted
 from avp_py.values import Number, Value
 
-_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
-"""What JSON lets stand in a string and YAML does not, or takes for a line break."""
 
-UNCARRIED = re.compile("[\x7f-\x9f\ufffe\uffff]")
-"""What is lost on the way through Argo CD however it is written: Argo CD reads each manifest once
-more from Go's JSON, which does not escape these, and yaml.v2 refuses them or, as U+0085, takes one
-for a line break (SplitYAML in gitops-engine's kube.go, for Argo CD v3.2)."""
-
-_NOT_IN_BLOCK = re.compile("[\x00-\x08\x0b-\x1f]|" + _UNSAFE.pattern)
-
-
-MAX_KEY = 1000
-"""How long a key may be: a reader of YAML looks 1024 characters ahead for its colon."""
-
-
-def quoted(text: str) -> str:
-    """The text as a double-quoted scalar that is at once JSON, YAML 1.1 and YAML 1.2.
-
-    Raises:
-        PlaceholderError: the text holds half of a surrogate pair, which no encoding can carry.
-    """
-    return _UNSAFE.sub(_escape, json.dumps(text, ensure_ascii=False))
-
-
-def _escape(match: re.Match[str]) -> str:
-    if "\ud800" <= match[0] <= "\udfff":
-        raise PlaceholderError(
-            "the value is not valid Unicode", hint="store binary data as base64 in the backend"
-        )
-    return f"\\u{ord(match[0]):04x}"
-
-
-def refuse_uncarried(value: Value) -> None:
+def refuse_unrepresentable(value: Value) -> None:
     """Refuses what would not reach Kubernetes as it is, in whatever field.
 
     Raises:
@@ -56,7 +24,7 @@ def refuse_uncarried(value: Value) -> None:
                     hint="store it as text, in quotes",
                 )
         case str():
-            if UNCARRIED.search(value):
+            if UNREPRESENTABLE.search(value):
                 raise PlaceholderError(
                     "the value holds a control character that Argo CD cannot carry (U+007F to "
                     "U+009F, U+FFFE or U+FFFF)",
@@ -64,11 +32,11 @@ def refuse_uncarried(value: Value) -> None:
                 )
         case Mapping():
             for key, item in value.items():
-                refuse_uncarried(key)
-                refuse_uncarried(item)
+                refuse_unrepresentable(key)
+                refuse_unrepresentable(item)
         case Sequence():
             for item in value:
-                refuse_uncarried(item)
+                refuse_unrepresentable(item)
 
 
 def flow(value: Value) -> str:
@@ -92,7 +60,7 @@ def flow(value: Value) -> str:
             return "[" + ", ".join(flow(item) for item in value) + "]"
 
 
-def respell(scalar: ScalarNode, source: str, value: Value) -> str:
+def render_scalar(scalar: ScalarNode, source: str, value: Value) -> str:
     """The text that takes the place of a scalar.
 
     A literal block stays one where the value allows it, so that a diff shows the changed lines
@@ -120,7 +88,7 @@ def _literal(old: str, old_value: str, value: str) -> str | None:
     header, _, body = old.partition("\n")
     content = old_value.lstrip("\n")
     first = body.lstrip("\n").partition("\n")[0]
-    if not content.strip() or not value.strip() or _NOT_IN_BLOCK.search(value):
+    if not content.strip() or not value.strip() or NOT_IN_BLOCK.search(value):
         return None
     if value[0] in " \t\n":
         # Such a first line would set the indentation of the block, or needs an indicator.

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from avp_py.golang import gobase64
 from avp_py.golang.gobase64 import Base64TextError
 from avp_py.golang.gojson import utf8
-from avp_py.manifests.scalars import quoted
+from avp_py.golang.yaml_text import quoted
 from avp_py.modifiers.interface import (
     MAX_LENGTH,
     ModifierError,

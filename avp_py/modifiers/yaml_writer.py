@@ -8,17 +8,13 @@ in double quotes everywhere else.
 import re
 from collections.abc import Mapping, Sequence
 
-from avp_py.manifests.scalars import quoted
+from avp_py.golang.words import BOOLEANS, NULLS
+from avp_py.golang.yaml_text import MAX_KEY, NOT_IN_BLOCK, quoted
 from avp_py.values import Number, Value
 
-LONGEST_KEY = 1000
-"""A key with more characters gets a `?`: YAML takes 1024 for one without."""
-
 _PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*(?: [A-Za-z0-9_./-]+)*")
-_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
-_NOT_LITERAL = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]|\n\n\\Z|\n[ \t]+\\Z"
-)
+_WORDS = frozenset({*BOOLEANS, *NULLS})
+_NOT_LITERAL = re.compile(NOT_IN_BLOCK.pattern + r"|\n\n\Z|\n[ \t]+\Z")
 
 
 def write(value: Value) -> str:
@@ -72,7 +68,7 @@ def _indented(lines: Sequence[str]) -> list[str]:
 
 def _entry(key: str, value: Value) -> list[str]:
     name = key if _is_plain(key) else quoted(key)
-    if len(name) > LONGEST_KEY:
+    if len(name) > MAX_KEY:
         return [f"? {name}", *_hang(":", value)]
     if value and isinstance(value, Mapping):
         return [f"{name}:", *_indented(_lines(value))]

@@ -75,7 +75,7 @@ class Permissions:
         ]
 
     @property
-    def tells_kinds(self) -> bool:
+    def depends_on_kind(self) -> bool:
         """Whether it matters which kind of document wants a secret."""
         return any(rule.kinds is not None for rule in self._rules)
 

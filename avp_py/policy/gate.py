@@ -40,9 +40,9 @@ class PolicyGate:
         self._validation = validation
 
     @property
-    def tells_kinds(self) -> bool:
+    def depends_on_kind(self) -> bool:
         """Whether it matters which kind of document wants a secret."""
-        return self._permissions is not None and self._permissions.tells_kinds
+        return self._permissions is not None and self._permissions.depends_on_kind
 
     def __call__(self, path: str, kind: str) -> None:
         """Lets a path pass.

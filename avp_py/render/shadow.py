@@ -133,7 +133,7 @@ class _Allowance:
         self._size = size
         self._start = start
 
-    def spend(self, folder: Path, files: int, size: int) -> None:
+    def charge(self, folder: Path, files: int, size: int) -> None:
         """Spend files and bytes on what is copied of a folder.
 
         Raises:
@@ -161,7 +161,7 @@ def _copy(folder: Path, plan: _Plan, allowance: _Allowance) -> None:
         current = waiting.pop()
         shadow_of(current, plan.below).mkdir()
         for entry in _entries(current):
-            allowance.spend(folder, 1, 0)
+            allowance.charge(folder, 1, 0)
             path = Path(entry)
             if entry.is_symlink():
                 _link(path, plan)
@@ -170,7 +170,7 @@ def _copy(folder: Path, plan: _Plan, allowance: _Allowance) -> None:
                 if entry.name != ".git" and path != plan.below:
                     waiting.append(path)
             elif entry.is_file():
-                allowance.spend(folder, 0, entry.stat().st_size)
+                allowance.charge(folder, 0, entry.stat().st_size)
                 _copy_file(path, shadow_of(path, plan.below))
 
 

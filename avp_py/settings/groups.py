@@ -116,7 +116,7 @@ class PolicySettings:
         "the operator alone cannot be delegated",
         default="",
     )
-    fail_on_leftovers: bool = setting(
+    fail_on_unresolved: bool = setting(
         "AVP_LEFTOVERS",
         Owner.OPERATOR_ALONE,
         parse.fail_or_ignore,

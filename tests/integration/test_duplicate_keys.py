@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from avp_py import manifests
 from avp_py.errors import DocumentError, PlaceholderError
-from avp_py.manifests import PREFIX, REMOVED, Fill, Manifest, Placeholder, Slot
+from avp_py.manifests import PREFIX, REMOVED, Field, Manifest, Placeholder, Replacement
 from avp_py.values import Value
 from tests.conftest import build_tools
 from tests.integration.reader import Reader, UnreadableError, start
@@ -37,13 +37,13 @@ def value_of(placeholder: Placeholder) -> Value:
         raise MissingError from None
 
 
-def fill(manifest: Manifest, slot: Slot) -> Fill:
+def fill(manifest: Manifest, field: Field) -> Replacement:
     try:
-        return Fill(slot, manifests.fill(slot, manifest.kind, value_of))
+        return Replacement(field, manifests.render_field(field, manifest.kind, value_of))
     except MissingError:
-        if not manifest.annotations.remove_missing or slot.parent is None:
+        if not manifest.annotations.remove_missing or field.parent is None:
             raise
-        return Fill(slot, REMOVED)
+        return Replacement(field, REMOVED)
 
 
 def ours(text: str) -> str | None:
@@ -58,8 +58,8 @@ def ours(text: str) -> str | None:
     changed: dict[int, str] = {}
     for begin, group in groupby(stream.manifests, lambda each: each.document):
         document, *items = group
-        found = [(each, slot) for each in (document, *items) for slot in each.slots]
-        fills = [fill(manifest, slot) for manifest, slot in found]
+        found = [(each, field) for each in (document, *items) for field in each.fields]
+        fills = [fill(manifest, field) for manifest, field in found]
         new = [manifests.addition(each, SECRET) for each in (document, *items) if each.imports]
         try:
             changed[begin] = manifests.rewrite(stream.text, document, fills, new)

@@ -94,8 +94,8 @@ def test_no_object_of_a_run_shows_a_secret(
 
     assert showing == set()
     assert seen >= {
-        "Settings", "VaultSettings", "Sensitive", "Secret", "Number", "Fill", "Addition", "Request",
-        "Console", "Connection", "Login", "LoginRequest", "AppRole", "TokenCache", "VaultBackend",
+        "Settings", "VaultSettings", "Sensitive", "Secret", "Number", "Replacement", "Addition",
+        "Request", "Console", "Connection", "Login", "LoginRequest", "AppRole", "TokenCache", "VaultBackend",
     }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from avp_py.cli.console import Console
 from avp_py.cli.parser import exit_usage
 from avp_py.cli.report import describe, frames
 from avp_py.errors import AvpError, Failure, GenerateError
-from avp_py.manifests import MODIFIERS
+from avp_py.modifiers import MODIFIERS
 from avp_py.settings import TABLE, Program
 from tests.conftest import Run
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avp_py.manifests import leftovers, read_stream
+from avp_py.manifests import read_stream, unresolved
 from avp_py.manifests.packed import LAYERS, WORD, has_sign, readings, unpack
 from tests.conftest import Run
 
@@ -38,7 +38,7 @@ def test_no_placeholder_in_base64_is_deployed(
     stream, failures = read_stream(written.encode(), "test")
     assert not failures
     (manifest,) = stream.manifests
-    assert [each.is_packed for each in leftovers(stream.text, manifest)] == [True]
+    assert [each.is_packed for each in unresolved(stream.text, manifest)] == [True]
 
 
 def test_what_has_no_sign_is_not_looked_into() -> None:

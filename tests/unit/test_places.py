@@ -120,7 +120,7 @@ def test_aliases_that_are_written_out_move_no_line() -> None:
     assert not failures
     assert stream.text != text
     (manifest,) = stream.manifests
-    lines = [manifest.origin.line(slot.scalar.start) for slot in manifest.slots]
+    lines = [manifest.origin.line(field.scalar.start) for field in manifest.fields]
     assert lines[-1] == 11
 
 

@@ -273,7 +273,7 @@ def test_kinds_bind_what_their_own_rule_allows_and_denies(permissions: Maker) ->
         "{kinds: [ConfigMap], deny: ['**']}",
     )
     found = permissions(*rules)
-    assert found.tells_kinds
+    assert found.depends_on_kind
     expected = {
         ("kv/a", "Secret"): True,
         ("kv/a", "AppConfig"): True,
@@ -286,7 +286,7 @@ def test_kinds_bind_what_their_own_rule_allows_and_denies(permissions: Maker) ->
     }
     assert {key: found.path(*key).allowed for key in expected} == expected
     assert found.path("kv/a", "Deployment").kinds == ("Secret", "*Config")
-    assert not permissions("allow: [kv/a]").tells_kinds
+    assert not permissions("allow: [kv/a]").depends_on_kind
 
 
 def test_a_secret_is_trusted_with_what_the_rules_that_fit_it_say(permissions: Maker) -> None:

@@ -113,7 +113,7 @@ def test_the_defaults() -> None:
             "path_validation": None,
             "file": None,
             "tenant_settings": (),
-            "fail_on_leftovers": True,
+            "fail_on_unresolved": True,
             "warnings": "show",
             "duplicate_keys": "warn",
         },

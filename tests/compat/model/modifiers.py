@@ -7,8 +7,7 @@ from typing import Final
 
 from avp_py.golang import gojson
 from avp_py.golang.gojson import Float64
-from avp_py.manifests import ModifierError, apply
-from avp_py.modifiers import MODIFIERS
+from avp_py.modifiers import MODIFIERS, ModifierError, apply
 from avp_py.modifiers.jsonpath import JsonPathError
 from avp_py.modifiers.jsonpath import parser as jsonpath
 from avp_py.values import Number, Value

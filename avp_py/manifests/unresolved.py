@@ -15,7 +15,7 @@ from typing import Final
 from avp_py.expressions import SPACE, Expression
 from avp_py.golang.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from avp_py.manifests.head import text_of
-from avp_py.manifests.manifest import Manifest, Place, Slot, counted, merged
+from avp_py.manifests.manifest import Field, Manifest, Place, counted, merged
 from avp_py.manifests.packed import LAYERS, SIGNS, WORD, has_sign, readings, unwrapped
 from avp_py.manifests.placeholders import Packed, Template
 
@@ -33,22 +33,22 @@ _OPENING = re.compile(
 _BOUND = re.compile(
     r"(?P<end>[<>\n]|%3[cCeE]|&[lg]t;|\\u003[cCeE])|#|%23|&#35;|/data/|%2[fF]data%2[fF]"
 )
-"""The end of a leftover, or what makes it one: a key, or a path of KV version 2. `<path:name>` is a
-route to Flask and Django."""
+"""The end of an unresolved placeholder, or what makes it one: a key, or a path of KV version 2.
+`<path:name>` is a route to Flask and Django."""
 
 _LONGEST_PATH = 1000
 """How far behind `<path:` a key is looked for, in characters."""
 
 _HINT = Expression(rf"(?:<|3[cC];?|lt;|60;)[{SPACE}]*path|\\[xuU\r\n]|!|{SIGNS}")
-"""What is in the text of each document with a leftover, but for some in base64 in a Secret. An
-escape of YAML's, or a tag, can hide any character."""
+"""What is in the text of each document with an unresolved placeholder, but for some in base64 in a
+Secret. An escape of YAML's, or a tag, can hide any character."""
 
 _LAYERS: Final = LAYERS + 1
 """How many layers of base64 are looked into: one more than are filled."""
 
 
 @dataclass(frozen=True)
-class Leftover:
+class Unresolved:
     """One place.
 
     Attributes:
@@ -64,8 +64,8 @@ class Leftover:
     start: int
 
 
-def leftovers(text: str, manifest: Manifest) -> Sequence[Leftover]:
-    """The places of a manifest that hold a leftover; none in one that is ignored.
+def unresolved(text: str, manifest: Manifest) -> Sequence[Unresolved]:
+    """The places of a manifest that hold an unresolved placeholder; none in one that is ignored.
 
     Args:
         text: the text of the stream.
@@ -87,24 +87,24 @@ class _Finder:
     What is an item of its own is not looked at.
 
     Attributes:
-        found: the leftovers, in the order of the text.
+        found: the unresolved placeholders, in the order of the text.
     """
 
     def __init__(self, manifest: Manifest, *, is_secret: bool) -> None:
-        self.found: list[Leftover] = []
+        self.found: list[Unresolved] = []
         self._items = manifest.items
-        self._slots = {slot.scalar: slot for slot in manifest.slots}
+        self._fields = {field.scalar: field for field in manifest.fields}
         self._is_secret = is_secret
 
     def look(self, node: Node, place: Place | None, hidden: Set[str] = frozenset()) -> None:
         """Looks below a node; `hidden` are those of its keys that do not count."""
         match node:
             case ScalarNode():
-                form = _form(node, self._slots.get(node), is_secret=self._is_secret)
+                form = _form(node, self._fields.get(node), is_secret=self._is_secret)
                 if form:
                     field = "" if place is None else str(place)
                     is_packed = form.endswith(_INSIDE)
-                    self.found.append(Leftover(field, form, is_packed, node.start))
+                    self.found.append(Unresolved(field, form, is_packed, node.start))
             case SequenceNode():
                 for index, item in enumerate(node.items):
                     self.look(item, Place(place, index))
@@ -122,16 +122,16 @@ class _Finder:
 _INSIDE: Final = ", inside base64"
 
 
-def _form(scalar: ScalarNode, slot: Slot | None, *, is_secret: bool) -> str:
-    """How the leftover in a scalar is written; nothing where there is none."""
-    if slot is not None:
-        return _left(slot.template, is_packed=slot.encoded, is_secret=is_secret)
+def _form(scalar: ScalarNode, field: Field | None, *, is_secret: bool) -> str:
+    """How the unresolved placeholder in a scalar is written; nothing where there is none."""
+    if field is not None:
+        return _left(field.template, is_packed=field.encoded, is_secret=is_secret)
     said = text_of(scalar)
     return _search(said) or _unpacked(said, _LAYERS, is_secret=is_secret)
 
 
 def _left(template: Template, *, is_packed: bool, is_secret: bool) -> str:
-    """How the leftover beside the placeholders of a template is written."""
+    """How the unresolved placeholder beside those of a template is written."""
     for part in template.parts:
         form = ""
         if isinstance(part, Packed):
@@ -144,7 +144,7 @@ def _left(template: Template, *, is_packed: bool, is_secret: bool) -> str:
 
 
 def _unpacked(text: str, layers: int, *, is_secret: bool) -> str:
-    """How the leftover in base64 in a text is written.
+    """How the unresolved placeholder in base64 in a text is written.
 
     Where there is a sign of `<path:`, each of the four places is tried at which a word can begin:
     it may be a part of a longer one. In a Secret, escaped forms count too.
@@ -162,7 +162,7 @@ def _unpacked(text: str, layers: int, *, is_secret: bool) -> str:
 
 
 def _search(text: str) -> str:
-    """How the first leftover in a text is written; nothing where there is none."""
+    """How the first unresolved placeholder in a text is written; nothing where there is none."""
     openings = _OPENING.finditer(text)
     following = next(openings, None)
     current: deque[re.Match[str]] = deque()

@@ -1,4 +1,4 @@
-"""Values into documents, and an account of each placeholder that has none."""
+"""Values into documents, and a failure for each placeholder that has none."""
 
 import dataclasses
 import difflib
@@ -20,31 +20,19 @@ from avp_py.errors import (
 from avp_py.generate.budget import Budget
 from avp_py.generate.findings import Findings
 from avp_py.generate.plan import Plan
-from avp_py.manifests import (
-    MISSING,
-    REMOVED,
-    Addition,
-    Fill,
-    Manifest,
-    Missing,
-    ModifierError,
-    Placeholder,
-    Slot,
-    Stream,
-    UnknownModifierError,
-    apply,
-)
+from avp_py.manifests import REMOVED, Addition, Field, Manifest, Placeholder, Replacement, Stream
+from avp_py.modifiers import MISSING, Missing, ModifierError, UnknownModifierError, apply
 from avp_py.values import Number, Value
 
 _DATA_KEY = re.compile(r"(?!\.\.|\.$)[-._a-zA-Z0-9]{1,253}")
 """What Kubernetes takes for a key (IsConfigMapKey in apimachinery's validation.go, v0.34)."""
 
 
-class Filler:
-    """Fills documents from what was read.
+class Resolver:
+    """Puts values into documents.
 
     Attributes:
-        failures: what could not be filled, so far.
+        failures: what could not be resolved, so far.
     """
 
     def __init__(
@@ -59,63 +47,63 @@ class Filler:
         self._budget = budget
         self._findings = findings
         self.failures: list[Failure] = []
-        self._unfilled = 0
+        self._unresolved = 0
         self._login: Failure | None = None
 
-    def fill(self, stream: Stream) -> str:
-        """The text of a stream with its values in place; a document that fails stays as it is.
+    def resolve(self, stream: Stream) -> str:
+        """Return the text of a stream with its values in place; a document that fails is unchanged.
 
         Raises:
             LimitError: the run takes too long, or its text would be too long.
         """
         changed: dict[int, str] = {}
         for start, (document, *items) in groupby(stream.manifests, lambda each: each.document):
-            before = self._unfilled
-            fills: list[Fill] = []
+            before = self._unresolved
+            replacements: list[Replacement] = []
             new: list[Addition] = []
             for manifest in (document, *items):
-                fills += self._slots(manifest)
+                replacements += self._fields(manifest)
                 addition = self._import(manifest) if manifest.imports else None
                 if addition is not None:
                     new.append(addition)
-            if self._unfilled > before or not (fills or new):
+            if self._unresolved > before or not (replacements or new):
                 continue
             try:
-                changed[start] = manifests.rewrite(stream.text, document, fills, new)
+                changed[start] = manifests.rewrite(stream.text, document, replacements, new)
             except AvpError as error:
                 self.failures.append(
                     Failure(error.reason, hint=error.hint, document=document.label)
                 )
         return manifests.assemble(stream, changed)
 
-    def _slots(self, manifest: Manifest) -> Sequence[Fill]:
-        fills = [
-            fill for slot in manifest.slots if (fill := self._slot(manifest, slot)) is not None
+    def _fields(self, manifest: Manifest) -> Sequence[Replacement]:
+        replacements = [
+            each for field in manifest.fields if (each := self._field(manifest, field)) is not None
         ]
         if manifest.kind == "Secret":
-            self._check_data(manifest, fills)
-        return fills
+            self._check_data(manifest, replacements)
+        return replacements
 
-    def _check_data(self, manifest: Manifest, fills: Sequence[Fill]) -> None:
+    def _check_data(self, manifest: Manifest, replacements: Sequence[Replacement]) -> None:
         """Notice values in the data of a Secret that Kubernetes does not accept."""
-        for each in fills:
-            field = each.slot.field
-            if each.value is REMOVED or each.slot.encoded or not manifests.is_data(field):
+        for each in replacements:
+            path = each.field.path
+            if each.value is REMOVED or each.field.encoded or not manifests.is_data(path):
                 continue
             if not isinstance(each.value, str) or not manifests.is_base64(each.value):
-                start = each.slot.scalar.start
-                self._findings.add_to(manifest, manifests.not_base64(field, start))
+                start = each.field.scalar.start
+                self._findings.add_to(manifest, manifests.not_base64(path, start))
 
-    def _slot(self, manifest: Manifest, slot: Slot) -> Fill | None:
+    def _field(self, manifest: Manifest, field: Field) -> Replacement | None:
         values: dict[Placeholder, Value] = {}
         is_removed = False
         failed: dict[int, AvpError] = {}
-        self._budget.in_time()
-        for number, placeholder in enumerate(slot.template.placeholders):
+        self._budget.check_deadline()
+        for number, placeholder in enumerate(field.template.placeholders):
             try:
                 values[placeholder] = self._value(manifest, placeholder)
             except _MissingKeyError as error:
-                if manifest.annotations.remove_missing and slot.parent is not None:
+                if manifest.annotations.remove_missing and field.parent is not None:
                     is_removed = True
                 else:
                     failed[number] = error
@@ -124,17 +112,19 @@ class Filler:
             except AvpError as error:
                 failed[number] = error
         if failed:
-            self._fail(manifest, slot, failed)
+            self._fail(manifest, field, failed)
             return None
         if is_removed:
-            return Fill(slot, REMOVED)
+            return Replacement(field, REMOVED)
         try:
-            for placeholder in slot.template.placeholders:
+            for placeholder in field.template.placeholders:
                 value = values[placeholder]
-                self._budget.spend(len(value) if isinstance(value, str) else 0)
-            return Fill(slot, manifests.fill(slot, manifest.kind, values.__getitem__))
+                self._budget.charge(len(value) if isinstance(value, str) else 0)
+            return Replacement(
+                field, manifests.render_field(field, manifest.kind, values.__getitem__)
+            )
         except PlaceholderError as error:
-            self._fail(manifest, slot, {0: error})
+            self._fail(manifest, field, {0: error})
             return None
 
     def _secret(self, manifest: Manifest, placeholder: Placeholder | None) -> Secret:
@@ -156,7 +146,7 @@ class Filler:
                 raise PlaceholderError(
                     "no modifier after a |", hint="name a modifier, or remove the |"
                 )
-            self._budget.in_time()
+            self._budget.check_deadline()
             try:
                 value = apply(words[0], words[1:], value)
             except UnknownModifierError as error:
@@ -199,20 +189,20 @@ class Filler:
             )
             self._fail_import(manifest, unfitting)
             return None
-        self._budget.spend(sum(map(len, texts.values())))
+        self._budget.charge(sum(map(len, texts.values())))
         try:
             return manifests.addition(manifest, texts)
         except PlaceholderError as error:
             self._fail_import(manifest, error)
             return None
 
-    def _fail(self, manifest: Manifest, slot: Slot, failed: Mapping[int, AvpError]) -> None:
+    def _fail(self, manifest: Manifest, field: Field, failed: Mapping[int, AvpError]) -> None:
         """Note placeholders of a field that failed, by their numbers."""
-        placeholders, places = slot.template.placeholders, slot.places()
+        placeholders, places = field.template.placeholders, field.places()
         for number, error in failed.items():
             placeholder, (start, is_packed) = placeholders[number], places[number]
-            field = slot.field + (" (inside base64)" if is_packed else "")
-            self._add(manifest, field, placeholder, placeholder.text, start, error)
+            path = field.path + (" (inside base64)" if is_packed else "")
+            self._add(manifest, path, placeholder, placeholder.text, start, error)
 
     def _fail_import(self, manifest: Manifest, error: AvpError) -> None:
         field = f'metadata.annotations["{manifests.PREFIX}import"]'
@@ -227,7 +217,7 @@ class Filler:
         start: int,
         error: AvpError,
     ) -> None:
-        self._unfilled += 1
+        self._unresolved += 1
         target = self._plan.target(manifest, placeholder)
         failure = Failure(error.reason, hint=error.hint)
         if isinstance(error, LoginError):
