@@ -1,4 +1,4 @@
-"""The words that are booleans and null as plain scalars of YAML 1.1 (yaml.v2 v2.4.0, resolve.go)."""
+"""The words that are booleans or null as plain scalars of YAML 1.1 (yaml.v2 v2.4.0)."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -95,7 +95,8 @@ def test_no_object_of_a_run_shows_a_secret(
     assert showing == set()
     assert seen >= {
         "Settings", "VaultSettings", "Sensitive", "Secret", "Number", "Replacement", "Addition",
-        "Request", "Console", "Connection", "Login", "LoginRequest", "AppRole", "TokenCache", "VaultBackend",
+        "Request", "Console", "Connection", "Login", "LoginRequest", "AppRole", "TokenCache",
+        "VaultBackend",
     }  # fmt: skip
 
 
