@@ -42,7 +42,7 @@ def harden(log: Log) -> None:
     threading.excepthook = lambda args: tell(args.exc_type, args.exc_value, None)
     sys.unraisablehook = partial(_unraisable, tell, threading.main_thread().ident)
     # Where a hook itself has no memory, Python prints a report of its own, but not to None.
-    sys.stderr = None  # type: ignore[assignment]
+    sys.stderr = None
 
 
 def _unraisable(
