@@ -8,14 +8,15 @@ READY := $(VENV)/.ready
 SOURCES := avp_py tests tools examples benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test compat image image-test sbom lint types check tools docs requirements clean
+.PHONY: help demo unit test compat image image-test sbom format lint types check tools docs \
+	requirements clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(READY): requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "Python 3.11 or later is wanted: make PYTHON=/path/to/python3.11 ..."; exit 1; }
+		|| { echo "Python 3.11 or later is required: make PYTHON=/path/to/python3.11 ..."; exit 1; }
 	@echo "virtual environment: installing into $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
@@ -30,6 +31,10 @@ demo: $(READY) ## render examples/web with secrets from a file, and show what ch
 
 tools: $(READY) ## build the real programs that the tests run, once
 	@$(BIN)/python tools/build.py
+
+unit: $(READY) ## unit and golden tests but the slow ones: a minute, and no Go programs
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" -q \
+		tests/unit tests/golden $(PYTEST_ARGS)
 
 test: tools ## unit, golden and integration tests, on the real programs of tools/
 	@$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
@@ -47,6 +52,10 @@ image-test: $(READY) ## the image under a Docker engine, which is started where 
 sbom: $(READY) ## list what is in the image: dist/avp-py.cdx.json (CycloneDX)
 	@$(BIN)/python tools/image sbom dist/avp-py.cdx.json
 
+format: $(READY) ## write the code in the style that `make lint` expects
+	@$(BIN)/ruff check --fix-only --quiet $(SOURCES)
+	@$(BIN)/ruff format --quiet $(SOURCES)
+
 lint: $(READY) ## style, and the directions in which imports may point
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/ruff format --check $(SOURCES)
@@ -55,7 +64,7 @@ lint: $(READY) ## style, and the directions in which imports may point
 types: $(READY) ## mypy, strict
 	@$(BIN)/mypy
 
-check: lint types test ## what needs no engine of all that .ci/run checks
+check: lint types test ## everything that needs no container engine: run it before you push
 
 docs: $(READY) ## write what is made from the code: pages of docs/, plugin.yaml and its like
 	@$(BIN)/python tools/docs.py

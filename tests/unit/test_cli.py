@@ -139,8 +139,20 @@ def test_without_a_command_it_shows_its_help() -> None:
     assert done.stdout == program("--help", env={}).stdout
 
 
-def test_the_option_version_is_the_command(run: Run, environ: Mapping[str, str]) -> None:
-    assert run("--version", env=environ) == run("version", env=environ)
+@pytest.fixture
+def programs(tmp_path: Path) -> Mapping[str, str]:
+    """Settings that name a kustomize and a helm which can only print their versions."""
+    for name, version in (("kustomize", "v5.8.1"), ("helm", "v3.19.4+g7cfb6e4")):
+        (tmp_path / name).write_text(f'#!/bin/sh\n[ "$1" = version ] && echo {version}\n')
+        (tmp_path / name).chmod(0o755)
+    return {
+        "AVP_KUSTOMIZE": str(tmp_path / "kustomize"),
+        "AVP_HELM": str(tmp_path / "helm"),
+    }
+
+
+def test_the_option_version_is_the_command(run: Run, programs: Mapping[str, str]) -> None:
+    assert run("--version", env=programs) == run("version", env=programs)
 
 
 @pytest.mark.parametrize(
@@ -213,12 +225,12 @@ def test_an_empty_option_is_not_given(
     assert "hunter22" in out
 
 
-def test_version_names_the_programs_that_would_run(run: Run, environ: Mapping[str, str]) -> None:
-    result = run("version", env=environ)
+def test_version_names_the_programs_that_would_run(run: Run, programs: Mapping[str, str]) -> None:
+    result = run("version", env=programs)
     lines = dict(line.split(maxsplit=1) for line in result.out.splitlines())
     assert lines["avp-py"] == avp_py.__version__
-    assert lines["kustomize"] == f"v5.8.1 ({environ['AVP_KUSTOMIZE']})"
-    assert lines["helm"].startswith("v3.19.4")
+    assert lines["kustomize"] == f"v5.8.1 ({programs['AVP_KUSTOMIZE']})"
+    assert lines["helm"] == f"v3.19.4+g7cfb6e4 ({programs['AVP_HELM']})"
 
 
 def test_version_says_what_is_missing(run: Run, tmp_path: Path) -> None:
@@ -233,9 +245,9 @@ BAD = {"VAULT_CLIENT_TIMEOUT": "x", "ARGOCD_ENV_VAULT_ADDR": "y", "AVP_RENDER_TI
 
 
 def test_version_reads_no_setting_that_it_does_not_need(
-    run: Run, environ: Mapping[str, str]
+    run: Run, programs: Mapping[str, str]
 ) -> None:
-    assert run("version", env={**environ, **BAD}) == run("version", env=environ)
+    assert run("version", env={**programs, **BAD}) == run("version", env=programs)
 
 
 def test_by_its_other_name_it_tells_its_version_as_the_original() -> None:

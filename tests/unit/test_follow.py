@@ -101,6 +101,7 @@ def test_as_many_symlinks_are_followed_as_go_follows(
     assert (follow(f"{root}/l0", (str(root),)) == str(root / "base")) is is_followed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["a/", "base/../", "root/"])
 def test_a_path_of_many_parts_takes_linear_time(part: str, root: Path) -> None:
     refuse_growth(lambda n: f"{root}/{part * n}", lambda path: follow(path, (str(root),)), 20_000)

@@ -570,6 +570,7 @@ FOLDERS: Final[Mapping[str, Folder]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FOLDERS)
 def test_a_kustomization_is_looked_at_in_linear_time(name: str, tmp_path: Path) -> None:
     row = FOLDERS[name]
@@ -593,6 +594,7 @@ def test_a_kustomization_is_looked_at_in_linear_time(name: str, tmp_path: Path) 
     refuse_growth(make, look, row.n)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MANIFESTS)
 def test_manifests_are_filled_in_linear_time(name: str, run: Run, tmp_path: Path) -> None:
     secrets = tmp_path / "secrets.yaml"

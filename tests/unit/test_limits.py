@@ -80,6 +80,7 @@ def test_a_folder_has_limits_too(tmp_path: Path, env: Mapping[str, str], run: Ru
     assert "larger than AVP_MAX_INPUT" in size.err
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_files_are_no_harm(
     tmp_path: Path, env: Mapping[str, str], run: Run
 ) -> None:

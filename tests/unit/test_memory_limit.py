@@ -76,6 +76,7 @@ def env(tmp_path: Path) -> Mapping[str, str]:
     return {"AVP_TYPE": "file", "AVP_FILE": str(tmp_path / "secrets.yaml")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", ["1Mi", "40Mi", "64Mi"])
 @pytest.mark.parametrize("verbose", [[], ["-v"], ["-vv"]])
 def test_what_needs_more_memory_is_one_clear_error(
@@ -90,12 +91,14 @@ def test_what_needs_more_memory_is_one_clear_error(
     assert "Exception ignored" not in before
 
 
+@pytest.mark.slow
 def test_by_default_there_is_room_for_it(env: Mapping[str, str]) -> None:
     done = run([*AVP, "generate", "-"], env, DENSE)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == DENSE.decode().replace("<path:p#k>", '"v"')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_it_holds_for_every_command(command: str, tmp_path: Path) -> None:
     policy = write(tmp_path, {"policy.yaml": "rules:\n- projects: [p]\n  allow: [kv/data/a]\n"})
@@ -104,6 +107,7 @@ def test_it_holds_for_every_command(command: str, tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == (str(128 << 20), "")
 
 
+@pytest.mark.slow
 def test_the_settings_file_can_set_it(tmp_path: Path, env: Mapping[str, str]) -> None:
     config = write(tmp_path, {"c.yaml": "AVP_MAX_MEMORY: 64Mi\n"}) / "c.yaml"
     done = run([*driver(_LOOK), "generate", "-c", str(config), "-"], {})
@@ -140,6 +144,7 @@ file.FileBackend.read = read
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "before",
     [
@@ -164,6 +169,7 @@ def test_wherever_it_runs_out(before: str, env: Mapping[str, str]) -> None:
     assert done.stderr[done.stderr.index("avp-py: 1 failure") :] == ERROR.format("128Mi")
 
 
+@pytest.mark.slow
 def test_with_any_limit_all_is_printed_or_the_error(tmp_path: Path) -> None:
     secrets = "".join(f"kv/data/x{n}: {{k: '{'x' * 20_000}'}}\n" for n in range(50))
     write(tmp_path, {"secrets.yaml": secrets})

@@ -80,6 +80,7 @@ def test_without_the_annotation_only_inline_paths_count(text: str) -> None:
     assert read_template(text, generic=False) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

@@ -285,6 +285,7 @@ def test_of_a_template_the_line_is_found(tree: Path) -> None:
     assert (found.file, found.line) == ("../outside/a.yaml", 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("atom", ["<", "<a", "<a>", "\n", "kind: A\n---\n"])
 def test_the_search_takes_linear_time(atom: str, tmp_path: Path) -> None:
     references = [f"{'<a' * 60}{number}>" for number in range(1000)]

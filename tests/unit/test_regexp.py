@@ -139,6 +139,7 @@ def test_none_takes_more_than_linear_time(expression: str) -> None:
     assert not regexp(expression).matches("a" * 4096)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "expression",
     [

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -164,6 +165,7 @@ def seconds(count: int) -> float:
     return time.process_time() - begin
 
 
+@pytest.mark.slow
 def test_the_time_is_linear() -> None:
     seconds(MANY)
     assert seconds(MANY) < 40 * max(seconds(MANY // 10), 0.001)
@@ -253,6 +255,7 @@ def test_without_a_note_nothing_is_said() -> None:
     assert noted() == []
 
 
+@pytest.mark.slow
 def test_a_process_says_no_more_than_that(tmp_path: Path) -> None:
     write(tmp_path, {"secrets.yaml": "p: {k: v}\n"})
     field = "f" * 200

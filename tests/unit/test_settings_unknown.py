@@ -247,6 +247,7 @@ def test_by_the_name_argocd_vault_plugin_all_are_warnings(run: Run, tmp_path: Pa
     assert "IMAGE_TGA" not in result.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "n"),
     [

@@ -88,6 +88,7 @@ def run(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stuck", STUCK)
 def test_a_run_that_is_stuck_ends(stuck: str, env: Mapping[str, str]) -> None:
     argv = driver(stuck, "avp_py.cli.version.resolve")
@@ -102,12 +103,14 @@ def test_a_run_that_is_stuck_ends(stuck: str, env: Mapping[str, str]) -> None:
         assert "AVP_RUN_TIMEOUT; -vv shows" in done.stderr
 
 
+@pytest.mark.slow
 def test_what_is_stuck_is_stuck(env: Mapping[str, str]) -> None:
     argv = driver("in C", "avp_py.cli.version.resolve")
     with pytest.raises(subprocess.TimeoutExpired):
         run([*argv, "version"], {**env, "AVP_RUN_TIMEOUT": "60"}, seconds=5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_ends(command: str, env: Mapping[str, str], tmp_path: Path) -> None:
     policy = write(tmp_path, {"policy.yaml": "rules:\n- projects: [p]\n  allow: [kv/data/a]\n"})
@@ -142,6 +145,7 @@ def test_the_settings_file_can_set_the_time(tmp_path: Path) -> None:
     assert SAYS in done.stderr
 
 
+@pytest.mark.slow
 def test_a_child_that_hangs_ends_with_the_run(env: Mapping[str, str], tmp_path: Path) -> None:
     script = f"#!/bin/sh\necho $$ >{tmp_path}/pid\nexec sleep 10000\n"
     program = write(tmp_path, {"kustomize": script}) / "kustomize"
@@ -192,6 +196,7 @@ def test_under_argo_cd_all_waiting_is_time_of_the_run(env: Mapping[str, str], fi
     assert SAYS.encode() in done.stderr
 
 
+@pytest.mark.slow
 def test_a_reader_that_stalls_is_an_error_too(env: Mapping[str, str]) -> None:
     reader, writer = os.pipe()
     done = subprocess.run(

@@ -48,6 +48,7 @@ def nest(folder: Path, depth: int) -> None:
     os.close(current)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [1, 1500, 5000])
 def test_directories_nested_as_deep_as_a_tenant_likes_go(depth: int, temporary: Path) -> None:
     """One that stayed, or an exception for it, would stop the runs of everybody."""
