@@ -10,7 +10,7 @@ from contextlib import closing
 
 import pytest
 
-from avp_py.backends.vault import transport
+from avp_py.backends.vault import adapter
 from tests.conftest import Run
 from tests.integration.conftest import Fails
 from tests.integration.manifests import fields, manifest
@@ -43,7 +43,7 @@ DRIPS_SECONDS = 4
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "BACKOFF_SECONDS", 0.001)
+    monkeypatch.setattr(adapter, "BACKOFF_SECONDS", 0.001)
 
 
 @pytest.fixture
@@ -466,7 +466,7 @@ def test_an_answer_over_the_limit_is_told_so(
     monkeypatch: pytest.MonkeyPatch,
     answer: Answer,
 ) -> None:
-    monkeypatch.setattr(transport, "MAX_ANSWER_BYTES", 2000)
+    monkeypatch.setattr(adapter, "MAX_ANSWER_BYTES", 2000)
     server.answer = answer
 
     said = fails(WANTED, env)

@@ -12,8 +12,8 @@ import pytest
 import requests.exceptions
 import urllib3.exceptions
 
+from avp_py.backends.vault.adapter import TooLargeError, TriedError
 from avp_py.backends.vault.translate import RejectedError, Translator
-from avp_py.backends.vault.transport import TooLargeError, TriedError
 from avp_py.errors import BackendError, ForbiddenError, LoginError, NotFoundError, UnreachableError
 from avp_py.settings import load
 from avp_py.settings.groups import DEFAULT_ADDRESS

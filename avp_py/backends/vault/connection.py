@@ -14,10 +14,10 @@ import hvac.exceptions
 import requests
 import urllib3.exceptions
 
+from avp_py.backends.vault.adapter import Adapter, TriedError, open_session
 from avp_py.backends.vault.auth import LoginRequest
 from avp_py.backends.vault.rate import RateLimiter
 from avp_py.backends.vault.translate import Translator
-from avp_py.backends.vault.transport import Adapter, TriedError, open_session
 from avp_py.errors import BackendError
 from avp_py.settings import Sensitive, VaultSettings
 from avp_py.values import Number

@@ -13,8 +13,7 @@ import hvac.exceptions
 import requests
 import urllib3.exceptions
 
-from avp_py.backends.vault.tls_errors import PLAIN_HTTP_TO_TLS, chain, explain_tls
-from avp_py.backends.vault.transport import (
+from avp_py.backends.vault.adapter import (
     MAX_ANSWER_BYTES,
     TooLargeError,
     TriedError,
@@ -22,6 +21,7 @@ from avp_py.backends.vault.transport import (
 )
 from avp_py.errors import BackendError, ForbiddenError, LoginError, NotFoundError, UnreachableError
 from avp_py.settings import VaultSettings
+from avp_py.transport.tls_errors import PLAIN_HTTP_TO_TLS, chain, explain_tls
 
 
 class RejectedError(BackendError):

@@ -22,11 +22,11 @@ import requests.utils
 import urllib3
 import urllib3.exceptions
 
-from avp_py.backends.vault.deadline import POOLS, pools_to
 from avp_py.backends.vault.rate import RateLimiter
 from avp_py.backends.vault.tls import names_files, open_context
 from avp_py.errors import SettingsError
 from avp_py.settings import VaultSettings
+from avp_py.transport.deadline import POOLS, pools_to
 
 MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
 """Vault's own limit for a request is 32 MiB (max_request_size); no secret can be larger."""
