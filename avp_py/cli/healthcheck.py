@@ -2,7 +2,7 @@
 
 import argparse
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -85,7 +85,7 @@ def _checks(arguments: argparse.Namespace, console: Console) -> Iterator[Check]:
             yield "helm", partial(ask_version, "helm", render.helm, environ, render.sandbox)
             yield "sandbox", partial(describe_sandbox, render.sandbox)
         if arguments.backend or arguments.login:
-            yield "backend", partial(_ask_backend, resolved, log_in=arguments.login)
+            yield "backend", partial(_ask_backend, resolved, environ, log_in=arguments.login)
 
 
 def _judge_warnings(settings: Settings) -> str:
@@ -114,11 +114,11 @@ def _read_policy(file: str) -> str:
     return file
 
 
-def _ask_backend(resolved: Resolution, *, log_in: bool) -> str:
+def _ask_backend(resolved: Resolution, environ: Mapping[str, str], *, log_in: bool) -> str:
     settings = resolved.settings
     file = settings.policy.file
     permissions = Permissions(read_policy(Path(file)), settings.identity) if file else None
     gate = PolicyGate(settings.identity, permissions)
     settings = resolved.complete(settings, gate, time.monotonic() + settings.limits.seconds)
     _judge_warnings(settings)
-    return check_backend(settings, log_in=log_in)
+    return check_backend(settings, environ, log_in=log_in)

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -72,7 +73,8 @@ class Output:
 
 
 def generate(
-    request: Request, open_backend: Callable[[Settings], Backend] = backends.open_backend
+    request: Request,
+    open_backend: Callable[[Settings, Mapping[str, str]], Backend] = backends.open_backend,
 ) -> Output:
     """Renders, reads the secrets that the placeholders name, and puts the values in.
 
@@ -136,7 +138,8 @@ def generate(
         wanted = len(plan.locations)
         refuse_more("secrets to read", wanted, settings.limits.references, "AVP_MAX_REFERENCES")
         budget.in_time()
-        filler = Filler(plan, _fetch(plan, open_backend, limits, gate), budget, findings)
+        opener = partial(open_backend, plan.settings, request.environ)
+        filler = Filler(plan, _fetch(plan, opener, limits, gate), budget, findings)
     except AvpError as error:
         failures.extend((*error.failures, *findings.failures))
         traced = _traced(request, rendered, failures, deadline)
@@ -245,14 +248,14 @@ def _plan(
 
 
 def _fetch(
-    plan: Plan, open_backend: Callable[[Settings], Backend], limits: Limits, gate: Gate
+    plan: Plan, open_backend: Callable[[], Backend], limits: Limits, gate: Gate
 ) -> Mapping[Location, Secret | BackendError | PathError]:
     """Reads every secret of the plan once; without any, no backend is even opened."""
     refused = backends.refused(plan.locations, gate)
     wanted = [each for each in plan.locations if each not in refused]
     if not wanted:
         return refused
-    backend = open_backend(plan.settings)
+    backend = open_backend()
     try:
         found = backends.read_all(
             backend, wanted, plan.settings.backend.concurrency, limits.deadline, gate

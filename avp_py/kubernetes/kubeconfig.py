@@ -99,13 +99,15 @@ class _Kubeconfig:
         context = self._named(root, "contexts", "context", current)
         cluster = self._named(root, "clusters", "cluster", self._string(context, "cluster"))
         server = self._server(cluster)
+        address_setting = f"the server in {self._path}"
+        ca_setting = f"certificate-authority in {self._path}"
         if server.startswith("http:"):
             # As client-go: credentials are for a server that has proved who it is.
-            return Access(server, str(self._path), None)
+            return Access(server, str(self._path), address_setting, ca_setting, None)
 
         verify = not self._boolean(cluster, "insecure-skip-tls-verify")
-        authorities = self._content(cluster, "certificate-authority")
-        if authorities and not verify:
+        certificates = self._content(cluster, "certificate-authority")
+        if certificates and not verify:
             raise self._unusable(
                 "insecure-skip-tls-verify and a certificate-authority are both set", "keep one"
             )
@@ -117,7 +119,9 @@ class _Kubeconfig:
         return Access(
             server=server,
             source=str(self._path),
-            authorities=read_certificates(*authorities) if authorities else None,
+            address_setting=address_setting,
+            ca_setting=ca_setting,
+            ca_certificates=read_certificates(*certificates) if certificates else None,
             verify=verify,
             server_name=self._server_name(cluster),
             proxy=self._proxy(cluster),

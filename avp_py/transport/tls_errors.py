@@ -1,10 +1,10 @@
 """Messages for a TLS connection that failed: why, and which setting fixes it."""
 
 import ssl
-from collections.abc import Iterator
 from typing import Final
 
-from avp_py.settings import VaultSettings
+from avp_py.transport.peer import Peer
+from avp_py.transport.problems import chain
 
 _EXPIRED: Final = (9, 10)
 """OpenSSL's codes (x509_vfy.h, v3.0) for a certificate that is not yet valid, or expired."""
@@ -30,34 +30,29 @@ _CLIENT_CERTIFICATE: Final = frozenset(
 )  # fmt: skip
 """What it calls the server's alerts about our certificate, or about a missing one."""
 
-PLAIN_HTTP_TO_TLS: Final = (
-    "Client sent an HTTP request to an HTTPS server",
-    "The plain HTTP request was sent to HTTPS port",
-)
-"""What servers that speak TLS answer to plain HTTP: Go's, and with it Vault; nginx."""
 
-
-def explain_tls(error: Exception, address: str, settings: VaultSettings) -> tuple[str, str]:
+def explain_tls(error: Exception, address: str, peer: Peer) -> tuple[str, str]:
     """Return what failed, and what to do.
 
     Args:
         error: the error of requests or urllib3, with OpenSSL's among its causes.
-        address: the server's.
-        settings: Vault's.
+        address: the URL that was contacted; not the server's own after a redirect.
+        peer: the server.
     """
     for each in chain(error):
-        if isinstance(each, ssl.SSLCertVerificationError):
-            return _of_certificate(each, address, settings)
-        if isinstance(each, ssl.SSLError) and each.reason:
-            return _of_connection(each.reason, address, settings)
+        if isinstance(each, ssl.SSLCertVerificationError) and hasattr(each, "verify_code"):
+            return _explain_certificate(each, address, peer)
+        # Only those of OpenSSL have a reason.
+        if isinstance(each, ssl.SSLError) and (reason := getattr(each, "reason", None)):
+            return _explain_connection(reason, address, peer)
     return (
         f"no TLS connection to {address}",
-        f"check {settings.address_setting}, VAULT_CACERT and VAULT_CLIENT_CERT",
+        f"check {peer.address_setting}, and that the server speaks TLS",
     )
 
 
-def _of_certificate(
-    error: ssl.SSLCertVerificationError, address: str, settings: VaultSettings
+def _explain_certificate(
+    error: ssl.SSLCertVerificationError, address: str, peer: Peer
 ) -> tuple[str, str]:
     code, said = error.verify_code, error.verify_message.rstrip(".")
     subject = f"the TLS certificate of {address}"
@@ -69,63 +64,41 @@ def _of_certificate(
     if code in _OTHER_NAME:
         return (
             f"{subject} is for another name: {said}",
-            f"use a name of the certificate in {settings.address_setting}, or set "
-            "VAULT_TLS_SERVER_NAME to one",
+            f"use a name of the certificate in {peer.address_setting}, or set "
+            f"{peer.server_name_setting} to one",
         )
     if code in _UNKNOWN_CA:
-        return f"{subject} is not signed by a trusted CA: {said}", _trust(settings)
+        return f"{subject} is not signed by a trusted CA: {said}", peer.ca_hint
     return (
         f"{subject} is not trusted: {said}",
-        f"{_trust(settings)}; check the certificate of the server",
+        f"{peer.ca_hint}; check the certificate of the server",
     )
 
 
-def _trust(settings: VaultSettings) -> str:
-    for name, value in (
-        ("VAULT_CACERT", settings.ca_cert),
-        ("VAULT_CACERT_BYTES", settings.ca_cert_text),
-        ("VAULT_CAPATH", settings.ca_path),
-    ):
-        if value is not None:
-            return f"put the CA certificate that signed it into {name}"
-    return (
-        "set VAULT_CACERT to a PEM file with the CA certificate that signed it (without one, those "
-        "of this system are trusted)"
-    )
-
-
-def _of_connection(reason: str, address: str, settings: VaultSettings) -> tuple[str, str]:
+def _explain_connection(reason: str, address: str, peer: Peer) -> tuple[str, str]:
     words = reason.replace("_", " ").lower()
     if reason in _NOT_TLS:
         plain = address.replace("https://", "http://", 1)
-        fix = f"set {settings.address_setting}={plain} if that is meant, or turn on TLS there"
-        if address != settings.address:
-            fix = f"check where {settings.address_setting} redirects to"
+        fix = f"set {peer.address_setting} to {plain} if that is meant, or turn on TLS there"
+        if address != peer.address:
+            fix = f"check where {peer.address_setting} redirects to"
         return (
             f"the server at {address} does not speak TLS, but most likely plain HTTP ({words})",
             fix,
         )
     if reason in _CLIENT_CERTIFICATE:
-        if settings.client_cert is None:
+        setting = peer.client_certificate_setting
+        if not peer.has_client_certificate:
             return (
                 f"the server at {address} requires a client certificate ({words})",
-                "set VAULT_CLIENT_CERT and VAULT_CLIENT_KEY",
+                f"set {setting}",
             )
         return (
             f"the server at {address} rejected our client certificate ({words})",
-            "set VAULT_CLIENT_CERT and VAULT_CLIENT_KEY to a valid certificate of a CA that the "
-            "server trusts",
+            f"set {setting} to a valid certificate of a CA that the server trusts, and its key",
         )
     return (
         f"no TLS connection to {address}: {words}",
-        f"check {settings.address_setting}, the server's TLS settings, VAULT_TLS_SERVER_NAME and "
-        "VAULT_CLIENT_CERT",
+        f"check {peer.address_setting}, the server's TLS settings, {peer.server_name_setting} and "
+        f"{peer.client_certificate_setting}",
     )
-
-
-def chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield the error and its causes; urllib3 hides some behind a cause that has none."""
-    yield error
-    for each in (error.__cause__, error.__context__):
-        if each is not None:
-            yield from chain(each)

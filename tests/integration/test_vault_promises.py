@@ -256,7 +256,7 @@ def test_a_sealed_vault_is_asked_for_one_secret_only(
 
     said = fails(many, own)
 
-    assert f"1. Vault at {proxy.address} is sealed or down (3 tries)" in said
+    assert f"1. Vault at {proxy.address} is sealed or down (3 attempts)" in said
     assert said.count("spec.a: <password>") == MANY
     assert len(proxy.asked) == 3
 

@@ -46,6 +46,10 @@ def config(
     }
 
 
+NOT_A_TOKEN = "token contains characters that are not printable ASCII"
+NOT_A_HOST = "KUBERNETES_SERVICE_HOST is not a host name or an IP address"
+
+
 @pytest.fixture
 def kubeconfig(tmp_path: Path) -> Path:
     return tmp_path / "config.yaml"
@@ -68,7 +72,12 @@ def refuse(path: Path, content: Mapping[str, Any] | str) -> AvpError:
 
 def test_the_current_context_with_a_token(kubeconfig: Path) -> None:
     assert read(kubeconfig, config()) == Access(
-        server=SERVER, source=str(kubeconfig), authorities=None, token=Sensitive(TOKEN)
+        server=SERVER,
+        source=str(kubeconfig),
+        address_setting=f"the server in {kubeconfig}",
+        ca_setting=f"certificate-authority in {kubeconfig}",
+        ca_certificates=None,
+        token=Sensitive(TOKEN),
     )
 
 
@@ -86,7 +95,7 @@ def test_everything_about_the_server(kubeconfig: Path) -> None:
         ),
     )
     assert found.server == "https://rancher.example/k8s/clusters/c-1"
-    assert found.authorities == PEM + PEM
+    assert found.ca_certificates == PEM + PEM
     assert found.server_name == "kubernetes.default.svc"
     assert found.proxy == Sensitive("http://me:canary@proxy.example:3128")
     assert found.verify
@@ -105,14 +114,14 @@ def test_files_are_sought_beside_the_kubeconfig(
         (folder / name).write_text(text)
     user = {"tokenFile": "token", "client-certificate": "crt", "client-key": "key"}
     found = read(kubeconfig, config({"certificate-authority": "ca"}, user))
-    assert found.authorities == PEM
+    assert found.ca_certificates == PEM
     assert found.token == Sensitive(TOKEN)
     assert found.client_certificate is not None
     assert found.client_certificate.chain == PEM
     assert found.client_certificate.key == Sensitive(KEY)
 
     monkeypatch.chdir(folder)
-    assert read_kubeconfig("config.yaml").authorities == PEM
+    assert read_kubeconfig("config.yaml").ca_certificates == PEM
 
 
 def test_data_beats_a_file_and_a_token_file_beats_a_token(kubeconfig: Path) -> None:
@@ -225,13 +234,16 @@ def test_an_empty_field_counts_as_unset(kubeconfig: Path, empty: str | None) -> 
         ),
         (
             config({"certificate-authority-data": encoded("canary")}),
-            "certificate-authority-data holds no certificate in PEM",
+            "certificate-authority-data has no PEM certificate",
         ),
         (
             config(user={"token": "canary\nX-Header: canary"}),
-            "token is not a token in printable ASCII",
+            NOT_A_TOKEN,
         ),
-        (config(user={"token": "canary\u00e9"}), "token is not a token in printable ASCII"),
+        (
+            config(user={"token": "canary\u00e9"}),
+            NOT_A_TOKEN,
+        ),
     ],
 )
 def test_what_cannot_be_used(kubeconfig: Path, content: Mapping[str, Any], reason: str) -> None:
@@ -312,7 +324,8 @@ def test_a_malformed_field_is_told_with_its_place(
 def test_loopback_may_be_without_tls_and_gets_no_credentials(kubeconfig: Path) -> None:
     for server in ("http://127.0.0.1:8001", "http://localhost:8001", "http://[::1]:8001"):
         found = read(kubeconfig, config({"server": server}))
-        assert found == Access(server=server, source=str(kubeconfig), authorities=None)
+        assert found.server == server
+        assert (found.token, found.client_certificate) == (None, None)
 
 
 @pytest.fixture
@@ -338,7 +351,12 @@ def of_a_pod(host: str = "10.0.0.1", port: str = "443") -> Mapping[str, str]:
 )
 def test_a_pod_has_all_that_is_needed(pod: Path, host: str, server: str) -> None:
     assert in_cluster(of_a_pod(host)) == Access(
-        server=server, source=str(pod), authorities=PEM, token=Sensitive(TOKEN)
+        server=server,
+        source=str(pod),
+        address_setting="KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT",
+        ca_setting=str(pod / "ca.crt"),
+        ca_certificates=PEM,
+        token=Sensitive(TOKEN),
     )
 
 
@@ -346,7 +364,7 @@ def test_a_pod_has_all_that_is_needed(pod: Path, host: str, server: str) -> None
 def test_neither_a_pod_nor_a_kubeconfig(environ: Mapping[str, str]) -> None:
     with pytest.raises(ClusterError) as caught:
         in_cluster(environ)
-    assert "this is no pod, and KUBECONFIG is not set" in caught.value.reason
+    assert "not running in a pod, and KUBECONFIG is not set" in caught.value.reason
     assert "-c" in caught.value.hint
 
 
@@ -356,7 +374,7 @@ def test_a_pod_without_a_service_account(pod: Path, missing: str) -> None:
     with pytest.raises(ClusterError) as caught:
         in_cluster(of_a_pod())
     assert caught.value.reason == (
-        f"the pod's service account cannot be used: {pod / missing}: No such file or directory"
+        f"cannot read the pod's service account: {pod / missing}: No such file or directory"
     )
     assert "automountServiceAccountToken" in caught.value.hint
 
@@ -364,14 +382,22 @@ def test_a_pod_without_a_service_account(pod: Path, missing: str) -> None:
 @pytest.mark.parametrize(
     ("environ", "files", "reason"),
     [
-        (of_a_pod(host="a/b"), {}, "KUBERNETES_SERVICE_HOST is not an address or a name"),
-        (of_a_pod(host="[fd00::1]"), {}, "KUBERNETES_SERVICE_HOST is not an address or a name"),
-        (of_a_pod(host="a@b"), {}, "KUBERNETES_SERVICE_HOST is not an address or a name"),
-        (of_a_pod(port="0"), {}, "KUBERNETES_SERVICE_PORT is not a port"),
-        (of_a_pod(port="tcp://10.0.0.1"), {}, "KUBERNETES_SERVICE_PORT is not a port"),
+        (of_a_pod(host="a/b"), {}, NOT_A_HOST),
+        (
+            of_a_pod(host="[fd00::1]"),
+            {},
+            NOT_A_HOST,
+        ),
+        (of_a_pod(host="a@b"), {}, NOT_A_HOST),
+        (of_a_pod(port="0"), {}, "KUBERNETES_SERVICE_PORT is not a port number"),
+        (of_a_pod(port="tcp://10.0.0.1"), {}, "KUBERNETES_SERVICE_PORT is not a port number"),
         (of_a_pod(), {"token": " \n"}, "{pod}/token is empty"),
-        (of_a_pod(), {"token": "a\nb"}, "{pod}/token is not a token in printable ASCII"),
-        (of_a_pod(), {"ca.crt": "canary"}, "{pod}/ca.crt holds no certificate in PEM"),
+        (
+            of_a_pod(),
+            {"token": "a\nb"},
+            f"{{pod}}/{NOT_A_TOKEN}",
+        ),
+        (of_a_pod(), {"ca.crt": "canary"}, "{pod}/ca.crt has no PEM certificate"),
     ],
 )
 def test_a_pod_with_something_malformed(
