@@ -31,8 +31,12 @@ _VERSION = re.compile(r"[0-9]{1,18}")
 _BOOLEANS = {"true": True, "false": False}
 
 
-def open_backend(settings: Settings) -> Backend:
-    """The backend on the file that AVP_FILE names.
+def open_backend(settings: Settings, environ: Mapping[str, str]) -> Backend:  # noqa: ARG001
+    """Return the backend for the file that AVP_FILE names.
+
+    Args:
+        settings: all of them.
+        environ: not used; other backends need it.
 
     Raises:
         SettingsError: AVP_FILE is not set, or the file cannot be read.
@@ -43,9 +47,9 @@ def open_backend(settings: Settings) -> Backend:
     return FileBackend.load(Path(settings.backend.file))
 
 
-def check(settings: Settings, *, log_in: bool) -> str:  # noqa: ARG001 - a file knows no logins
-    """Reads the file. Raises as open_backend does."""
-    open_backend(settings)
+def check(settings: Settings, environ: Mapping[str, str], *, log_in: bool) -> str:  # noqa: ARG001
+    """Read the file; a login is never needed. Raises what open_backend raises."""
+    open_backend(settings, environ)
     return f"{settings.backend.file} can be read"
 
 

@@ -1,4 +1,4 @@
-"""Which backends there are."""
+"""The backends by their names."""
 
 import contextlib
 from collections.abc import Mapping
@@ -13,26 +13,31 @@ BACKENDS: Final[Mapping[str, str]] = {
     "vault": "avp_py.backends.vault",
     "file": "avp_py.backends.file",
 }
-"""The name in AVP_TYPE, and the module whose `open_backend(settings)` makes it and whose
-`check(settings, log_in=…)` asks it. Modules are loaded when they are wanted, as the libraries under
-them are slow to load."""
+"""The name in AVP_TYPE, and the module with its `open_backend(settings, environ)` and its
+`check(settings, environ, log_in=…)`. A module is loaded when it is needed: that takes a while."""
 
 
-def open_backend(settings: Settings) -> Backend:
-    """The backend that the settings name. Nothing is contacted yet.
+def open_backend(settings: Settings, environ: Mapping[str, str]) -> Backend:
+    """Return the backend that the settings name; nothing is contacted yet.
+
+    Args:
+        settings: all of them.
+        environ: the environment of the run.
 
     Raises:
         SettingsError: there is no such backend, or a setting that it needs is missing.
     """
-    backend: Backend = import_module(module_of(settings.backend.type)).open_backend(settings)
+    module = import_module(module_of(settings.backend.type))
+    backend: Backend = module.open_backend(settings, environ)
     return backend
 
 
-def check_backend(settings: Settings, *, log_in: bool) -> str:
-    """Asks the backend that the settings name whether it would answer; no secret is read.
+def check_backend(settings: Settings, environ: Mapping[str, str], *, log_in: bool) -> str:
+    """Check that the backend that the settings name would answer; no secret is read.
 
     Args:
         settings: all of them.
+        environ: the environment of the run.
         log_in: whether to log in, too.
 
     Returns:
@@ -40,28 +45,29 @@ def check_backend(settings: Settings, *, log_in: bool) -> str:
 
     Raises:
         SettingsError: there is no such backend, or a setting that it needs is missing.
-        BackendError: it cannot be reached, or refuses the login.
+        BackendError: it cannot be reached, or rejects the login.
     """
-    answer: str = import_module(module_of(settings.backend.type)).check(settings, log_in=log_in)
+    module = import_module(module_of(settings.backend.type))
+    answer: str = module.check(settings, environ, log_in=log_in)
     return answer
 
 
 def preload(name: str) -> None:
-    """Loads the libraries of a backend, so that a later open_backend need not wait for them."""
-    # Whatever keeps them from being loaded is open_backend's to say, if it is called at all.
+    """Load the libraries of a backend, so that a later open_backend need not wait for them."""
+    # If they cannot be loaded, open_backend reports it, if it is called at all.
     with contextlib.suppress(Exception):
         if name in BACKENDS:
             import_module(BACKENDS[name])
 
 
 def module_of(name: str) -> str:
-    """The name of a backend's module; nothing is loaded.
+    """Return the name of a backend's module; nothing is loaded.
 
     Raises:
         SettingsError: there is no such backend.
     """
     if name not in BACKENDS:
         raise SettingsError(
-            f"there is no backend {name!r}", hint=f"set AVP_TYPE to one of {', '.join(BACKENDS)}"
+            f"unknown backend {name[:80]!r}", hint=f"set AVP_TYPE to one of {', '.join(BACKENDS)}"
         )
     return BACKENDS[name]

@@ -1,7 +1,7 @@
 """`avp-py healthcheck`: whether a run would find what it needs, for probes and for a person."""
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -84,7 +84,7 @@ def _checks(arguments: argparse.Namespace, console: Console) -> Iterator[Check]:
             yield "helm", partial(ask_version, "helm", render.helm, environ, render.sandbox)
             yield "sandbox", partial(describe_sandbox, render.sandbox)
         if arguments.backend or arguments.login:
-            yield "backend", partial(_ask_backend, resolved, log_in=arguments.login)
+            yield "backend", partial(_ask_backend, resolved, environ, log_in=arguments.login)
 
 
 def _judge_warnings(settings: Settings) -> str:
@@ -113,10 +113,10 @@ def _read_policy(file: str) -> str:
     return file
 
 
-def _ask_backend(resolved: Resolution, *, log_in: bool) -> str:
+def _ask_backend(resolved: Resolution, environ: Mapping[str, str], *, log_in: bool) -> str:
     settings = resolved.settings
     permissions = read_permissions(settings.policy.file, settings.identity)
     gate = PolicyGate(settings.identity, permissions)
     settings = complete(resolved, gate, settings.limits.seconds, read_from_cluster)
     _judge_warnings(settings)
-    return check_backend(settings, log_in=log_in)
+    return check_backend(settings, environ, log_in=log_in)

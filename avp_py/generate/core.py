@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -71,7 +72,7 @@ class Output:
 
 def generate(
     request: Request,
-    open_backend: Callable[[Settings], Backend] = backends.open_backend,
+    open_backend: Callable[[Settings, Mapping[str, str]], Backend] = backends.open_backend,
     read_secret: ReadSecret = read_from_cluster,
 ) -> Output:
     """Renders, reads the secrets that the placeholders name, and puts the values in.
@@ -137,7 +138,8 @@ def generate(
         wanted = len(plan.locations)
         check_limit("secrets to read", wanted, settings.limits.references, "AVP_MAX_REFERENCES")
         budget.check_deadline()
-        resolver = Resolver(plan, _fetch(plan, open_backend, limits, gate), budget, findings)
+        opener = partial(open_backend, plan.settings, request.resolution.sources.environ)
+        resolver = Resolver(plan, _fetch(plan, opener, limits, gate), budget, findings)
     except AvpError as error:
         failures.extend((*error.failures, *findings.failures))
         traced = _traced(request, rendered, failures, deadline)
@@ -247,14 +249,14 @@ def _plan(
 
 
 def _fetch(
-    plan: Plan, open_backend: Callable[[Settings], Backend], limits: Limits, gate: Gate
+    plan: Plan, open_backend: Callable[[], Backend], limits: Limits, gate: Gate
 ) -> Mapping[Location, Secret | BackendError | PathError]:
     """Reads every secret of the plan once; without any, no backend is even opened."""
     refused = backends.refused(plan.locations, gate)
     wanted = [each for each in plan.locations if each not in refused]
     if not wanted:
         return refused
-    backend = open_backend(plan.settings)
+    backend = open_backend()
     try:
         found = backends.read_all(
             backend, wanted, plan.settings.backend.concurrency, limits.deadline, gate

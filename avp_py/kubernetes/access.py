@@ -1,4 +1,4 @@
-"""Where the Kubernetes API is, what certificate it must have, and who we are to it."""
+"""Where the Kubernetes API is, how its certificate is verified, and our credentials for it."""
 
 import errno
 import ipaddress
@@ -17,7 +17,7 @@ SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where a pod finds its service account (InClusterConfig in client-go's rest/config.go, v0.34)."""
 
 MAX_FILE_BYTES: Final = 4 * 1024 * 1024
-"""As much as an answer of the API may have; /dev/zero has no end."""
+"""More than any token, certificate or kubeconfig has; /dev/zero has no end."""
 
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----", re.ASCII)
 _HOST_NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*")
@@ -28,7 +28,7 @@ class ClientCertificate:
     """A certificate that says who we are.
 
     Attributes:
-        chain: the certificate, and those that lead to its authority, in PEM.
+        chain: the certificate, and those of the CAs between it and the root, in PEM.
         key: its private key, in PEM.
     """
 
@@ -41,53 +41,69 @@ class Access:
     """The way to one Kubernetes API.
 
     Attributes:
-        server: its URL, without a slash at the end; a path before `/api` may be in it.
-        source: the file or folder that says all this, for messages.
-        authorities: the certificates in PEM that vouch for its own; None for the system's.
-        verify: whether its certificate is checked at all.
-        server_name: the name that its certificate must carry; None for the server's.
-        proxy: the URL of the HTTP proxy to go through, with its user and password.
-        token: what we prove who we are by; None where a client certificate does.
-        client_certificate: the other means of that; both may be there.
+        server: its URL, without a slash at the end; it can have a path before `/api`.
+        source: the file or folder with the credentials, for messages.
+        ca_certificates: the CA certificates, in PEM, that its own is verified with; None for the
+            system's.
+        verify: whether its certificate is verified at all.
+        server_name: the name that its certificate must have; None for the server's.
+        proxy: the URL of the HTTP proxy, with its user and password.
+        token: our bearer token.
+        client_certificate: our certificate. There can be both, and with `kubectl proxy` neither.
+        is_pod: whether all this is what Kubernetes gives to a pod.
     """
 
     server: str
     source: str
-    authorities: str | None
+    ca_certificates: str | None
     verify: bool = True
     server_name: str | None = None
     proxy: Sensitive | None = None
     token: Sensitive | None = None
     client_certificate: ClientCertificate | None = None
+    is_pod: bool = False
+
+    @property
+    def address_setting(self) -> str:
+        """What gives the URL."""
+        if self.is_pod:
+            return "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT"
+        return f"the server in {self.source}"
+
+    @property
+    def ca_setting(self) -> str:
+        """What gives the CA certificates."""
+        return f"{self.source}/ca.crt" if self.is_pod else f"certificate-authority in {self.source}"
 
 
 def in_cluster(environ: Mapping[str, str]) -> Access:
-    """The access that Kubernetes gives to every pod, through the pod's service account.
+    """Return the access that Kubernetes gives to every pod, through the pod's service account.
 
     Args:
         environ: the environment of the process.
 
     Raises:
-        ClusterError: this is no pod, or one without a service account's token.
-        SettingsError: what the pod was given is malformed.
+        ClusterError: not running in a pod, or in one without a service account's token.
+        SettingsError: an environment variable or file of the pod is malformed.
     """
     host = environ.get("KUBERNETES_SERVICE_HOST", "")
     port = environ.get("KUBERNETES_SERVICE_PORT", "")
     if not host or not port:
         raise ClusterError(
-            "there is no Kubernetes API to read the Secret from: this is no pod, and KUBECONFIG "
-            "is not set",
-            hint="set KUBECONFIG to a file with access to the cluster, or give the settings in "
+            "no Kubernetes API to read the Secret from: not running in a pod, and KUBECONFIG is "
+            "not set",
+            hint="set KUBECONFIG to a file with access to the cluster, or set the settings in "
             "the environment or in a file (-c)",
         )
     folder = SERVICE_ACCOUNT
     raw_token = _read_in_pod(folder / "token")
-    raw_authorities = _read_in_pod(folder / "ca.crt")
+    raw_certificates = _read_in_pod(folder / "ca.crt")
     return Access(
         server=f"https://{_url_host(host)}:{_port(port)}",
         source=str(folder),
-        authorities=read_certificates(raw_authorities, str(folder / "ca.crt")),
+        ca_certificates=read_certificates(raw_certificates, str(folder / "ca.crt")),
         token=read_token(raw_token, str(folder / "token")),
+        is_pod=True,
     )
 
 
@@ -96,17 +112,17 @@ def _read_in_pod(path: Path) -> bytes:
         return read_file(path)
     except OSError as error:
         raise ClusterError(
-            f"the pod's service account cannot be used: {path}: {error.strerror}",
-            hint="let the pod have it: automountServiceAccountToken: true (Argo CD's own "
-            "manifests say false for the repo-server), or mount a projected token there",
+            f"cannot read the pod's service account: {path}: {error.strerror}",
+            hint="mount a projected token there, or set automountServiceAccountToken: true (Argo "
+            "CD's own manifests set false for the repo-server)",
         ) from None
 
 
 def read_file(path: Path) -> bytes:
-    """The content of a file, up to a length that no token, certificate or kubeconfig has.
+    """Return the content of a file.
 
     Raises:
-        OSError: it cannot be read, or is longer.
+        OSError: it cannot be read, or is longer than MAX_FILE_BYTES.
     """
     with path.open("rb") as file:
         data = file.read(MAX_FILE_BYTES + 1)
@@ -116,11 +132,11 @@ def read_file(path: Path) -> bytes:
 
 
 def _url_host(host: str) -> str:
-    """A host as a URL has it: an IPv6 address in brackets (as client-go's InClusterConfig)."""
+    """Return a host as it is written in a URL: an IPv6 address in brackets."""
     if not is_host(host):
         raise SettingsError(
-            "KUBERNETES_SERVICE_HOST is not an address or a name",
-            hint="Kubernetes sets it in a pod",
+            "KUBERNETES_SERVICE_HOST is not a host name or an IP address",
+            hint="do not set it: Kubernetes sets it in each pod",
         )
     return f"[{host}]" if ":" in host else host
 
@@ -128,11 +144,14 @@ def _url_host(host: str) -> str:
 def _port(port: str) -> int:
     if port.isascii() and port.isdigit() and 0 < int(port) < 65536:
         return int(port)
-    raise SettingsError("KUBERNETES_SERVICE_PORT is not a port", hint="Kubernetes sets it in a pod")
+    raise SettingsError(
+        "KUBERNETES_SERVICE_PORT is not a port number",
+        hint="do not set it: Kubernetes sets it in each pod",
+    )
 
 
 def is_host(text: str) -> bool:
-    """Whether this is an address, or a name that can be looked up and stand in a certificate."""
+    """Return whether this is an IP address, or a name that can be in DNS and in a certificate."""
     try:
         ipaddress.ip_address(text)
     except ValueError:
@@ -141,30 +160,39 @@ def is_host(text: str) -> bool:
 
 
 def read_token(data: bytes, what: str) -> Sensitive:
-    """A token that a header can carry, without the white space around it.
+    """Return a token, without the white space around it.
+
+    Args:
+        data: the token.
+        what: the file or field that it is from, for messages.
 
     Raises:
-        SettingsError: it is empty, or holds other characters; `what` names it.
+        SettingsError: it is empty, or has a character that a header cannot have.
     """
     if not data.strip():
-        raise SettingsError(f"{what} is empty", hint="put the token there, alone")
+        raise SettingsError(f"{what} is empty", hint="it must contain the token and nothing else")
     try:
         return parse_token(data.decode("ascii"))
     except ValueError:
         raise SettingsError(
-            f"{what} is not a token in printable ASCII", hint="put the token there, alone"
+            f"{what} contains characters that are not printable ASCII",
+            hint="it must contain the token and nothing else",
         ) from None
 
 
 def read_certificates(data: bytes, what: str) -> str:
-    """The certificates in a PEM text, without the remarks between them.
+    """Return the certificates in a PEM text, without the comments between them.
+
+    Args:
+        data: the text.
+        what: the file or field that it is from, for messages.
 
     Raises:
-        SettingsError: there is none; `what` names the text.
+        SettingsError: there is no certificate in it.
     """
     found = _CERTIFICATE.findall(data.decode(errors="replace"))
     if not found:
         raise SettingsError(
-            f"{what} holds no certificate in PEM", hint="it begins with BEGIN CERTIFICATE"
+            f"{what} has no PEM certificate", hint="a certificate begins with BEGIN CERTIFICATE"
         )
     return "\n".join(found) + "\n"

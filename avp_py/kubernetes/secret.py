@@ -5,7 +5,6 @@ import json
 import logging
 import re
 import threading
-import time
 from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any, Final
@@ -13,7 +12,7 @@ from typing import Any, Final
 from avp_py.errors import ClusterError, SettingsError
 from avp_py.kubernetes.access import Access, in_cluster
 from avp_py.kubernetes.kubeconfig import read_kubeconfig
-from avp_py.kubernetes.request import Answer, LostConnectionError, get, not_the_api
+from avp_py.kubernetes.request import Answer, get, not_the_api
 from avp_py.settings import OUR_PREFIXES
 from avp_py.settings.names import LABEL, SUBDOMAIN, is_label, is_subdomain
 
@@ -23,12 +22,6 @@ DEFAULT_NAMESPACE: Final = "argocd"
 TIME_LIMIT_SECONDS: Final = 10.0
 """What reading the Secret may take, all tries together. It takes milliseconds; Argo CD waits 60
 seconds for the whole run, and Vault must be read in that too."""
-
-LOST_PAUSE_SECONDS: Final = 1.0
-"""How long after a lost connection the API is asked again."""
-
-MAX_LOST: Final = 3
-"""How often a connection may be lost; client-go would try ten times."""
 
 GRACE_SECONDS: Final = 0.5
 """How much later a read is given up that does not end by its own time limit."""
@@ -92,7 +85,7 @@ def _read(
         "settings from the Secret %s/%s at %s, by %s",
         namespace, secret, access.server, access.source,
     )  # fmt: skip
-    answer = _ask(access, f"/api/v1/namespaces/{namespace}/secrets/{secret}", limit)
+    answer = get(access, f"/api/v1/namespaces/{namespace}/secrets/{secret}", limit)
     body = _body(answer)
     if answer.status != 200:
         raise _refusal(access, answer, body, namespace, secret)
@@ -123,30 +116,6 @@ def split_name(name: str) -> tuple[str, str]:
             hint="write it as [namespace:]name, in lower case letters, digits, '-' and '.'",
         )
     return namespace, secret
-
-
-def _ask(access: Access, path: str, seconds: float) -> Answer:
-    """Asks, and again where a connection is lost, or while a server that is busy says when to.
-
-    Those rules are client-go's (rest/request.go and with_retry.go, v0.34): a connection that is
-    reset or ends early, after a second, and 429 or 5xx with Retry-After.
-    """
-    deadline = time.monotonic() + seconds
-    lost = 0
-    while True:
-        try:
-            answer = get(access, path, max(deadline - time.monotonic(), 0.001))
-        except LostConnectionError:
-            lost += 1
-            if lost >= MAX_LOST or time.monotonic() + LOST_PAUSE_SECONDS >= deadline:
-                raise
-            time.sleep(LOST_PAUSE_SECONDS)
-            continue
-        busy = answer.status == 429 or answer.status >= 500
-        wait = answer.retry_after
-        if not busy or wait is None or time.monotonic() + wait >= deadline:
-            return answer
-        time.sleep(wait)
 
 
 def _body(answer: Answer) -> Mapping[str, Any]:

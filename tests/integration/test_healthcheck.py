@@ -95,7 +95,7 @@ def test_a_sealed_vault(
         line = backend_line(run("healthcheck", "--login", env=env), role, code=1)
 
     assert line == (
-        f"failed  backend           Vault at {facts['address']} is sealed or down (1 try); "
+        f"failed  backend           Vault at {facts['address']} is sealed or down (1 attempt); "
         "next: unseal it, or wait for its active node"
     )
 
@@ -111,7 +111,7 @@ def test_a_vault_that_is_not_there(
 
     assert line == (
         f"failed  backend           no connection to Vault at {address}: Connection refused "
-        "(1 try); next: check VAULT_ADDR, and that Vault can be reached from here"
+        "(1 attempt); next: check VAULT_ADDR, and that Vault can be reached from here"
     )
 
 

@@ -215,7 +215,7 @@ class Fake(Backend):
             raise RuntimeError(f"cannot use {{secret}}") from error
 
 registry.BACKENDS["vault"] = "fake"
-sys.modules["fake"] = types.SimpleNamespace(open_backend=lambda settings: Fake())
+sys.modules["fake"] = types.SimpleNamespace(open_backend=lambda settings, environ: Fake())
 """
 
 CASES: Final[Mapping[str, Case]] = {
@@ -384,7 +384,7 @@ CASES: Final[Mapping[str, Case]] = {
     ),
     "an answer that breaks off": Case(
         (errors.UnreachableError,),
-        "broke off",
+        "closed the connection",
         answered(
             lambda exchange: exchange.raw(
                 f'HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{{"data": "{MARK}'.encode()

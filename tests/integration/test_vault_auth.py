@@ -415,7 +415,7 @@ def test_a_login_that_vault_fails_is_tried_again(
     kv2: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("avp_py.backends.vault.transport.BACKOFF_SECONDS", 0.001)
+    monkeypatch.setattr("avp_py.backends.vault.adapter.BACKOFF_SECONDS", 0.001)
     env = approle(vault, proxy, f"{kv2}/data/app")
     proxy.answer = in_turn(as_json(503, {"errors": []}), forward(vault.address))
     assert reads(run, document, env)

@@ -10,7 +10,7 @@ from contextlib import closing
 
 import pytest
 
-from avp_py.backends.vault import transport
+from avp_py.backends.vault import adapter, route
 from tests.conftest import Run
 from tests.integration.conftest import Fails
 from tests.integration.manifests import fields, manifest
@@ -43,7 +43,7 @@ DRIPS_SECONDS = 4
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "BACKOFF_SECONDS", 0.001)
+    monkeypatch.setattr(adapter, "BACKOFF_SECONDS", 0.001)
 
 
 @pytest.fixture
@@ -179,7 +179,7 @@ def test_a_namespace_that_no_header_can_carry_is_told_so(
 ) -> None:
     said = fails(WANTED, {**env, "VAULT_NAMESPACE": namespace})
 
-    assert "the token or the namespace holds a character that no header can carry" in said
+    assert "a header of the request has a character that is not allowed in one" in said
     assert "next: check VAULT_TOKEN and VAULT_NAMESPACE" in said
     assert server.asked == []
 
@@ -190,7 +190,7 @@ FAILING: Mapping[str, tuple[Answer, str]] = {
     "html 504": (as_html(504, PAGE), "failed with status 504"),
     "vault 500": (as_json(500, {"errors": ["internal error"]}), "status 500: internal error"),
     "412": (as_json(412, {"errors": ["required index state"]}), "status 412: required index"),
-    "429": (as_json(429, {"errors": ["quota exceeded"]}), "rate limit is reached"),
+    "429": (as_json(429, {"errors": ["quota exceeded"]}), "because of a rate limit"),
     "503 sealed": (as_json(503, {"errors": ["Vault is sealed"]}), "is sealed or down"),
 }
 
@@ -212,7 +212,7 @@ def test_a_failing_vault_is_asked_again_and_then_told(
 
     assert server.address in said
     assert expected in said
-    assert f"{requests} {'try' if requests == 1 else 'tries'}" in said
+    assert f"({requests} {'attempt' if requests == 1 else 'attempts'})" in said
     assert "next: " in said
     assert len(server.asked) == requests
 
@@ -250,8 +250,8 @@ def test_half_an_answer_is_asked_for_again_and_then_told(
     said = fails(WANTED, env, secrets=(BODY,))
 
     assert server.address in said
-    assert "broke off" in said or "is not Vault" in said or "no connection" in said
-    assert "next: " in said
+    assert "closed the connection before its answer was complete (3 attempts)" in said
+    assert "next: try again" in said
     assert len(server.asked) == 3
 
 
@@ -290,7 +290,7 @@ def test_an_answer_that_is_not_the_compression_it_says_is_told(
 ) -> None:
     server.answer = text(200, b"{}", Content_Encoding="gzip")
 
-    assert f"the answer of {server.address} broke off or cannot be read" in fails(WANTED, env)
+    assert f"the answer of Vault at {server.address} cannot be decoded" in fails(WANTED, env)
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 405])
@@ -326,8 +326,7 @@ def test_a_wait_beyond_the_time_limit_is_not_begun(
 
     said = fails(WANTED, env)
 
-    assert "rate limit is reached" in said
-    assert "1 try" in said
+    assert "because of a rate limit (1 attempt)" in said
     assert len(server.asked) == 1
 
 
@@ -358,11 +357,11 @@ def test_an_answer_that_drips_ends_at_the_time_limit(
 
     assert time.monotonic() - begun < DRIPS_SECONDS / 2
     assert f"{server.address} did not answer within {TIMEOUT_SECONDS} s" in said
-    assert "next: check the network; VAULT_CLIENT_TIMEOUT sets the time" in said
+    assert "next: check VAULT_ADDR and the network; VAULT_CLIENT_TIMEOUT sets" in said
     assert len(server.asked) == 1
 
 
-def test_the_time_limit_holds_for_all_tries_together(
+def test_the_time_limit_holds_for_all_attempts(
     fails: Fails, server: StandIn, env: Mapping[str, str]
 ) -> None:
     def slow_failure(exchange: Exchange) -> None:
@@ -397,7 +396,7 @@ def test_a_slow_answer_within_the_time_limit_is_an_answer(
     [{"VAULT_TOKEN": TOKEN}, {"AVP_ROLE_ID": ROLE_ID, "AVP_SECRET_ID": SECRET_ID}],
     ids=["token", "login"],
 )
-def test_a_refused_connection_names_the_address_and_the_tries(
+def test_a_refused_connection_names_the_address_and_the_attempts(
     fails: Fails, credentials: Mapping[str, str]
 ) -> None:
     address = f"http://127.0.0.1:{free_port()}"
@@ -407,7 +406,7 @@ def test_a_refused_connection_names_the_address_and_the_tries(
     said = fails(text, {"VAULT_ADDR": address, **credentials})
 
     assert "1 failure, nothing was printed" in said
-    assert f"no connection to Vault at {address}: Connection refused (3 tries)" in said
+    assert f"no connection to Vault at {address}: Connection refused (3 attempts)" in said
     assert "next: check VAULT_ADDR, and that Vault can be reached from here" in said
 
 
@@ -433,7 +432,7 @@ def test_a_name_that_does_not_resolve_is_told_so(
 
     said = fails(WANTED, {"VAULT_ADDR": address, "VAULT_TOKEN": TOKEN})
 
-    assert f"no connection to Vault at {address}: its name does not resolve (3 tries)" in said
+    assert f"no connection to Vault at {address}: its name does not resolve (3 attempts)" in said
     assert "next: check VAULT_ADDR" in said
 
 
@@ -443,10 +442,7 @@ def test_a_name_that_does_not_resolve_is_told_so(
 def test_an_address_that_is_none_is_told_so(fails: Fails, address: str) -> None:
     said = fails(WANTED, {"VAULT_ADDR": address, "VAULT_TOKEN": TOKEN})
 
-    assert (
-        f"VAULT_ADDR, {address}, is not an address" in said
-        or "VAULT_ADDR is not a valid URL" in said
-    )
+    assert "VAULT_ADDR is not a valid URL" in said
 
 
 @pytest.mark.parametrize(
@@ -466,12 +462,12 @@ def test_an_answer_over_the_limit_is_told_so(
     monkeypatch: pytest.MonkeyPatch,
     answer: Answer,
 ) -> None:
-    monkeypatch.setattr(transport, "MAX_ANSWER_BYTES", 2000)
+    monkeypatch.setattr(route, "MAX_ANSWER_BYTES", 2000)
     server.answer = answer
 
     said = fails(WANTED, env)
 
-    assert f"the answer of {server.address} is larger than 32 MiB" in said
+    assert f"the answer of Vault at {server.address} is larger than" in said
     assert len(server.asked) == 1
 
 
@@ -578,19 +574,18 @@ def test_redirects_in_circles_or_elsewhere_are_told(
 
     said = fails(WANTED, env, secrets=(BODY,))
 
-    assert f"{server.address} sends us" in said
+    assert f"Vault at {server.address} redirects more than once, or away from https" in said
     assert "next: check VAULT_ADDR" in said
     assert len(server.asked) <= 2
 
 
-# Proxies: HTTP_PROXY and HTTPS_PROXY of the process.
+# Proxies: HTTP_PROXY and HTTPS_PROXY of the run's environment.
 
 
 def test_a_proxy_is_used_for_a_vault_that_is_not_on_this_machine(
-    run: Run, server: StandIn, env: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+    run: Run, server: StandIn, env: Mapping[str, str]
 ) -> None:
-    monkeypatch.setenv("HTTP_PROXY", server.address)
-    own = {**env, "VAULT_ADDR": "http://vault.example.invalid:8200"}
+    own = {**env, "VAULT_ADDR": "http://vault.example.invalid:8200", "HTTP_PROXY": server.address}
 
     assert fields(run("generate", "-", env=own, stdin=WANTED)) == {"a": "hunter22"}
 
@@ -599,23 +594,35 @@ def test_a_proxy_is_used_for_a_vault_that_is_not_on_this_machine(
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_no_proxy_is_used_for_a_vault_on_this_machine(
-    run: Run, server: StandIn, env: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, host: str
+    run: Run, server: StandIn, env: Mapping[str, str], host: str
 ) -> None:
     with stand_in(as_html(403, PAGE)) as proxy:
-        monkeypatch.setenv("HTTP_PROXY", proxy.address)
-        own = {**env, "VAULT_ADDR": f"http://{host}:{server.port}"}
+        address = f"http://{host}:{server.port}"
+        own = {**env, "VAULT_ADDR": address, "HTTP_PROXY": proxy.address}
         assert fields(run("generate", "-", env=own, stdin=WANTED)) == {"a": "hunter22"}
         assert proxy.connections == 0
+
+
+def test_the_environment_of_the_process_names_no_proxy(
+    run: Run, server: StandIn, env: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Only that of the run counts: a resident process serves many.
+    with stand_in(as_html(502, PAGE)) as wrong:
+        monkeypatch.setenv("HTTP_PROXY", wrong.address)
+        own = {**env, "VAULT_ADDR": "http://vault.example.invalid:8200"}
+        own["HTTP_PROXY"] = server.address
+        assert fields(run("generate", "-", env=own, stdin=WANTED)) == {"a": "hunter22"}
+        assert wrong.connections == 0
 
 
 def test_no_proxy_is_used_where_no_proxy_says_so(
     fails: Fails, server: StandIn, env: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HTTP_PROXY", server.address)
-    monkeypatch.setenv("NO_PROXY", "other.test,.example.invalid")
     monkeypatch.setattr(socket, "getaddrinfo", no_such_name)
+    own = {**env, "VAULT_ADDR": "http://vault.example.invalid:8200"}
+    proxies = {"HTTP_PROXY": server.address, "NO_PROXY": "other.test,.example.invalid"}
 
-    said = fails(WANTED, {**env, "VAULT_ADDR": "http://vault.example.invalid:8200"})
+    said = fails(WANTED, {**own, **proxies})
 
     assert "its name does not resolve" in said
     assert server.connections == 0
@@ -623,27 +630,26 @@ def test_no_proxy_is_used_where_no_proxy_says_so(
 
 @pytest.mark.parametrize("scheme", ["http", "socks5"])
 def test_a_proxy_that_cannot_be_used_is_told(
-    fails: Fails, env: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, scheme: str
+    fails: Fails, env: Mapping[str, str], scheme: str
 ) -> None:
-    monkeypatch.setenv(
-        "HTTPS_PROXY", f"{scheme}://user:canary-of-the-proxy@127.0.0.1:{free_port()}"
-    )
+    proxy = f"{scheme}://user:canary-of-the-proxy@127.0.0.1:{free_port()}"
     address = "https://vault.example.invalid:8200"
+    own = {**env, "VAULT_ADDR": address, "HTTPS_PROXY": proxy}
 
-    said = fails(WANTED, {**env, "VAULT_ADDR": address}, secrets=("canary-of-the-proxy",))
+    said = fails(WANTED, own, secrets=("canary-of-the-proxy",))
 
     assert f"the proxy on the way to {address} cannot be used" in said
     assert "next: check HTTPS_PROXY, HTTP_PROXY and NO_PROXY" in said
 
 
 def test_a_proxy_that_refuses_the_tunnel_is_told(
-    fails: Fails, server: StandIn, env: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+    fails: Fails, server: StandIn, env: Mapping[str, str]
 ) -> None:
     server.answer = as_html(407, PAGE)
-    monkeypatch.setenv("HTTPS_PROXY", server.address)
     address = "https://vault.example.invalid:8200"
+    own = {**env, "VAULT_ADDR": address, "HTTPS_PROXY": server.address}
 
-    said = fails(WANTED, {**env, "VAULT_ADDR": address}, secrets=(BODY,))
+    said = fails(WANTED, own, secrets=(BODY,))
 
     assert f"the proxy on the way to {address} cannot be used" in said
     assert server.asked[0].method == "CONNECT"

@@ -53,11 +53,10 @@ def environ(address: str, **more: str) -> Mapping[str, str]:
 
 @pytest.mark.parametrize("address", [FAR, "http://127.0.0.1:1"])
 def test_a_proxy_for_vault_is_used_wherever_vault_is(
-    run: Run, server: StandIn, wrong: StandIn, monkeypatch: pytest.MonkeyPatch, address: str
+    run: Run, server: StandIn, wrong: StandIn, address: str
 ) -> None:
-    monkeypatch.setenv("HTTP_PROXY", wrong.address)
-    monkeypatch.setenv("NO_PROXY", "*")
-    own = environ(address, VAULT_PROXY_ADDR=server.address, VAULT_HTTP_PROXY=wrong.address)
+    others = {"HTTP_PROXY": wrong.address, "NO_PROXY": "*", "VAULT_HTTP_PROXY": wrong.address}
+    own = environ(address, VAULT_PROXY_ADDR=server.address, **others)
 
     assert fields(run("generate", "-", env=own, stdin=WANTED)) == GIVEN
 
@@ -116,7 +115,7 @@ def test_a_development_server_at_the_default_address_is_recognised(
 
     assert f"1. the server at {default} does not speak TLS, but most likely plain HTTP" in said
     assert "; VAULT_ADDR is not set, so the default was tried\n" in said
-    assert f"set VAULT_ADDR={vault.address} if that is meant" in said
+    assert f"set VAULT_ADDR to {vault.address} if that is meant" in said
 
 
 # Redirects.
@@ -128,7 +127,7 @@ def test_redirects_can_be_forbidden(fails: Fails, server: StandIn) -> None:
     ) as standby:
         said = fails(WANTED, environ(standby.address, VAULT_DISABLE_REDIRECTS="true"))
 
-    assert f"{standby.address} sends us on, and VAULT_DISABLE_REDIRECTS is true" in said
+    assert f"{standby.address} sends a redirect, and VAULT_DISABLE_REDIRECTS is true" in said
     assert server.connections == 0
 
 
@@ -141,11 +140,9 @@ def test_vault_may_be_behind_a_socket(
     kv2: str,
     tmp_path: Path,
     wrong: StandIn,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     vault.write(f"{kv2}/data/app", {"password": "hunter22"})
     role_id, secret_id = vault.approle(f"{kv2}/data/app")
-    monkeypatch.setenv("HTTP_PROXY", wrong.address)
     text = manifest({"a": "<password>"}, f"{kv2}/data/app")
     with stand_in_at(tmp_path / "vault.sock", forward(vault.address)) as agent:
         own = {
@@ -153,6 +150,7 @@ def test_vault_may_be_behind_a_socket(
             "VAULT_AGENT_ADDR": agent.address,
             "AVP_ROLE_ID": role_id,
             "AVP_SECRET_ID": secret_id,
+            "HTTP_PROXY": wrong.address,
         }
         assert fields(run("generate", "-", env=own, stdin=text)) == GIVEN
 
@@ -165,7 +163,7 @@ def test_a_socket_where_nobody_listens_is_told(fails: Fails, tmp_path: Path) -> 
 
     said = fails(WANTED, environ(address, VAULT_MAX_RETRIES="0"))
 
-    assert f"no connection to Vault at {address}: No such file or directory (1 try)" in said
+    assert f"no connection to Vault at {address}: No such file or directory (1 attempt)" in said
 
 
 def test_a_socket_has_a_time_limit_too(fails: Fails, tmp_path: Path) -> None:

@@ -395,7 +395,7 @@ QUERY_FAILS: Mapping[str, Answer] = {
 def test_a_failed_query_hides_nothing(
     fails: Fails, proxy: StandIn, env: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr("avp_py.backends.vault.transport.BACKOFF_SECONDS", 0.001)
+    monkeypatch.setattr("avp_py.backends.vault.adapter.BACKOFF_SECONDS", 0.001)
     nothing, denied = (as_json(status, {"errors": []}) for status in (404, 403))
 
     def answer(exchange: Exchange) -> None:

@@ -346,7 +346,7 @@ def test_http_to_a_vault_that_speaks_https_is_told(fails: Fails, env: Mapping[st
     said = fails(WANTED, {**env, "VAULT_ADDR": address})
 
     assert f"1. the server at {address} speaks TLS, not plain HTTP\n" in said
-    assert f"next: set VAULT_ADDR={env['VAULT_ADDR']}\n" in said
+    assert f"next: set VAULT_ADDR to {env['VAULT_ADDR']}\n" in said
 
 
 def test_a_tls_alert_to_plain_http_is_recognised(fails: Fails) -> None:
@@ -363,7 +363,9 @@ def test_https_to_a_vault_that_speaks_http_is_told(fails: Fails, vault: Vault) -
     said = fails(WANTED, {"VAULT_ADDR": address, "VAULT_TOKEN": vault.root_token})
 
     assert f"1. the server at {address} does not speak TLS, but most likely plain HTTP (" in said
-    assert f"next: set VAULT_ADDR={vault.address} if that is meant, or turn on TLS there\n" in said
+    assert (
+        f"next: set VAULT_ADDR to {vault.address} if that is meant, or turn on TLS there\n" in said
+    )
     assert "VAULT_CACERT" not in said
 
 
@@ -461,7 +463,7 @@ def test_a_redirect_from_https_to_http_is_not_followed(
 
         said = fails(WANTED, own)
 
-        assert f"{server.address} sends us on more than once, or away from https" in said
+        assert f"{server.address} redirects more than once, or away from https" in said
         assert plain.connections == 0
 
 
@@ -480,12 +482,12 @@ def test_a_redirect_from_http_to_https_is_followed_with_the_same_trust(
 
 
 def test_a_tunnel_through_a_proxy_keeps_tls_to_vault(
-    fails: Fails, run: Run, place: Place, env: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+    fails: Fails, run: Run, place: Place, env: Mapping[str, str]
 ) -> None:
     with stand_in(tunnel) as proxy:
-        monkeypatch.setenv("HTTPS_PROXY", proxy.address)
         own = {
             **env,
+            "HTTPS_PROXY": proxy.address,
             "VAULT_ADDR": env["VAULT_ADDR"].replace("127.0.0.1", "vault.example.invalid"),
             "VAULT_CACERT": str(place.authority.certificate),
             "VAULT_TLS_SERVER_NAME": "127.0.0.1",

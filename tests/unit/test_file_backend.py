@@ -215,7 +215,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, name: str, why: str)
 
 def test_the_setting_is_wanted() -> None:
     with pytest.raises(SettingsError) as caught:
-        open_backend(load({"AVP_TYPE": "file"}))
+        open_backend(load({"AVP_TYPE": "file"}), {})
 
     assert caught.value.reason == "AVP_FILE is not set"
 
@@ -231,12 +231,12 @@ def test_a_library_that_cannot_be_loaded_ahead_stops_no_run(
 
     registry.preload("vault")
     with pytest.raises(error):
-        open_backend(load({}))
+        open_backend(load({}), {})
 
 
 def test_an_unknown_backend_lists_the_choices() -> None:
     with pytest.raises(SettingsError) as caught:
-        open_backend(load({"AVP_TYPE": "filer"}))
+        open_backend(load({"AVP_TYPE": "filer"}), {})
 
     assert "'filer'" in caught.value.reason
     assert "vault, file" in caught.value.hint

@@ -65,7 +65,7 @@ def test_a_backend_that_is_none_is_told(run: Run, healthy: Mapping[str, str]) ->
     (line,) = failed(run("healthcheck", env={**healthy, "AVP_TYPE": "valut"}))
 
     assert line.startswith("settings")
-    assert "there is no backend 'valut'" in line
+    assert "unknown backend 'valut'" in line
 
 
 def test_settings_that_cannot_be_read_are_all_told(run: Run, healthy: Mapping[str, str]) -> None:

@@ -51,7 +51,7 @@ class Recording(Backend):
         self.asked: list[str] = []
         self.opened = 0
 
-    def open(self, _settings: Settings) -> Backend:
+    def open(self, _settings: Settings, _environ: Mapping[str, str]) -> Backend:
         self.opened += 1
         return self
 
@@ -68,7 +68,7 @@ class RecordingConnection:
         self.asked: list[str] = []
         self.logins = 0
 
-    def open(self, _settings: Settings) -> Backend:
+    def open(self, _settings: Settings, _environ: Mapping[str, str]) -> Backend:
         return VaultBackend(cast(Connection, self), Token(Sensitive("t")))
 
     def use(self, _token: Sensitive) -> None:

@@ -1,6 +1,7 @@
 """Secrets from HashiCorp Vault's KV engines, through hvac. One file for each auth method."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Final
 
 from avp_py.backends.vault.auth import open_auth
@@ -13,26 +14,31 @@ from avp_py.settings import Settings
 __all__ = ["VaultBackend", "check", "open_backend"]
 
 CHECK_SECONDS: Final = 5.0
-"""How long Vault may take to answer a check; who probes us waits for it."""
+"""How long Vault may take to answer a check, since a probe waits for it."""
 
 
-def open_backend(settings: Settings) -> VaultBackend:
-    """The backend for Vault; nothing is sent before the first read.
+def open_backend(settings: Settings, environ: Mapping[str, str]) -> VaultBackend:
+    """Return the backend for Vault; nothing is sent before the first read.
+
+    Args:
+        settings: all of them.
+        environ: the environment of the run, which may name proxies.
 
     Raises:
         SettingsError: a credential or a file for TLS is missing.
     """
     auth = open_auth(settings.vault, settings.secret)
     cache = TokenCache.open(settings.vault)
-    connection = Connection.open(settings.vault, settings.backend.concurrency)
+    connection = Connection.open(settings.vault, environ, settings.backend.concurrency)
     return VaultBackend(connection, auth, cache, settings.backend.kv_version)
 
 
-def check(settings: Settings, *, log_in: bool) -> str:
-    """Asks for Vault's health, which needs no token, and once, without further tries.
+def check(settings: Settings, environ: Mapping[str, str], *, log_in: bool) -> str:
+    """Query Vault's health, which needs no token; one attempt.
 
     Args:
         settings: all of them.
+        environ: the environment of the run, which may name proxies.
         log_in: whether to log in too; a token of an earlier run is not used for that.
 
     Returns:
@@ -40,11 +46,11 @@ def check(settings: Settings, *, log_in: bool) -> str:
 
     Raises:
         SettingsError: a file for TLS cannot be used; with `log_in`, a credential is missing.
-        BackendError: Vault cannot be reached, is sealed, or refuses the login.
+        BackendError: Vault cannot be reached, is sealed, or rejects the login.
     """
     timeout = min(settings.vault.timeout, CHECK_SECONDS)
     vault = dataclasses.replace(settings.vault, max_retries=0, timeout=timeout)
-    connection = Connection.open(vault, 1)
+    connection = Connection.open(vault, environ, 1)
     try:
         version = connection.health()
         said = f"Vault {version} at {vault.address}"

@@ -1,4 +1,4 @@
-"""Connections to one Vault: hvac's client behind the two calls that are needed."""
+"""Connections to one Vault: the few calls of hvac's client that are needed."""
 
 import functools
 import json
@@ -11,40 +11,44 @@ from urllib.parse import quote
 
 import hvac
 import hvac.exceptions
-import requests
-import urllib3.exceptions
 
+from avp_py.backends.vault.adapter import Adapter, StatusError
 from avp_py.backends.vault.auth import LoginRequest
 from avp_py.backends.vault.rate import RateLimiter
+from avp_py.backends.vault.route import open_route
 from avp_py.backends.vault.translate import Translator
-from avp_py.backends.vault.transport import Adapter, TriedError, open_session
 from avp_py.errors import BackendError
 from avp_py.settings import Sensitive, VaultSettings
+from avp_py.transport import Problem, RequestFailedError, open_session
 from avp_py.values import Number
 
 MAX_LEVELS: Final = 310
 """How deep an answer may nest. Vault takes no secret that nests deeper than 300 levels
 (max_json_depth; http/handler.go, v1.21), and an answer wraps it in a few more."""
 
-_UNREACHABLE = (
-    requests.ConnectionError,
-    requests.Timeout,
-    urllib3.exceptions.TimeoutError,
-    hvac.exceptions.VaultDown,
+_UNREACHABLE: Final = frozenset(
+    {
+        Problem.CONNECTION,
+        Problem.LOST,
+        Problem.NOT_HTTP,
+        Problem.PROXY,
+        Problem.TIMEOUT,
+        Problem.TLS,
+    }
 )
-"""What will be the same for the next request; each could last as long, with all its tries."""
+"""What will be the same for the next request; each could last as long, with all its attempts."""
 
 _TOKEN = re.compile(r"[!-~]+")
 _VERSION = re.compile(r"[0-9A-Za-z.+-]{1,40}")
 
 
 @dataclass(frozen=True)
-class Grant:
-    """What a login gave.
+class LoginResult:
+    """The result of a login.
 
     Attributes:
         token: the token.
-        seconds: how long it may be used again; 0 for one that counts its uses, or has no end.
+        seconds: how long it can be reused; 0 if its number of uses is limited, or it has no end.
     """
 
     token: Sensitive
@@ -60,25 +64,30 @@ class Connection:
         self._unreachable: BackendError | None = None
 
     @classmethod
-    def open(cls, settings: VaultSettings, concurrency: int) -> "Connection":
-        """Makes the client; nothing is sent.
+    def open(
+        cls, settings: VaultSettings, environ: Mapping[str, str], concurrency: int
+    ) -> "Connection":
+        """Make the client; nothing is sent.
 
         Args:
             settings: Vault's.
-            concurrency: how many threads will read at once, and so how many connections are kept.
+            environ: the environment of the run, which may name proxies.
+            concurrency: how many threads read at once, and so how many connections are kept.
 
         Raises:
-            SettingsError: a file for TLS cannot be used, or the address is none.
+            SettingsError: a file for TLS cannot be used, or the address is not valid.
         """
+        route = open_route(settings, environ, concurrency)
         client = hvac.Client(
             url=settings.address if settings.socket is None else "http://localhost",
             token="",  # none yet; hvac would look for one in the environment and the home folder
             verify=True,  # the session decides; hvac would look for files in the environment
             timeout=settings.timeout,  # type: ignore[arg-type]  # its stubs know whole seconds only
             namespace=settings.namespace,
-            session=open_session(settings, concurrency),
+            session=open_session(route),
             adapter=functools.partial(  # type: ignore[arg-type]
                 Adapter,
+                peer=route.peer,
                 max_retries=settings.max_retries,
                 rate=RateLimiter(settings.rate_limit) if settings.rate_limit else None,
             ),
@@ -86,14 +95,14 @@ class Connection:
         return cls(client, Translator(settings))
 
     def use(self, token: Sensitive) -> None:
-        """Sends this token from now on."""
+        """Send this token from now on."""
         self._client.token = token.reveal()
 
-    def log_in(self, request: LoginRequest) -> Grant:
-        """Gets a token, and sends it from now on.
+    def log_in(self, request: LoginRequest) -> LoginResult:
+        """Log in, and send the token from now on.
 
         Raises:
-            BackendError: Vault cannot be reached, or refuses.
+            BackendError: Vault cannot be reached, or rejects the login.
         """
         body = {name: value.reveal() for name, value in request.body.items()}
         with self._translated():
@@ -108,19 +117,19 @@ class Connection:
             raise self._translator.not_vault()
         if type(seconds) is not int or auth.get("num_uses"):
             seconds = 0
-        grant = Grant(Sensitive(token), seconds)
-        self.use(grant.token)
-        return grant
+        result = LoginResult(Sensitive(token), seconds)
+        self.use(result.token)
+        return result
 
     def read(self, path: str, parameters: Mapping[str, str]) -> Mapping[str, Any]:
-        """Vault's answer to a read of a path, numbers with their text.
+        """Return Vault's answer to a read of a path; its numbers keep their text.
 
-        Once Vault could not be reached, or was sealed, it is not asked again.
+        Once Vault could not be reached, or was sealed, nothing more is sent.
 
         Raises:
             ForbiddenError: the token may not read the path.
-            LoginError: Vault does not take the token.
-            BackendError: any other answer that is none, but for 404, which is returned.
+            LoginError: Vault rejected the token.
+            BackendError: any other failure. An answer with status 404 is not one.
         """
         if self._unreachable is not None:
             raise self._unreachable
@@ -128,15 +137,15 @@ class Connection:
         with self._translated():
             try:
                 response = self._client.adapter.get(url, params=dict(parameters))
-            except TriedError as tried:
-                if isinstance(tried.error, hvac.exceptions.InvalidPath):
-                    # Vault says in the body which kind of nothing it found.
-                    return self._answer(tried.error.text or "")
+            except StatusError as failed:
+                if isinstance(failed.error, hvac.exceptions.InvalidPath):
+                    # The body says whether the mount, the secret or the version is missing.
+                    return self._answer(failed.error.text or "")
                 raise
         return self._answer(response.content)
 
     def health(self) -> str:
-        """Vault's version, from a node that can serve, standby or not; no token is sent.
+        """Return Vault's version, from a node that can serve, standby or not, without a token.
 
         The path and its parameters are those of Vault's API (sys/health, v1.21).
 
@@ -154,7 +163,7 @@ class Connection:
         return version
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         self._client.adapter.close()
 
     def _answer(self, body: str | bytes) -> Mapping[str, Any]:
@@ -175,15 +184,19 @@ class Connection:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except TriedError as tried:
-            error = self._translator.translate(tried)
-            if isinstance(tried.error, _UNREACHABLE):
+        except (RequestFailedError, StatusError) as failed:
+            error = self._translator.translate(failed)
+            if (
+                failed.problem in _UNREACHABLE
+                if isinstance(failed, RequestFailedError)
+                else isinstance(failed.error, hvac.exceptions.VaultDown)
+            ):
                 self._unreachable = error
-            raise error from None
+            raise error from failed
 
 
 def _refuse_constant(name: str) -> None:
-    """NaN and Infinity, which Python's parser takes, are no JSON."""
+    """Reject NaN and Infinity, which Python's parser accepts, and JSON does not have."""
     raise ValueError(name)
 
 

@@ -8,7 +8,7 @@ import threading
 from typing import Final
 
 from avp_py.backends.vault.auth import AuthMethod, LoginRequest
-from avp_py.backends.vault.connection import Connection, Grant
+from avp_py.backends.vault.connection import Connection, LoginResult
 from avp_py.backends.vault.token_cache import TokenCache
 from avp_py.backends.vault.translate import RejectedError
 from avp_py.errors import BackendError, ForbiddenError, LoginError, UnreachableError
@@ -154,13 +154,13 @@ class Login:
             self._kept = name, token
             self._connection.use(token)
             return
-        grant = self._log_in_at_mount(credential)
+        result = self._log_in_at_mount(credential)
         if self._kept is not None:
             cache.drop(*self._kept)
-        cache.put(name, grant.token, grant.seconds)
-        self._kept = name, grant.token
+        cache.put(name, result.token, result.seconds)
+        self._kept = name, result.token
 
-    def _log_in_at_mount(self, request: LoginRequest) -> Grant:
-        grant = self._connection.log_in(request)
+    def _log_in_at_mount(self, request: LoginRequest) -> LoginResult:
+        result = self._connection.log_in(request)
         logger.info("logged in by %s at %s", self._auth.name, self._mount)
-        return grant
+        return result

@@ -1,43 +1,33 @@
-"""TLS to Vault: whom we trust, and who we are.
+"""TLS to Vault: which CA certificates are trusted, and the client certificate.
 
 The meaning of the settings is that of Vault's own client (api/client.go, v1.22, and go-rootcerts,
-v1.0.2): VAULT_CACERT beats VAULT_CACERT_BYTES, and that VAULT_CAPATH; each takes the place of the
-system's authorities, and each certificate named there is trusted, whether it is a root or not.
+v1.0.2): VAULT_CACERT wins over VAULT_CACERT_BYTES, and that over VAULT_CAPATH; each replaces the
+CA certificates of the system, and each certificate in it is trusted, whether it is a root or not.
 """
 
 import ssl
 from collections.abc import Callable
 from pathlib import Path
 
-import urllib3
-import urllib3.exceptions
-
 from avp_py.errors import SettingsError
 from avp_py.settings import VaultSettings
+from avp_py.transport import new_context, trust_system
 
 
 def open_context(settings: VaultSettings) -> ssl.SSLContext:
-    """The context of every TLS connection to Vault.
+    """Return the context of every TLS connection to Vault.
 
     Raises:
-        SettingsError: a file is not there, is not what it should be, or half of a pair.
+        SettingsError: a file is missing, invalid, or half of a pair.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.hostname_checks_common_name = False  # as Go
-    if settings.skip_verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        # The operator has said so; urllib3 would say on each connection what that means.
-        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-    else:
-        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context = new_context(verify=not settings.skip_verify)
     _trust(context, settings)
     _identify(context, settings)
     return context
 
 
 def names_files(settings: VaultSettings) -> bool:
-    """Whether there is something to load that may be wrong, be it needed for this address or not.
+    """Return whether there is a file to load, even if it is not needed for this address.
 
     Vault's own client loads it in any case.
     """
@@ -64,13 +54,7 @@ def _trust(context: ssl.SSLContext, settings: VaultSettings) -> None:
         for file in files:
             _load("VAULT_CAPATH", str(file), lambda path: context.load_verify_locations(path))
     elif not settings.skip_verify:
-        context.load_default_certs()
-        known = ssl.get_default_verify_paths()
-        if not known.cafile and not known.capath:
-            # This machine keeps none where OpenSSL looks, as Python for macOS does.
-            import certifi
-
-            context.load_verify_locations(certifi.where())
+        trust_system(context)
 
 
 def _identify(context: ssl.SSLContext, settings: VaultSettings) -> None:
