@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 from avp_py.cli.console import Console
-from avp_py.cli.parser import Commands, Parser
+from avp_py.cli.parser import Commands, Parser, parse
 from avp_py.errors import UsageError
 from avp_py.modifiers import MODIFIERS
 from avp_py.settings import TABLE, Program
@@ -36,7 +36,7 @@ def _run(root: Parser, program: Program, arguments: argparse.Namespace, console:
         console.write("".join(f"{_entry(name, summary)}\n" for name, summary in topic()))
         return
     try:
-        root.parse_args([*arguments.words, "--help"])
+        parse(root, [*arguments.words, "--help"], arguments).run(arguments, console)
     except UsageError as error:
         if program is Program.AVP_PY:
             raise

@@ -16,7 +16,7 @@ from avp_py.cli.hardening import harden
 from avp_py.cli.help import add_parser as add_help
 from avp_py.cli.limits import TimeLimitReached, is_out_of_memory
 from avp_py.cli.notes import notes_on
-from avp_py.cli.parser import HelpRequested, Parser, exit_usage
+from avp_py.cli.parser import Parser, exit_usage, parse
 from avp_py.cli.report import MAX_FRAMES
 from avp_py.errors import AvpError, GenerateError, UsageError, quoted
 from avp_py.generate import memory_limit_error, time_limit_error
@@ -49,7 +49,7 @@ def build_parser(program: Program = Program.AVP_PY) -> Parser:
     )
     if program is Program.AVP_PY:
         parser.add_argument("--version", action="store_true", help="same as the command version")
-    parser.set_defaults(run=partial(_show_help, parser), version=False, program=program)
+    parser.set_defaults(run=partial(_show_help, parser), program=program)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for command in (generate, healthcheck, parameters, plugin, policy, version):
         command.add_parser(commands, _common_options(shown=True), program)
@@ -57,9 +57,9 @@ def build_parser(program: Program = Program.AVP_PY) -> Parser:
     return parser
 
 
-def _show_help(parser: Parser, _arguments: argparse.Namespace, _console: Console) -> NoReturn:
+def _show_help(parser: Parser, _arguments: argparse.Namespace, console: Console) -> None:
     """Show the help of the program, which was called without a command."""
-    parser.print_help()
+    console.write(parser.format_help())
 
 
 def _common_options(*, shown: bool) -> Parser:
@@ -121,9 +121,9 @@ def _parse(argv: Sequence[str], program: Program) -> argparse.Namespace:
     if not any(words) and program is Program.ARGOCD_VAULT_PLUGIN:
         words = []
     unset = argparse.Namespace(
-        config_path=None, secret_name=None, verbose=0, disable_token_cache=False
+        config_path=None, secret_name=None, verbose=0, disable_token_cache=False, version=False
     )
-    arguments = parser.parse_args(words, unset)
+    arguments: argparse.Namespace = parse(parser, words, unset)
     if arguments.version:
         arguments.run = version.run
     return arguments
@@ -145,15 +145,11 @@ def main(argv: Sequence[str], console: Console, program: Program = Program.AVP_P
     """
     verbosity = 0
     try:
-        try:
-            arguments = _parse(argv, program)
-            verbosity = arguments.verbose
-            run: Callable[[argparse.Namespace, Console], int | None] = arguments.run
-            with notes_on(console if verbosity else None):
-                return run(arguments, console) or EXIT_OK
-        except HelpRequested as requested:
-            console.write(requested.text)
-            return EXIT_OK
+        arguments = _parse(argv, program)
+        verbosity = arguments.verbose
+        run: Callable[[argparse.Namespace, Console], int | None] = arguments.run
+        with notes_on(console if verbosity else None):
+            return run(arguments, console) or EXIT_OK
     except AvpError as error:
         _report(error, error, console, verbosity)
         return exit_usage(program) if isinstance(error, UsageError) else EXIT_FAILED

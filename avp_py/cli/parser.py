@@ -8,8 +8,8 @@ from avp_py.errors import UsageError, did_you_mean, quoted
 from avp_py.settings import Program
 
 
-class HelpRequested(Exception):  # noqa: N818 - it is no error
-    """The command line asks for a help.
+class _HelpRequested(Exception):  # noqa: N818 - it is not an error
+    """The command line asks for help.
 
     Attributes:
         text: the help.
@@ -20,6 +20,26 @@ class HelpRequested(Exception):  # noqa: N818 - it is no error
         self.text = text
 
 
+def parse(parser: "Parser", words: Sequence[str], defaults: argparse.Namespace) -> Any:
+    """Return the arguments; those of a request for help have a `run` that writes the help.
+
+    Args:
+        parser: the parser.
+        words: the command line.
+        defaults: the values of what is not given.
+
+    Raises:
+        UsageError: the command line is wrong.
+    """
+    try:
+        return parser.parse_args(words, defaults)
+    except _HelpRequested as requested:
+        text = requested.text
+    arguments = argparse.Namespace(**vars(defaults))
+    arguments.run = lambda _arguments, console: console.write(text)
+    return arguments
+
+
 class Parser(argparse.ArgumentParser):
     """A parser that prints nothing by itself.
 
@@ -27,8 +47,8 @@ class Parser(argparse.ArgumentParser):
     """
 
     def print_help(self, file: Any = None) -> NoReturn:  # noqa: ARG002 - argparse's signature
-        """Raise HelpRequested with the help."""
-        raise HelpRequested(self.format_help())
+        """Raise _HelpRequested with the help."""
+        raise _HelpRequested(self.format_help())
 
     def error(self, message: str) -> NoReturn:
         """Raise UsageError with argparse's message."""

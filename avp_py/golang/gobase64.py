@@ -3,10 +3,12 @@
 import base64
 import re
 
+from avp_py.errors import AvpError
+
 _TEXT = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 
 
-class Base64TextError(ValueError):
+class Base64TextError(AvpError):
     """A text is not base64; the message follows on what holds the text, and has none of it."""
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from avp_py.errors import AvpError
 from avp_py.golang.nodes import MAX_DEPTH
 from avp_py.values import Number, Value
 
@@ -18,7 +19,7 @@ _HTML = str.maketrans({char: f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"
 _TOO_DEEP = f"it nests deeper than {MAX_DEPTH} levels"
 
 
-class JsonTextError(ValueError):
+class JsonTextError(AvpError):
     """A text is not JSON that Go would read; the message gives line and column, no content."""
 
 

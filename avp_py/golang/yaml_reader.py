@@ -23,6 +23,7 @@ from yaml.events import (
 )
 from yaml.reader import ReaderError
 
+from avp_py.errors import AvpError
 from avp_py.golang import gojson
 from avp_py.golang.composer import NESTING_PROBLEM, takes_comma
 from avp_py.golang.gojson import Float64
@@ -37,18 +38,18 @@ _Raw: TypeAlias = "Scalar | list[_Raw] | dict[str | None, _Raw]"
 """What yaml.v2 makes of a node. The key None stands for one that JSON cannot have."""
 
 
-class YamlTextError(ValueError):
+class YamlTextError(AvpError):
     """A text is not YAML that sigs.k8s.io/yaml would read; the message holds no content.
 
     Attributes:
-        reason: why.
+        cause: the reason without the line.
         line: where in the text, from 1; 0 where that is not known.
     """
 
     def __init__(self, reason: str, line: int = 0, column: int = 0) -> None:
         place = f"line {line}, column {column}" if column else f"line {line}"
         super().__init__(f"{reason} ({place})" if line else reason)
-        self.reason = reason
+        self.cause = reason
         self.line = line
 
 

@@ -4,6 +4,7 @@ import math
 import re
 from typing import TypeAlias
 
+from avp_py.errors import AvpError
 from avp_py.golang import gobase64, gojson
 from avp_py.golang.gobase64 import Base64TextError
 from avp_py.golang.gojson import Float64
@@ -40,7 +41,7 @@ _DATE = re.compile(
 )
 
 
-class ScalarError(ValueError):
+class ScalarError(AvpError):
     """A scalar is not what its tag says; the message holds no content."""
 
 

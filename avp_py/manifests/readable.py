@@ -116,7 +116,7 @@ def refuse_unreadable(
         line = document.lines.number(document.start) + error.line - 1
         line_of = f"{where}, line {line}" if error.line else where
         raise DocumentError(
-            f"{line_of}: Kubernetes cannot read the document: {error.reason}",
+            f"{line_of}: Kubernetes cannot read the document: {error.cause}",
             hint="quote the value or key at that place",
         ) from None
 

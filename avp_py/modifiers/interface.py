@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, TypeAlias
 
-from avp_py.errors import quoted
+from avp_py.errors import AvpError, quoted
 from avp_py.values import Number, Value
 
 MAX_LENGTH = 8 * 1024 * 1024
@@ -14,7 +14,7 @@ MAX_LENGTH = 8 * 1024 * 1024
 that make text longer can be chained."""
 
 
-class ModifierError(ValueError):
+class ModifierError(AvpError):
     """A modifier has wrong arguments, or does not accept its value.
 
     The message follows on the modifier's name. It may hold the arguments, never a part of the
@@ -30,8 +30,7 @@ class UnknownModifierError(ModifierError):
     """
 
     def __init__(self, name: str, hint: str) -> None:
-        super().__init__(f"unknown modifier {quoted(name)}")
-        self.hint = hint
+        super().__init__(f"unknown modifier {quoted(name)}", hint=hint)
 
 
 class Missing(Enum):

@@ -3,18 +3,18 @@
 from collections.abc import Callable
 from typing import Any
 
-from avp_py.errors import PathError, SettingsError
+from avp_py.errors import AvpError, PathError, SettingsError
 from avp_py.settings import Identity
 
 NAMES = ("project", "namespace", "app")
 """What a template knows."""
 
 
-class FaultyTemplateError(ValueError):
+class FaultyTemplateError(AvpError):
     """A text is no template, or fails whoever asks; the message says why."""
 
 
-class UnfilledTemplateError(ValueError):
+class UnfilledTemplateError(AvpError):
     """A template needs a name that has no value, or one that does not fit; the message says why."""
 
 

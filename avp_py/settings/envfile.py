@@ -9,6 +9,8 @@ single quotes or behind a backslash.
 import re
 from collections.abc import Iterator, Mapping
 
+from avp_py.errors import AvpError
+
 _LINE = re.compile(
     r"""\s*(?:export\s+)?([\w.]+)(?:\s*=\s*|:\s+?)"""
     r"""('(?:\'|[^'])*'|"(?:\"|[^"])*"|[^#\n]+)?\s*(?:\s*#.*)?""",
@@ -18,15 +20,15 @@ _VARIABLE = re.compile(r"(\\)?(\$)(\{?([A-Z0-9_]+)?\}?)")
 _ESCAPE = re.compile(r"\\([^$])")
 
 
-class EnvFileError(ValueError):
-    """A line is none. It tells the line's number, and nothing of the line.
+class EnvFileError(AvpError):
+    """A line is not NAME=value. The error has the line's number, and nothing of the line.
 
     Attributes:
         line: its number, from 1.
     """
 
     def __init__(self, line: int) -> None:
-        super().__init__(line)
+        super().__init__("not NAME=value")
         self.line = line
 
 

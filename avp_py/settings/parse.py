@@ -5,10 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
+from avp_py.errors import AvpError
 from avp_py.values import Guarded
 
 
-class MalformedError(ValueError):
+class MalformedError(AvpError):
     """A text is not what a setting needs. It prints as what was expected, without the text.
 
     Attributes:
@@ -18,7 +19,7 @@ class MalformedError(ValueError):
     """
 
     def __init__(self, expected: str, form: str, given: str | None = None) -> None:
-        super().__init__(expected)
+        super().__init__(expected, hint=form)
         self.expected = expected
         self.form = form
         self.given = given

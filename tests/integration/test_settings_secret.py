@@ -951,11 +951,11 @@ def test_without_the_guard_the_credential_reaches_the_tenant(
     settled: Callable[..., str],
     run: Run,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("avp_py.settings.resolve.judge_secret", lambda _before, after, *_: after)
     env = {**kubeconfig(), **sidecar(method, tmp_path), "VAULT_ADDR": "https://vault.example"}
-    env["ARGOCD_ENV_AVP_SECRET"] = settled(VAULT_ADDR=tenants_server.address)
+    # A Secret that the operator names, too, is not judged.
+    name = settled(VAULT_ADDR=tenants_server.address)
+    env |= {"ARGOCD_ENV_AVP_SECRET": name, "AVP_SECRET": name}
     assert fields(run("generate", "-", env=env, stdin=STDIN)) == {"a": "theirs"}
     assert CANARY in str(tenants_server.asked)
 

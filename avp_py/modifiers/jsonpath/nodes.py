@@ -7,11 +7,13 @@ counted from 1.
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from avp_py.errors import AvpError
+
 MAX_QUOTED = 120
 """How much of a template an error may show, in characters."""
 
 
-class JsonPathError(ValueError):
+class JsonPathError(AvpError):
     """A template is malformed, or does not fit the data; the message holds no data."""
 
 
