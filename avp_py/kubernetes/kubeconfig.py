@@ -195,7 +195,7 @@ def _plain(node: Node | None) -> object:
     if isinstance(node, ScalarNode):
         return None if node.is_null else node.value
     if isinstance(node, MappingNode):
-        return {key: _plain(node.get(key)) for key in node.keys()}
+        return {key: _plain(node.get(key)) for key in sorted(node.keys())}
     return [_plain(item) for item in node.items]
 
 
