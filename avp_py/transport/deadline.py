@@ -1,7 +1,8 @@
-"""One deadline for each request: looking up, connecting, TLS, and the whole answer.
+"""One deadline for each request: connecting, TLS, and the whole answer.
 
 The time limits of requests and urllib3 hold from one packet to the next, and for one address of a
-host: an answer that drips could last forever.
+host: an answer that drips could last forever. The lookup of a name counts, but nothing interrupts
+it.
 """
 
 import http.client
@@ -79,7 +80,7 @@ class _Connection(urllib3.connection.HTTPConnection):
     response_class = _BoundedResponse
 
     def _new_conn(self) -> socket.socket:
-        # urllib3 hands over a number: what is left of the deadline.
+        # urllib3 sets a number here: what is left of the deadline.
         self._deadline = Deadline(self.timeout or 0)
         try:
             return self._open_socket()

@@ -585,8 +585,8 @@ def test_a_token_without_rights_names_the_path_that_its_policy_must_allow(
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({}, "there are no credentials for Vault"),
-        ({"AVP_ROLE_ID": "only-half-of-it"}, "there are no credentials for Vault"),
+        ({}, "no credentials for Vault are set"),
+        ({"AVP_ROLE_ID": "only-half-of-it"}, "no credentials for Vault are set"),
         ({"AVP_AUTH_TYPE": "token"}, "set VAULT_TOKEN"),
         ({"AVP_AUTH_TYPE": "approle", "AVP_ROLE_ID": "only-half"}, "AVP_SECRET_ID"),
         ({"AVP_AUTH_TYPE": "kerberos", "VAULT_TOKEN": "some-token"}, "token, approle"),
