@@ -46,6 +46,8 @@ class Failure:
         file: the file that holds it, relative to the folder that is rendered.
         line: its line there, from 1; 0 where it is not known.
         detail: lines of another program (kustomize, helm) that are shown as they are.
+        is_general: whether it concerns the run, and not the place where it was noticed: it has no
+            place, and is reported once.
     """
 
     reason: str
@@ -57,10 +59,14 @@ class Failure:
     file: str = ""
     line: int = 0
     detail: str = ""
+    is_general: bool = False
 
 
 class AvpError(Exception):
     """The root: an error with a reason, and where possible a hint and the text of a child."""
+
+    is_general = False
+    """Whether it fails the run as a whole (`Failure.is_general`)."""
 
     def __init__(self, reason: str, *, hint: str = "", detail: str = "") -> None:
         super().__init__(reason)
@@ -71,7 +77,7 @@ class AvpError(Exception):
     @property
     def failures(self) -> Sequence[Failure]:
         """What to show for this error: one failure, or those that it gathers."""
-        return (Failure(self.reason, hint=self.hint, detail=self.detail),)
+        return (Failure(self.reason, self.hint, detail=self.detail, is_general=self.is_general),)
 
 
 class Failures:
@@ -82,6 +88,7 @@ class Failures:
 
     def __init__(self) -> None:
         self._collected: list[Failure] = []
+        self._general: set[Failure] = set()
         self._place: dict[str, Any] = {}
 
     def at(self, **place: Any) -> "Failures":
@@ -92,15 +99,20 @@ class Failures:
                 failures that do not have their own.
         """
         located = Failures()
-        located._collected = self._collected
+        located._collected, located._general = self._collected, self._general
         located._place = {**self._place, **place}
         return located
 
     def add(self, *failures: Failure) -> None:
         """Collect failures."""
         for failure in failures:
-            place = {name: each for name, each in self._place.items() if not getattr(failure, name)}
-            self._collected.append(dataclasses.replace(failure, **place))
+            if not failure.is_general:
+                own = {name for name in self._place if getattr(failure, name)}
+                place = {name: each for name, each in self._place.items() if name not in own}
+                self._collected.append(dataclasses.replace(failure, **place))
+            elif failure not in self._general:
+                self._general.add(failure)
+                self._collected.append(failure)
 
     @contextlib.contextmanager
     def catch(self) -> Iterator[None]:
@@ -179,7 +191,9 @@ class UnreachableError(BackendError):
 
 
 class LoginError(BackendError):
-    """The backend does not take our credentials."""
+    """The backend does not accept our credentials."""
+
+    is_general = True
 
 
 class ForbiddenError(BackendError):

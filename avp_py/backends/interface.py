@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from avp_py.errors import BackendError
+from avp_py.errors import BackendError, Failure
 from avp_py.values import Guarded, Value
 
 
@@ -63,7 +63,7 @@ class Secret(Guarded, Mapping[str, Value]):
     def __init__(
         self,
         values: Mapping[str, Value],
-        doubt: BackendError | None = None,
+        doubt: Failure | None = None,
         version: str = "",
     ) -> None:
         self._values = values

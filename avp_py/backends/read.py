@@ -9,7 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from avp_py.backends.interface import Backend, Gate, Location, Secret
-from avp_py.errors import BackendError, ForbiddenError, LimitError, NotFoundError, PathError
+from avp_py.errors import (
+    BackendError,
+    Failure,
+    Failures,
+    ForbiddenError,
+    LimitError,
+    NotFoundError,
+    PathError,
+)
 
 logger: Final = logging.getLogger(__name__)
 
@@ -23,7 +31,7 @@ def read_all(
     concurrency: int,
     deadline: float,
     gate: Gate,
-) -> Mapping[Location, Secret | BackendError | PathError]:
+) -> Mapping[Location, Secret | Failure]:
     """Read each location once.
 
     Args:
@@ -34,7 +42,7 @@ def read_all(
         gate: checks each path before it is read.
 
     Returns:
-        The secret of each location, or the error of its read.
+        The secret of each location, or why it cannot be read.
 
     Raises:
         LimitError: the deadline passed first.
@@ -55,7 +63,11 @@ def read_all(
             read, wanted, timeout=min(max(deadline - time.monotonic(), 0), threading.TIMEOUT_MAX)
         )
         results = dict(zip(wanted, found, strict=True))
-        return {**results, **_explain_failures(pool, backend, results, deadline, gate)}
+        results |= _explain_failures(pool, backend, results, deadline, gate)
+        return {
+            location: each if isinstance(each, Secret) else each.failures[0]
+            for location, each in results.items()
+        }
     except TimeoutError:
         known = f"; the first error: {errors[0].reason}" if errors else ""
         raise LimitError(
@@ -90,24 +102,18 @@ def _explain_failures(
     return failed
 
 
-def refused(locations: Iterable[Location], gate: Gate) -> Mapping[Location, PathError]:
+def refused(locations: Iterable[Location], gate: Gate) -> Mapping[Location, Failure]:
     """Return the locations that the gate rejects at every place, so that no backend is needed."""
-    errors: dict[Location, PathError] = {}
+    found: dict[Location, Failure] = {}
     for location in locations:
-        error = _denial(gate, location.path, location.kind)
-        if error is not None and all(
-            _denial(gate, path, location.kind) for path in location.candidates
-        ):
-            errors[location] = error
-    return errors
-
-
-def _denial(gate: Gate, path: str, kind: str) -> PathError | None:
-    try:
-        gate(path, kind)
-    except PathError as error:
-        return error
-    return None
+        failures = Failures()
+        for path in (location.path, *location.candidates):
+            with failures.catch():
+                gate(path, location.kind)
+                break
+        else:
+            found[location] = next(iter(failures))
+    return found
 
 
 def _read(backend: Backend, location: Location, gate: Gate) -> Secret:

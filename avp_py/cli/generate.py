@@ -3,11 +3,12 @@
 import argparse
 import logging
 import platform
+import threading
 import time
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from avp_py import __version__
+from avp_py import __version__, backends
 from avp_py.cli.console import Console
 from avp_py.cli.parser import Commands, Parser
 from avp_py.cli.sources import read_sources
@@ -69,6 +70,10 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
     resolution = resolve(read_sources(arguments, console))
     logger.info("version %s, Python %s", __version__, platform.python_version())
     source, started = _source(arguments.path, resolution.settings, console)
+    if isinstance(source, Path):
+        # Loading the libraries of a backend takes longer than a small render: both at once.
+        backend = resolution.settings.backend.type
+        threading.Thread(target=backends.preload, args=(backend,), daemon=True).start()
     output = generate(Request(source, arguments.render, resolution, started))
     console.log.warnings(output.warnings)
     console.write(output.text)

@@ -3,7 +3,6 @@
 It knows no argv and no HTTP; render, backends and settings are handed in or named by the request.
 """
 
-from avp_py.generate.budget import memory_limit_error, time_limit_error
 from avp_py.generate.core import Output, Request, generate
 from avp_py.generate.secret import complete, read_from_cluster
 
@@ -12,7 +11,5 @@ __all__ = [
     "Request",
     "complete",
     "generate",
-    "memory_limit_error",
     "read_from_cluster",
-    "time_limit_error",
 ]

@@ -1,33 +1,34 @@
 """The way of one request: render, documents, plan, fetch, rewrite.
 
-Nothing is given back until everything is resolved; all failures of the run are raised together.
+Nothing is returned until everything is resolved; all failures of the run are raised together.
 """
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn, TypeAlias
 
 from avp_py import backends, manifests
 from avp_py.backends import Backend, Gate, Location, Secret
-from avp_py.errors import AvpError, BackendError, Failure, GenerateError, PathError
-from avp_py.generate.budget import Budget, check_limit
+from avp_py.errors import AvpError, Failure, Failures, GenerateError
 from avp_py.generate.findings import Findings
 from avp_py.generate.plan import Plan
 from avp_py.generate.resolver import Resolver
 from avp_py.generate.secret import ReadSecret, complete, read_from_cluster
 from avp_py.generate.written import find_written
 from avp_py.manifests import Stream
-from avp_py.policy import Permissions, PolicyGate, read_permissions
+from avp_py.policy import PolicyGate, read_permissions
 from avp_py.render import Mode, Rendered, open_renderer
-from avp_py.sandbox import Limits, limits_of
+from avp_py.sandbox import Limits, check_limit, limits_of
 from avp_py.settings import Resolution, Settings
 
 logger: Final = logging.getLogger(__name__)
+
+OpenBackend: TypeAlias = Callable[[Settings, Mapping[str, str]], Backend]
+"""Makes the backend, from the settings and the environment."""
 
 _SPARE: Final = 5.0
 """How much time must be left, in seconds, to look for where placeholders were written."""
@@ -72,10 +73,10 @@ class Output:
 
 def generate(
     request: Request,
-    open_backend: Callable[[Settings, Mapping[str, str]], Backend] = backends.open_backend,
+    open_backend: OpenBackend = backends.open_backend,
     read_secret: ReadSecret = read_from_cluster,
 ) -> Output:
-    """Renders, reads the secrets that the placeholders name, and puts the values in.
+    """Render, read the secrets that the placeholders refer to, and put the values in.
 
     Args:
         request: what to render, for whom, and how.
@@ -89,79 +90,151 @@ def generate(
         GenerateError: holds every failure of the run, and what was noticed besides.
         AvpError: the render itself, or the settings, failed.
     """
-    settings = request.settings
-    # Before anything that a tenant has a say in: not even a Secret that it names can change it.
-    permissions = read_permissions(settings.policy.file, settings.identity)
-    deadline = request.started + settings.limits.seconds
-    limits = limits_of(settings.limits, settings.render.timeout, deadline)
-    budget = Budget(settings.limits.seconds, deadline, settings.limits.output_bytes)
-    findings = Findings(settings.policy, is_lenient=request.resolution.sources.program.is_lenient)
-    for warning in settings.warnings:
-        findings.add(warning, is_sure=False)
-    try:
-        rendered = _render(request, limits)
-    except AvpError as error:
-        # A misspelt setting may be why.
-        if not settings.warnings:
-            raise
-        found = [*error.failures, *findings.failures]
-        raise GenerateError(found, findings.warnings) from error
-    streams: list[Stream] = []
-    failures: list[Failure] = []
-    documents = 0
-    for each in rendered:
-        budget.check_deadline()
-        stream, unreadable = manifests.read_stream(
-            each.data,
-            each.source,
-            is_source=each.is_source,
-            names_templates=each.names_templates,
-        )
-        documents += max(len(stream.documents), len(stream.manifests))
-        check_limit("documents", documents, settings.limits.documents, "AVP_MAX_DOCUMENTS")
-        streams.append(stream)
-        failures.extend(unreadable)
-        for warning in each.warnings:
-            findings.add(warning, is_sure=False)
-        if settings.policy.fail_on_unresolved:
-            failures.extend(_unresolved(stream))
-        findings.add_all(stream)
-    if not failures and not any(stream.manifests for stream in streams):
-        raise GenerateError([_nothing(request)])
-
-    logger.info("documents: %d, placeholders: %d", documents, _placeholders(streams))
-    try:
-        plan, gate = _plan(request, streams, permissions, deadline, read_secret)
-        for warning in plan.settings.warnings:
-            if warning not in settings.warnings:
-                findings.add(warning, is_sure=False)
-        wanted = len(plan.locations)
-        check_limit("secrets to read", wanted, settings.limits.references, "AVP_MAX_REFERENCES")
-        budget.check_deadline()
-        opener = partial(open_backend, plan.settings, request.resolution.sources.environ)
-        resolver = Resolver(plan, _fetch(plan, opener, limits, gate), budget, findings)
-    except AvpError as error:
-        failures.extend((*error.failures, *findings.failures))
-        traced = _traced(request, rendered, failures, deadline)
-        raise GenerateError(traced, findings.warnings) from error
-    texts: list[str] = []
-    for stream in streams:
-        budget.charge(len(stream.text))
-        texts.append(resolver.resolve(stream))
-    failures.extend((*resolver.failures, *findings.failures))
-    if failures:
-        raise GenerateError(_traced(request, rendered, failures, deadline), findings.warnings)
-    text = texts[0] if len(texts) == 1 else manifests.join(texts)
-    return Output(text, tuple(findings.warnings))
+    run = _Run(request)
+    streams = run.read(run.render())
+    resolver = run.fetch(streams, open_backend, read_secret)
+    return run.rewrite(streams, resolver)
 
 
-def _traced(
-    request: Request, rendered: Sequence[Rendered], failures: Sequence[Failure], deadline: float
-) -> Sequence[Failure]:
-    """Return failures with the files that they come from, if there is time to look for them."""
-    if isinstance(request.source, bytes) or deadline - time.monotonic() < _SPARE:
-        return failures
-    return list(find_written(failures, request.source.resolve(), rendered[0]))
+class _Run:
+    """One run of the core: what its steps share.
+
+    Every step collects its failures; a step that needs what an earlier one could not do raises all
+    of them.
+    """
+
+    def __init__(self, request: Request) -> None:
+        """Begin a run.
+
+        Raises:
+            AvpError: the operator's policy cannot be read.
+        """
+        self._request = request
+        self._settings = settings = request.settings
+        # Before anything that a tenant has a say in: not even a Secret that it names can change it.
+        self._permissions = read_permissions(settings.policy.file, settings.identity)
+        self._limits = limits_of(settings, request.started)
+        self._failures = Failures()
+        is_lenient = request.resolution.sources.program.is_lenient
+        self._findings = Findings(settings.policy, is_lenient=is_lenient)
+        self._rendered: Sequence[Rendered] = ()
+
+    def render(self) -> Sequence[Rendered]:
+        """Return the manifests as text.
+
+        Raises:
+            GenerateError: there are none, and a misspelt setting may be why.
+            AvpError: there are none.
+        """
+        self._findings.add_warnings(self._settings.warnings)
+        try:
+            self._rendered = _render(self._request, self._limits)
+        except AvpError as error:
+            if not self._settings.warnings:
+                raise
+            self._stop(error)
+        return self._rendered
+
+    def read(self, rendered: Sequence[Rendered]) -> Sequence[Stream]:
+        """Return the documents in the manifests.
+
+        Raises:
+            GenerateError: there is none.
+            LimitError: there are too many.
+        """
+        streams: list[Stream] = []
+        documents = 0
+        for each in rendered:
+            self._limits.check_deadline()
+            stream = manifests.read_stream(
+                each.data,
+                each.source,
+                self._failures,
+                is_source=each.is_source,
+                names_templates=each.names_templates,
+            )
+            documents += max(len(stream.documents), len(stream.manifests))
+            check_limit("documents", documents, self._limits.documents, "AVP_MAX_DOCUMENTS")
+            streams.append(stream)
+            self._findings.add_warnings(each.warnings)
+            if self._settings.policy.fail_on_unresolved:
+                self._failures.add(*_unresolved(stream))
+            self._findings.add_all(stream)
+        if not len(self._failures) and not any(stream.manifests for stream in streams):
+            raise GenerateError([_nothing(self._request)])
+        logger.info("documents: %d, placeholders: %d", documents, _placeholders(streams))
+        return streams
+
+    def fetch(
+        self, streams: Sequence[Stream], open_backend: OpenBackend, read_secret: ReadSecret
+    ) -> Resolver:
+        """Return the resolver, with the secrets that the documents refer to.
+
+        Raises:
+            GenerateError: the run is over before they can be read.
+        """
+        try:
+            plan, gate = self._plan(streams, read_secret)
+            known = self._settings.warnings
+            self._findings.add_warnings(
+                [each for each in plan.settings.warnings if each not in known]
+            )
+            wanted = len(plan.locations)
+            check_limit("secrets to read", wanted, self._limits.references, "AVP_MAX_REFERENCES")
+            self._limits.check_deadline()
+            opener = partial(open_backend, plan.settings, self._request.resolution.sources.environ)
+            secrets = _fetch(plan, opener, self._limits, gate)
+        except AvpError as error:
+            self._stop(error)
+        return Resolver(plan, secrets, self._limits, self._findings, self._failures)
+
+    def rewrite(self, streams: Sequence[Stream], resolver: Resolver) -> Output:
+        """Return the output.
+
+        Raises:
+            GenerateError: anything failed.
+            LimitError: it would be too long, or the time is over.
+        """
+        texts: list[str] = []
+        for stream in streams:
+            self._limits.charge(len(stream.text))
+            texts.append(resolver.resolve(stream))
+        self._failures.add(*self._findings.failures)
+        if len(self._failures):
+            raise self._error()
+        text = texts[0] if len(texts) == 1 else manifests.join(texts)
+        return Output(text, tuple(self._findings.warnings))
+
+    def _plan(self, streams: Sequence[Stream], read_secret: ReadSecret) -> tuple[Plan, PolicyGate]:
+        """Return what is to be read, and the gate that each read must pass."""
+        wanting = [
+            manifest
+            for stream in streams
+            for manifest in stream.manifests
+            if manifest.fields or manifest.imports
+        ]
+        settings = self._settings
+        if wanting:
+            gate = PolicyGate(settings.identity, self._permissions)
+            settings = complete(self._request.resolution, gate, self._limits.left, read_secret)
+        gate = PolicyGate(settings.identity, self._permissions, settings.policy.path_validation)
+        plan = Plan(settings, by_kind=gate.depends_on_kind)
+        for manifest in wanting:
+            plan.add(manifest)
+        return plan, gate
+
+    def _stop(self, error: AvpError) -> NoReturn:
+        """Raise everything that failed, an error that stops the run included."""
+        self._failures.add(*error.failures, *self._findings.failures)
+        raise self._error() from error
+
+    def _error(self) -> GenerateError:
+        """Return the failures, with the files that they come from if there is time to look."""
+        failures: Sequence[Failure] = list(self._failures)
+        source = self._request.source
+        if self._rendered and isinstance(source, Path) and self._limits.left > _SPARE:
+            failures = list(find_written(failures, source.resolve(), self._rendered[0]))
+        return GenerateError(failures, self._findings.warnings)
 
 
 def _placeholders(streams: Iterable[Stream]) -> int:
@@ -207,8 +280,6 @@ def _render(request: Request, limits: Limits) -> Sequence[Rendered]:
         settings.identity,
         request.resolution.sources.environ,
     )
-    # Loading the libraries of a backend takes longer than a small render: both at once.
-    threading.Thread(target=backends.preload, args=(settings.backend.type,), daemon=True).start()
     begin = time.monotonic()
     rendered = renderer.render()
     logger.info("rendered by %s in %.2f s", renderer.name, time.monotonic() - begin)
@@ -222,36 +293,10 @@ def _nothing(request: Request) -> Failure:
     return Failure(f"{request.source} holds no manifest", hint="name the folder of the manifests")
 
 
-def _plan(
-    request: Request,
-    streams: Sequence[Stream],
-    permissions: Permissions | None,
-    deadline: float,
-    read_secret: ReadSecret,
-) -> tuple[Plan, PolicyGate]:
-    """What is to be read, and the gate that each read must pass."""
-    wanting = [
-        manifest
-        for stream in streams
-        for manifest in stream.manifests
-        if manifest.fields or manifest.imports
-    ]
-    identity, settings = request.settings.identity, request.settings
-    if wanting:
-        unvalidated = PolicyGate(identity, permissions)
-        left = deadline - time.monotonic()
-        settings = complete(request.resolution, unvalidated, left, read_secret)
-    gate = PolicyGate(identity, permissions, settings.policy.path_validation)
-    plan = Plan(settings, by_kind=gate.depends_on_kind)
-    for manifest in wanting:
-        plan.add(manifest)
-    return plan, gate
-
-
 def _fetch(
     plan: Plan, open_backend: Callable[[], Backend], limits: Limits, gate: Gate
-) -> Mapping[Location, Secret | BackendError | PathError]:
-    """Reads every secret of the plan once; without any, no backend is even opened."""
+) -> Mapping[Location, Secret | Failure]:
+    """Read every secret of the plan once; without any, no backend is even opened."""
     refused = backends.refused(plan.locations, gate)
     wanted = [each for each in plan.locations if each not in refused]
     if not wanted:

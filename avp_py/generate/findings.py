@@ -1,7 +1,9 @@
 """What comes out and is not what its author meant: failures, or warnings."""
 
+from collections.abc import Iterable
+
 from avp_py import manifests
-from avp_py.errors import Failure
+from avp_py.errors import Failure, Failures
 from avp_py.manifests import Finding, Manifest, Stream
 from avp_py.settings import PolicySettings
 
@@ -25,7 +27,7 @@ class Findings:
         self._unfilled = settings.fail_on_unresolved
         self._refuses_duplicates = settings.duplicate_keys == "error"
         self._is_lenient = is_lenient
-        self.failures: list[Failure] = []
+        self.failures = Failures()
         self.warnings: list[Failure] = []
 
     def add_all(self, stream: Stream) -> None:
@@ -35,6 +37,11 @@ class Findings:
                 self.add_to(manifest, finding)
             for finding in manifests.findings(stream.text, manifest, unfilled=self._unfilled):
                 self.add_to(manifest, finding)
+
+    def add_warnings(self, warnings: Iterable[Failure]) -> None:
+        """Add what is probably not meant."""
+        for warning in warnings:
+            self.add(warning, is_sure=False)
 
     def add_to(self, manifest: Manifest, finding: Finding) -> None:
         """Add something that was noticed about a document."""
@@ -57,6 +64,6 @@ class Findings:
                 of which AVP_WARNINGS says what becomes.
         """
         if (is_sure and not self._is_lenient) or self._mode == "error":
-            self.failures.append(finding)
+            self.failures.add(finding)
         elif self._mode == "show":
             self.warnings.append(finding)

@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 from avp_py import manifests
 from avp_py.backends import Location
-from avp_py.errors import AvpError, PathError, PlaceholderError, quoted
+from avp_py.errors import AvpError, Failure, PathError, PlaceholderError, quoted
 from avp_py.manifests import Annotations, Manifest, Placeholder
 from avp_py.policy import default_path, normalise
 from avp_py.settings import Settings
@@ -16,7 +16,7 @@ annotations, the placeholder."""
 
 
 class Plan:
-    """Locations by what wants them; where that cannot be said, the error that says why.
+    """Locations by what refers to them; where there is none, the failure that says why.
 
     Attributes:
         settings: the settings that the plan goes by.
@@ -31,7 +31,7 @@ class Plan:
         """
         self.settings = settings
         self._by_kind = by_kind
-        self._targets: dict[_Target, Location | AvpError] = {}
+        self._targets: dict[_Target, Location | Failure] = {}
 
     def add(self, manifest: Manifest) -> None:
         """Plans the placeholders of a document, and its import."""
@@ -46,7 +46,7 @@ class Plan:
         """What is to be read; each once."""
         return sorted({each for each in self._targets.values() if isinstance(each, Location)})
 
-    def target(self, manifest: Manifest, placeholder: Placeholder | None) -> Location | AvpError:
+    def target(self, manifest: Manifest, placeholder: Placeholder | None) -> Location | Failure:
         """What a placeholder of a document wants, or without one, what its import wants."""
         return self._targets[self._key(manifest, placeholder)]
 
@@ -72,7 +72,7 @@ class Plan:
                 raise PathError(f"the policy distinguishes kinds, and {doubt}", hint=_CERTAIN)
             self._targets[target] = self._locate(kind, path, version, annotations.kv_version)
         except AvpError as error:
-            self._targets[target] = error
+            (self._targets[target],) = error.failures
 
     def _locate(self, kind: str, path: str, version: str, kv_version: str | None) -> Location:
         if kv_version is None:

@@ -1,27 +1,18 @@
 """Values into documents, and a failure for each placeholder that has none."""
 
-import dataclasses
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from avp_py import manifests
 from avp_py.backends import Location, Secret
-from avp_py.errors import (
-    AvpError,
-    BackendError,
-    Failure,
-    LimitError,
-    LoginError,
-    PathError,
-    PlaceholderError,
-)
-from avp_py.generate.budget import Budget
+from avp_py.errors import AvpError, Failure, Failures, GenerateError, LimitError, PlaceholderError
 from avp_py.generate.findings import Findings
 from avp_py.generate.plan import Plan
 from avp_py.manifests import REMOVED, Addition, Field, Manifest, Placeholder, Replacement, Stream
 from avp_py.modifiers import MISSING, Missing, ModifierError, UnknownModifierError, apply
+from avp_py.sandbox import Limits
 from avp_py.values import Number, Value
 
 _DATA_KEY = re.compile(r"(?!\.\.|\.$)[-._a-zA-Z0-9]{1,253}")
@@ -29,26 +20,32 @@ _DATA_KEY = re.compile(r"(?!\.\.|\.$)[-._a-zA-Z0-9]{1,253}")
 
 
 class Resolver:
-    """Puts values into documents.
-
-    Attributes:
-        failures: what could not be resolved, so far.
-    """
+    """Puts values into documents."""
 
     def __init__(
         self,
         plan: Plan,
-        secrets: Mapping[Location, Secret | BackendError | PathError],
-        budget: Budget,
+        secrets: Mapping[Location, Secret | Failure],
+        limits: Limits,
         findings: Findings,
+        failures: Failures,
     ) -> None:
+        """Begin.
+
+        Args:
+            plan: which location each placeholder refers to.
+            secrets: what was read there.
+            limits: how long the run and its output may be.
+            findings: gets what is probably not meant.
+            failures: collects what cannot be resolved.
+        """
         self._plan = plan
         self._secrets = secrets
-        self._budget = budget
+        self._limits = limits
         self._findings = findings
-        self.failures: list[Failure] = []
-        self._unresolved = 0
-        self._login: Failure | None = None
+        self._failures = failures
+        self._incomplete: set[int] = set()
+        """Where the documents of a stream begin in which something was not resolved."""
 
     def resolve(self, stream: Stream) -> str:
         """Return the text of a stream with its values in place; a document that fails is unchanged.
@@ -57,28 +54,23 @@ class Resolver:
             LimitError: the run takes too long, or its text would be too long.
         """
         changed: dict[int, str] = {}
+        self._incomplete.clear()
         for start, (document, *items) in groupby(stream.manifests, lambda each: each.document):
-            before = self._unresolved
             replacements: list[Replacement] = []
             new: list[Addition] = []
             for manifest in (document, *items):
-                replacements += self._fields(manifest)
-                addition = self._import(manifest) if manifest.imports else None
-                if addition is not None:
-                    new.append(addition)
-            if self._unresolved > before or not (replacements or new):
+                replacements += self._replacements(manifest)
+                if manifest.imports:
+                    new += self._additions(manifest)
+            if start in self._incomplete or not (replacements or new):
                 continue
-            try:
+            with self._failures.at(document=document.label).catch():
                 changed[start] = manifests.rewrite(stream.text, document, replacements, new)
-            except AvpError as error:
-                self.failures.append(
-                    Failure(error.reason, hint=error.hint, document=document.label)
-                )
         return manifests.assemble(stream, changed)
 
-    def _fields(self, manifest: Manifest) -> Sequence[Replacement]:
+    def _replacements(self, manifest: Manifest) -> Sequence[Replacement]:
         replacements = [
-            each for field in manifest.fields if (each := self._field(manifest, field)) is not None
+            each for field in manifest.fields for each in self._replacement(manifest, field)
         ]
         if manifest.kind == "Secret":
             self._check_data(manifest, replacements)
@@ -94,44 +86,44 @@ class Resolver:
                 start = each.field.scalar.start
                 self._findings.add_to(manifest, manifests.not_base64(path, start))
 
-    def _field(self, manifest: Manifest, field: Field) -> Replacement | None:
+    def _replacement(self, manifest: Manifest, field: Field) -> Iterator[Replacement]:
+        """Yield what replaces a field, if all of its placeholders can be resolved."""
         values: dict[Placeholder, Value] = {}
         is_removed = False
-        failed: dict[int, AvpError] = {}
-        self._budget.check_deadline()
+        failed: dict[int, Sequence[Failure]] = {}
+        self._limits.check_deadline()
         for number, placeholder in enumerate(field.template.placeholders):
             try:
                 values[placeholder] = self._value(manifest, placeholder)
-            except _MissingKeyError as error:
-                if manifest.annotations.remove_missing and field.parent is not None:
-                    is_removed = True
-                else:
-                    failed[number] = error
             except LimitError:
                 raise
             except AvpError as error:
-                failed[number] = error
+                is_optional = manifest.annotations.remove_missing and field.parent is not None
+                if is_optional and isinstance(error, _MissingKeyError):
+                    is_removed = True
+                else:
+                    failed[number] = error.failures
         if failed:
             self._fail(manifest, field, failed)
-            return None
+            return
         if is_removed:
-            return Replacement(field, REMOVED)
+            yield Replacement(field, REMOVED)
+            return
         try:
             for placeholder in field.template.placeholders:
                 value = values[placeholder]
-                self._budget.charge(len(value) if isinstance(value, str) else 0)
-            return Replacement(
-                field, manifests.render_field(field, manifest.kind, values.__getitem__)
-            )
+                self._limits.charge(len(value) if isinstance(value, str) else 0)
+            rendered = manifests.render_field(field, manifest.kind, values.__getitem__)
         except PlaceholderError as error:
-            self._fail(manifest, field, {0: error})
-            return None
+            self._fail(manifest, field, {0: error.failures})
+        else:
+            yield Replacement(field, rendered)
 
     def _secret(self, manifest: Manifest, placeholder: Placeholder | None) -> Secret:
         target = self._plan.target(manifest, placeholder)
-        secret = target if isinstance(target, AvpError) else self._secrets[target]
-        if isinstance(secret, AvpError):
-            raise secret
+        secret = target if isinstance(target, Failure) else self._secrets[target]
+        if isinstance(secret, Failure):
+            raise GenerateError([secret])
         return secret
 
     def _value(self, manifest: Manifest, placeholder: Placeholder) -> Value:
@@ -146,7 +138,7 @@ class Resolver:
                 raise PlaceholderError(
                     "no modifier after a |", hint="name a modifier, or remove the |"
                 )
-            self._budget.check_deadline()
+            self._limits.check_deadline()
             try:
                 value = apply(words[0], words[1:], value)
             except UnknownModifierError as error:
@@ -157,85 +149,71 @@ class Resolver:
         if value is MISSING:
             raise _missing(placeholder.key, secret)
         if found is None and secret.doubt is not None:
-            raise secret.doubt  # a default would hide it
+            raise GenerateError([secret.doubt])  # a default would hide it
         if value is None:
             raise PlaceholderError(
                 f"the modifier {words[0]} returns null", hint="a field cannot be filled with null"
             )
         return value
 
-    def _import(self, manifest: Manifest) -> Addition | None:
+    def _additions(self, manifest: Manifest) -> Iterator[Addition]:
+        """Yield the keys that the annotation `import` adds to a manifest."""
         try:
-            secret = self._secret(manifest, None)
-            if secret.doubt is not None:
-                raise secret.doubt
+            yield self._addition(manifest)
+        except LimitError:
+            raise
         except AvpError as error:
-            self._fail_import(manifest, error)
-            return None
+            path = f'metadata.annotations["{manifests.PREFIX}import"]'
+            located = self._at(manifest, path, None, "all keys", manifest.import_start)
+            located.add(*error.failures)
+
+    def _addition(self, manifest: Manifest) -> Addition:
+        secret = self._secret(manifest, None)
+        if secret.doubt is not None:
+            raise GenerateError([secret.doubt])
         try:
             texts = {key: _as_text(value) for key, value in secret.items() if value is not None}
         except ModifierError as error:
             hint = "name the keys that you need one by one"
-            self._fail_import(
-                manifest, PlaceholderError(f"a value in the secret: {error}", hint=hint)
-            )
-            return None
+            raise PlaceholderError(f"a value in the secret: {error}", hint=hint) from error
         unfit = sorted(key for key in texts if not _DATA_KEY.fullmatch(key))
         if unfit:
             names = ", ".join(repr(key[:80]) for key in unfit)
-            hint = "name other keys one by one, under names that Kubernetes accepts"
-            unfitting = PlaceholderError(
-                f"a {manifest.kind} cannot have the key {names}", hint=hint
+            raise PlaceholderError(
+                f"a {manifest.kind} cannot have the key {names}",
+                hint="name other keys one by one, under names that Kubernetes accepts",
             )
-            self._fail_import(manifest, unfitting)
-            return None
-        self._budget.charge(sum(map(len, texts.values())))
-        try:
-            return manifests.addition(manifest, texts)
-        except PlaceholderError as error:
-            self._fail_import(manifest, error)
-            return None
+        self._limits.charge(sum(map(len, texts.values())))
+        return manifests.addition(manifest, texts)
 
-    def _fail(self, manifest: Manifest, field: Field, failed: Mapping[int, AvpError]) -> None:
-        """Note placeholders of a field that failed, by their numbers."""
+    def _fail(
+        self, manifest: Manifest, field: Field, failed: Mapping[int, Sequence[Failure]]
+    ) -> None:
+        """Collect the failures of placeholders of a field, by their numbers."""
         placeholders, places = field.template.placeholders, field.places()
-        for number, error in failed.items():
+        for number, failures in failed.items():
             placeholder, (start, is_packed) = placeholders[number], places[number]
             path = field.path + (" (inside base64)" if is_packed else "")
-            self._add(manifest, path, placeholder, placeholder.text, start, error)
+            self._at(manifest, path, placeholder, placeholder.text, start).add(*failures)
 
-    def _fail_import(self, manifest: Manifest, error: AvpError) -> None:
-        field = f'metadata.annotations["{manifests.PREFIX}import"]'
-        self._add(manifest, field, None, "all keys", manifest.import_start, error)
-
-    def _add(
+    def _at(
         self,
         manifest: Manifest,
-        field: str,
+        path: str,
         placeholder: Placeholder | None,
         reference: str,
         start: int,
-        error: AvpError,
-    ) -> None:
-        self._unresolved += 1
+    ) -> Failures:
+        """Return the collector for a place in a document, which then stays as it is."""
+        self._incomplete.add(manifest.document)
         target = self._plan.target(manifest, placeholder)
-        failure = Failure(error.reason, hint=error.hint)
-        if isinstance(error, LoginError):
-            # It is a failure of the run: a list of all that wanted a secret helps nobody.
-            if failure != self._login:
-                self._login = failure
-                self.failures.append(failure)
-            return
-        self.failures.append(
-            dataclasses.replace(
-                failure,
-                document=manifest.label,
-                field=field,
-                reference=reference[:200],
-                target=str(target) if isinstance(target, Location) else "",
-                file=manifest.origin.file,
-                line=manifest.origin.line(start),
-            )
+        return self._failures.at(
+            document=manifest.label,
+            field=path,
+            reference=reference[:200],
+            target=str(target) if isinstance(target, Location) else "",
+            file=manifest.origin.file,
+            line=manifest.origin.line(start),
         )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from avp_py import manifests
-from avp_py.errors import Failure
+from avp_py.errors import Failure, Failures
 from avp_py.manifests import Manifest
 from avp_py.render import Rendered, read_files
 
@@ -162,7 +162,7 @@ class _Search:
         if path not in self._objects and len(text) <= self._left:
             self._left -= len(text)
             objects: dict[str, list[_Object]] = {}
-            stream, _ = manifests.read_stream(text.encode(), path.name, is_source=True)
+            stream = manifests.read_stream(text.encode(), path.name, Failures(), is_source=True)
             for manifest in stream.manifests:
                 _, namespace, name = _called(manifest.label)
                 each = _Object(path, stream.text, manifest, namespace, name)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from avp_py.errors import DocumentError, Failure
+from avp_py.errors import DocumentError, Failures
 from avp_py.golang.lines import Lines
 from avp_py.golang.nodes import (
     Document,
@@ -177,8 +177,8 @@ class Manifest:
 
 
 def read_manifests(
-    document: Document, text: str, where: str, origin: Origin
-) -> tuple[Sequence[Manifest], Sequence[Failure]]:
+    document: Document, text: str, where: str, origin: Origin, failures: Failures
+) -> Sequence[Manifest]:
     """Read a document of a stream.
 
     Argo CD takes a document with items apart (GenerateManifests in its
@@ -190,10 +190,11 @@ def read_manifests(
         text: the text of the whole stream.
         where: what to call the document's place, as `document 3 of standard input`.
         origin: what it was written in.
+        failures: collects the items that cannot be used.
 
     Returns:
-        The manifest, followed by those of its items, and a failure for each item that cannot be
-        used. There is none for a document that holds nothing.
+        The manifest, followed by those of its items that can be used. There is none for a document
+        that holds nothing.
 
     Raises:
         DocumentError: the document is not a mapping, has no kind, or one of our annotations is not
@@ -201,7 +202,7 @@ def read_manifests(
     """
     root = resolve(document.root) if document.root is not None else None
     if root is None or (isinstance(root, ScalarNode) and root.is_null):
-        return (), ()
+        return ()
     if not isinstance(root, MappingNode):
         what = "a list" if isinstance(root, SequenceNode) else "a single value"
         raise DocumentError(
@@ -212,9 +213,8 @@ def read_manifests(
     head = read_head(root, document.lines, where)
     items = _items(root, head.kind) if head.is_list else {}
     manifests = [_manifest(document, text, origin, root, head, items=items)]
-    failures: list[Failure] = []
     for item, (number, kind) in items.items():
-        try:
+        with failures.catch():
             head = read_head(
                 item,
                 document.lines,
@@ -223,9 +223,7 @@ def read_manifests(
                 above=manifests[0].annotations,
             )
             manifests.append(_manifest(document, text, origin, item, head, number))
-        except DocumentError as error:
-            failures.extend(error.failures)
-    return manifests, failures
+    return manifests
 
 
 def _items(root: MappingNode, kind: str) -> Mapping[MappingNode, tuple[int, str]]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from avp_py.errors import AvpError, DocumentError, Failure
+from avp_py.errors import DocumentError, Failure, Failures
 from avp_py.expressions import Expression
 from avp_py.golang.composer import parse
 from avp_py.golang.nodes import Document
@@ -52,19 +52,25 @@ class Stream:
 
 
 def read_stream(
-    data: bytes, source: str, *, is_source: bool = False, names_templates: bool = False
-) -> tuple[Stream, Sequence[Failure]]:
-    """Reads YAML or JSON documents.
+    data: bytes,
+    source: str,
+    failures: Failures,
+    *,
+    is_source: bool = False,
+    names_templates: bool = False,
+) -> Stream:
+    """Read YAML or JSON documents.
 
     Args:
         data: the text in UTF-8, or in UTF-16 with a byte order mark.
         source: what to call it in errors: a file's name, or `standard input`.
+        failures: collects the documents that cannot be used.
         is_source: whether the text is just what somebody wrote there.
         names_templates: whether each document begins with the comment in which helm names the
             template that it was rendered from.
 
     Returns:
-        The stream, and a failure for each document that cannot be used.
+        The stream, without the documents that cannot be used.
     """
     try:
         text, is_json = _prepare(data, source)
@@ -79,11 +85,12 @@ def read_stream(
             text = without_aliases
             documents = parse(text, source, read_key)
     except DocumentError as error:
-        return Stream("", (), ()), error.failures
+        failures.add(*error.failures)
+        return Stream("", (), ())
     # JSON documents one after the other are set on lines of their own.
     is_moved = is_json and len(documents) > 1
     manifests: list[Manifest] = []
-    failures = list(_false_markers(text, documents, source))
+    failures.add(*_false_markers(text, documents, source))
     for number, document in enumerate(documents, 1):
         where = f"document {number} of {source}" if len(documents) > 1 else source
         origin = Origin()
@@ -92,15 +99,10 @@ def read_stream(
         elif names_templates and (template := _template_of(text, document)):
             origin = Origin(template)
             where += f", rendered from {template}"
-        try:
+        with failures.catch():
             refuse_unreadable(text, document, where, is_json=is_json, is_moved=is_moved)
-            found, unusable = read_manifests(document, text, where, origin)
-        except AvpError as error:
-            failures.extend(error.failures)
-        else:
-            manifests.extend(found)
-            failures.extend(unusable)
-    return Stream(text, documents, tuple(manifests), is_cut), failures
+            manifests.extend(read_manifests(document, text, where, origin, failures))
+    return Stream(text, documents, tuple(manifests), is_cut)
 
 
 def _template_of(text: str, document: Document) -> str:

@@ -24,7 +24,9 @@ from avp_py.settings import RenderSettings, SandboxMode
 
 logger: Final = logging.getLogger(__name__)
 
-_BRIEFLY = Limits(timeout=10, deadline=math.inf, input_bytes=0, files=0, output_bytes=1 << 20)
+_BRIEFLY = Limits(
+    seconds=10, timeout=10, deadline=math.inf, input_bytes=0, files=0, output_bytes=1 << 20
+)
 
 _VERSION_ARGUMENTS = {
     "kustomize": ("version",),

@@ -14,7 +14,13 @@ from avp_py.sandbox.access import (
 )
 from avp_py.sandbox.environment import child_environment, search_path, without_network
 from avp_py.sandbox.helm_wrapper import follow
-from avp_py.sandbox.limits import Limits, limits_of
+from avp_py.sandbox.limits import (
+    Limits,
+    check_limit,
+    limits_of,
+    memory_limit_error,
+    time_limit_error,
+)
 from avp_py.sandbox.messages import Places
 from avp_py.sandbox.mode import confine, confines_files, describe_sandbox
 from avp_py.sandbox.process import Written, run
@@ -25,6 +31,7 @@ __all__ = [
     "Limits",
     "Places",
     "Written",
+    "check_limit",
     "child_environment",
     "confine",
     "confines_files",
@@ -32,10 +39,12 @@ __all__ = [
     "follow",
     "git_access",
     "limits_of",
+    "memory_limit_error",
     "named_access",
     "program_access",
     "proxy_ports",
     "run",
     "search_path",
+    "time_limit_error",
     "without_network",
 ]

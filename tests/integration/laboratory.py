@@ -12,7 +12,7 @@ from avp_py.errors import ChildError
 from avp_py.sandbox import SYSTEM, Access, Limits, Places, Written, program_access, run
 
 LIMITS: Final = Limits(
-    timeout=30, deadline=math.inf, input_bytes=1, files=1, output_bytes=10_000_000
+    seconds=30, timeout=30, deadline=math.inf, input_bytes=1, files=1, output_bytes=10_000_000
 )
 
 

@@ -11,7 +11,7 @@ from hypothesis import event, example, given
 from hypothesis import strategies as st
 
 from avp_py import manifests
-from avp_py.errors import DocumentError, PlaceholderError
+from avp_py.errors import DocumentError, Failures, PlaceholderError
 from avp_py.manifests import PREFIX, REMOVED, Field, Manifest, Placeholder, Replacement
 from avp_py.values import Value
 from tests.conftest import build_tools
@@ -52,7 +52,8 @@ def ours(text: str) -> str | None:
     Raises:
         MissingError: a placeholder has no value.
     """
-    stream, failures = manifests.read_stream(text.encode(), "test")
+    failures = Failures()
+    stream = manifests.read_stream(text.encode(), "test", failures)
     if failures:
         return None
     changed: dict[int, str] = {}

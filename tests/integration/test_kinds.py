@@ -13,6 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from avp_py.errors import Failures
 from avp_py.golang import gojson, yaml_reader
 from avp_py.golang.nodes import Entry, MappingNode, Node, resolve
 from avp_py.manifests import PREFIX, Manifest, assemble, read_stream
@@ -32,7 +33,8 @@ def reader() -> Iterator[Reader]:
 
 def ours(text: str) -> tuple[str, Sequence[Manifest]] | None:
     """What we print for a text without placeholders, and what we take it for; None if refused."""
-    stream, failures = read_stream(text.encode("utf-8", "surrogatepass"), "test")
+    failures = Failures()
+    stream = read_stream(text.encode("utf-8", "surrogatepass"), "test", failures)
     return None if failures else (assemble(stream, {}), stream.manifests)
 
 

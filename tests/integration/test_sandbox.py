@@ -192,7 +192,9 @@ def test_processors_files_and_core_dumps_are_limited(laboratory: Laboratory) -> 
         "print([resource.getrlimit(getattr(resource, 'RLIMIT_' + name))[1] for name in "
         "('CPU', 'NOFILE', 'FSIZE')])"
     )
-    limits = Limits(timeout=3, deadline=math.inf, input_bytes=1, files=1, output_bytes=1000)
+    limits = Limits(
+        seconds=3, timeout=3, deadline=math.inf, input_bytes=1, files=1, output_bytes=1000
+    )
     written = Written((laboratory.top / "scratch",), size=1000, files=10)
 
     shown = laboratory.run(code, laboratory.access, limits=limits, written=written)
@@ -232,7 +234,9 @@ def test_a_child_that_writes_too_much_is_ended(laboratory: Laboratory) -> None:
 
 
 def test_a_child_that_never_stops_talking_is_ended_in_time(laboratory: Laboratory) -> None:
-    limits = Limits(timeout=1, deadline=math.inf, input_bytes=1, files=1, output_bytes=1000)
+    limits = Limits(
+        seconds=1, timeout=1, deadline=math.inf, input_bytes=1, files=1, output_bytes=1000
+    )
     code = "import sys, os\nprint(os.getpid(), flush=True)\nwhile True: sys.stderr.write('x' * 999)"
 
     with pytest.raises(ChildError) as raised:

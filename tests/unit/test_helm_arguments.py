@@ -22,7 +22,7 @@ DANGEROUS = (
     *("--validate", "--dry-run=server", "--plugins", "--kube-apiserver", "--debug", "-o", "-n"),
 )
 WORDS = ("x=1", "values.yaml", "../common.yaml", "--", "-", "", "-f", "-a", "a,b", "/etc/passwd")
-LIMITS = limits_of(load({}).limits, timeout=1, deadline=0)
+LIMITS = limits_of(load({}), started=0)
 SEGMENTS = (
     "..",
     ".",

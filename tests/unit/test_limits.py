@@ -40,11 +40,11 @@ LIMITS: Final[Mapping[str, tuple[str, str, str, str]]] = {
     ),
     "output": (
         "AVP_MAX_OUTPUT", "1Mi", f"{ANNOTATED}  a: '{'<long>' * 20}'\n",
-        "the filled manifests would exceed",
+        "the output would exceed its limit",
     ),
     "output of many fields": (
         "AVP_MAX_OUTPUT", "1Mi", ANNOTATED + "".join(f"  a{n}: <long>\n" for n in range(20)),
-        "the filled manifests would exceed",
+        "the output would exceed its limit",
     ),
     "time": (
         "AVP_RUN_TIMEOUT", "1", ANNOTATED + "".join(

@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from avp_py.generate import memory_limit_error
+from avp_py.sandbox import memory_limit_error
 from avp_py.settings import Sources, read_limits
 from tests.processes import AVP
 from tests.trees import write

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from avp_py.errors import Failures
 from avp_py.manifests import read_stream, unresolved
 from avp_py.manifests.packed import LAYERS, WORD, has_sign, readings, unpack
 from tests.conftest import Run
@@ -35,8 +36,9 @@ def test_no_placeholder_in_base64_is_deployed(
 ) -> None:
     text = repr(beside[0].replace("<", "") + packed(layers) + beside[1].replace(">", ""))
     written = f'kind: {kind}\na: "{text[1:-1]}"\n'
-    stream, failures = read_stream(written.encode(), "test")
-    assert not failures
+    failures = Failures()
+    stream = read_stream(written.encode(), "test", failures)
+    assert list(failures) == []
     (manifest,) = stream.manifests
     assert [each.is_packed for each in unresolved(stream.text, manifest)] == [True]
 

@@ -27,7 +27,7 @@ from tests.trees import write
 MAP: Final = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: map\n"
 
 LIMITS: Final = Limits(
-    timeout=30, deadline=math.inf, input_bytes=1, files=1, output_bytes=10_000_000
+    seconds=30, timeout=30, deadline=math.inf, input_bytes=1, files=1, output_bytes=10_000_000
 )
 
 Program = Callable[[str], Path]

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from avp_py.errors import DocumentError, PlaceholderError
+from avp_py.errors import DocumentError, Failures, PlaceholderError
 from avp_py.golang.yaml_text import UNREPRESENTABLE, quoted
 from avp_py.manifests import REMOVED, Manifest, Replacement, read_stream, render_field, rewrite
 from avp_py.manifests.scalars import flow
@@ -51,8 +51,9 @@ def manifest_of(body: str) -> tuple[str, Manifest]:
         text = body.replace(
             "{", '{"kind": "X", "metadata": {"annotations": {"avp.kubernetes.io/path": "p"}}, ', 1
         )
-    stream, failures = read_stream(text.encode(), "test")
-    assert not failures
+    failures = Failures()
+    stream = read_stream(text.encode(), "test", failures)
+    assert list(failures) == []
     (manifest,) = stream.manifests
     return stream.text, manifest
 

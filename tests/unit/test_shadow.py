@@ -40,7 +40,9 @@ def lay(
     named: Sequence[Path] = (),
 ) -> Path:
     """Makes a shadow in a folder that is not there yet, and gives that."""
-    limits = Limits(timeout=1, deadline=0, input_bytes=1 << 20, files=1000, output_bytes=1)
+    limits = Limits(
+        seconds=1, timeout=1, deadline=0, input_bytes=1 << 20, files=1000, output_bytes=1
+    )
     make_shadow(copied, opened, named, below, limits)
     return below
 

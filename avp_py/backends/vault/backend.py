@@ -209,7 +209,9 @@ def _unwrap(answer: Mapping[str, Any], location: Location, setting: str | None) 
             )
         raise nothing_found(location)
     if location.kv_version == "1":
-        doubt = read_as_version_1(location.path, setting) if _is_version_2(data) else None
+        doubt = None
+        if _is_version_2(data):
+            (doubt,) = read_as_version_1(location.path, setting).failures
         return Secret(data, doubt)
     inner = data.get("data")
     if isinstance(inner, Mapping):
