@@ -17,9 +17,9 @@ from pathlib import Path
 
 from avp_py.backends.interface import Backend, Gate, Location, Secret
 from avp_py.errors import BackendError, DocumentError, NotFoundError, PathError, SettingsError
-from avp_py.golang.composer import parse
+from avp_py.golang.documents import parse
 from avp_py.golang.lines import position
-from avp_py.golang.nodes import Entry, MappingNode, Node, ScalarNode, resolve
+from avp_py.golang.nodes import Entry, MappingNode, Node, ScalarNode, dereference
 from avp_py.settings import Settings
 from avp_py.values import Number, Value
 
@@ -74,7 +74,7 @@ class FileBackend(Backend):
             raise DocumentError(f"{path} is not UTF-8", hint="save it as UTF-8") from None
         secrets: dict[str, Secret] = {}
         for document in parse(text, str(path)):
-            root = resolve(document.root) if document.root is not None else None
+            root = document.root
             if root is None or (isinstance(root, ScalarNode) and root.is_null):
                 continue
             for entry in _entries(root, text, path):
@@ -123,7 +123,7 @@ class FileBackend(Backend):
 
 
 def _entries(node: Node, text: str, path: Path) -> tuple[Entry, ...]:
-    mapping = resolve(node)
+    mapping = dereference(node)
     if not isinstance(mapping, MappingNode):
         raise DocumentError(
             f"{path}, {position(text, mapping.start)}: expected a mapping",
@@ -134,7 +134,7 @@ def _entries(node: Node, text: str, path: Path) -> tuple[Entry, ...]:
 
 def _value(node: Node) -> Value:
     """Return the value of a node by YAML 1.2's JSON schema: no yes, no, octal number or date."""
-    node = resolve(node)
+    node = dereference(node)
     if isinstance(node, MappingNode):
         return {entry.key.value: _value(entry.value) for entry in node.entries}
     if not isinstance(node, ScalarNode):

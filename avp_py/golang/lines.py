@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 
 class Lines:
-    """The lines of a text, for those who ask of many places where they are."""
+    """The lines of a text, to look up many places."""
 
     __slots__ = ("_breaks", "_text")
 
@@ -19,7 +19,7 @@ class Lines:
         return self._find(index)[0] + 1
 
     def position(self, index: int) -> str:
-        """Where `index` is, as `line 3, column 7` (both count from 1)."""
+        """Return where `index` is, as `line 3, column 7` (both count from 1)."""
         line, start = self._find(index)
         return f"line {line + 1}, column {index - start + 1}"
 
@@ -38,10 +38,16 @@ def _line_breaks(text: str) -> Iterator[int]:
         found = text.find("\n", found + 1)
 
 
-def position(text: str, index: int) -> str:
-    """Where `index` stands in `text`, as `line 3, column 7` (both count from 1).
+def line_and_column(text: str, index: int) -> tuple[int, int]:
+    """Return the line and the column of `index` in `text`; both count from 1.
 
-    It counts the lines each time: of many places in one text, ask Lines.
+    It counts the lines each time: for many places in one text, use Lines.
     """
     line = text.count("\n", 0, index) + 1
-    return f"line {line}, column {index - text.rfind(chr(10), 0, index)}"
+    return line, index - text.rfind("\n", 0, index)
+
+
+def position(text: str, index: int) -> str:
+    """Return where `index` is in `text`, as `line 3, column 7`."""
+    line, column = line_and_column(text, index)
+    return f"line {line}, column {column}"

@@ -2,17 +2,15 @@
 
 from collections.abc import Iterator
 
-from avp_py.golang.nodes import (
+from avp_py.golang.columns import (
     ALIAS,
     FLOW_MAPPING,
     FLOW_SEQUENCE,
     MAPPING,
     MERGED,
     OVERRIDDEN,
-    MappingNode,
-    Node,
-    ScalarNode,
 )
+from avp_py.golang.nodes import MappingNode, Node, ScalarNode, node_at
 
 
 def scalars(node: Node) -> Iterator[tuple[ScalarNode, bool]]:
@@ -55,4 +53,5 @@ def is_target(node: Node) -> bool:
 def aliased(node: Node) -> set[Node]:
     """The nodes that aliases below a node stand for."""
     columns = node.columns
-    return {columns.node(each) for each in set(columns.targets(node.row, columns.after(node.row)))}
+    targets = set(columns.targets(node.row, columns.after(node.row)))
+    return {node_at(columns, each) for each in targets}

@@ -1,34 +1,19 @@
 """YAML as sigs.k8s.io/yaml v1.3.0 (on gopkg.in/yaml.v2 v2.4.0) reads it, and JSON from it.
 
 Sources: yaml.v2's decode.go (merge keys, aliases) and sigs.k8s.io/yaml's yaml.go (what becomes of
-it in JSON). The parser is libyaml, of which yaml.v2 is a port; it is driven by events, as PyYAML's
-composer overflows the C stack on deep nesting and knows other rules for merge keys. No error in
-here carries a part of the text.
+it in JSON). No error in here carries a part of the text.
 """
 
 import math
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-import yaml
-from yaml.cyaml import CParser  # type: ignore[attr-defined]  # missing in its stubs
-from yaml.events import (
-    AliasEvent,
-    CollectionEndEvent,
-    DocumentEndEvent,
-    MappingStartEvent,
-    NodeEvent,
-    ScalarEvent,
-    StreamEndEvent,
-)
-from yaml.reader import ReaderError
-
-from avp_py.errors import AvpError
 from avp_py.golang import gojson
-from avp_py.golang.composer import NESTING_PROBLEM, takes_comma
+from avp_py.golang.columns import ALIAS, FLOW_MAPPING, MAPPING, PLAIN, Columns
+from avp_py.golang.composer import compose
 from avp_py.golang.gojson import Float64
-from avp_py.golang.nodes import MAX_DEPTH
-from avp_py.golang.yaml_scalars import MERGE, Scalar, ScalarError, key_of, resolve
+from avp_py.golang.nodes import MAX_DEPTH, ScalarNode, has_comma_after_tag, is_merge
+from avp_py.golang.yaml_error import TOO_DEEP, YamlTextError, at
+from avp_py.golang.yaml_scalars import Scalar, ScalarError, key_of, scalar_value
 from avp_py.values import Value
 
 MAX_ALIASED_CHARACTERS = 8 * 1024 * 1024
@@ -38,23 +23,8 @@ _Raw: TypeAlias = "Scalar | list[_Raw] | dict[str | None, _Raw]"
 """What yaml.v2 makes of a node. The key None stands for one that JSON cannot have."""
 
 
-class YamlTextError(AvpError):
-    """A text is not YAML that sigs.k8s.io/yaml would read; the message holds no content.
-
-    Attributes:
-        cause: the reason without the line.
-        line: where in the text, from 1; 0 where that is not known.
-    """
-
-    def __init__(self, reason: str, line: int = 0, column: int = 0) -> None:
-        place = f"line {line}, column {column}" if column else f"line {line}"
-        super().__init__(f"{reason} ({place})" if line else reason)
-        self.cause = reason
-        self.line = line
-
-
 def read(text: str) -> Value:
-    """Reads the first document of a YAML text.
+    """Read the first document of a YAML text.
 
     Numbers come as json.Marshal would write them, integers with all of their digits (AVP rounds
     beyond 2**53). Timestamps stay text. Of equal keys the last wins.
@@ -67,198 +37,126 @@ def read(text: str) -> Value:
             (aliases written out), has aliases that expand too far, or says what JSON cannot:
             infinity, NaN, a key that is null, a list or a mapping.
     """
-    root = _compose(text)
-    if root is None:
+    columns = Columns(text)
+    document = next(compose(columns), None)
+    if document is None or document.root is None:
         return None
-    decoder = _Decoder()
-    return decoder.finish(decoder.decode(root, 0))
-
-
-@dataclass(eq=False)
-class _Leaf:
-    """A scalar; `implicit` says that it is plain and has no tag."""
-
-    value: str
-    tag: str | None
-    implicit: bool
-    line: int
-
-
-@dataclass(eq=False)
-class _Branch:
-    """A sequence, or a mapping whose keys and values take turns."""
-
-    mapping: bool
-    line: int
-    children: "list[_Node]" = field(default_factory=list)
-
-
-@dataclass(eq=False)
-class _Alias:
-    target: "_Leaf | _Branch"
-    line: int
-
-
-_Node: TypeAlias = _Leaf | _Branch | _Alias
-
-
-def _compose(text: str) -> _Node | None:
-    """The root of the first document, or None where there is no document."""
-    line = column = 0
-    try:
-        return _read_events(text)
-    except UnicodeEncodeError:
-        problem = "it is not Unicode text"
-    except ReaderError as error:
-        line = text.encode()[: error.position].count(b"\n") + 1
-        problem = "not YAML: a character that is not allowed"
-    except yaml.MarkedYAMLError as error:
-        # libyaml's own messages are fixed texts: no input is in them.
-        mark = error.problem_mark or error.context_mark
-        problem = f"not YAML: {error.problem}"
-        if error.problem == NESTING_PROBLEM:
-            problem = f"it nests deeper than {MAX_DEPTH} levels"
-        if mark is not None:
-            line, column = mark.line + 1, mark.column + 1
-    # Raised out here, so that no error of another library is its context.
-    raise YamlTextError(problem, line, column)
-
-
-def _read_events(text: str) -> _Node | None:
-    parser: Any = CParser(text)
-    anchors: dict[str, _Leaf | _Branch] = {}
-    open_branches: list[_Branch] = []
-    root: _Node | None = None
-    while True:
-        event = parser.get_event()
-        if isinstance(event, DocumentEndEvent | StreamEndEvent):
-            return root
-        if isinstance(event, CollectionEndEvent):
-            open_branches.pop()
-        if not isinstance(event, NodeEvent):
-            continue
-        _refuse_comma(event, text)
-        node = _node(event, anchors)
-        if open_branches:
-            open_branches[-1].children.append(node)
-        else:
-            root = node
-        if isinstance(node, _Branch):
-            open_branches.append(node)
-            if len(open_branches) > MAX_DEPTH:
-                raise _too_deep(node.line)
-
-
-def _refuse_comma(event: Any, text: str) -> None:
-    """Refuse a tag that yaml.v2 ends after a comma and what follows it, up to a space.
-
-    libyaml ends it before the comma since 0.2.5, with an empty scalar.
-    """
-    is_empty = isinstance(event, ScalarEvent) and event.tag is not None and not event.value
-    if is_empty and takes_comma(text, event.end_mark.index):
-        raise YamlTextError("a tag with a comma right after it", event.start_mark.line + 1)
-
-
-def _node(event: Any, anchors: dict[str, _Leaf | _Branch]) -> _Node:
-    """The node of an event; an anchor's node is known from here on, its own inside included."""
-    line: int = event.start_mark.line + 1
-    if isinstance(event, AliasEvent):
-        if event.anchor not in anchors:
-            raise YamlTextError("an alias has no anchor before it", line)
-        return _Alias(anchors[event.anchor], line)
-    node: _Leaf | _Branch
-    if isinstance(event, ScalarEvent):
-        node = _Leaf(event.value, event.tag, event.implicit[0], line)
-    else:
-        node = _Branch(isinstance(event, MappingStartEvent), line)
-    if event.anchor is not None:
-        anchors[event.anchor] = node
-    return node
+    decoder = _Decoder(columns)
+    return decoder.finish(decoder.decode(document.root, 0))
 
 
 class _Decoder:
     """Source: yaml.v2 v2.4.0, decode.go, for a target of the type interface{}."""
 
-    def __init__(self) -> None:
+    def __init__(self, columns: Columns) -> None:
+        self._columns = columns
         self._decoded = 1  # yaml.v2 counts the document, too.
         self._aliased = 0
         self._alias_depth = 0
         self._characters = MAX_ALIASED_CHARACTERS
-        self._infinity_line = self._key_line = 0
+        self._infinity: int | None = None
+        """The row of the first scalar that is infinity or NaN."""
+        self._lost_key: int | None = None
+        """The row of the first key that JSON cannot have."""
 
-    def decode(self, node: _Node, depth: int) -> _Raw:
-        self._count(node)
-        if isinstance(node, _Alias):
+    def decode(self, row: int, depth: int) -> _Raw:
+        columns = self._columns
+        kind = columns.kinds[row]
+        self._count(row)
+        if kind < ALIAS:
+            tag = columns.tags.get(row)
+            return self._scalar(row, tag) if tag or kind == PLAIN else columns.value(row)
+        if kind == ALIAS:
             self._alias_depth += 1
-            result = self.decode(node.target, depth)
+            result = self.decode(columns.links[row], depth)
             self._alias_depth -= 1
             return result
-        if isinstance(node, _Leaf):
-            return self._resolve(node)
-        if depth >= MAX_DEPTH:
-            # An alias inside of its own anchor ends here.
-            raise _too_deep(node.line)
-        if node.mapping:
+        if kind in (MAPPING, FLOW_MAPPING):
             mapping: dict[str | None, _Raw] = {}
-            self._fill(mapping, node, depth)
+            self._fill(mapping, row, depth)
             return mapping
-        return [self.decode(child, depth + 1) for child in node.children]
+        self._check_depth(row, depth)
+        return [self.decode(child, depth + 1) for child in columns.children(row)]
 
-    def _count(self, node: _Node) -> None:
+    def _count(self, row: int) -> None:
         self._decoded += 1
+        if not self._aliased + self._alias_depth:
+            return
         if self._alias_depth:
             self._aliased += 1
-            self._characters -= len(node.value) if isinstance(node, _Leaf) else 0
+            is_scalar = self._columns.kinds[row] < ALIAS
+            self._characters -= len(self._columns.value(row)) if is_scalar else 0
         if (
             self._aliased > _FREE_ALIASED
             and self._decoded > _FREE_DECODED
             and self._aliased / self._decoded > _allowed_alias_ratio(self._decoded)
         ) or self._characters < 0:
-            raise YamlTextError("the aliases expand too far", node.line)
+            raise self._error("the aliases expand too far", row)
 
-    def _fill(self, mapping: dict[str | None, _Raw], node: _Branch, depth: int) -> None:
-        """Puts a mapping's entries into `mapping`; a merge overrides what stands before it."""
-        if depth >= MAX_DEPTH:
-            raise _too_deep(node.line)
-        for key, value in zip(node.children[::2], node.children[1::2], strict=True):
-            if isinstance(key, _Leaf) and _is_merge(key):
+    def _fill(self, mapping: dict[str | None, _Raw], row: int, depth: int) -> None:
+        """Put a mapping's entries into `mapping`; a merge overrides what comes before it."""
+        self._check_depth(row, depth)
+        columns = self._columns
+        children = columns.children(row)
+        for key, value in zip(children, children, strict=True):
+            if self._is_merge(key):
                 self._merge(mapping, value, depth)
-            else:
-                name = self.decode(key, depth + 1)
-                if isinstance(name, list | dict):
-                    raise YamlTextError("a key is a list or a mapping", key.line)
-                known = key_of(name)
-                if known is None:
-                    self._key_line = self._key_line or key.line
-                mapping[known] = self.decode(value, depth + 1)
+                continue
+            name = self.decode(key, depth + 1)
+            if isinstance(name, list | dict):
+                raise self._error("a key is a list or a mapping", key)
+            known = key_of(name)
+            if known is None and self._lost_key is None:
+                self._lost_key = key
+            mapping[known] = self.decode(value, depth + 1)
 
-    def _merge(self, mapping: dict[str | None, _Raw], value: _Node, depth: int) -> None:
-        sources = value.children if isinstance(value, _Branch) and not value.mapping else [value]
+    def _is_merge(self, row: int) -> bool:
+        columns = self._columns
+        if columns.kinds[row] >= ALIAS or columns.value(row) != "<<":
+            return False
+        return is_merge(ScalarNode(columns, row))
+
+    def _merge(self, mapping: dict[str | None, _Raw], row: int, depth: int) -> None:
+        columns = self._columns
+        is_list = columns.kinds[row] > FLOW_MAPPING
         # From the last to the first, as earlier ones take precedence.
-        for source in reversed(sources):
-            target = source.target if isinstance(source, _Alias) else source
-            if not isinstance(target, _Branch) or not target.mapping:
+        for source in reversed(list(columns.children(row)) if is_list else [row]):
+            is_alias = columns.kinds[source] == ALIAS
+            target = columns.links[source] if is_alias else source
+            if columns.kinds[target] not in (MAPPING, FLOW_MAPPING):
                 reason = "a merge key (<<) wants a mapping, or a list of mappings"
-                raise YamlTextError(reason, source.line)
+                raise self._error(reason, source)
             self._count(source)
-            if isinstance(source, _Alias):
+            if is_alias:
                 self._alias_depth += 1
                 self._count(target)
             self._fill(mapping, target, depth + 1)
-            if isinstance(source, _Alias):
+            if is_alias:
                 self._alias_depth -= 1
 
-    def _resolve(self, node: _Leaf) -> Scalar:
+    def _scalar(self, row: int, tag: str | None) -> Scalar:
+        columns = self._columns
+        if tag is not None and has_comma_after_tag(ScalarNode(columns, row)):
+            raise self._error("a tag with a comma right after it", row)
         try:
-            value = resolve(node.value, node.tag, implicit=node.implicit)
+            value = scalar_value(columns.value(row), tag, implicit=tag in (None, "!"))
         except ScalarError as error:
-            raise YamlTextError(str(error), node.line) from None
-        if isinstance(value, float) and not math.isfinite(value):
-            self._infinity_line = self._infinity_line or node.line
+            raise self._error(str(error), row) from None
+        if isinstance(value, float) and not math.isfinite(value) and self._infinity is None:
+            self._infinity = row
         return value
 
+    def _check_depth(self, row: int, depth: int) -> None:
+        if depth >= MAX_DEPTH:
+            raise self._error(TOO_DEEP, row)
+
+    def _error(self, reason: str, row: int | None) -> YamlTextError:
+        if row is None:
+            return YamlTextError(reason)
+        return at(self._columns.text, self._columns.starts[row], reason)
+
     def finish(self, raw: _Raw) -> Value:
-        """The value, as it comes out of JSON."""
+        """Return the value, as it comes out of JSON."""
         match raw:
             case bool() | str() | Float64() | None:
                 return raw
@@ -267,7 +165,7 @@ class _Decoder:
             case float():
                 if not math.isfinite(raw):
                     reason = "it holds infinity or NaN, which JSON cannot say"
-                    raise YamlTextError(reason, self._infinity_line)
+                    raise self._error(reason, self._infinity)
                 return Float64(gojson.write_float(raw))
             case list():
                 return [self.finish(item) for item in raw]
@@ -277,7 +175,7 @@ class _Decoder:
     def _known(self, key: str | None) -> str:
         if key is None:
             reason = "it holds a key that is null or beyond 64 bits, which JSON cannot have"
-            raise YamlTextError(reason, self._key_line)
+            raise self._error(reason, self._lost_key)
         return key
 
 
@@ -286,14 +184,6 @@ _FEW_DECODED, _MANY_DECODED = 400_000, 4_000_000
 
 
 def _allowed_alias_ratio(decoded: int) -> float:
-    """Which share of the nodes may come from aliases."""
+    """Return which share of the nodes may come from aliases."""
     excess = min(max(decoded - _FEW_DECODED, 0) / (_MANY_DECODED - _FEW_DECODED), 1)
     return 0.99 - 0.89 * excess
-
-
-def _too_deep(line: int) -> YamlTextError:
-    return YamlTextError(f"it nests deeper than {MAX_DEPTH} levels", line)
-
-
-def _is_merge(key: _Leaf) -> bool:
-    return key.value == "<<" and (key.implicit or key.tag == MERGE)

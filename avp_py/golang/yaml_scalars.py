@@ -8,11 +8,12 @@ from avp_py.errors import AvpError
 from avp_py.golang import gobase64, gojson
 from avp_py.golang.gobase64 import Base64TextError
 from avp_py.golang.gojson import Float64
+from avp_py.golang.nodes import BINARY
 from avp_py.golang.words import BOOLEANS, NULLS, boolean_name
 
 _TAG = "tag:yaml.org,2002:"
 _STR, _BOOL, _INT, _FLOAT, _NULL = (_TAG + name for name in ("str", "bool", "int", "float", "null"))
-_TIMESTAMP, _BINARY, MERGE = (_TAG + name for name in ("timestamp", "binary", "merge"))
+_TIMESTAMP = _TAG + "timestamp"
 _MAX_INT64, _MAX_UINT64 = 2**63 - 1, 2**64 - 1
 _DECIMAL_BASE = 10
 _MAX_DIGITS = len(str(_MAX_UINT64))
@@ -45,7 +46,7 @@ class ScalarError(AvpError):
     """A scalar is not what its tag says; the message holds no content."""
 
 
-def resolve(text: str, tag: str | None, *, implicit: bool) -> Scalar:
+def scalar_value(text: str, tag: str | None, *, implicit: bool) -> Scalar:
     """The value of a scalar.
 
     Source: yaml.v2 v2.4.0, resolve.go and the function scalar of decode.go.
@@ -58,7 +59,7 @@ def resolve(text: str, tag: str | None, *, implicit: bool) -> Scalar:
     Raises:
         ScalarError: the text is not what the tag says.
     """
-    if tag == _BINARY:
+    if tag == BINARY:
         return _binary(text)
     if tag == _STR or tag not in _RESOLVED or (tag is None and not implicit):
         return text

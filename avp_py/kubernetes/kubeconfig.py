@@ -14,8 +14,8 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from avp_py.errors import DocumentError, SettingsError
-from avp_py.golang.composer import parse
-from avp_py.golang.nodes import MappingNode, Node, ScalarNode, resolve
+from avp_py.golang.documents import parse
+from avp_py.golang.nodes import MappingNode, Node, ScalarNode, dereference
 from avp_py.kubernetes.access import (
     Access,
     ClientCertificate,
@@ -192,7 +192,7 @@ def _plain(node: Node | None) -> object:
     """Return a node as a dict, a list, a text, or None for null."""
     if node is None:
         return None
-    node = resolve(node)
+    node = dereference(node)
     if isinstance(node, ScalarNode):
         return None if node.is_null else node.value
     if isinstance(node, MappingNode):

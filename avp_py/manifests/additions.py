@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from avp_py.errors import DocumentError
-from avp_py.golang.nodes import AliasNode, Entry, MappingNode, Node, ScalarNode, resolve
+from avp_py.golang.nodes import AliasNode, Entry, MappingNode, Node, ScalarNode, dereference
 from avp_py.golang.yaml_text import quoted
 from avp_py.manifests.manifest import Manifest
 from avp_py.manifests.scalars import flow, refuse_unrepresentable
@@ -78,7 +78,7 @@ def edits(
         return []
     root = new.root
     entry = _field_of(root, new)
-    if root.get(new.field) != (None if entry is None else resolve(entry.value)):
+    if root.get(new.field) != (None if entry is None else dereference(entry.value)):
         raise DocumentError(
             f"{new.place} comes from a merge key (<<), and cannot take keys",
             hint="write the mapping out",
@@ -109,7 +109,7 @@ def edits(
 
 def is_removed(entry: Entry, removed: Set[Node]) -> bool:
     """Return whether an entry is removed: its key is among the nodes, or its value is."""
-    return entry.key in removed or resolve(entry.value) in removed
+    return entry.key in removed or dereference(entry.value) in removed
 
 
 def _field_of(root: MappingNode, new: Addition) -> Entry | None:
@@ -193,7 +193,7 @@ def find(root: MappingNode, new: Addition) -> Set[Node] | None:
     if entry is not None:
         if not is_longer:
             ignored.add(entry.key)
-        value = resolve(entry.value)
+        value = dereference(entry.value)
         for each in value.effective if isinstance(value, MappingNode) else ():
             if each.key.value in new.values and isinstance(each.value, ScalarNode):
                 found[each.key.value] = each.value.value

@@ -9,15 +9,15 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from avp_py.errors import DocumentError
+from avp_py.golang.documents import Document
 from avp_py.golang.nodes import (
     AliasNode,
-    Document,
     Entry,
     MappingNode,
     Node,
     ScalarNode,
     SequenceNode,
-    resolve,
+    dereference,
 )
 from avp_py.golang.walks import aliased
 from avp_py.golang.yaml_text import quoted
@@ -80,7 +80,7 @@ class _Finder:
         self._text = text
         self._removes = text.find("remove-missing", document.start, document.end) >= 0
         self._targets = targets
-        root = resolve(document.root) if document.root is not None else None
+        root = document.root
         self._items = root.get("items") if isinstance(root, MappingNode) else None
         self._places: dict[Node, tuple[bool, int]] = {}
         """Whether placeholders are sought where a target is, and in which item of a list it is."""
@@ -106,7 +106,7 @@ class _Finder:
                     yield node
             case SequenceNode():
                 for place, item in enumerate(node.items, 1):
-                    is_list = isinstance(resolve(item), SequenceNode)
+                    is_list = isinstance(dereference(item), SequenceNode)
                     within = place if node == self._items else number
                     yield from self.misfits(item, sought and not is_list, within)
             case MappingNode():

@@ -28,7 +28,7 @@ def read_key(text: str, tag: str | None) -> tuple[str, object]:
     from avp_py.golang import yaml_scalars
 
     try:
-        value = yaml_scalars.resolve(text, tag, implicit=tag is None)
+        value = yaml_scalars.scalar_value(text, tag, implicit=tag is None)
     except yaml_scalars.ScalarError:
         # Kubernetes cannot read it, which is found later.
         return text, text

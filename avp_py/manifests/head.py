@@ -240,7 +240,7 @@ def _is_string(scalar: ScalarNode) -> bool:
     from avp_py.golang import yaml_scalars
 
     try:
-        value = yaml_scalars.resolve(scalar.value, scalar.tag, implicit=scalar.tag is None)
+        value = yaml_scalars.scalar_value(scalar.value, scalar.tag, implicit=scalar.tag is None)
     except yaml_scalars.ScalarError:
         return False
     return isinstance(value, str)

@@ -8,7 +8,7 @@ import difflib
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from avp_py.golang.nodes import MappingNode, Node, ScalarNode, SequenceNode, resolve
+from avp_py.golang.nodes import MappingNode, Node, ScalarNode, SequenceNode, dereference
 from avp_py.manifests.head import PREFIX, decode_base64, text_of
 from avp_py.manifests.manifest import Manifest, Place
 from avp_py.manifests.placeholders import NAMED
@@ -217,7 +217,7 @@ def _not_base64(manifest: Manifest) -> Iterator[Finding]:
     filled = {field.scalar for field in manifest.fields}
     for entry in data.effective if isinstance(data, MappingNode) else ():
         field = str(Place(Place(None, "data"), entry.key.value))
-        value = resolve(entry.value)
+        value = dereference(entry.value)
         if not isinstance(value, ScalarNode) or value in filled or value.is_null:
             continue
         if not is_base64(text_of(value)):

@@ -6,16 +6,9 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from avp_py.errors import DocumentError, Failures
+from avp_py.golang.documents import Document
 from avp_py.golang.lines import Lines
-from avp_py.golang.nodes import (
-    Document,
-    Entry,
-    MappingNode,
-    Node,
-    ScalarNode,
-    SequenceNode,
-    resolve,
-)
+from avp_py.golang.nodes import Entry, MappingNode, Node, ScalarNode, SequenceNode, dereference
 from avp_py.golang.walks import is_target
 from avp_py.manifests.head import (
     PREFIX,
@@ -200,7 +193,7 @@ def read_manifests(
         DocumentError: the document is not a mapping, has no kind, or one of our annotations is not
             a string or is on a kind that it does not fit.
     """
-    root = resolve(document.root) if document.root is not None else None
+    root = document.root
     if root is None or (isinstance(root, ScalarNode) and root.is_null):
         return ()
     if not isinstance(root, MappingNode):
@@ -234,7 +227,7 @@ def _items(root: MappingNode, kind: str) -> Mapping[MappingNode, tuple[int, str]
     items = root.get("items")
     found: dict[MappingNode, tuple[int, str]] = {}
     for number, each in enumerate(items.items if isinstance(items, SequenceNode) else (), 1):
-        item = resolve(each)
+        item = dereference(each)
         if isinstance(item, MappingNode) and (kind_of := kind_of_item(item, kind)):
             found.setdefault(item, (number, kind_of))
     return found
@@ -292,7 +285,7 @@ def _decides_kind(root: MappingNode, fields: Sequence[Field]) -> bool:
 
 def _import_of(node: Node) -> Node | None:
     """Return the value of an object's annotation `import`, or None."""
-    found: Node | None = resolve(node)
+    found: Node | None = dereference(node)
     for key in ("metadata", "annotations", PREFIX + "import"):
         found = found.get(key) if isinstance(found, MappingNode) else None
     return found
@@ -352,7 +345,7 @@ def merged(merge: Entry, hidden: Set[str]) -> Iterator[tuple[MappingNode, Set[st
     items = merge.value.items if isinstance(merge.value, SequenceNode) else (merge.value,)
     found = set(hidden)
     for item in items:
-        source = resolve(item)
+        source = dereference(item)
         keys = source.keys(strings=True) if isinstance(source, MappingNode) else set()
         if isinstance(item, MappingNode):
             is_shared = is_target(item) or is_target(merge.value)

@@ -9,10 +9,11 @@ from typing import Final
 
 from avp_py.errors import DocumentError
 from avp_py.expressions import SPACE, Expression
-from avp_py.golang.composer import takes_comma
+from avp_py.golang.documents import Document
 from avp_py.golang.lines import Lines
-from avp_py.golang.nodes import Document, ScalarNode
+from avp_py.golang.nodes import ScalarNode, has_comma_after_tag
 from avp_py.golang.walks import scalars
+from avp_py.golang.yaml_error import YamlTextError
 from avp_py.golang.yaml_text import UNREPRESENTABLE
 from avp_py.manifests.head import text_of
 
@@ -112,7 +113,7 @@ def refuse_unreadable(
 
     try:
         yaml_reader.read(written)
-    except yaml_reader.YamlTextError as error:
+    except YamlTextError as error:
         line = document.lines.number(document.start) + error.line - 1
         line_of = f"{where}, line {line}" if error.line else where
         raise DocumentError(
@@ -134,7 +135,7 @@ def _refuse_spelling(text: str, scalar: ScalarNode, flow: bool, lines: Lines, wh
         problem, hint = "the escape \\/", "write the slash without the backslash"
     elif flow and scalar.style is None and _is_misread(text, scalar):
         problem, hint = "a ? or a leading : without quotes in brackets", "quote the text"
-    elif scalar.tag is not None and scalar.start == scalar.end and takes_comma(text, scalar.end):
+    elif has_comma_after_tag(scalar):
         problem, hint = "a tag with a comma right after it", "put a space before the comma"
     else:
         return

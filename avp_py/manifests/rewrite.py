@@ -13,7 +13,7 @@ from itertools import zip_longest
 from typing import Final, Literal, TypeAlias
 
 from avp_py.errors import DocumentError, PlaceholderError
-from avp_py.golang.composer import parse
+from avp_py.golang.documents import parse
 from avp_py.golang.nodes import (
     AliasNode,
     Entry,
@@ -21,7 +21,7 @@ from avp_py.golang.nodes import (
     Node,
     ScalarNode,
     SequenceNode,
-    resolve,
+    dereference,
 )
 from avp_py.golang.walks import aliased, mappings
 from avp_py.manifests import additions
@@ -203,7 +203,7 @@ def _applied(
             continue
         items = entry.value.items if isinstance(entry.value, SequenceNode) else (entry.value,)
         for item in reversed(tuple(items)):
-            source = resolve(item)
+            source = dereference(item)
             if isinstance(source, MappingNode):
                 is_here = is_own and source == item and source not in targets
                 yield from _applied(source, targets, is_own=is_here)
@@ -332,7 +332,7 @@ def _verify(
         (document,) = parse(result, manifest.label, read_key)
     except (DocumentError, ValueError):
         document = None
-    root = resolve(document.root) if document is not None and document.root is not None else None
+    root = None if document is None else document.root
     ignored = _new_keys(root, new)
     # What follows must still begin on its own line.
     joins = text.endswith("\n", manifest.start, manifest.end) and not result.endswith("\n")
@@ -352,7 +352,7 @@ def _new_keys(root: Node | None, new: Sequence[Addition]) -> Set[Node] | None:
     """The keys by which an edited document differs; None where the new ones are not all there."""
     ignored: set[Node] = set()
     items = root.get("items") if isinstance(root, MappingNode) else None
-    roots = [root, *(map(resolve, items.items) if isinstance(items, SequenceNode) else ())]
+    roots = [root, *(map(dereference, items.items) if isinstance(items, SequenceNode) else ())]
     for each in new:
         edited = roots[each.item] if each.item < len(roots) else None
         keys = additions.find(edited, each) if isinstance(edited, MappingNode) else None
@@ -425,7 +425,7 @@ class _Comparison:
 
 
 def _is_removed(entry: Entry, values: Mapping[Node, FieldValue]) -> bool:
-    return REMOVED in (values.get(entry.key), values.get(resolve(entry.value)))
+    return REMOVED in (values.get(entry.key), values.get(dereference(entry.value)))
 
 
 def _holds(node: Node, value: Value) -> bool:

@@ -10,8 +10,7 @@ from typing import Final
 
 from avp_py.errors import DocumentError, Failure, Failures
 from avp_py.expressions import Expression
-from avp_py.golang.composer import parse
-from avp_py.golang.nodes import Document
+from avp_py.golang.documents import Document, parse
 from avp_py.manifests.aliases import write_out
 from avp_py.manifests.duplicates import read_key
 from avp_py.manifests.manifest import Manifest, Origin, read_manifests

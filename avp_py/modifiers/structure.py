@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from avp_py.golang import gojson, yaml_reader
 from avp_py.golang.nodes import MAX_DEPTH
+from avp_py.golang.yaml_error import YamlTextError
 from avp_py.modifiers import yaml_writer
 from avp_py.modifiers.interface import ModifierError, no_arguments, text_of
 from avp_py.modifiers.jsonpath import JsonPathError, evaluate
@@ -53,5 +54,5 @@ def _shallow(value: Value) -> Value:
     return value
 
 
-ERRORS = (JsonPathError, yaml_reader.YamlTextError)
+ERRORS = (JsonPathError, YamlTextError)
 """What the functions raise beside ModifierError and JsonTextError; none says what the value is."""

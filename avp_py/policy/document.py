@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from avp_py.errors import DocumentError, SettingsError
-from avp_py.golang.composer import parse
+from avp_py.golang.documents import parse
 from avp_py.golang.lines import position
-from avp_py.golang.nodes import Entry, MappingNode, Node, ScalarNode, SequenceNode, resolve
+from avp_py.golang.nodes import Entry, MappingNode, Node, ScalarNode, SequenceNode, dereference
 from avp_py.policy.globs import UNFIT
 from avp_py.policy.pattern import Pattern
 from avp_py.policy.rules import Policy, Rule
@@ -56,7 +56,7 @@ class _Reader:
 
     def policy(self) -> Policy:
         documents = parse(self._text, self._source)
-        roots = [resolve(each.root) for each in documents if each.root is not None]
+        roots = [each.root for each in documents if each.root is not None]
         if not roots or _is_null(roots[0]):
             raise DocumentError(
                 f"the policy {self._source} is empty",
@@ -140,7 +140,7 @@ class _Reader:
         return tuple(patterns)
 
     def _mapping(self, node: Node, known: Collection[str], what: str) -> dict[str, Entry]:
-        mapping = resolve(node)
+        mapping = dereference(node)
         if not isinstance(mapping, MappingNode):
             raise self._error(node, f"{what} is a mapping", f"its keys: {', '.join(known)}")
         for entry in mapping.entries:
@@ -157,7 +157,7 @@ class _Reader:
         return {entry.key.value: entry for entry in mapping.entries}
 
     def _items(self, node: Node, key: str) -> tuple[Node, ...]:
-        items = resolve(node)
+        items = dereference(node)
         if not isinstance(items, SequenceNode):
             raise self._error(node, f"{key} is a list", f"write it as {key}: [one, another]")
         if not items.items:
@@ -167,7 +167,7 @@ class _Reader:
         return tuple(items.items)
 
     def _text_of(self, node: Node, key: str) -> str:
-        scalar = resolve(node)
+        scalar = dereference(node)
         if not isinstance(scalar, ScalarNode) or not scalar.value or scalar.is_null:
             raise self._error(
                 node, f"{key}: a text is wanted here", "put what begins with { or * in quotes"

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from avp_py.errors import DocumentError
-from avp_py.golang.composer import parse
-from avp_py.golang.nodes import MappingNode, Node, ScalarNode, SequenceNode, resolve
+from avp_py.golang.documents import parse
+from avp_py.golang.nodes import MappingNode, Node, ScalarNode, SequenceNode, dereference
 from avp_py.render.kustomization import find_roots, kustomization_files
 from avp_py.render.repository import Repository, real_path
 from avp_py.settings.images import split_image
@@ -123,7 +123,7 @@ def _container_images(node: Node) -> Iterator[str]:
     waiting = [node]
     seen: set[Node] = set()
     while waiting:
-        current = resolve(waiting.pop())
+        current = dereference(waiting.pop())
         # What many aliases stand for is looked at once.
         if current in seen:
             continue
@@ -133,13 +133,13 @@ def _container_images(node: Node) -> Iterator[str]:
         elif isinstance(current, MappingNode):
             for key, value in current.entries:
                 waiting.append(value)
-                items = resolve(value)
+                items = dereference(value)
                 if key.value in _CONTAINERS and isinstance(items, SequenceNode):
                     yield from (text for each in items.items if (text := _text(each, "image")))
 
 
 def _text(node: Node, key: str) -> str:
-    node = resolve(node)
+    node = dereference(node)
     value = node.get(key) if isinstance(node, MappingNode) else None
     return value.value if isinstance(value, ScalarNode) else ""
 
@@ -152,7 +152,7 @@ def _entries(folder: Path, reader: _Reader) -> _Entries:
     found: dict[str, tuple[str, str]] = {}
     for file in kustomization_files(folder)[:1]:
         for document in _nodes(reader.read_in(folder, file.name)):
-            root = resolve(document)
+            root = dereference(document)
             images = root.get("images") if isinstance(root, MappingNode) else None
             for entry in images.items if isinstance(images, SequenceNode) else ():
                 tag, digest = _text(entry, "newTag"), _text(entry, "digest")
@@ -185,7 +185,7 @@ def _announced(name: str, end: str, own: _Entries) -> str:
 
 
 def _leaves(path: str, node: Node) -> Iterator[tuple[str, ScalarNode]]:
-    node = resolve(node)
+    node = dereference(node)
     if isinstance(node, ScalarNode):
         if path:
             yield path, node

@@ -18,7 +18,7 @@ from typing import Final, TypeAlias
 import yaml
 
 from avp_py.golang import yaml_reader
-from avp_py.golang.yaml_reader import YamlTextError
+from avp_py.golang.yaml_error import YamlTextError
 from avp_py.values import Value
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from avp_py.errors import SettingsError
-from avp_py.golang.composer import parse
+from avp_py.golang.documents import parse
 from avp_py.golang.lines import position
-from avp_py.golang.nodes import MappingNode, ScalarNode, resolve
+from avp_py.golang.nodes import MappingNode, ScalarNode
 from avp_py.settings.declaration import OUR_PREFIXES
 from avp_py.settings.envfile import EnvFileError, parse_env
 
@@ -99,7 +99,7 @@ def _pairs(root: Any, path: Path) -> Sequence[tuple[str, Any]]:
 def _read_yaml(text: str, path: Path) -> Mapping[str, str]:
     values: dict[str, str] = {}
     for document in parse(text, str(path))[:1]:
-        root = resolve(document.root) if document.root is not None else None
+        root = document.root
         if root is None or (isinstance(root, ScalarNode) and root.is_null):
             continue
         if not isinstance(root, MappingNode):

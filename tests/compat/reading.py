@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 import yaml
 
 from avp_py.golang import yaml_reader
+from avp_py.golang.yaml_error import YamlTextError
 from avp_py.values import Number
 
 Manifest: TypeAlias = dict[str, Any]
@@ -136,7 +137,7 @@ def read_document(text: str) -> Any:
         raise UnreadableError("yaml.v2 refuses what libyaml takes")
     try:
         return _plain(yaml_reader.read(text))
-    except yaml_reader.YamlTextError as error:
+    except YamlTextError as error:
         raise UnreadableError(str(error)) from None
 
 

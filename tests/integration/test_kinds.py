@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from avp_py.errors import Failures
 from avp_py.golang import gojson, yaml_reader
-from avp_py.golang.nodes import Entry, MappingNode, Node, resolve
+from avp_py.golang.nodes import Entry, MappingNode, Node, dereference
 from avp_py.manifests import PREFIX, Manifest, assemble, read_stream
 from tests.conftest import ROOT, build_tools
 from tests.integration.reader import Read, Reader, UnreadableError, start
@@ -231,6 +231,7 @@ CASES = {
     "kind: |-\n  Secret\n  \n": "Secret",
     "kind: ConfigMap\n? : x\n": REFUSED,
     "{kind: ConfigMap, ?: }\n": REFUSED,
+    "a: &x {b: &x Secret}\nkind: *x\n": "Secret",
     # Where a document ends.
     "kind: Secret\n...\nkind: ConfigMap\n": REFUSED,
     "kind: Secret\n...\n---\nkind: ConfigMap\n": "Secret, ConfigMap",
@@ -326,7 +327,7 @@ def test_the_comparison_sees_that_we_take_the_first_of_equal_keys(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def first(mapping: MappingNode, key: str) -> Node | None:
-        return next((resolve(each.value) for each in mapping.entries if each.name == key), None)
+        return next((dereference(each.value) for each in mapping.entries if each.name == key), None)
 
     monkeypatch.setattr(MappingNode, "get", first)
     found = ours("kind: ConfigMap\nkind: Secret\n")

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from avp_py.errors import DocumentError
-from avp_py.golang.composer import parse
+from avp_py.golang.documents import parse
 from avp_py.golang.nodes import (
     MAX_DEPTH,
     AliasNode,
@@ -13,7 +13,7 @@ from avp_py.golang.nodes import (
     Node,
     ScalarNode,
     SequenceNode,
-    resolve,
+    dereference,
 )
 
 
@@ -149,7 +149,7 @@ def test_any_text_gives_spans_that_fit_or_a_document_error(text: str) -> None:
 
 def _check(node: Node, start: int, end: int) -> None:
     assert start <= node.start <= node.end <= end
-    node = resolve(node) if not isinstance(node, AliasNode) else node
+    node = dereference(node) if not isinstance(node, AliasNode) else node
     if isinstance(node, MappingNode):
         for entry in node.entries:
             assert entry.key.end <= entry.value.end
@@ -182,6 +182,12 @@ def test_which_keys_are_merge_keys(key: str, is_merge: bool) -> None:
 def test_an_alias_is_no_merge_key() -> None:
     with pytest.raises(DocumentError, match="line 2, column 1: an alias stands for the key <<"):
         parse("x: &m <<\n*m : {a: 1}\n", "test")
+
+
+def test_the_last_anchor_of_a_name_counts_by_its_start() -> None:
+    node = root("a: &x {b: &x inner}\nc: *x\n").get("c")
+    assert isinstance(node, ScalarNode)
+    assert node.value == "inner"
 
 
 @pytest.mark.parametrize("text", ["a: &a 1\nb: &a {c: *a}\n", "a: &a 1\nb: &a [*a]\n"])

@@ -205,7 +205,7 @@ def _pairs(root: Any) -> Iterator[Sequence[tuple[yaml.ScalarNode, yaml.Node]]]:
 
 def _value(key: yaml.ScalarNode) -> Scalar:
     """What a key is to yaml.v2: text, or a boolean or number."""
-    return key.value if key.style else yaml_scalars.resolve(key.value, None, implicit=True)
+    return key.value if key.style else yaml_scalars.scalar_value(key.value, None, implicit=True)
 
 
 def _are_same(expected: Sequence[Manifest] | None, outcome: Outcome) -> bool:
