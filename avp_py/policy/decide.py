@@ -42,7 +42,7 @@ class _Filled:
         """Whether it could be filled, and fits the path as a pattern that allows does."""
         return not self.problem and names_path(self._segments, path)
 
-    def fits(self, path: Sequence[str]) -> bool:
+    def matches(self, path: Sequence[str]) -> bool:
         """Whether it could be filled, and fits the path, whatever the word after the mount is."""
         return not self.problem and matches_path(self._segments, path)
 
@@ -51,9 +51,9 @@ class _Filled:
 
         What is said of a secret is said of its metadata, too.
         """
-        return self.fits(path) or self.fits(as_data(path))
+        return self.matches(path) or self.matches(as_data(path))
 
-    def fits_secret(self, name: str) -> bool:
+    def matches_secret_name(self, name: str) -> bool:
         """Whether it could be filled, and fits a Secret, as `namespace:name`."""
         return not self.problem and matches_secret(self._segments, name)
 
@@ -62,7 +62,7 @@ class Permissions:
     """A policy's rules for one identity: those whose selectors fit it, their patterns filled."""
 
     def __init__(self, policy: Policy, identity: Identity) -> None:
-        self._rules = [rule for rule in policy.rules if rule.selects(identity)]
+        self._rules = [rule for rule in policy.rules if rule.matches(identity)]
         self._deny = self._filled("deny", identity)
         self._allow = self._filled("allow", identity)
         self._secrets = self._filled("secrets", identity)
@@ -88,7 +88,7 @@ class Permissions:
         """
         segments = path.split("/")
         for each in self._deny:
-            if not each.rule.is_for(kind):
+            if not each.rule.applies_to_kind(kind):
                 continue
             if each.problem:
                 why = (
@@ -99,7 +99,7 @@ class Permissions:
                 return Verdict(False, f"{each.rule} denies {each.pattern.text}")
         fitting = [each for each in self._allow if each.allows(segments)]
         for each in fitting:
-            if each.rule.is_for(kind):
+            if each.rule.applies_to_kind(kind):
                 return Verdict(True, f"{each.rule} allows {each.pattern.text}")
         for each in fitting:
             kinds = each.rule.kinds or ()
@@ -107,7 +107,7 @@ class Permissions:
             return Verdict(False, why, kinds)
         why = self._none(self._allow)
         for each in self._allow:
-            if each.fits(segments):
+            if each.matches(segments):
                 word = segments[api_place(segments) or 0]
                 why += f"; {each.pattern.text} does not spell out {word!r}"
         return Verdict(False, why)
@@ -115,7 +115,7 @@ class Permissions:
     def secret(self, namespace: str, name: str) -> Verdict:
         """Whether the Application may name a Secret with the backend's settings."""
         for each in self._secrets:
-            if each.fits_secret(f"{namespace}:{name}"):
+            if each.matches_secret_name(f"{namespace}:{name}"):
                 return Verdict(True, f"{each.rule} allows {each.pattern.text}")
         return Verdict(False, self._none(self._secrets))
 
@@ -124,7 +124,7 @@ class Permissions:
         return {
             trust: each.rule
             for each in reversed(self._secrets)
-            if each.fits_secret(f"{namespace}:{name}")
+            if each.matches_secret_name(f"{namespace}:{name}")
             for trust in sorted(each.rule.trust)
         }
 
