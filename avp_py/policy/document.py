@@ -132,9 +132,8 @@ class _Reader:
         patterns = []
         for item in self._items(node, key):
             text = self._text_of(item, key)
-            place = position(self._text, item.start)
             try:
-                patterns.append(Pattern.read(text, place, _PATTERNS[key]))
+                patterns.append(Pattern.read(text, _PATTERNS[key]))
             except FaultyTemplateError as error:
                 raise self._error(item, f"{key}: {text[:200]!r} is {error}", _EXAMPLE) from None
         return tuple(patterns)

@@ -19,22 +19,20 @@ _SAMPLE = Identity(**dict.fromkeys(NAMES, "a"))
 
 @dataclass(frozen=True)
 class Pattern:
-    """A pattern as it stands in the file.
+    """A pattern as it is in the file.
 
     Attributes:
         text: the pattern.
-        place: where it stands, as `line 3, column 12`.
-        separator: what stands between its segments: `/` in a path, `:` in the name of a Secret.
+        separator: the text between its segments: `/` in a path, `:` in the name of a Secret.
         template: the template that it is; None where nothing is inserted.
     """
 
     text: str
-    place: str
     separator: str
     template: PathTemplate | None
 
     @classmethod
-    def read(cls, text: str, place: str, separator: str) -> "Pattern":
+    def read(cls, text: str, separator: str) -> "Pattern":
         """Reads a pattern, and sees to it that it can match something.
 
         Raises:
@@ -54,7 +52,7 @@ class Pattern:
             raise FaultyTemplateError(
                 f"a pattern with {unfit}: * stands for text in one part, and ** for whole parts"
             )
-        pattern = cls(text, place, separator, template)
+        pattern = cls(text, separator, template)
         if separator == "/" and "//" in f"/{text}/":
             raise FaultyTemplateError("a pattern that matches nothing: a path has no empty parts")
         try:
