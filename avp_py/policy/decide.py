@@ -3,8 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from avp_py.policy.globs import api_place, as_data, matches_path, names_path
-from avp_py.policy.pattern import Pattern, matches_secret
+from avp_py.policy.globs import (
+    allowing_glob,
+    api_place,
+    as_data,
+    for_allowing,
+    for_path,
+    path_glob,
+    secret_glob,
+)
+from avp_py.policy.pattern import Pattern
 from avp_py.policy.rules import Policy, Rule
 from avp_py.policy.template import FaultyTemplateError, UnfilledTemplateError
 from avp_py.settings import Identity, Trust
@@ -32,19 +40,22 @@ class _Filled:
         self.rule = rule
         self.pattern = pattern
         self.problem = ""
-        self._segments: tuple[str, ...] = ()
+        segments: tuple[str, ...] = ()
         try:
-            self._segments = pattern.fill(identity)
+            segments = pattern.fill(identity)
         except (UnfilledTemplateError, FaultyTemplateError) as error:
             self.problem = str(error)
+        self._path = path_glob(segments)
+        self._allowing = allowing_glob(segments)
+        self._secret = secret_glob(segments)
 
     def allows(self, path: Sequence[str]) -> bool:
         """Whether it could be filled, and fits the path as a pattern that allows does."""
-        return not self.problem and names_path(self._segments, path)
+        return not self.problem and self._allowing.matches(for_allowing(path))
 
     def matches(self, path: Sequence[str]) -> bool:
         """Whether it could be filled, and fits the path, whatever the word after the mount is."""
-        return not self.problem and matches_path(self._segments, path)
+        return not self.problem and self._path.matches(for_path(path))
 
     def touches(self, path: Sequence[str]) -> bool:
         """Whether it could be filled, and fits the path in the widest sense.
@@ -55,7 +66,7 @@ class _Filled:
 
     def matches_secret_name(self, name: str) -> bool:
         """Whether it could be filled, and fits a Secret, as `namespace:name`."""
-        return not self.problem and matches_secret(self._segments, name)
+        return not self.problem and self._secret.matches(name)
 
 
 class Permissions:
@@ -102,7 +113,7 @@ class Permissions:
             if each.rule.applies_to_kind(kind):
                 return Verdict(True, f"{each.rule} allows {each.pattern.text}")
         for each in fitting:
-            kinds = each.rule.kinds or ()
+            kinds = tuple(glob.text for glob in each.rule.kinds or ())
             why = f"{each.rule} allows {each.pattern.text} in documents of kind {', '.join(kinds)}"
             return Verdict(False, why, kinds)
         why = self._none(self._allow)

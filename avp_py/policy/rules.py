@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from avp_py.policy.globs import matches_name
+from avp_py.policy.globs import Glob
 from avp_py.policy.pattern import Pattern
 from avp_py.settings import Identity, Trust
 
@@ -28,10 +28,10 @@ class Rule:
     name: str
     number: int
     line: int
-    projects: tuple[str, ...] | None
-    namespaces: tuple[str, ...] | None
-    applications: tuple[str, ...] | None
-    kinds: tuple[str, ...] | None
+    projects: tuple[Glob, ...] | None
+    namespaces: tuple[Glob, ...] | None
+    applications: tuple[Glob, ...] | None
+    kinds: tuple[Glob, ...] | None
     allow: tuple[Pattern, ...]
     deny: tuple[Pattern, ...]
     secrets: tuple[Pattern, ...]
@@ -67,7 +67,7 @@ class Policy:
     rules: tuple[Rule, ...]
 
 
-def _matches(globs: tuple[str, ...] | None, name: str | None) -> bool:
+def _matches(globs: tuple[Glob, ...] | None, name: str | None) -> bool:
     if globs is None:
         return True
-    return name is not None and any(matches_name(glob, name) for glob in globs)
+    return name is not None and any(glob.matches(name) for glob in globs)
