@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from avp_py.render import Mode, detect_mode, look
+from avp_py.render import Mode, detect_mode, inspect
 from avp_py.render.repository import find_repository
 from avp_py.settings import Kind, Setting, Sources, tenant_settings
 
@@ -77,13 +77,13 @@ class _Found:
 def _found(folder: Path, mode: Mode, environ: Mapping[str, str]) -> _Found:
     if mode == "kustomize":
         source_path = environ.get("ARGOCD_APP_SOURCE_PATH") or None
-        images = look.images_in(folder, find_repository(folder, source_path, environ))
+        images = inspect.images_in(folder, find_repository(folder, source_path, environ))
         words = {"IMAGE_NAME": f"found here: {', '.join(images)}"} if images else {}
         return _Found({"IMAGES": images}, words)
     if mode == "helm":
-        files = ", ".join(look.values_files_in(folder))
+        files = ", ".join(inspect.values_files_in(folder))
         words = {"HELM_VALUES_FILES": f"found here: {files}"} if files else {}
-        return _Found({"HELM_PARAMETERS": look.values_in(folder)}, words)
+        return _Found({"HELM_PARAMETERS": inspect.values_in(folder)}, words)
     return _Found({}, {})
 
 

@@ -3,8 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from avp_py.policy.globs import api_place, as_data, matches_path, names_path
-from avp_py.policy.pattern import Pattern, matches_secret
+from avp_py.policy.globs import (
+    allowing_glob,
+    api_place,
+    as_data,
+    for_allowing,
+    for_path,
+    path_glob,
+    secret_glob,
+)
+from avp_py.policy.pattern import Pattern
 from avp_py.policy.rules import Policy, Rule
 from avp_py.policy.template import FaultyTemplateError, UnfilledTemplateError
 from avp_py.settings import Identity, Trust
@@ -32,37 +40,40 @@ class _Filled:
         self.rule = rule
         self.pattern = pattern
         self.problem = ""
-        self._segments: tuple[str, ...] = ()
+        segments: tuple[str, ...] = ()
         try:
-            self._segments = pattern.fill(identity)
+            segments = pattern.fill(identity)
         except (UnfilledTemplateError, FaultyTemplateError) as error:
             self.problem = str(error)
+        self._path = path_glob(segments)
+        self._allowing = allowing_glob(segments)
+        self._secret = secret_glob(segments)
 
     def allows(self, path: Sequence[str]) -> bool:
         """Whether it could be filled, and fits the path as a pattern that allows does."""
-        return not self.problem and names_path(self._segments, path)
+        return not self.problem and self._allowing.matches(for_allowing(path))
 
-    def fits(self, path: Sequence[str]) -> bool:
+    def matches(self, path: Sequence[str]) -> bool:
         """Whether it could be filled, and fits the path, whatever the word after the mount is."""
-        return not self.problem and matches_path(self._segments, path)
+        return not self.problem and self._path.matches(for_path(path))
 
     def touches(self, path: Sequence[str]) -> bool:
         """Whether it could be filled, and fits the path in the widest sense.
 
         What is said of a secret is said of its metadata, too.
         """
-        return self.fits(path) or self.fits(as_data(path))
+        return self.matches(path) or self.matches(as_data(path))
 
-    def fits_secret(self, name: str) -> bool:
+    def matches_secret_name(self, name: str) -> bool:
         """Whether it could be filled, and fits a Secret, as `namespace:name`."""
-        return not self.problem and matches_secret(self._segments, name)
+        return not self.problem and self._secret.matches(name)
 
 
 class Permissions:
     """A policy's rules for one identity: those whose selectors fit it, their patterns filled."""
 
     def __init__(self, policy: Policy, identity: Identity) -> None:
-        self._rules = [rule for rule in policy.rules if rule.selects(identity)]
+        self._rules = [rule for rule in policy.rules if rule.matches(identity)]
         self._deny = self._filled("deny", identity)
         self._allow = self._filled("allow", identity)
         self._secrets = self._filled("secrets", identity)
@@ -88,7 +99,7 @@ class Permissions:
         """
         segments = path.split("/")
         for each in self._deny:
-            if not each.rule.is_for(kind):
+            if not each.rule.applies_to_kind(kind):
                 continue
             if each.problem:
                 why = (
@@ -99,15 +110,15 @@ class Permissions:
                 return Verdict(False, f"{each.rule} denies {each.pattern.text}")
         fitting = [each for each in self._allow if each.allows(segments)]
         for each in fitting:
-            if each.rule.is_for(kind):
+            if each.rule.applies_to_kind(kind):
                 return Verdict(True, f"{each.rule} allows {each.pattern.text}")
         for each in fitting:
-            kinds = each.rule.kinds or ()
+            kinds = tuple(glob.text for glob in each.rule.kinds or ())
             why = f"{each.rule} allows {each.pattern.text} in documents of kind {', '.join(kinds)}"
             return Verdict(False, why, kinds)
         why = self._none(self._allow)
         for each in self._allow:
-            if each.fits(segments):
+            if each.matches(segments):
                 word = segments[api_place(segments) or 0]
                 why += f"; {each.pattern.text} does not spell out {word!r}"
         return Verdict(False, why)
@@ -115,7 +126,7 @@ class Permissions:
     def secret(self, namespace: str, name: str) -> Verdict:
         """Whether the Application may name a Secret with the backend's settings."""
         for each in self._secrets:
-            if each.fits_secret(f"{namespace}:{name}"):
+            if each.matches_secret_name(f"{namespace}:{name}"):
                 return Verdict(True, f"{each.rule} allows {each.pattern.text}")
         return Verdict(False, self._none(self._secrets))
 
@@ -124,7 +135,7 @@ class Permissions:
         return {
             trust: each.rule
             for each in reversed(self._secrets)
-            if each.fits_secret(f"{namespace}:{name}")
+            if each.matches_secret_name(f"{namespace}:{name}")
             for trust in sorted(each.rule.trust)
         }
 

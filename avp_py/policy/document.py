@@ -13,7 +13,7 @@ from avp_py.errors import DocumentError, SettingsError
 from avp_py.golang.documents import parse
 from avp_py.golang.lines import position
 from avp_py.golang.nodes import Entry, MappingNode, Node, ScalarNode, SequenceNode, dereference
-from avp_py.policy.globs import UNFIT
+from avp_py.policy.globs import MAX_LENGTH, UNFIT, Glob, name_glob
 from avp_py.policy.pattern import Pattern
 from avp_py.policy.rules import Policy, Rule
 from avp_py.policy.template import FaultyTemplateError
@@ -82,7 +82,7 @@ class _Reader:
             )
         name = self._text_of(entries["name"].value, "name") if "name" in entries else ""
 
-        def globs(key: str) -> tuple[str, ...] | None:
+        def globs(key: str) -> tuple[Glob, ...] | None:
             return self._globs(entries[key].value, key) if key in entries else None
 
         def patterns(key: str) -> tuple[Pattern, ...]:
@@ -117,7 +117,7 @@ class _Reader:
             found.add(Trust(word))
         return frozenset(found)
 
-    def _globs(self, node: Node, key: str) -> tuple[str, ...]:
+    def _globs(self, node: Node, key: str) -> tuple[Glob, ...]:
         globs = []
         for item in self._items(node, key):
             text = self._text_of(item, key)
@@ -125,16 +125,18 @@ class _Reader:
             if unfit is not None:
                 reason = f"{key}: a pattern with {unfit!r}"
                 raise self._error(item, reason, "only * has a meaning: any text")
-            globs.append(text)
+            if len(text) > MAX_LENGTH:
+                reason = f"{key}: a pattern of more than {MAX_LENGTH} characters"
+                raise self._error(item, reason, "no name is that long")
+            globs.append(name_glob(text))
         return tuple(globs)
 
     def _patterns(self, node: Node, key: str) -> tuple[Pattern, ...]:
         patterns = []
         for item in self._items(node, key):
             text = self._text_of(item, key)
-            place = position(self._text, item.start)
             try:
-                patterns.append(Pattern.read(text, place, _PATTERNS[key]))
+                patterns.append(Pattern.read(text, _PATTERNS[key]))
             except FaultyTemplateError as error:
                 raise self._error(item, f"{key}: {text[:200]!r} is {error}", _EXAMPLE) from None
         return tuple(patterns)

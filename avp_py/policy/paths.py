@@ -47,8 +47,8 @@ def normalise(path: str) -> str:
     return "/".join(segments)
 
 
-def validate(path: str, expression: Regexp | None) -> str:
-    """The path, if the operator's AVP_PATH_VALIDATION allows it.
+def validate(path: str, expression: Regexp | None) -> None:
+    """Raise an error unless the operator's AVP_PATH_VALIDATION allows a path.
 
     argocd-vault-plugin looks for the expression anywhere in the path as it is written, so that
     `^team-a/` lets `team-a/../team-b/x` through (pkg/kube/template.go, v1.18.1).
@@ -65,4 +65,3 @@ def validate(path: str, expression: Regexp | None) -> str:
             f"AVP_PATH_VALIDATION does not allow the path {path[:200]}",
             hint="ask the operator which paths may be read",
         )
-    return path

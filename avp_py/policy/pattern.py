@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from avp_py.policy.globs import INSERTED, LITERAL_STAR, UNFIT, matches_name
+from avp_py.policy.globs import INSERTED, LITERAL_STAR, MAX_LENGTH, UNFIT
 from avp_py.policy.template import (
     NAMES,
     FaultyTemplateError,
@@ -19,22 +19,20 @@ _SAMPLE = Identity(**dict.fromkeys(NAMES, "a"))
 
 @dataclass(frozen=True)
 class Pattern:
-    """A pattern as it stands in the file.
+    """A pattern as it is in the file.
 
     Attributes:
         text: the pattern.
-        place: where it stands, as `line 3, column 12`.
-        separator: what stands between its segments: `/` in a path, `:` in the name of a Secret.
+        separator: the text between its segments: `/` in a path, `:` in the name of a Secret.
         template: the template that it is; None where nothing is inserted.
     """
 
     text: str
-    place: str
     separator: str
     template: PathTemplate | None
 
     @classmethod
-    def read(cls, text: str, place: str, separator: str) -> "Pattern":
+    def read(cls, text: str, separator: str) -> "Pattern":
         """Reads a pattern, and sees to it that it can match something.
 
         Raises:
@@ -54,7 +52,9 @@ class Pattern:
             raise FaultyTemplateError(
                 f"a pattern with {unfit}: * stands for text in one part, and ** for whole parts"
             )
-        pattern = cls(text, place, separator, template)
+        if _CONTROLS.search(literals):
+            raise FaultyTemplateError("a pattern that matches nothing: it has a control character")
+        pattern = cls(text, separator, template)
         if separator == "/" and "//" in f"/{text}/":
             raise FaultyTemplateError("a pattern that matches nothing: a path has no empty parts")
         try:
@@ -70,10 +70,13 @@ class Pattern:
         """The pattern for the one who asks, in segments; what is inserted is no pattern.
 
         Raises:
-            UnfilledTemplateError: a name that it needs has no value, or one that does not fit.
+            UnfilledTemplateError: a name that it needs has no value, or one that does not fit; or
+                the result is longer than any path.
             FaultyTemplateError: the template fails.
         """
         text = self.text if self.template is None else self.template.render(identity)
+        if len(text) > MAX_LENGTH:
+            raise UnfilledTemplateError(f"it has more than {MAX_LENGTH} characters")
         segments = tuple(text.split(self.separator))
         if {"", ".", ".."}.intersection(segments):
             raise UnfilledTemplateError("a part of it is empty or dots")
@@ -85,12 +88,6 @@ class Pattern:
             raise FaultyTemplateError("not namespace:name")
         if any("**" in each and (each != "**" or not is_path) for each in segments):
             raise FaultyTemplateError("a pattern with ** where it is not a whole part of a path")
-
-
-def matches_secret(pattern: tuple[str, ...], name: str) -> bool:
-    """Whether a filled pattern fits a Secret, as `namespace:name`."""
-    segments = name.split(":")
-    return len(pattern) == len(segments) and all(map(matches_name, pattern, segments))
 
 
 def _insert(value: str, separator: str) -> str:

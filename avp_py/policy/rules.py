@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from avp_py.policy.globs import matches_name
+from avp_py.policy.globs import Glob
 from avp_py.policy.pattern import Pattern
 from avp_py.settings import Identity, Trust
 
@@ -28,10 +28,10 @@ class Rule:
     name: str
     number: int
     line: int
-    projects: tuple[str, ...] | None
-    namespaces: tuple[str, ...] | None
-    applications: tuple[str, ...] | None
-    kinds: tuple[str, ...] | None
+    projects: tuple[Glob, ...] | None
+    namespaces: tuple[Glob, ...] | None
+    applications: tuple[Glob, ...] | None
+    kinds: tuple[Glob, ...] | None
     allow: tuple[Pattern, ...]
     deny: tuple[Pattern, ...]
     secrets: tuple[Pattern, ...]
@@ -41,17 +41,17 @@ class Rule:
         name = repr(self.name) if self.name else str(self.number)
         return f"rule {name} (line {self.line})"
 
-    def selects(self, identity: Identity) -> bool:
+    def matches(self, identity: Identity) -> bool:
         """Whether the rule is about the one who asks; a name that was not said fits nothing."""
         return (
-            _fits(self.projects, identity.project)
-            and _fits(self.namespaces, identity.namespace)
-            and _fits(self.applications, identity.app)
+            _matches(self.projects, identity.project)
+            and _matches(self.namespaces, identity.namespace)
+            and _matches(self.applications, identity.app)
         )
 
-    def is_for(self, kind: str | None) -> bool:
+    def applies_to_kind(self, kind: str | None) -> bool:
         """Whether the rule is about documents of a kind."""
-        return _fits(self.kinds, kind)
+        return _matches(self.kinds, kind)
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Policy:
     rules: tuple[Rule, ...]
 
 
-def _fits(globs: tuple[str, ...] | None, name: str | None) -> bool:
+def _matches(globs: tuple[Glob, ...] | None, name: str | None) -> bool:
     if globs is None:
         return True
-    return name is not None and any(matches_name(glob, name) for glob in globs)
+    return name is not None and any(glob.matches(name) for glob in globs)

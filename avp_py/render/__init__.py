@@ -3,7 +3,7 @@
 A tenant's files are read here and nowhere else; secrets never come here.
 """
 
-from avp_py.render.choose import MODES, Mode, detect_mode, open_renderer
+from avp_py.render.detect import MODES, Mode, detect_mode, open_renderer
 from avp_py.render.files import read_files
 from avp_py.render.interface import Rendered, Renderer
 from avp_py.render.kustomization import FILE_NAMES as KUSTOMIZATION_NAMES

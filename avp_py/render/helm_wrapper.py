@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from avp_py.errors import RenderError
-from avp_py.render.shadow import shadow_of
+from avp_py.render.staging import staged_path
 from avp_py.render.workspace import Workspace
 from avp_py.sandbox import Access, Limits, helm_wrapper, program_access
 
@@ -36,7 +36,7 @@ def write_helm_wrapper(
     Raises:
         RenderError: the temporary directory lets no program run.
     """
-    allowed = [path for root in roots for path in (root, shadow_of(root, workspace.tree))]
+    allowed = [path for root in roots for path in (root, staged_path(root, workspace.tree))]
     allowed.append(workspace.scratch)
     arguments = (
         helm,

@@ -35,7 +35,7 @@ _BINARY = frozenset({"tag:yaml.org,2002:binary", "!binary"})
 MAX_SIZE: Final = 4 << 20
 """How much is looked at, in bytes, where nobody says otherwise."""
 
-_DEFAULT_HOME = "charts"
+_DEFAULT_CHART_DIR = "charts"
 """HelmDefaultHome in kustomize's api/types/helmchartargs.go, v0.21."""
 
 _PATH_MAX: Final = 4096
@@ -54,8 +54,8 @@ class Roots:
         named: all paths that their kustomizations name and that are there; with `..` taken away
             as kustomize does it, before any symlink is resolved.
         needs_helm: whether one of them has a chart.
-        homes: where helm may write: a chart that is not there is pulled into the folder of its
-            kustomization, or where that says. Symlinks resolved; a home need not exist.
+        chart_dirs: where helm may write: a chart that is not there is pulled into the folder of its
+            kustomization, or where that says. Symlinks resolved; one need not exist.
         references: what the folders refer to, and what configures their plugins: with the folder
             that it is seen from.
         unread: the kustomization files that could not be read, so that not all is known of what
@@ -68,7 +68,7 @@ class Roots:
     folders: tuple[Path, ...]
     named: frozenset[Path]
     needs_helm: bool
-    homes: frozenset[Path]
+    chart_dirs: frozenset[Path]
     references: tuple[tuple[Path, References], ...]
     unread: tuple[Path, ...]
     unforeseen: tuple[Path, ...]
@@ -128,7 +128,7 @@ class _Look:
         self._left = size
         self._folders: dict[Path, None] = {}
         self._named: dict[Path, None] = {}
-        self._homes: dict[Path, None] = {}
+        self._chart_dirs: dict[Path, None] = {}
         self._needs_helm = False
         self._references: list[tuple[Path, References]] = []
         self._unread: dict[Path, None] = {}
@@ -143,7 +143,7 @@ class _Look:
             tuple(self._folders),
             frozenset(self._named),
             self._needs_helm,
-            frozenset(self._homes),
+            frozenset(self._chart_dirs),
             tuple(self._references),
             tuple(self._unread),
             tuple(self._unforeseen),
@@ -222,10 +222,10 @@ class _Look:
         if not any(each.casefold() in _HELM for each in scalars):
             return
         self._needs_helm = True
-        for home in _homes(scalars):
+        for chart_dir in _chart_dirs(scalars):
             # Nothing can be written to a longer path.
-            if len(home) < _PATH_MAX and _resolve(folder, home, self._within):
-                self._homes[real_path(folder / home)] = None
+            if len(chart_dir) < _PATH_MAX and _resolve(folder, chart_dir, self._within):
+                self._chart_dirs[real_path(folder / chart_dir)] = None
 
     def _read(self, path: Path, folder: Path) -> bytes:
         """Return a file as kustomize loads it: it must be in the kustomization's folder."""
@@ -285,8 +285,8 @@ def _paths(folder: Path, scalars: Sequence[str]) -> Iterator[str]:
             yield path
 
 
-def _homes(scalars: Sequence[str]) -> Iterator[str]:
-    yield _DEFAULT_HOME
+def _chart_dirs(scalars: Sequence[str]) -> Iterator[str]:
+    yield _DEFAULT_CHART_DIR
     for key, value in pairwise(scalars):
         if key.casefold() == "charthome":
             yield value

@@ -21,7 +21,7 @@ from avp_py.render.kustomization import (
 )
 from avp_py.render.references import is_local_git
 from avp_py.render.repository import Repository, outside, real_path
-from avp_py.render.shadow import make_shadow, shadow_of
+from avp_py.render.staging import make_staging, staged_path
 from avp_py.render.tools import find_builder, find_tool, log_version, require_tool
 from avp_py.render.workspace import Workspace, open_workspace
 from avp_py.sandbox import Access, Limits, git_access
@@ -78,7 +78,7 @@ class KustomizeRenderer(Renderer):
                 roots, repository, workspace, confined=child.is_confined
             )
             if edits or roots.needs_helm:
-                folder = _lay_shadow(folder, roots, workspace.tree, self._limits)
+                folder = _stage(folder, roots, workspace.tree, self._limits)
                 access |= Access(write=(workspace.tree,))
             for edit in edits:
                 child.run(edit, folder, Access(write=(workspace.tree,)))
@@ -274,7 +274,7 @@ class KustomizeRenderer(Renderer):
         access = git_access(self._environ) if settings.network else Access()
         readable = [repository.root]
         if not repository.is_known:
-            readable += [*roots.folders, *roots.homes]
+            readable += [*roots.folders, *roots.chart_dirs]
             access |= Access(read=tuple(readable))
         if helm is not None:
             if roots.needs_helm:
@@ -306,26 +306,26 @@ def _shown(remote: str) -> str:
     return (scheme + separator + rest.rpartition("@")[2])[:200]
 
 
-def _lay_shadow(folder: Path, roots: Roots, tree: Path, limits: Limits) -> Path:
-    """Makes a shadow in which all that is written lies, and gives the folder's place in it.
+def _stage(folder: Path, roots: Roots, tree: Path, limits: Limits) -> Path:
+    """Make a staging copy of all that is written to, and return the path of the folder in it.
 
     Raises:
-        RenderError: a symlink or an absolute path leads out of the shadow to what is written.
+        RenderError: a symlink or an absolute path leads out of the staging copy to what is written.
     """
     # A chart of a base is pulled into the folder of that base.
-    elsewhere = [home for home in roots.homes if not home.is_relative_to(folder)]
+    elsewhere = [each for each in roots.chart_dirs if not each.is_relative_to(folder)]
     copied = roots.folders if elsewhere else (folder,)
-    make_shadow(copied, elsewhere, roots.named.union(roots.folders), tree, limits)
-    shadow = shadow_of(folder, tree)
-    homes: frozenset[Path] = frozenset()
+    make_staging(copied, elsewhere, roots.named.union(roots.folders), tree, limits)
+    staging = staged_path(folder, tree)
+    chart_dirs: frozenset[Path] = frozenset()
     if roots.needs_helm:
-        homes = find_roots(shadow, Repository(shadow, False), limits.input_bytes).homes
-    for written in (*homes, *kustomization_files(shadow)):
+        chart_dirs = find_roots(staging, Repository(staging, False), limits.input_bytes).chart_dirs
+    for written in (*chart_dirs, *kustomization_files(staging)):
         if not real_path(written).is_relative_to(tree):
-            name = os.path.relpath(written, shadow)
+            name = os.path.relpath(written, staging)
             raise RenderError(
                 f"{name} is reached through a symlink or an absolute path that leads out of the "
                 "folder, and would be written to",
                 hint="put the file or folder itself where the link is, or name it relatively",
             )
-    return shadow
+    return staging

@@ -71,7 +71,7 @@ def open_workspace(
     """
     try:
         with contextlib.suppress(OSError):
-            _remove_leftovers(Path(tempfile.gettempdir()))
+            _remove_stale(Path(tempfile.gettempdir()))
         folder, lock = _make_folder()
         try:
             for name in ("home", "scratch", "provided"):
@@ -129,7 +129,7 @@ def _make_folder() -> tuple[Path, int]:
     """
     while True:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX)).resolve()
-        # Until it is locked, another run may take it for a leftover.
+        # Until it is locked, another run may take it for a stale one.
         try:
             lock = _lock(folder, fcntl.LOCK_EX)
         except FileNotFoundError:
@@ -139,7 +139,7 @@ def _make_folder() -> tuple[Path, int]:
         os.close(lock)
 
 
-def _remove_leftovers(parent: Path) -> None:
+def _remove_stale(parent: Path) -> None:
     """Remove what is ours and not locked by a living run.
 
     This serves other runs: nothing that is found there ends this one.

@@ -172,7 +172,7 @@ def test_an_app_in_a_sub_folder_refers_to_the_base_beside_it(
         {"kustomization.yaml": "resources: [../../base]\nnamePrefix: production-\n"},
     )
     server = cmp_server("plugin.yaml", operator)
-    # With an image kustomize edits, in a shadow of the folder.
+    # With an image kustomize edits, in a staging copy of the folder.
     path = "overlays/production"
     env = identity(path=path, IMAGE_NAME="web", IMAGE_TAG="2")
 

@@ -465,7 +465,7 @@ def test_what_is_beside_the_repository_is_not_laid_out_for_helm(tree: Tree) -> N
     for is_known in (True, False):
         root = tree.app.parents[1] if is_known else tree.app
         roots = find_roots(tree.app, Repository(root, is_known))
-        assert (tree.token.parent / "other" in roots.homes) is not is_known
+        assert (tree.token.parent / "other" in roots.chart_dirs) is not is_known
 
 
 @pytest.mark.parametrize("device", ["/dev/zero", "/dev/full", "/proc/kmsg", "/dev/stdin"])

@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 import pytest
 
 import avp_py
+from avp_py.render.inspect import images_in
 from avp_py.render.kustomization import find_roots, reach
-from avp_py.render.look import images_in
 from avp_py.render.repository import Repository
 from tests.conftest import Run
 from tests.trees import write
@@ -84,7 +84,7 @@ EXPRESSIONS: Final[Mapping[str, int]] = {
     "render/child.py": 1,
     "render/helm_arguments.py": 2,
     "render/images.py": 1,
-    "render/look.py": 1,
+    "render/inspect.py": 1,
     "render/references.py": 3,
     "render/workspace.py": 1,
     "sandbox/access.py": 1,

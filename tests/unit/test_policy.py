@@ -72,8 +72,8 @@ def test_a_template_is_sandboxed_and_checked(template: str) -> None:
 
 def test_the_operators_expression_holds_from_the_beginning_of_the_normalised_path() -> None:
     expression = regexp("^team-a/")
-    assert validate("team-a/data/x", expression) == "team-a/data/x"
-    assert validate("anything", None) == "anything"
+    validate("team-a/data/x", expression)
+    validate("anything", None)
     for path in ("team-a/../team-b/x", "x/team-a/y", "team-b/x"):
         with pytest.raises(PathError, match="AVP_PATH_VALIDATION does not allow"):
             validate(normalise(path), expression)

@@ -32,11 +32,11 @@ def test_a_policy_is_read_with_the_places_of_its_rules(tmp_path: Path) -> None:
     first, second = read_policy(written(tmp_path, WHOLE)).rules
     assert str(first) == "rule 'own secrets' (line 2)"
     assert str(second) == "rule 2 (line 10)"
-    assert first.projects == ("team-*",)
-    assert first.kinds == ("Secret",)
-    assert [(each.text, each.place) for each in first.allow] == [
-        ("kv/data/{{ namespace }}/{{ app }}", "line 7, column 13"),
-        ("kv/data/shared/*", "line 7, column 50"),
+    assert [each.text for each in first.projects or ()] == ["team-*"]
+    assert [each.text for each in first.kinds or ()] == ["Secret"]
+    assert [each.text for each in first.allow] == [
+        "kv/data/{{ namespace }}/{{ app }}",
+        "kv/data/shared/*",
     ]
     assert second.projects is second.namespaces is second.applications is second.kinds is None
 
@@ -84,6 +84,15 @@ def test_a_byte_order_mark_and_aliases_are_yaml(tmp_path: Path) -> None:
         ("rules:\n- allow: ['a[b]']\n", "is a pattern with ["),
         ("rules:\n- allow: ['{a,b}']\n", "is a pattern with {"),
         ("rules:\n- allow: ['a\\b']\n", "is a pattern with \\"),
+        ('rules:\n- deny: ["a\\x02b"]\n', "matches nothing: it has a control character"),
+        (
+            f"rules:\n- deny: ['{'a' * 4097}']\n",
+            "is a pattern that matches nothing: it has more than 4096 characters",
+        ),
+        (
+            f"rules:\n- {{projects: ['{'a' * 4097}'], deny: [b]}}\n",
+            "line 2, column 15: projects: a pattern of more than 4096 characters",
+        ),
         ("rules:\n- allow: ['{{ ap }}']\n", "is a template on the unknown name 'ap'"),
         ("rules:\n- allow: ['{{ app']\n", "is not a template: unexpected end"),
         ("rules:\n- allow: ['{{ app + 1 }}']\n", "is a template that fails (TypeError)"),

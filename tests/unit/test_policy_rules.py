@@ -1,15 +1,11 @@
 """What a policy's rules allow: selectors, patterns, templates, kinds, Secrets."""
 
-import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from avp_py.errors import PathError, SettingsError
 from avp_py.policy import Permissions, PolicyGate, Verdict, read_policy
-from avp_py.policy.globs import INSERTED, matches_name, matches_path, names_path
 from avp_py.settings import Identity, Trust
 
 WEB = Identity(app="web", namespace="demo", project="team-a")
@@ -57,60 +53,6 @@ def test_a_pattern_holds_at_both_ends_and_a_star_stays_in_its_part(
     found = permissions(f"allow: ['{pattern}']")
     assert [path for path in fitting if not found.path(path, None).allowed] == []
     assert [path for path in others if found.path(path, None).allowed] == []
-
-
-@given(st.text("ab*", max_size=12), st.text("ab", max_size=12))
-def test_a_name_fits_as_a_regular_expression_would_have_it(pattern: str, name: str) -> None:
-    expression = re.escape(pattern).replace(r"\*", ".*")
-    assert matches_name(pattern, name) is bool(re.fullmatch(expression, name))
-
-
-@given(
-    st.lists(st.sampled_from(["a", "b", "*", "**", "a*"]), max_size=6),
-    st.lists(st.sampled_from(["a", "b", "ab"]), max_size=7),
-)
-def test_a_path_fits_as_every_way_of_trying_would_have_it(
-    pattern: list[str], path: list[str]
-) -> None:
-    def fits(at: int, item: int) -> bool:
-        if at == len(pattern):
-            return item == len(path)
-        if pattern[at] == "**":
-            return any(fits(at + 1, end) for end in range(item, len(path) + 1))
-        return item < len(path) and matches_name(pattern[at], path[item]) and fits(at + 1, item + 1)
-
-    assert matches_path(pattern, path) is fits(0, 0)
-
-
-WORDS = ["data", "metadata", "subkeys"]
-
-
-@given(
-    st.lists(st.sampled_from(["a", "*", "**", "d*", f"{INSERTED}data", *WORDS]), max_size=6),
-    st.lists(st.sampled_from(["a", *WORDS]), max_size=6),
-)
-def test_the_word_after_the_mount_matches_by_name_only(pattern: list[str], path: list[str]) -> None:
-    place = next((at for at in range(1, len(path)) if path[at] in WORDS), None)
-
-    def takes(each: str, item: int) -> bool:
-        if item != place:
-            return matches_name(each, path[item])
-        if path[item] == "data":
-            return INSERTED not in each and matches_name(each, "data")
-        return each == path[item]
-
-    def fits(at: int, item: int) -> bool:
-        if at == len(pattern):
-            return item == len(path)
-        if pattern[at] == "**":
-            ends = range(item, len(path) + 1)
-            guarded = place is not None and path[place] != "data"
-            return any(
-                fits(at + 1, end) for end in ends if not (guarded and item <= (place or 0) < end)
-            )
-        return item < len(path) and takes(pattern[at], item) and fits(at + 1, item + 1)
-
-    assert names_path(pattern, path) is fits(0, 0)
 
 
 BESIDE = ["metadata", "subkeys", "delete", "undelete", "destroy"]
@@ -247,7 +189,7 @@ def test_a_name_that_is_no_single_part_makes_a_pattern_match_nothing(
         assert "matches nothing: " in verdict.why
 
 
-@pytest.mark.parametrize("name", ["", "a/b", ".."])
+@pytest.mark.parametrize("name", ["", "a/b", "..", "a" * 4096])
 def test_a_denying_pattern_that_cannot_be_filled_denies_everything(
     permissions: Maker, name: str
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 from avp_py.render import workspace
 from avp_py.render.workspace import open_workspace
 
-LEFTOVER = "avp-py-run-abcd_123"
+STALE = "avp-py-run-abcd_123"
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +27,7 @@ def names(folder: Path) -> list[str]:
 
 
 def test_it_goes_and_takes_what_a_killed_run_left_with_it(temporary: Path) -> None:
-    (temporary / LEFTOVER / "tree").mkdir(parents=True)
+    (temporary / STALE / "tree").mkdir(parents=True)
 
     with open_workspace() as own:
         assert names(temporary) == [own.folder.name]
@@ -52,8 +52,8 @@ def nest(folder: Path, depth: int) -> None:
 @pytest.mark.parametrize("depth", [1, 1500, 5000])
 def test_directories_nested_as_deep_as_a_tenant_likes_go(depth: int, temporary: Path) -> None:
     """One that stayed, or an exception for it, would stop the runs of everybody."""
-    (temporary / LEFTOVER).mkdir()
-    nest(temporary / LEFTOVER, depth)
+    (temporary / STALE).mkdir()
+    nest(temporary / STALE, depth)
 
     with open_workspace() as own:
         assert names(temporary) == [own.folder.name]
@@ -64,15 +64,15 @@ def test_directories_nested_as_deep_as_a_tenant_likes_go(depth: int, temporary: 
 
 
 @pytest.mark.parametrize("error", [MemoryError, RecursionError, ValueError])
-def test_a_leftover_that_cannot_be_removed_stops_no_run(
+def test_a_stale_workspace_that_cannot_be_removed_stops_no_run(
     error: type[Exception], temporary: Path
 ) -> None:
-    (temporary / LEFTOVER).mkdir()
+    (temporary / STALE).mkdir()
 
     with ExitStack() as stack:
         with patch.object(workspace, "_empty", side_effect=error):
             own = stack.enter_context(open_workspace())
-        assert LEFTOVER in names(temporary)
+        assert STALE in names(temporary)
         assert own.scratch.is_dir()
 
 
@@ -104,7 +104,7 @@ def test_what_is_not_ours_stays(temporary: Path) -> None:
         "tmpabcd1234",
     ):
         (temporary / name).mkdir()
-    (temporary / LEFTOVER).symlink_to("mine")
+    (temporary / STALE).symlink_to("mine")
     (temporary / "avp-py-run-abcd_124").touch()
     before = names(temporary)
 
@@ -116,12 +116,12 @@ def test_what_is_not_ours_stays(temporary: Path) -> None:
 
 
 def test_what_another_user_has_stays(temporary: Path) -> None:
-    (temporary / LEFTOVER).mkdir()
+    (temporary / STALE).mkdir()
 
     with patch.object(os, "geteuid", return_value=os.geteuid() + 1), open_workspace():
         pass
 
-    assert names(temporary) == [LEFTOVER]
+    assert names(temporary) == [STALE]
 
 
 def test_a_run_that_lost_its_folder_before_it_was_locked_makes_another(temporary: Path) -> None:

@@ -1,4 +1,4 @@
-"""The shadow of a folder: what is copied, what is linked, what is left out."""
+"""The staging copy of a directory: what is copied, what is linked, what is left out."""
 
 import os
 import socket
@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from avp_py.errors import RenderError
-from avp_py.render.shadow import make_shadow, shadow_of
+from avp_py.render.staging import make_staging, staged_path
 from avp_py.sandbox import Limits
 from tests.processes import AVP, run_as_anybody
 from tests.trees import snapshot, write
@@ -39,11 +39,11 @@ def lay(
     opened: Sequence[Path] = (),
     named: Sequence[Path] = (),
 ) -> Path:
-    """Makes a shadow in a folder that is not there yet, and gives that."""
+    """Make a staging copy in a directory that does not exist yet, and return that."""
     limits = Limits(
         seconds=1, timeout=1, deadline=0, input_bytes=1 << 20, files=1000, output_bytes=1
     )
-    make_shadow(copied, opened, named, below, limits)
+    make_staging(copied, opened, named, below, limits)
     return below
 
 
@@ -58,10 +58,10 @@ def test_the_folder_is_copied_and_what_is_named_beside_it_is_linked(repo: Path) 
         Path("/"),
     ]
 
-    shadow = lay([repo / "apps/web"], repo.parent / "tree", named=named)
+    staging = lay([repo / "apps/web"], repo.parent / "tree", named=named)
 
-    inside = shadow_of(repo, shadow)
-    assert inside == shadow / repo.relative_to("/")
+    inside = staged_path(repo, staging)
+    assert inside == staging / repo.relative_to("/")
     assert not (inside / "apps/web").is_symlink()
     assert (inside / "apps/web/sub/map.yaml").read_text() == "a: b\n"
     assert (inside / "base/file").readlink() == repo / "base/file"
@@ -77,7 +77,7 @@ def test_a_copy_shares_nothing_with_its_original(repo: Path) -> None:
     original = repo / "apps/web/kustomization.yaml"
     (repo / "hard link").hardlink_to(original)
 
-    copy = shadow_of(original, lay([repo / "apps/web"], repo.parent / "tree"))
+    copy = staged_path(original, lay([repo / "apps/web"], repo.parent / "tree"))
 
     assert copy.stat().st_ino != original.stat().st_ino
     copy.write_text("changed\n")
@@ -97,16 +97,16 @@ def test_links_within_the_copy_lead_to_copies(repo: Path) -> None:
     (repo / "back").symlink_to("apps/web")
     (repo / "hop").symlink_to("base")
 
-    shadow = lay([app], repo.parent / "tree", named=[repo / "back/sub", repo / "hop"])
+    staging = lay([app], repo.parent / "tree", named=[repo / "back/sub", repo / "hop"])
 
-    copy = shadow_of(app, shadow)
+    copy = staged_path(app, staging)
     assert (copy / "relative").resolve() == copy / "sub"
     assert (copy / "absolute").resolve() == copy / "sub/map.yaml"
     assert (copy / "out").resolve() == repo / "base"
     assert (copy / "up").resolve() == copy.parent
     assert (copy / "nowhere").is_symlink()
-    assert shadow_of(repo / "back", shadow).resolve() == copy
-    assert shadow_of(repo / "hop", shadow).resolve() == repo / "base"
+    assert staged_path(repo / "back", staging).resolve() == copy
+    assert staged_path(repo / "hop", staging).resolve() == repo / "base"
     with pytest.raises(OSError, match="Too many levels of symbolic links"):
         (copy / "loop").stat()
 
@@ -121,7 +121,7 @@ def test_what_is_no_file_folder_or_link_is_left_out_and_so_is_git(
     with socket.socket(socket.AF_UNIX) as server:
         server.bind("socket")
 
-        copy = shadow_of(app, lay([app], repo.parent / "tree"))
+        copy = staged_path(app, lay([app], repo.parent / "tree"))
 
     found = {str(path.relative_to(copy)) for path in copy.rglob("*")}
     assert found == {
@@ -137,10 +137,10 @@ def test_any_name_will_do(name: str, tmp_path: Path) -> None:
 
     beside = tree / f"beside {name}"
 
-    shadow = lay([tree / name], tmp_path.resolve() / "tree", named=[beside])
+    staging = lay([tree / name], tmp_path.resolve() / "tree", named=[beside])
 
-    assert shadow_of(tree / name / name, shadow).read_text() == "x"
-    assert shadow_of(beside, shadow).readlink() == beside
+    assert staged_path(tree / name / name, staging).read_text() == "x"
+    assert staged_path(beside, staging).readlink() == beside
 
 
 def test_several_folders_are_copied_once_each(repo: Path) -> None:
@@ -149,11 +149,11 @@ def test_several_folders_are_copied_once_each(repo: Path) -> None:
     others = repo / "apps/other"
     folders = [app, app / "sub", repo / "base"]
 
-    shadow = lay(folders, repo.parent / "tree", named=[*folders, others])
+    staging = lay(folders, repo.parent / "tree", named=[*folders, others])
 
     for path in (*folders, repo / "apps"):
-        assert shadow_of(path, shadow).resolve() == shadow_of(path, shadow)
-    assert shadow_of(others, shadow).is_symlink()
+        assert staged_path(path, staging).resolve() == staged_path(path, staging)
+    assert staged_path(others, staging).is_symlink()
 
 
 def test_an_opened_folder_can_be_written_to_and_holds_links(repo: Path) -> None:
@@ -162,13 +162,13 @@ def test_an_opened_folder_can_be_written_to_and_holds_links(repo: Path) -> None:
 
     opened = [repo / "charts", repo / "new/charts", repo / "top", repo / "apps/web/charts"]
 
-    shadow = lay([repo / "apps/web"], repo.parent / "tree", opened=opened)
+    staging = lay([repo / "apps/web"], repo.parent / "tree", opened=opened)
 
-    charts = shadow_of(repo / "charts", shadow)
+    charts = staged_path(repo / "charts", staging)
     assert (charts / "note").readlink() == repo / "charts/note"
     assert (charts / "one/Chart.yaml").readlink() == repo / "charts/one/Chart.yaml"
     write(charts, {"two/Chart.yaml": "two", "one/more": "more"})
-    write(shadow_of(repo / "new/charts", shadow), {"three": "three"})
+    write(staged_path(repo / "new/charts", staging), {"three": "three"})
     assert snapshot(repo) == before
 
 
@@ -177,7 +177,7 @@ def test_a_shadow_within_the_folder_does_not_hold_itself(repo: Path) -> None:
     below = app / "sub/tmp/tree"
     below.parent.mkdir()
 
-    copy = shadow_of(app, lay([app], below))
+    copy = staged_path(app, lay([app], below))
 
     assert (copy / "sub/map.yaml").read_text() == "a: b\n"
     assert list((copy / "sub/tmp").iterdir()) == []
@@ -186,17 +186,17 @@ def test_a_shadow_within_the_folder_does_not_hold_itself(repo: Path) -> None:
 def test_a_copied_folder_may_lie_in_an_opened_one(repo: Path) -> None:
     apps = repo / "apps"
 
-    shadow = lay([apps / "web"], repo.parent / "tree", opened=[apps])
+    staging = lay([apps / "web"], repo.parent / "tree", opened=[apps])
 
-    assert (shadow_of(apps, shadow) / "web/sub/map.yaml").resolve().is_relative_to(shadow)
-    assert (shadow_of(apps, shadow) / "other/file").readlink() == apps / "other/file"
+    assert (staged_path(apps, staging) / "web/sub/map.yaml").resolve().is_relative_to(staging)
+    assert (staged_path(apps, staging) / "other/file").readlink() == apps / "other/file"
 
 
 def test_the_root_of_the_file_system_is_not_copied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # What would copy does nothing here: a defect must not fill the disk.
-    monkeypatch.setattr("avp_py.render.shadow._copy", lambda *_: None)
+    monkeypatch.setattr("avp_py.render.staging._copy", lambda *_: None)
 
     with pytest.raises(RenderError, match="root of the file system"):
         lay([Path("/")], tmp_path / "tree")
@@ -205,16 +205,16 @@ def test_the_root_of_the_file_system_is_not_copied(
 
 def test_of_what_is_named_within_another_the_outer_is_linked(repo: Path) -> None:
     for named in ([repo / "base", repo / "base/file"], [repo / "base/file", repo / "base"]):
-        shadow = lay([repo / "apps/web"], repo.parent / str(len(named[0].parts)), named=named)
-        assert shadow_of(repo / "base", shadow).readlink() == repo / "base"
+        staging = lay([repo / "apps/web"], repo.parent / str(len(named[0].parts)), named=named)
+        assert staged_path(repo / "base", staging).readlink() == repo / "base"
 
 
 def test_folders_beside_cost_one_link_where_named_and_else_nothing(repo: Path) -> None:
     write(repo, {f"apps/{name}/{number}": "" for name in "abc" for number in range(100)})
 
-    shadow = lay([repo / "apps/web"], repo.parent / "tree", named=[repo / "apps/a"])
+    staging = lay([repo / "apps/web"], repo.parent / "tree", named=[repo / "apps/a"])
 
-    apps = shadow_of(repo / "apps", shadow)
+    apps = staged_path(repo / "apps", staging)
     assert {path.name: path.is_symlink() for path in apps.iterdir()} == {"web": False, "a": True}
 
 

@@ -1,4 +1,4 @@
-"""A copy of a folder in which kustomize may edit, seen from which `../base` is where it was.
+"""A staging copy of a directory: kustomize may edit it, and `../base` is found relative to it.
 
 Below a temporary folder the path of the original is laid out again: its parents are real folders
 that hold links to what is named beside the way down, and the folder itself is a copy.
@@ -23,14 +23,14 @@ from avp_py.sandbox import Limits
 _ROOT = Path("/")
 
 
-def make_shadow(
+def make_staging(
     copied: Sequence[Path],
     opened: Iterable[Path],
     named: Iterable[Path],
     below: Path,
     limits: Limits,
 ) -> None:
-    """Lays out the shadow.
+    """Lay out the staging copy.
 
     Args:
         copied: the folders to copy: absolute, symlinks resolved; the kustomization's own first.
@@ -42,54 +42,54 @@ def make_shadow(
 
     Raises:
         RenderError: the root of the file system would have to be copied, or too much.
-        OSError: the shadow cannot be written.
+        OSError: the staging copy cannot be written.
     """
-    tops = frozenset(copied)
-    tops = frozenset(folder for folder in tops if not tops.intersection(folder.parents))
-    if _ROOT in tops:
+    roots = frozenset(copied)
+    roots = frozenset(folder for folder in roots if not roots.intersection(folder.parents))
+    if _ROOT in roots:
         raise RenderError(
             "the kustomization lies in the root of the file system, all of which it would copy",
             hint="put the kustomization into a folder of its own",
         )
-    homes = {folder for home in opened for folder in (home, *_subfolders(home))}
-    homes = {home for home in homes if not tops.intersection((home, *home.parents))}
-    ways = {parent for folder in tops | homes for parent in folder.parents} | homes
-    links = {Path(entry) for home in homes for entry in _entries(home)} - ways - tops
+    chart_dirs = {folder for each in opened for folder in (each, *_subfolders(each))}
+    chart_dirs = {each for each in chart_dirs if not roots.intersection((each, *each.parents))}
+    parents = {parent for folder in roots | chart_dirs for parent in folder.parents} | chart_dirs
+    links = {Path(entry) for each in chart_dirs for entry in _entries(each)} - parents - roots
     for path in sorted(named, key=lambda each: len(each.parts)):
-        _find_way(path, tops, ways, links)
-    plan = _Plan(tops, frozenset(ways), below)
-    for way in sorted(ways):
-        shadow_of(way, below).mkdir(exist_ok=True)
+        _add_parents(path, roots, parents, links)
+    plan = _Plan(roots, frozenset(parents), below)
+    for parent in sorted(parents):
+        staged_path(parent, below).mkdir(exist_ok=True)
     for path in links:
         _link(path, plan)
     allowance = _Allowance(limits.files, limits.input_bytes, copied[0])
-    for folder in tops:
+    for folder in roots:
         _copy(folder, plan, allowance)
 
 
-def shadow_of(path: Path, below: Path) -> Path:
-    """Where a path stands in the shadow."""
+def staged_path(path: Path, below: Path) -> Path:
+    """Return where a path is in the staging copy."""
     return below / path.relative_to(_ROOT)
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """What of the shadow is real.
+    """Which directories of the staging copy are real.
 
     Attributes:
-        tops: the folders that are copied, none within another.
-        ways: the folders that are made, to hold copies and links.
-        below: where the shadow is.
+        roots: the folders that are copied, none within another.
+        parents: the folders that are made, to hold copies and links.
+        below: where the staging copy is.
     """
 
-    tops: frozenset[Path]
-    ways: frozenset[Path]
+    roots: frozenset[Path]
+    parents: frozenset[Path]
     below: Path
 
-    def stand_in(self, path: Path) -> Path:
-        """The shadow of what is real in it, else the path itself."""
-        if path in self.ways or self.tops.intersection((path, *path.parents)):
-            return shadow_of(path, self.below)
+    def real_or_staged(self, path: Path) -> Path:
+        """Return the staged path of what is real in the staging copy, else the path itself."""
+        if path in self.parents or self.roots.intersection((path, *path.parents)):
+            return staged_path(path, self.below)
         return path
 
 
@@ -105,24 +105,24 @@ def _subfolders(folder: Path) -> Sequence[Path]:
     return [Path(entry) for entry in _entries(folder) if entry.is_dir(follow_symlinks=False)]
 
 
-def _find_way(path: Path, tops: frozenset[Path], ways: set[Path], links: set[Path]) -> None:
-    """Adds what is needed to reach a path: ways, and a link in place of the first symlink or of it.
+def _add_parents(path: Path, roots: frozenset[Path], parents: set[Path], links: set[Path]) -> None:
+    """Add the parents on the way to a path, and a link for its first symlink or for itself.
 
     A symlink gets a link of its own, as it may lead to what is copied.
     """
     for step in (*reversed(path.parents), path):
-        if step in tops or step in links:
+        if step in roots or step in links:
             return
-        if step not in ways:
+        if step not in parents:
             if step == path or step.is_symlink():
                 links.add(step)
                 return
-            ways.add(step)
+            parents.add(step)
 
 
 def _link(path: Path, plan: _Plan) -> None:
     target = real_path(path)
-    shadow_of(path, plan.below).symlink_to(plan.stand_in(target))
+    staged_path(path, plan.below).symlink_to(plan.real_or_staged(target))
 
 
 class _Allowance:
@@ -159,7 +159,7 @@ def _copy(folder: Path, plan: _Plan, allowance: _Allowance) -> None:
     waiting = [folder]
     while waiting:
         current = waiting.pop()
-        shadow_of(current, plan.below).mkdir()
+        staged_path(current, plan.below).mkdir()
         for entry in _entries(current):
             allowance.charge(folder, 1, 0)
             path = Path(entry)
@@ -171,7 +171,7 @@ def _copy(folder: Path, plan: _Plan, allowance: _Allowance) -> None:
                     waiting.append(path)
             elif entry.is_file():
                 allowance.charge(folder, 0, entry.stat().st_size)
-                _copy_file(path, shadow_of(path, plan.below))
+                _copy_file(path, staged_path(path, plan.below))
 
 
 def _copy_file(path: Path, copy: Path) -> None:
