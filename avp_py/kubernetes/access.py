@@ -43,8 +43,6 @@ class Access:
     Attributes:
         server: its URL, without a slash at the end; it can have a path before `/api`.
         source: the file or folder with the credentials, for messages.
-        address_setting: what gives the URL, for messages.
-        ca_setting: what gives the CA certificates, for messages.
         ca_certificates: the CA certificates, in PEM, that its own is verified with; None for the
             system's.
         verify: whether its certificate is verified at all.
@@ -52,18 +50,30 @@ class Access:
         proxy: the URL of the HTTP proxy, with its user and password.
         token: our bearer token.
         client_certificate: our certificate. There can be both, and with `kubectl proxy` neither.
+        is_pod: whether all this is what Kubernetes gives to a pod.
     """
 
     server: str
     source: str
-    address_setting: str
-    ca_setting: str
     ca_certificates: str | None
     verify: bool = True
     server_name: str | None = None
     proxy: Sensitive | None = None
     token: Sensitive | None = None
     client_certificate: ClientCertificate | None = None
+    is_pod: bool = False
+
+    @property
+    def address_setting(self) -> str:
+        """What gives the URL."""
+        if self.is_pod:
+            return "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT"
+        return f"the server in {self.source}"
+
+    @property
+    def ca_setting(self) -> str:
+        """What gives the CA certificates."""
+        return f"{self.source}/ca.crt" if self.is_pod else f"certificate-authority in {self.source}"
 
 
 def in_cluster(environ: Mapping[str, str]) -> Access:
@@ -91,10 +101,9 @@ def in_cluster(environ: Mapping[str, str]) -> Access:
     return Access(
         server=f"https://{_url_host(host)}:{_port(port)}",
         source=str(folder),
-        address_setting="KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT",
-        ca_setting=str(folder / "ca.crt"),
         ca_certificates=read_certificates(raw_certificates, str(folder / "ca.crt")),
         token=read_token(raw_token, str(folder / "token")),
+        is_pod=True,
     )
 
 
