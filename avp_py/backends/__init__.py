@@ -1,4 +1,4 @@
-"""Where secrets come from: one interface, one file or folder for each backend."""
+"""Backends, where secrets come from: one interface, one module or package for each."""
 
 from avp_py.backends.interface import Backend, Gate, Location, Secret
 from avp_py.backends.read import read_all, refused

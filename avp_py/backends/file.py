@@ -1,12 +1,12 @@
-"""Secrets from one YAML file: for demonstrations, tests and work without a Vault.
+"""Secrets from one YAML file, for demonstrations, tests and work without a Vault.
 
-    kv/data/demo/web:          # a path, as manifests write it
+    kv/data/demo/web:          # a path, as it is written in manifests
       DATABASE_URL: postgres://…
       replicas: 3              # numbers, booleans, lists and mappings keep their type
-    kv/data/demo/web#1:        # version 1 of it; without such an entry there is one version
+    kv/data/demo/web#1:        # version 1; without such an entry there is one version
       DATABASE_URL: postgres://…
 
-The entry without a version is the newest; where there is none, the highest version is.
+The entry without a version is the newest. If there is none, the highest version is the newest.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from avp_py.settings import Settings
 from avp_py.values import Number, Value
 
 MAX_SUGGESTIONS = 5
-"""How many names that are like a missing one are looked at for one that may be shown."""
+"""How many names similar to a missing one are considered for the one that is suggested."""
 
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 _VERSION = re.compile(r"[0-9]{1,18}")
@@ -38,10 +38,10 @@ def open_backend(settings: Settings, environ: Mapping[str, str]) -> Backend:  # 
 
     Raises:
         SettingsError: AVP_FILE is not set, or the file cannot be read.
-        DocumentError: the file is not laid out as this module says.
+        DocumentError: the file does not have the form that this module describes.
     """
     if settings.backend.file is None:
-        raise SettingsError("AVP_FILE is not set", hint="name the YAML file that holds the secrets")
+        raise SettingsError("AVP_FILE is not set", hint="set it to the YAML file with the secrets")
     return FileBackend.load(Path(settings.backend.file))
 
 
@@ -60,13 +60,13 @@ class FileBackend(Backend):
 
     @classmethod
     def load(cls, path: Path) -> "FileBackend":
-        """Reads the file whole. Raises as open_backend does."""
+        """Read the whole file. Raises what open_backend raises."""
         try:
             text = path.read_bytes().decode("utf-8-sig")
         except OSError as error:
             raise SettingsError(
-                f"AVP_FILE, {path}, cannot be read: {error.strerror}",
-                hint="name the YAML file that holds the secrets",
+                f"cannot read {path}, which AVP_FILE names: {error.strerror}",
+                hint="set AVP_FILE to the YAML file with the secrets",
             ) from None
         except UnicodeDecodeError:
             raise DocumentError(f"{path} is not UTF-8", hint="save it as UTF-8") from None
@@ -78,9 +78,9 @@ class FileBackend(Backend):
             for entry in _entries(root, text, path):
                 if entry.key.value in secrets:
                     raise DocumentError(
-                        f"{path}, {position(text, entry.key.start)}: {entry.key.value} stands "
-                        "twice in the file",
-                        hint="keep one of the two",
+                        f"{path}, {position(text, entry.key.start)}: duplicate path "
+                        f"{entry.key.value!r}",
+                        hint="remove one of the two",
                     )
                 values = {
                     each.key.value: _value(each.value) for each in _entries(entry.value, text, path)
@@ -90,7 +90,7 @@ class FileBackend(Backend):
         return cls(secrets, str(path))
 
     def read(self, location: Location) -> Secret:
-        """The secret of that path and version."""
+        """Return the secret of a path and version."""
         name = (
             f"{location.path}#{location.version}"
             if location.version
@@ -124,14 +124,14 @@ def _entries(node: Node, text: str, path: Path) -> tuple[Entry, ...]:
     mapping = resolve(node)
     if not isinstance(mapping, MappingNode):
         raise DocumentError(
-            f"{path}, {position(text, mapping.start)}: a mapping is wanted here",
+            f"{path}, {position(text, mapping.start)}: expected a mapping",
             hint="the file maps paths to keys, and keys to values",
         )
     return tuple(mapping.entries)
 
 
 def _value(node: Node) -> Value:
-    """A node as JSON would have it (YAML 1.2's JSON schema): no yes, no, octal or date."""
+    """Return the value of a node by YAML 1.2's JSON schema: no yes, no, octal number or date."""
     node = resolve(node)
     if isinstance(node, MappingNode):
         return {entry.key.value: _value(entry.value) for entry in node.entries}

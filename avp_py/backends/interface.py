@@ -1,4 +1,4 @@
-"""What a backend is asked for, what it gives, and what it must be able to do."""
+"""The interface of a backend: locations to read, the secrets at them, and the methods."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
@@ -11,16 +11,15 @@ from avp_py.values import Guarded, Value
 
 @dataclass(frozen=True, order=True)
 class Location:
-    """What is read at once.
+    """A secret to read.
 
     Attributes:
         path: the path in the backend, normalised.
-        version: the version that is wanted, `""` for the newest; version 1 of Vault's KV engine
-            knows no versions, so there it is always `""`.
-        kv_version: the version of Vault's KV engine, `"1"` or `"2"`; `""` where nothing says it.
-        kind: the kind of the document that wants it, if the policy distinguishes kinds; else `""`.
-        is_guess: whether `kv_version` follows from the path alone, so that what is found there has
-            to show that it is right.
+        version: the version, `""` for the newest. Version 1 of Vault's KV engine has no versions of
+            secrets: there it is always `""`.
+        kv_version: the version of Vault's KV engine, `"1"` or `"2"`; `""` if it is not known.
+        kind: the kind of the document that needs it, if the policy depends on kinds; else `""`.
+        is_guess: whether `kv_version` follows from the path alone, and the answer must confirm it.
     """
 
     path: str
@@ -31,10 +30,10 @@ class Location:
 
     @property
     def candidates(self) -> Iterator[str]:
-        """Every path that a backend may request for it.
+        """Yield every path that a backend may request for it.
 
-        Where nothing says the version of the KV engine, `data` may come behind the mount, and a
-        mount may have any number of parts.
+        If the version of the KV engine is not known, `data` may follow the mount, and a mount can
+        have any number of segments.
         """
         yield self.path
         if not self.kv_version:
@@ -47,16 +46,16 @@ class Location:
 
 
 Gate: TypeAlias = Callable[[str, str], None]
-"""Asked for each path, just as it would be requested, and the kind of the document that wants it:
-raises PathError where that may not be."""
+"""Checks a path, exactly as it would be requested, for the kind of the document that needs it, and
+raises PathError if that is not allowed."""
 
 
 class Secret(Guarded, Mapping[str, Value]):
-    """What a backend holds at a location: values by key. It never prints a value.
+    """The values at a location, by key. It never prints a value.
 
     Attributes:
-        doubt: why these may not be the values that were meant; reported where a key is not found.
-        version: the version that was read, `""` where the backend does not report one.
+        doubt: why these may not be the intended values; reported if a key is not found.
+        version: the version that was read, `""` if the backend does not report one.
     """
 
     __slots__ = ("_values", "doubt", "version")
@@ -88,22 +87,22 @@ class Backend(ABC):
     """A source of secrets for one run. Its methods are called from several threads at once."""
 
     def places(self, location: Location) -> Iterator[Location]:
-        """Where a location is to be sought, one after the other while nothing is found or shown.
+        """Yield the places to try, in order, until one can be read.
 
-        A backend that goes by more than the path as it is written overrides this. What it yields
-        is asked of the gate and then handed to `read`, so `read` changes no path.
+        A backend that needs more than the path as it is written overrides this. Each place is
+        checked by the gate and then passed to `read`, so `read` must not change its path.
 
         Raises:
-            BackendError: it cannot be said where.
+            BackendError: there is no such place, or it cannot be determined.
         """
         yield location
 
     @abstractmethod
     def read(self, location: Location) -> Secret:
-        """Reads one secret, at just that path.
+        """Read one secret, at exactly that path.
 
         Raises:
-            BackendError: the secret is not to be had; the subclass says why.
+            BackendError: the secret cannot be read; the subclass says why.
         """
 
     def explain(
@@ -117,12 +116,12 @@ class Backend(ABC):
         This is called after all reads, and may query the backend. It raises nothing.
 
         Args:
-            location: what was to be read.
-            error: how that failed.
-            gate: what the better one names of other paths must pass it.
+            location: the location of the read.
+            error: the error of the read.
+            gate: checks each other path that the better error names.
         """
         return error
 
     def close(self) -> None:
-        """Gives back what the backend holds open."""
+        """Release what the backend keeps open."""
         return

@@ -1,4 +1,4 @@
-"""Many secrets at once, each read one time, and none without the gate's leave."""
+"""Read many secrets at once, each of them once, and only those that the gate allows."""
 
 import contextlib
 import logging
@@ -14,7 +14,7 @@ from avp_py.errors import BackendError, ForbiddenError, LimitError, NotFoundErro
 logger: Final = logging.getLogger(__name__)
 
 EXPLAIN_SECONDS: Final = 5.0
-"""How long failures may be looked into, at most; and no longer than half of the time left."""
+"""How long failures may be investigated; never more than half of the time that is left."""
 
 
 def read_all(
@@ -24,28 +24,28 @@ def read_all(
     deadline: float,
     gate: Gate,
 ) -> Mapping[Location, Secret | BackendError | PathError]:
-    """Reads each location once.
+    """Read each location once.
 
     Args:
-        backend: where to read.
-        locations: what to read; repeats are read once.
+        backend: the backend.
+        locations: the locations; duplicates are read once.
         concurrency: how many reads run at the same time.
         deadline: when all must be read, on the clock of time.monotonic().
-        gate: asked before each read, with the path that would be read.
+        gate: checks each path before it is read.
 
     Returns:
-        For each location its secret, or the error that its read ended with.
+        The secret of each location, or the error of its read.
 
     Raises:
-        LimitError: the time was over first.
+        LimitError: the deadline passed first.
     """
-    told: list[BackendError | PathError] = []
+    errors: list[BackendError | PathError] = []
 
     def read(location: Location) -> Secret | BackendError | PathError:
         try:
             return _read(backend, location, gate)
         except (BackendError, PathError) as error:
-            told.append(error)
+            errors.append(error)
             return error
 
     wanted = list(dict.fromkeys(locations))
@@ -55,26 +55,26 @@ def read_all(
             read, wanted, timeout=min(max(deadline - time.monotonic(), 0), threading.TIMEOUT_MAX)
         )
         results = dict(zip(wanted, found, strict=True))
-        return {**results, **_explained(pool, backend, results, deadline, gate)}
+        return {**results, **_explain_failures(pool, backend, results, deadline, gate)}
     except TimeoutError:
-        known = f"; until then: {told[0].reason}" if told else ""
+        known = f"; the first error: {errors[0].reason}" if errors else ""
         raise LimitError(
-            f"the backend had not given all secrets when the time of the whole run was over{known}",
-            hint="look at how fast the backend answers; AVP_RUN_TIMEOUT sets the time",
+            f"the run exceeded its time limit while secrets were read{known}",
+            hint="check how fast the backend answers; AVP_RUN_TIMEOUT sets the time limit",
         ) from None
     finally:
-        # A read that hangs ends by its own time limit, and nobody waits for it.
+        # A read that hangs ends at its own time limit; nothing waits for it.
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _explained(
+def _explain_failures(
     pool: ThreadPoolExecutor,
     backend: Backend,
     results: Mapping[Location, Secret | BackendError | PathError],
     deadline: float,
     gate: Gate,
 ) -> Mapping[Location, BackendError]:
-    """Return the failed reads with better errors, as far as the backend has them in time."""
+    """Return the errors of the failed reads, better ones where the backend has them in time."""
     failed = {
         location: error for location, error in results.items() if isinstance(error, BackendError)
     }
@@ -91,18 +91,18 @@ def _explained(
 
 
 def refused(locations: Iterable[Location], gate: Gate) -> Mapping[Location, PathError]:
-    """What the gate refuses wherever a backend may seek it: for that none need be opened."""
+    """Return the locations that the gate rejects at every place, so that no backend is needed."""
     errors: dict[Location, PathError] = {}
     for location in locations:
-        error = _refusal(gate, location.path, location.kind)
+        error = _denial(gate, location.path, location.kind)
         if error is not None and all(
-            _refusal(gate, path, location.kind) for path in location.candidates
+            _denial(gate, path, location.kind) for path in location.candidates
         ):
             errors[location] = error
     return errors
 
 
-def _refusal(gate: Gate, path: str, kind: str) -> PathError | None:
+def _denial(gate: Gate, path: str, kind: str) -> PathError | None:
     try:
         gate(path, kind)
     except PathError as error:

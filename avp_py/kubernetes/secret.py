@@ -1,4 +1,4 @@
-"""The Secret with the operator's settings."""
+"""Read the Secret with the operator's settings."""
 
 import base64
 import json
@@ -20,11 +20,11 @@ DEFAULT_NAMESPACE: Final = "argocd"
 """argocd-vault-plugin's (ArgoCDNamespace in pkg/types/constants.go, v1.18.1)."""
 
 TIME_LIMIT_SECONDS: Final = 10.0
-"""What reading the Secret may take, all tries together. It takes milliseconds; Argo CD waits 60
-seconds for the whole run, and Vault must be read in that too."""
+"""How long reading the Secret may take, all attempts together. Normally it takes milliseconds; Argo
+CD waits 60 seconds for the whole run, and Vault must be read in that time, too."""
 
 GRACE_SECONDS: Final = 0.5
-"""How much later a read is given up that does not end by its own time limit."""
+"""How much later a read is abandoned that does not end at its own time limit."""
 
 logger: Final = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ _ACCOUNT = re.compile(rf'User "system:serviceaccount:(?P<namespace>{LABEL}):(?P<
 def read_settings_secret(
     name: str, environ: Mapping[str, str], seconds: float = TIME_LIMIT_SECONDS
 ) -> Mapping[str, str]:
-    """Reads the Secret from the API that KUBECONFIG names, else from that of this pod's cluster.
+    """Read the Secret from the API in KUBECONFIG, or without it from that of this pod's cluster.
 
     argocd-vault-plugin does so in pkg/kube/client.go (v1.18.1), in a pod only. There, `a:b:c` means
     the Secret `a`, and bytes that are not UTF-8 are kept; here both are errors, the latter in the
@@ -43,16 +43,16 @@ def read_settings_secret(
     Args:
         name: the Secret, as `[namespace:]name`.
         environ: the environment of the process.
-        seconds: the time that it may take, from the first file to the last byte; never more than
+        seconds: how long it may take, from the first file to the last byte; at most
             TIME_LIMIT_SECONDS.
 
     Returns:
-        Its values as text, by their keys in capitals: settings are named in any case there.
+        Its values as text, by their keys in upper case: there, settings can have any case.
 
     Raises:
-        SettingsError: the name is none, KUBECONFIG leads nowhere, or a value is not text.
+        SettingsError: the name is invalid, KUBECONFIG cannot be used, or a value is not text.
         DocumentError: KUBECONFIG is malformed.
-        ClusterError: there is no API, no such Secret, or no right to read it.
+        ClusterError: there is no API or no such Secret, or we may not read it.
     """
     namespace, secret = split_name(name)
     limit = max(min(seconds, TIME_LIMIT_SECONDS), 0)
@@ -64,7 +64,7 @@ def read_settings_secret(
         except BaseException as error:
             found.set_exception(error)
 
-    # Names that do not resolve, and files that never end, know no time limit of their own.
+    # Looking up a name and reading a pipe have no time limit of their own.
     threading.Thread(target=read, daemon=True).start()
     try:
         return found.result(limit + GRACE_SECONDS)
@@ -72,7 +72,7 @@ def read_settings_secret(
         raise ClusterError(
             f"the Secret {secret} in the namespace {namespace} could not be read within "
             f"{round(limit, 1):g} s",
-            hint="look at the network, the Kubernetes API, and what KUBECONFIG names",
+            hint="check the network, the Kubernetes API, and the files that KUBECONFIG names",
         ) from None
 
 
@@ -82,13 +82,13 @@ def _read(
     kubeconfig = environ.get("KUBECONFIG", "")
     access = read_kubeconfig(kubeconfig) if kubeconfig else in_cluster(environ)
     logger.info(
-        "settings from the Secret %s/%s at %s, by %s",
+        "settings from the Secret %s/%s at %s, with the credentials in %s",
         namespace, secret, access.server, access.source,
     )  # fmt: skip
     answer = get(access, f"/api/v1/namespaces/{namespace}/secrets/{secret}", limit)
     body = _body(answer)
     if answer.status != 200:
-        raise _refusal(access, answer, body, namespace, secret)
+        raise _translate_status(access, answer, body, namespace, secret)
     if body.get("kind") != "Secret":
         raise not_the_api(access, answer.status)
     try:
@@ -102,10 +102,10 @@ def _read(
 
 
 def split_name(name: str) -> tuple[str, str]:
-    """The namespace and the name of a Secret that is named as `[namespace:]name`.
+    """Return the namespace and the name of a Secret that is written as `[namespace:]name`.
 
     Raises:
-        SettingsError: it is none.
+        SettingsError: it is not valid.
     """
     namespace, colon, secret = name.rpartition(":")
     if not colon:
@@ -113,13 +113,13 @@ def split_name(name: str) -> tuple[str, str]:
     if not is_label(namespace) or not is_subdomain(secret):
         raise SettingsError(
             f"{name[:320]!r} is not the name of a Secret",
-            hint="write it as [namespace:]name, in lower case letters, digits, '-' and '.'",
+            hint="write it as [namespace:]name, with lower case letters, digits, '-' and '.'",
         )
     return namespace, secret
 
 
 def _body(answer: Answer) -> Mapping[str, Any]:
-    """The object of the answer; an empty one where it holds none."""
+    """Return the JSON object in an answer; an empty one if there is none."""
     try:
         body = json.loads(answer.body)
     except (ValueError, RecursionError):
@@ -127,21 +127,21 @@ def _body(answer: Answer) -> Mapping[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def _refusal(
+def _translate_status(
     access: Access, answer: Answer, body: Mapping[str, Any], namespace: str, secret: str
 ) -> ClusterError:
-    """Words for a status that is none of success; of the answer's own, the account's name only."""
+    """Return the error for a status; of the answer's own text, only the account's name is used."""
     if answer.status == 429 or answer.status >= 500:
         return ClusterError(
             f"the Kubernetes API at {access.server} failed (HTTP status {answer.status})",
-            hint="try again; look at the health of the API server",
+            hint="try again; check the health of the API server",
         )
     if body.get("kind") != "Status":
         return not_the_api(access, answer.status)
     match answer.status:
         case 401:
             return ClusterError(
-                f"the Kubernetes API at {access.server} does not know us",
+                f"the Kubernetes API at {access.server} rejected our credentials (401)",
                 hint=f"renew the credentials in {access.source}: they may have expired, or be for "
                 "another cluster",
             )
@@ -162,8 +162,8 @@ def _refusal(
                 hint="create it, or name another one as [namespace:]name",
             )
     return ClusterError(
-        f"the Kubernetes API at {access.server} refuses the request (HTTP status {answer.status})",
-        hint="look into the log of the API server",
+        f"the Kubernetes API at {access.server} rejected the request (HTTP status {answer.status})",
+        hint="check the log of the API server",
     )
 
 
@@ -172,12 +172,14 @@ def _as_settings(values: Mapping[str, bytes], where: str) -> Mapping[str, str]:
     for key, value in values.items():
         name = key.upper()
         if name in settings:
-            raise SettingsError(f"{where} has {name} twice, in different cases", hint="keep one")
+            raise SettingsError(
+                f"duplicate key {name} in {where}, in different cases", hint="remove one"
+            )
         try:
             settings[name] = value.decode()
         except UnicodeDecodeError:
             if not name.startswith(OUR_PREFIXES):
-                continue  # It means something to somebody else.
+                continue  # It belongs to another program.
             raise SettingsError(
                 f"the value of {key} in {where} is not UTF-8", hint="settings are text"
             ) from None

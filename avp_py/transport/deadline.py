@@ -79,7 +79,7 @@ class _Connection(urllib3.connection.HTTPConnection):
     response_class = _BoundedResponse
 
     def _new_conn(self) -> socket.socket:
-        # urllib3 hands over a number: what is left of the deadline.
+        # urllib3 sets a number here: what is left of the deadline.
         self._deadline = Deadline(self.timeout or 0)
         try:
             return self._open_socket()

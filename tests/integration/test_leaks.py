@@ -348,7 +348,7 @@ CASES: Final[Mapping[str, Case]] = {
     ),
     "a version that is none": Case(
         (errors.BackendError,),
-        "is not the number of a version",
+        "is not a version number",
         lambda _: Attempt(stdin=manifest({"a": "<path:kv/data/app#text#new>"})),
     ),
     "Vault repeats the token": Case(
@@ -447,7 +447,7 @@ CASES: Final[Mapping[str, Case]] = {
     ),
     "a cache that is not ours alone": Case(
         (errors.SettingsError,),
-        "is open to other users",
+        "is accessible to other users",
         lambda stage: Attempt(
             env={**LOGIN, "AVP_TOKEN_CACHE": str(stage.file("tokens/key", "").parent)},
             before=f"os.chmod({str(stage.folder / 'tokens')!r}, 0o755)",

@@ -259,7 +259,7 @@ def test_a_token_that_is_none_or_for_someone_else(
     if audience:
         token = cluster.token("argocd", "reader", f"--audience={audience}")
     found = refused("avp", pod(token), token)
-    assert found.reason == f"the Kubernetes API at {cluster.server} does not know us"
+    assert found.reason == f"the Kubernetes API at {cluster.server} rejected our credentials (401)"
     assert found.hint.startswith(f"renew the credentials in {access.SERVICE_ACCOUNT}: ")
 
 
@@ -277,7 +277,7 @@ def test_bytes_that_are_somebody_elses(pod: Pod) -> None:
 
 def test_one_name_in_two_cases(pod: Pod, refused: Callable[..., Refused]) -> None:
     found = refused("twice", pod())
-    assert found.reason.endswith("in the namespace argocd has AVP_TYPE twice, in different cases")
+    assert found.reason.endswith("in the namespace argocd, in different cases")
 
 
 @pytest.mark.parametrize(
@@ -671,7 +671,7 @@ def raw(data: bytes) -> Answer:
             status(500, Retry_After="9" * 5000),
             "the Kubernetes API at {server} failed (HTTP status 500)",
         ),
-        (status(418), "the Kubernetes API at {server} refuses the request (HTTP status 418)"),
+        (status(418), "the Kubernetes API at {server} rejected the request (HTTP status 418)"),
         (status(500), "the Kubernetes API at {server} failed (HTTP status 500)"),
         (as_html(503, PAGE), "the Kubernetes API at {server} failed (HTTP status 503)"),
         (status(403), "we may not read the Secret avp in the namespace argocd"),

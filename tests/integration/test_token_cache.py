@@ -70,7 +70,7 @@ def test_the_second_run_makes_no_login(
     assert [path for path in proxy.paths if "login" in path] == [LOGIN]
     assert len(proxy.paths) == 3
     said = run("generate", "-", "-v", env=env, stdin=document).err
-    assert "the token of an earlier run is used" in said
+    assert "reusing the token of an earlier run" in said
     assert "hvs." not in said
 
 
@@ -309,8 +309,8 @@ def test_a_loose_folder_fails_the_run_and_says_what_to_do(
     folder.mkdir(mode=0o755)
     folder.chmod(0o755)
     said = fails(document, env)
-    assert f"AVP_TOKEN_CACHE: {folder} is open to other users (mode 0755)" in said
-    assert "next: chmod 700 it if it is ours" in said
+    assert f"AVP_TOKEN_CACHE: {folder} is accessible to other users (mode 0755)" in said
+    assert "next: chmod 700 it if it is our user's" in said
 
 
 def test_many_runs_at_once_share_the_folder(

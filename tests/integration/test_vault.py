@@ -502,8 +502,8 @@ def test_a_version_that_is_no_number_is_told_so(
 
     said = fails(text, env)
 
-    assert f"the version {version!r}" in said
-    assert "next: write the number of a version, or none for the newest" in said
+    assert f"{version!r} is not a version number" in said
+    assert "next: write a number, or no version for the newest" in said
 
 
 def test_a_wrong_secret_id_is_a_refused_login(fails: Fails, vault: Vault, kv2: str) -> None:
@@ -585,8 +585,8 @@ def test_a_token_without_rights_names_the_path_that_its_policy_must_allow(
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({}, "there are no credentials for Vault"),
-        ({"AVP_ROLE_ID": "only-half-of-it"}, "there are no credentials for Vault"),
+        ({}, "no credentials for Vault are set"),
+        ({"AVP_ROLE_ID": "only-half-of-it"}, "no credentials for Vault are set"),
         ({"AVP_AUTH_TYPE": "token"}, "set VAULT_TOKEN"),
         ({"AVP_AUTH_TYPE": "approle", "AVP_ROLE_ID": "only-half"}, "AVP_SECRET_ID"),
         ({"AVP_AUTH_TYPE": "kerberos", "VAULT_TOKEN": "some-token"}, "token, approle"),

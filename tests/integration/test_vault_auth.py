@@ -130,7 +130,7 @@ def test_kubernetes_with_a_review_by_the_real_api(
 
     token.unlink()
     said = fails(document, env)
-    assert f"the token file {token} cannot be read: No such file or directory" in said
+    assert f"cannot read the token file {token}: No such file or directory" in said
 
 
 def test_jwt_signed_by_somebody_whom_vault_knows(
@@ -218,11 +218,11 @@ def test_the_method_goes_by_the_credentials_and_is_told(
 
 def test_without_credentials_the_choices_are_told(fails: Fails, vault: Vault) -> None:
     said = fails(manifest({"a": "<path:p#k>"}), {"VAULT_ADDR": vault.address})
-    assert "there are no credentials for Vault" in said
+    assert "no credentials for Vault are set" in said
     for name in ("VAULT_TOKEN", "AVP_ROLE_ID", "AVP_K8S_ROLE", "AVP_GITHUB_TOKEN", "AVP_JWT"):
         assert name in said
     said = fails(manifest({"a": "<path:p#k>"}), {"VAULT_ADDR": vault.address, "AVP_AUTH_TYPE": "x"})
-    assert "there is no auth method 'x'" in said
+    assert "unknown auth method 'x'" in said
 
 
 def logins(proxy: StandIn) -> int:
@@ -358,7 +358,7 @@ def test_a_token_that_stays_rejected_names_its_login(
     assert (
         "1 failure, nothing was printed\n\n"
         "1. Vault rejected the token from the login by approle at auth/approle (403): expired, "
-        "revoked, or used up\n   next: check how long a token of that role lives" in said
+        "revoked, or used up\n   next: check the TTL and the number of uses" in said
     )
     assert (logins(proxy), len(proxy.paths)) == (2, 4), "no other secret is asked for"
 
@@ -403,7 +403,7 @@ def test_a_credential_that_vault_calls_a_failure_is_not_sent_again(
 def test_a_token_file_without_end_is_none(fails: Fails, proxy: StandIn, setting: str) -> None:
     role = {"AVP_K8S_TOKEN_PATH": "AVP_K8S_ROLE", "AVP_JWT_PATH": "AVP_JWT_ROLE"}[setting]
     env = {"VAULT_ADDR": proxy.address, role: "r", setting: "/dev/zero\n"}
-    assert "/dev/zero is longer than a token" in fails(manifest({"a": "<k>"}, "kv/data/app"), env)
+    assert "/dev/zero is too long for a token" in fails(manifest({"a": "<k>"}, "kv/data/app"), env)
     assert proxy.asked == []
 
 

@@ -248,7 +248,7 @@ def test_vaults_own_paths_are_not_asked_for(
     env = {"VAULT_ADDR": proxy.address, "AVP_ROLE_ID": role_id, "AVP_SECRET_ID": secret_id}
     annotations = {} if version is None else {"kv_version": version}
     said = fails(manifest({"a": f"<path:{path}#{OWN_PATHS[path]}>"}, **annotations), env)
-    assert "is a path of Vault's own, where no secrets are" in said
+    assert "is a path of Vault's own, where there are no secrets" in said
     assert proxy.paths == [], "not even a login"
 
 
@@ -269,7 +269,7 @@ def test_vaults_own_paths_behind_a_namespace_show_nothing(fails: Fails, kind: st
         env = {"VAULT_ADDR": server.address, "VAULT_TOKEN": "hvs.canary-token"}
         document = manifest({"a": "<path:team/auth/token/lookup-self#id>"}, kv_version="1")
         said = fails(document, env)
-    assert "is a path of Vault's own, where no secrets are" in said
+    assert "is a path of Vault's own, where there are no secrets" in said
 
 
 def test_vault_tells_the_type_of_the_mount(vault: Vault, kv1: str) -> None:

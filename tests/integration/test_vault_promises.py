@@ -275,5 +275,5 @@ def test_when_the_time_is_over_the_first_failure_is_told(
 
     said = fails(many, own)
 
-    assert "had not given all secrets when the time of the whole run was over; until then: " in said
+    assert "the run exceeded its time limit while secrets were read; the first error: " in said
     assert "Vault denied read access to" in said

@@ -169,13 +169,13 @@ def test_a_file_may_hold_several_documents_and_begin_with_a_byte_order_mark(tmp_
 
 
 MALFORMED = {
-    f"kv/data/app: [{CANARY}]": "line 1, column 14: a mapping is wanted here",
-    f"kv/data/app: {CANARY}": "line 1, column 14: a mapping is wanted here",
-    f"- {CANARY}": "line 1, column 1: a mapping is wanted here",
-    "kv/data/app:": "a mapping is wanted here",
+    f"kv/data/app: [{CANARY}]": "line 1, column 14: expected a mapping",
+    f"kv/data/app: {CANARY}": "line 1, column 14: expected a mapping",
+    f"- {CANARY}": "line 1, column 1: expected a mapping",
+    "kv/data/app:": "expected a mapping",
     f"kv/data/app: {{a: {CANARY}": "not valid YAML",
     f"kv/data/app:\n  a: {CANARY}\n  a: x{CANARY}\n": "line 3, column 3: duplicate key 'a'",
-    f"a: {{k: {CANARY}}}\n---\na: {{k: 1}}\n": "line 3, column 1: a stands twice in the file",
+    f"a: {{k: {CANARY}}}\n---\na: {{k: 1}}\n": "line 3, column 1: duplicate path 'a'",
     f"kv/data/app:\n\ta: {CANARY}\n": "line 2, column 1: a tab where YAML wants spaces",
     "a: " + "[" * 500: "nest deeper than",
     f"a: {{k: {CANARY}\x07}}": "U+0007 is not allowed",
@@ -209,7 +209,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, name: str, why: str)
     with pytest.raises(SettingsError) as caught:
         FileBackend.load(tmp_path / name)
 
-    assert caught.value.reason == f"AVP_FILE, {tmp_path / name}, cannot be read: {why}"
+    assert caught.value.reason == f"cannot read {tmp_path / name}, which AVP_FILE names: {why}"
 
 
 def test_the_setting_is_wanted() -> None:

@@ -121,11 +121,11 @@ def test_an_address_comes_with_its_own_credentials_or_not_at_all(method: str, na
     error = refusal({**ROLES, **theirs}, address)
     assert error.reason == (
         "the Secret team:avp, which the Application names, says where credentials are sent "
-        f"({name}), and those of the auth method {method} are not from it"
+        f"({name}), and those of the auth method {method} are not in it"
     )
     needed = ", ".join(sorted(CREDENTIALS[method]))
     assert error.hint == (
-        f"put {needed} into the Secret, too, or ask the operator to name that Secret (-s, or "
+        f"put {needed} into the Secret, or ask the operator to name that Secret (-s, or "
         "AVP_SECRET of the sidecar), or to trust it in the policy (trust: [address])"
     )
     assert opened({**ROLES, **theirs}, address, Trust.ADDRESS) == method
@@ -150,7 +150,7 @@ def test_files_of_the_sidecar_are_no_credentials_of_a_secret(method: str) -> Non
 def test_a_token_in_a_file_is_not_the_secrets_own() -> None:
     environ = {"AVP_JWT_PATH": "/run/jwt", "AVP_AUTH_TYPE": "jwt"}
     secret = {"AVP_JWT_ROLE": "team", "VAULT_ADDR": "https://theirs.example"}
-    assert refusal(environ, secret).hint.startswith("put AVP_JWT into the Secret, too")
+    assert refusal(environ, secret).hint.startswith("put AVP_JWT into the Secret")
     assert opened(environ, {**secret, "AVP_JWT": "own"}) == "jwt"
 
 

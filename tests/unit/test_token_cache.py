@@ -291,7 +291,7 @@ def test_a_folder_that_is_open_to_others_is_refused(folder: Path, mode: int) -> 
     folder.mkdir()
     folder.chmod(mode)
     said = refusal(lambda: cache(folder).name(REQUEST))
-    assert said == f"AVP_TOKEN_CACHE: {folder} is open to other users (mode {mode:04o})"
+    assert said == f"AVP_TOKEN_CACHE: {folder} is accessible to other users (mode {mode:04o})"
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o666])
@@ -303,7 +303,7 @@ def test_a_file_that_is_open_to_others_is_refused(
     file.chmod(mode)
     tokens = cache(folder)
     said = refusal(lambda: (tokens.name(REQUEST), tokens.get(entry.name)))
-    assert said == f"AVP_TOKEN_CACHE: {file} is open to other users (mode {mode:04o})"
+    assert said == f"AVP_TOKEN_CACHE: {file} is accessible to other users (mode {mode:04o})"
 
 
 def test_what_belongs_to_another_user_is_refused(
@@ -334,15 +334,15 @@ def test_a_symlink_or_anything_else_in_place_of_a_file_is_refused(
 
     file.symlink_to(elsewhere)
     said = refusal(lambda: (tokens.name(REQUEST), tokens.get(entry.name)))
-    assert said.startswith(f"AVP_TOKEN_CACHE: {file} cannot be used: ")
+    assert said.startswith(f"AVP_TOKEN_CACHE: cannot use {file}: ")
     file.unlink()
     os.mkfifo(file, 0o600)
     said = refusal(lambda: (tokens.name(REQUEST), tokens.get(entry.name)))
-    assert said == f"AVP_TOKEN_CACHE: {file} is no regular file"
+    assert said == f"AVP_TOKEN_CACHE: {file} is not a regular file"
     file.unlink()
     file.mkdir(0o700)
     said = refusal(lambda: (tokens.name(REQUEST), tokens.get(entry.name)))
-    assert said == f"AVP_TOKEN_CACHE: {file} is no regular file"
+    assert said == f"AVP_TOKEN_CACHE: {file} is not a regular file"
 
 
 def test_a_symlink_or_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
@@ -351,9 +351,9 @@ def test_a_symlink_or_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -
     (tmp_path / "file").touch(0o600)
     for path in (tmp_path / "link", tmp_path / "file"):
         said = refusal(partial(cache(path).name, REQUEST))
-        assert said == f"AVP_TOKEN_CACHE: {path} cannot be used: it is a symlink or no folder"
+        assert said == f"AVP_TOKEN_CACHE: cannot use {path}: it is a symlink, or not a directory"
     said = refusal(lambda: cache(tmp_path / "no" / "parent").name(REQUEST))
-    assert said.endswith("parent cannot be used: No such file or directory")
+    assert said.endswith("parent: No such file or directory")
 
 
 def test_a_symlink_is_never_written_through(folder: Path, entry: Path, tmp_path: Path) -> None:

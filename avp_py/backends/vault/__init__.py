@@ -1,4 +1,4 @@
-"""Secrets from HashiCorp Vault's KV engines, through hvac. One file for each auth method."""
+"""Secrets from HashiCorp Vault's KV engines, through hvac. One module for each auth method."""
 
 import dataclasses
 from collections.abc import Mapping

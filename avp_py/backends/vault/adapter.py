@@ -127,7 +127,7 @@ cert methods, and its limit for the texts of a request."""
 
 
 def _errors(text: str, sent: list[str | None]) -> list[str] | None:
-    """Vault's list of errors, with nothing in it of what we sent; None for any other text."""
+    """Return Vault's list of errors, without what we sent; None for any other text."""
     try:
         answer = json.loads(text)
     except (ValueError, RecursionError):
@@ -143,14 +143,14 @@ def _errors(text: str, sent: list[str | None]) -> list[str] | None:
 
 
 LONG_CREDENTIAL: Final = 8
-"""From this length on, in characters, a credential is masked within a word, too."""
+"""From this length on, in characters, a credential is also masked inside a word."""
 
 
 def _mask(text: str, form: str) -> str:
-    """The text without a form of a credential.
+    """Return a text without a form of a credential.
 
-    A short one is masked where it is a word of its own: the words that it is a part of are not its,
-    and with the gaps in them they would tell it. A single character is in every text.
+    A short one is masked only where it is a whole word: as a part of other words it is there by
+    chance, and the gaps in them would reveal it. A single character is in every text.
     """
     if len(form) >= LONG_CREDENTIAL:
         return text.replace(form, "***")
@@ -160,7 +160,7 @@ def _mask(text: str, form: str) -> str:
 
 
 def _forms(text: str) -> Iterator[str]:
-    """A text, and what it may have become on its way into a message."""
+    """Yield a text in each form that it may have in a message."""
     yield text
     yield json.dumps(text)[1:-1]
     yield json.dumps(text, ensure_ascii=False)[1:-1]

@@ -1,4 +1,4 @@
-"""Reads of the KV engines, versions 1 and 2."""
+"""Read the KV engines, versions 1 and 2."""
 
 import re
 import threading
@@ -30,25 +30,25 @@ from avp_py.values import Number
 _VERSION = re.compile(
     r"[+-]?(?:[0-9]{1,18}|0[xX][0-9a-fA-F]{1,16}|0[bB][01]{1,63}|0[oO][0-7]{1,20})"
 )
-"""Vault takes whole numbers of 64 bits, as Go's strconv.ParseInt reads them."""
+"""Vault accepts integers of 64 bits, as Go's strconv.ParseInt reads them."""
 
 OWN_PATHS: Final = frozenset({"audit", "auth", "cubbyhole", "identity", "sys"})
-"""Where no engine can be mounted (protectedMounts in vault/mount.go, v1.21): no secrets of anybody,
-but our own token (auth/token/lookup-self), and what it may see of Vault and of others."""
+"""Where no engine can be mounted (protectedMounts in vault/mount.go, v1.21): there are no secrets,
+but our own token (auth/token/lookup-self), and what it may read about Vault and others."""
 
 _OWN_TYPES: Final = frozenset(
     f"{prefix}{name}"
     for prefix in ("", "ns_")
     for name in ("cubbyhole", "identity", "system", "token")
 )
-"""The same by the type of the mount, which Vault tells with each answer: a path may begin with the
-name of a namespace of Vault Enterprise."""
+"""The same by the type of the mount, which is in each answer: a path may begin with the name of a
+namespace of Vault Enterprise."""
 
 _Answer = TypeVar("_Answer")
 
 
 class VaultBackend(Backend):
-    """Vault, as one identity. What it answers is kept for the run, by path and version."""
+    """Vault, as one identity. Answers are kept for the run, by path and version."""
 
     def __init__(
         self,
@@ -73,18 +73,18 @@ class VaultBackend(Backend):
         self._answers: dict[tuple[str, str], Future[Mapping[str, Any]]] = {}
 
     def places(self, location: Location) -> Iterator[Location]:
-        """Where to seek: as the path shows it, and else where Vault says that it belongs.
+        """Yield the place that the path suggests, and then the one that Vault reports.
 
         Raises:
-            BackendError: the path is one of Vault's own, the version is none, or Vault does not
-                say where the mount is.
+            BackendError: the path is one of Vault's own, the version is invalid, or Vault does not
+                report the mount.
         """
         if location.path.partition("/")[0] in OWN_PATHS:
-            raise _own(location.path)
+            raise _own_path(location.path)
         if location.version and not _VERSION.fullmatch(location.version):
             raise BackendError(
-                f"the version {location.version[:40]!r} is not the number of a version",
-                hint="write the number of a version, or none for the newest",
+                f"{location.version[:40]!r} is not a version number",
+                hint="write a number, or no version for the newest",
             )
         if location.kv_version:
             yield location
@@ -94,21 +94,21 @@ class VaultBackend(Backend):
             yield guess
             if location.path.split("/")[1:2] == ["data"]:
                 return
-            # A `data` further on in the path may be a part of a name.
+            # A `data` later in the path may be part of a name.
         placed = self._logged_in(lambda: self._mounts.place(location))
         if guess is None or (placed.path, placed.kv_version) != (guess.path, guess.kv_version):
             yield placed
 
     def read(self, location: Location) -> Secret:
-        """Reads a secret, after the login if that is still to be done.
+        """Read a secret; log in first if needed.
 
         Raises:
-            BackendError: as Backend.read does.
+            BackendError: the secret cannot be read, or the login failed.
         """
-        return self._logged_in(lambda: self._at(location))
+        return self._logged_in(lambda: self._read_place(location))
 
     def explain(self, location: Location, error: BackendError, gate: Gate) -> BackendError:
-        """Return the error with what Vault says of the mount, where that may be the cause."""
+        """Return the error with what Vault reports about the mount, if that may be the cause."""
         if not isinstance(error, UnexplainedError):
             return error
 
@@ -128,7 +128,7 @@ class VaultBackend(Backend):
         return error
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         self._connection.close()
 
     def _logged_in(self, ask: Callable[[], _Answer]) -> _Answer:
@@ -140,10 +140,10 @@ class VaultBackend(Backend):
                 if not self._login.renew(login, error):
                     raise
 
-    def _at(self, location: Location) -> Secret:
+    def _read_place(self, location: Location) -> Secret:
         self._check_engine(location)
         try:
-            answer = self._once(location.path, location.version)
+            answer = self._read_once(location.path, location.version)
         except ForbiddenError:
             raise read_denied(location) from None
         except RejectedError as error:
@@ -154,16 +154,16 @@ class VaultBackend(Backend):
         return _unwrap(answer, location, self._kv_version)
 
     def _check_engine(self, location: Location) -> None:
-        """Raise an error where Vault has placed the location in another engine than KV.
+        """Raise an error if Vault has reported that the location is in another engine than KV.
 
-        A read there may do something: each read of database/creds creates a user.
+        A read there may have effects: each read of database/creds creates a user.
         """
         mount = self._mounts.known(location.path)
         if not location.kv_version and mount is not None:
             raise other_engine(location.path, mount)
 
-    def _once(self, path: str, version: str) -> Mapping[str, Any]:
-        """The answer of a read that is sent once for all who ask; a refusal is not kept."""
+    def _read_once(self, path: str, version: str) -> Mapping[str, Any]:
+        """Return the answer to a read that is sent once for all threads; no rejection is kept."""
         key = (path, version)
         with self._lock:
             answer = self._answers.get(key)
@@ -184,7 +184,7 @@ class VaultBackend(Backend):
 
 
 def _may_be_version_2(answer: Mapping[str, Any]) -> bool:
-    """Whether an answer is one of KV version 2, with its metadata, or none of any secret."""
+    """Return whether an answer is one of KV version 2, with its metadata, or has no secret."""
     data = answer.get("data")
     if not isinstance(data, Mapping):
         return True
@@ -193,13 +193,13 @@ def _may_be_version_2(answer: Mapping[str, Any]) -> bool:
 
 
 def _unwrap(answer: Mapping[str, Any], location: Location, setting: str | None) -> Secret:
-    """The values in Vault's answer.
+    """Return the values in Vault's answer.
 
-    The forms are those of Vault 1.21's KV engine; argocd-vault-plugin tells them apart in the same
-    way (pkg/backends/vault.go, v1.18.1).
+    The forms are those of Vault 1.21's KV engine; argocd-vault-plugin distinguishes them in the
+    same way (pkg/backends/vault.go, v1.18.1).
     """
     if answer.get("mount_type") in _OWN_TYPES:
-        raise _own(location.path)
+        raise _own_path(location.path)
     data = answer.get("data")
     if not isinstance(data, Mapping):
         if "no handler for route" in str(answer.get("errors")):
@@ -228,13 +228,13 @@ def _unwrap(answer: Mapping[str, Any], location: Location, setting: str | None) 
 
 
 def _version_in(metadata: object) -> str:
-    """Return the version that an answer is of, or an empty text where it holds no such number."""
+    """Return the version of an answer, or an empty text if it has none."""
     version = metadata.get("version") if isinstance(metadata, Mapping) else None
     return version.text if isinstance(version, Number) and version.text.isdecimal() else ""
 
 
 def _is_version_2(data: Mapping[str, Any]) -> bool:
-    """Return whether an answer is one of KV version 2, whatever version was asked for."""
+    """Return whether an answer is one of KV version 2, whatever version was requested."""
     inner, metadata = data.get("data"), data.get("metadata")
     return (
         data.keys() == {"data", "metadata"}
@@ -244,8 +244,8 @@ def _is_version_2(data: Mapping[str, Any]) -> bool:
     )
 
 
-def _own(path: str) -> BackendError:
+def _own_path(path: str) -> BackendError:
     return BackendError(
-        f"{path[:200]} is a path of Vault's own, where no secrets are",
-        hint="name a path of a secrets engine",
+        f"{path[:200]} is a path of Vault's own, where there are no secrets",
+        hint="write a path of a secrets engine",
     )

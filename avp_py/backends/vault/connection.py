@@ -22,8 +22,8 @@ from avp_py.settings import Sensitive, VaultSettings
 from avp_py.transport import Problem, RequestFailedError, open_session
 from avp_py.values import Number
 
-MAX_LEVELS: Final = 310
-"""How deep an answer may nest. Vault takes no secret that nests deeper than 300 levels
+MAX_DEPTH: Final = 310
+"""How deep an answer may nest. Vault accepts no secret that nests deeper than 300 levels
 (max_json_depth; http/handler.go, v1.21), and an answer wraps it in a few more."""
 
 _UNREACHABLE: Final = frozenset(
@@ -56,7 +56,7 @@ class LoginResult:
 
 
 class Connection:
-    """Connections to one Vault, kept alive, that any thread may use."""
+    """Connections to one Vault, kept open, for any number of threads."""
 
     def __init__(self, client: hvac.Client, translator: Translator) -> None:
         self._client = client
@@ -169,9 +169,9 @@ class Connection:
     def _answer(self, body: str | bytes) -> Mapping[str, Any]:
         try:
             answer = json.loads(
-                body, parse_int=Number, parse_float=Number, parse_constant=_refuse_constant
+                body, parse_int=Number, parse_float=Number, parse_constant=_reject_constant
             )
-            is_vaults = _levels(answer) <= MAX_LEVELS and (
+            is_vaults = _depth(answer) <= MAX_DEPTH and (
                 isinstance(answer["errors"], list) if "errors" in answer else "data" in answer
             )
         except (TypeError, ValueError, RecursionError):
@@ -195,11 +195,11 @@ class Connection:
             raise error from failed
 
 
-def _refuse_constant(name: str) -> None:
+def _reject_constant(name: str) -> None:
     """Reject NaN and Infinity, which Python's parser accepts, and JSON does not have."""
     raise ValueError(name)
 
 
-def _levels(value: object) -> int:
+def _depth(value: object) -> int:
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return 1 + max(map(_levels, inner), default=0)
+    return 1 + max(map(_depth, inner), default=0)

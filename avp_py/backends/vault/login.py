@@ -1,6 +1,6 @@
-"""One token for all reads of a run, and another one where Vault refuses the first.
+"""One token for all reads of a run, and another one if Vault rejects the first.
 
-A token comes from a login, or from an earlier run that has kept it.
+A token comes from a login, or from the cache of an earlier run.
 """
 
 import logging
@@ -15,7 +15,7 @@ from avp_py.errors import BackendError, ForbiddenError, LoginError, UnreachableE
 from avp_py.settings import Sensitive
 
 MAX_LOGINS: Final = 2
-"""How many tokens a run uses: the second because the first may have expired or been revoked."""
+"""How many tokens a run uses: a second one, as the first may have expired or been revoked."""
 
 logger: Final = logging.getLogger(__name__)
 
@@ -30,22 +30,22 @@ class Login:
         self._auth = auth
         self._cache = cache
         self._kept: tuple[str, Sensitive] | None = None
-        """What may stand in the cache, and is dropped when Vault does not take it any more."""
+        """The entry of the cache in use, which is dropped when Vault rejects its token."""
         self._lock = threading.Lock()
         self._number = 0
-        self._alive = 0
-        """The number of the login whose token is known to live."""
+        self._valid = 0
+        """The number of the login whose token is known to be valid."""
         self._error: BackendError | None = None
         self._mount = ""
 
     def ensure(self) -> int:
-        """Sees to it that there is a token.
+        """Make sure that there is a token.
 
         Returns:
             The number of the login whose token is in use.
 
         Raises:
-            BackendError: Vault cannot be reached, or refuses the login; each call says so again.
+            BackendError: Vault cannot be reached, or rejects the login; so does each later call.
             SettingsError: a file with a credential, or the token cache, cannot be used.
         """
         with self._lock:
@@ -55,28 +55,28 @@ class Login:
                 self._log_in()
             return self._number
 
-    def renew(self, refused: int, error: ForbiddenError | LoginError) -> bool:
-        """Gets another token where that may help.
+    def renew(self, rejected: int, error: ForbiddenError | LoginError) -> bool:
+        """Get another token if that may help.
 
-        Vault before 1.13 says of a token that has expired no more than of a path that it may not
-        read, so that such a token is first asked about itself.
+        Vault before 1.13 gives the same answer for an expired token as for a path that a token may
+        not read, so the token is first checked by a lookup of itself.
 
         Args:
-            refused: the number of the login whose token was refused.
-            error: how: a path (ForbiddenError), or the token itself (LoginError).
+            rejected: the number of the login whose token was rejected.
+            error: whether that was for a path (ForbiddenError), or for the token (LoginError).
 
         Returns:
-            Whether there is another token now. If not, the one that there is stays in use, as it
-            may do for other paths.
+            Whether there is another token now. If not, the current one stays in use, as it may do
+            for other paths.
 
         Raises:
-            BackendError: Vault cannot be reached, or takes neither the token nor the credentials.
+            BackendError: Vault cannot be reached, or rejects both the token and the credentials.
             SettingsError: a file with a credential, or the token cache, cannot be used.
         """
         with self._lock:
             if self._error is not None:
                 raise self._error
-            if self._number > refused:
+            if self._number > rejected:
                 return True
             may_repeat = self._auth.can_repeat and self._number < MAX_LOGINS
             if not may_repeat and isinstance(error, LoginError):
@@ -89,14 +89,14 @@ class Login:
                     self._cache.drop(*self._kept)
                 self._log_in(is_new=True)
                 return True
-            if self._alive == self._number or self._lives():
-                self._alive = self._number
+            if self._valid == self._number or self._is_valid():
+                self._valid = self._number
                 return False
             try:
                 self._get_token(is_new=True)
             except BackendError:
-                # There will be no other: what was refused stays refused.
-                self._alive = self._number
+                # There will be no other: what was rejected stays rejected.
+                self._valid = self._number
                 return False
             self._number += 1
             return True
@@ -123,7 +123,7 @@ class Login:
             return LoginError(
                 f"Vault rejected the token from the login by {self._auth.name} at {self._mount} "
                 "(403): expired, revoked, or used up",
-                hint="check how long a token of that role lives, and how often it may be used",
+                hint="check the TTL and the number of uses of the role's tokens",
             )
         return LoginError(
             f"Vault rejected the token from {self._auth.needs} (403): expired, revoked, or from "
@@ -131,7 +131,7 @@ class Login:
             hint="`vault login` and export it again",
         )
 
-    def _lives(self) -> bool:
+    def _is_valid(self) -> bool:
         try:
             self._connection.read("auth/token/lookup-self", {})
         except BackendError:
@@ -150,7 +150,7 @@ class Login:
             return
         name = cache.name(credential)
         if not is_new and (token := cache.get(name)) is not None:
-            logger.info("the token of an earlier run is used")
+            logger.info("reusing the token of an earlier run")
             self._kept = name, token
             self._connection.use(token)
             return

@@ -1,4 +1,4 @@
-"""Vault's mounts: which engine, and which version of KV, a path belongs to."""
+"""The mounts of Vault: which engine, and which version of KV, a path belongs to."""
 
 import dataclasses
 import threading
@@ -11,10 +11,10 @@ from avp_py.errors import BackendError, ForbiddenError, NotFoundError
 
 @dataclass(frozen=True)
 class Mount:
-    """What Vault says of a mount.
+    """A mount, as Vault reports it.
 
     Attributes:
-        path: where it is, with a slash at its end.
+        path: its path, with a slash at the end.
         engine: the type of its secrets engine.
         kv_version: the version of the KV engine; `""` for any other engine.
     """
@@ -25,30 +25,30 @@ class Mount:
 
 
 def guess_by_path(location: Location) -> Location | None:
-    """The location as its path shows it: one with `/data/` in it is of version 2."""
+    """Return the location as its path suggests: with `/data/` in it, it is of version 2."""
     if "/data/" not in f"{location.path}/":
         return None
     return dataclasses.replace(location, kv_version="2", is_guess=True)
 
 
 class Mounts:
-    """What Vault says of its mounts; it is queried once for each."""
+    """The mounts that Vault has reported; it is queried once for each."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._lock = threading.Lock()
         self._mounts: dict[str, Mount] = {}
         self._unknown: dict[str, bool] = {}
-        """By scope, whether Vault checked the token before it named no mount."""
+        """By scope, whether Vault accepted the token and still named no mount."""
 
     def place(self, location: Location) -> Location:
-        """The location with its version of the engine, and with `/data/` where that needs it.
+        """Return the location with the version of its engine, and with `/data/` if needed.
 
-        A token that may not query leaves us with version 2, which argocd-vault-plugin always takes.
-        A mount of another engine has no version: `kv_version` is `""` then.
+        If the token may not query mounts, version 2 is assumed, as argocd-vault-plugin always does.
+        For a mount of another engine, `kv_version` is `""`.
 
         Raises:
-            BackendError: the path is that of a mount, Vault cannot be reached, or does not take the
+            BackendError: the path is that of a mount, Vault cannot be reached, or rejects the
                 token.
         """
         path = location.path
@@ -72,9 +72,9 @@ class Mounts:
         return dataclasses.replace(location, path=path, kv_version=mount.kv_version)
 
     def find(self, path: str) -> Mount | None:
-        """Return the mount of a path, or None where Vault does not name one.
+        """Return the mount of a path, or None if Vault does not name one.
 
-        Vault is queried where that is not known yet. A query that fails is not repeated.
+        Vault is queried if that is not known yet. A query that fails is not repeated.
         """
         with self._lock:
             mount = self._known(path)
@@ -93,8 +93,8 @@ class Mounts:
     def is_hidden(self, path: str) -> bool:
         """Return whether Vault accepted the token and still named no mount for the path.
 
-        Then there is no mount, or the token's policies grant nothing in it: Vault answers both
-        alike, so that nobody can try out names of mounts (pathInternalUIMountRead in
+        Then there is no mount, or the token's policies grant nothing in it: Vault gives the same
+        answer for both, so that nobody can guess names of mounts (pathInternalUIMountRead in
         vault/logical_system.go, v1.21).
         """
         with self._lock:
@@ -106,7 +106,7 @@ class Mounts:
         )
 
     def _query(self, path: str) -> Mount | None:
-        """Query the mount of a path, and note the answer.
+        """Query the mount of a path, and keep the answer.
 
         The endpoint is the one that Vault's own `kv` commands query before each read
         (command/kv_helpers.go, v1.21).
@@ -132,7 +132,7 @@ class Mounts:
 
 
 def _scope(path: str) -> str:
-    """The beginning that a path shares with others for which Vault would give the same answer.
+    """Return the prefix of all paths for which Vault would give the same answer.
 
     The secrets of a folder are in one mount, and so are those after the same `MOUNT/data/`.
     """

@@ -1,4 +1,4 @@
-"""How often requests are sent, at most: VAULT_RATE_LIMIT."""
+"""Limit the rate of requests: VAULT_RATE_LIMIT."""
 
 import threading
 import time
@@ -7,10 +7,10 @@ from avp_py.settings import RateLimit
 
 
 class RateLimiter:
-    """Lets requests of any thread through at a rate, and after a pause some at once.
+    """Limits the rate of requests of all threads; after a pause, a burst is allowed.
 
-    A token bucket, as in Vault's own client (api/client.go, v1.12, on golang.org/x/time/rate): one
-    that is full lets its burst through, and fills at the rate.
+    This is a token bucket, as in Vault's own client (api/client.go, v1.12, on
+    golang.org/x/time/rate): a full one allows its burst, and it fills at the rate.
     """
 
     def __init__(self, limit: RateLimit) -> None:
@@ -20,10 +20,10 @@ class RateLimiter:
         self._lock = threading.Lock()
 
     def wait(self) -> None:
-        """Returns when the next request may be sent."""
+        """Wait until the next request may be sent."""
         with self._lock:
             now = time.monotonic()
-            # When this one may go: at most so far back as a full bucket has in reserve.
+            # A full bucket is as far in the past as its reserve, never further.
             self._next = max(self._next, now - self._reserve)
             pause = self._next - now
             self._next += self._interval

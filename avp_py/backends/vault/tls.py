@@ -49,7 +49,8 @@ def _trust(context: ssl.SSLContext, settings: VaultSettings) -> None:
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         if not files:
             raise SettingsError(
-                f"VAULT_CAPATH: there is no file in {folder}", hint="name a folder of PEM files"
+                f"VAULT_CAPATH: there is no file in {folder}",
+                hint="set it to a directory with PEM files",
             )
         for file in files:
             _load("VAULT_CAPATH", str(file), lambda path: context.load_verify_locations(path))
@@ -80,12 +81,12 @@ def _load(name: str, path: str, load: Callable[[str], None]) -> None:
     try:
         load(path)
     except ssl.SSLError as error:
-        why = (error.reason or "no PEM").replace("_", " ").lower()
+        why = (error.reason or "not PEM").replace("_", " ").lower()
         raise SettingsError(
             f"{name}: {path} cannot be used: {why}",
-            hint="name a PEM file; a key must fit its certificate, and have no password",
+            hint="set it to a PEM file; a key must belong to its certificate, and have no password",
         ) from None
     except OSError as error:
         raise SettingsError(
-            f"{name}: {path} cannot be read: {error.strerror}", hint="name a file that is there"
+            f"{name}: {path} cannot be read: {error.strerror}", hint="set it to a file that exists"
         ) from None

@@ -1,15 +1,15 @@
-"""Tokens of earlier runs, in a folder that only our user may enter; off unless one is named.
+"""Tokens of earlier runs, in a directory that only our user can access; off unless one is set.
 
     FOLDER/            0700, ours
       key              0600, 32 random bytes
       <64 hex digits>  0600, {"token": "hvs.…", "expires": <seconds since 1970>}
 
-The digits are a hash under the key, over all that decides which token a login gives: address,
-namespace, TLS, mount, method, role, and every credential that is sent. With another credential
-there is another name, so an old token is never found. A hash of a password could be tried out by
-whoever gets hold of the folder, so that one is slow (scrypt); the other credentials are random.
+The digits are a keyed hash of all that decides which token a login returns: address, namespace,
+TLS, mount, method, role, and every credential that is sent. Another credential has another name, so
+the token of an old one is never found. Whoever has the directory could guess a password by its
+hash, so that hash is slow (scrypt); the other credentials are random.
 
-What cannot be read as an entry is no entry. What another user could have put there, or could read,
+A file that is not a valid entry is ignored. One that another user could have written, or can read,
 is an error.
 """
 
@@ -33,25 +33,25 @@ from avp_py.settings import Sensitive, VaultSettings
 from avp_py.settings.parse import token as parse_token
 
 MARGIN_SECONDS: Final = 60
-"""A token is not used in the last minute of its life: that is how long Argo CD waits for a run."""
+"""A token is not used in its last minute, since that is how long Argo CD waits for a run."""
 
 MAX_SECONDS: Final = 3600
-"""How long a token is kept at most. Vault does not revoke a token with the secret id or password
-that it was got by, so this is how long one that was withdrawn can still do."""
+"""How long a token is kept at most. Vault does not revoke it with the secret id or password of its
+login, so this is how long a withdrawn credential still works."""
 
 MAX_BYTES: Final = 64 * 1024
-"""More than any entry has; Vault's longest tokens (batch tokens) have a few hundred characters."""
+"""More than any entry has: Vault's longest tokens (batch tokens) have a few hundred characters."""
 
 _KEY: Final = "key"
 _KEY_BYTES: Final = 32
 _ENTRY = re.compile(r"[0-9a-f]{64}|\.[0-9a-f]{16}")
-"""The names of entries, and of what is to become one or the key."""
+"""The names of entries, and of temporary files."""
 
 logger: Final = logging.getLogger(__name__)
 
 
 class TokenCache:
-    """The folder, for one way to one Vault. Any number of processes may use it at once."""
+    """The directory, for one way to one Vault. Any number of processes can use it at once."""
 
     def __init__(self, folder: Path, settings: VaultSettings) -> None:
         self._folder = folder
@@ -60,18 +60,18 @@ class TokenCache:
 
     @classmethod
     def open(cls, settings: VaultSettings) -> "TokenCache | None":
-        """The cache that AVP_TOKEN_CACHE names, or None. Nothing is read yet but certificates.
+        """Return the cache that AVP_TOKEN_CACHE names, or None; only certificates are read.
 
-        To be called before the client certificate is loaded for TLS: one that is replaced in the
-        meantime is noticed in `put`.
+        Call this before the client certificate is loaded for TLS, so that `put` notices one that
+        was replaced in the meantime.
         """
         return cls(Path(settings.token_cache), settings) if settings.token_cache else None
 
     def name(self, request: LoginRequest) -> str:
-        """The name of the entry for a login.
+        """Return the name of the entry for a login.
 
         Raises:
-            SettingsError: the folder cannot be used.
+            SettingsError: the directory cannot be used.
         """
         fields = [*self._server, request.path]
         for name, value in sorted(request.body.items(), key=lambda item: item[0]):
@@ -84,10 +84,10 @@ class TokenCache:
         return hmac.digest(key, data, "sha256").hex()
 
     def get(self, name: str) -> Sensitive | None:
-        """The token of an entry that has not expired.
+        """Return the token of an entry that has not expired, or None.
 
         Raises:
-            SettingsError: the folder or the entry cannot be used, or is not ours alone.
+            SettingsError: the directory or the entry cannot be used, or others can access it.
         """
         with self._opened() as folder:
             data = _read(folder, name, self._folder)
@@ -96,14 +96,14 @@ class TokenCache:
             token, left = parse_token(entry["token"]), entry["expires"] - time.time()
         except (AttributeError, LookupError, RecursionError, TypeError, ValueError):
             return None
-        # A time that is too far off was written by a clock that was wrong, or by somebody else.
+        # A time that is too far in the future was written with a wrong clock, or by somebody else.
         return token if 0 < left <= MAX_SECONDS else None
 
     def put(self, name: str, token: Sensitive, seconds: int) -> None:
-        """Keeps a token that lives this long, if that is long enough.
+        """Keep a token that is valid for so many seconds, if that is long enough.
 
         Raises:
-            SettingsError: the folder is not ours alone any more.
+            SettingsError: others can access the directory now.
         """
         kept = min(seconds - MARGIN_SECONDS, MAX_SECONDS)
         if kept <= 0 or _server(self._settings) != self._server:
@@ -114,13 +114,13 @@ class TokenCache:
                 _sweep(folder)
                 _write(folder, name, json.dumps(entry).encode())
             except OSError as error:
-                logger.info("the token cannot be kept: %s", error.strerror)
+                logger.info("cannot cache the token: %s", error.strerror)
 
     def drop(self, name: str, token: Sensitive) -> None:
-        """Forgets a token that Vault has refused; another one under this name stays.
+        """Remove a token that Vault has rejected; another one under this name stays.
 
         Raises:
-            SettingsError: the folder or the entry cannot be used, or is not ours alone.
+            SettingsError: the directory or the entry cannot be used, or others can access it.
         """
         if self.get(name) == token:
             with self._opened() as folder, suppress(OSError):
@@ -128,27 +128,27 @@ class TokenCache:
 
     @contextmanager
     def _opened(self) -> Iterator[int]:
-        """A descriptor of the folder, which is made where it is not there."""
+        """Yield a descriptor of the directory, which is created if needed."""
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             with suppress(FileExistsError):
                 self._folder.mkdir(mode=0o700)
             folder = os.open(self._folder, flags)
         except OSError as error:
-            why = "it is a symlink or no folder" if _is_odd(self._folder) else error.strerror
+            why = "it is a symlink, or not a directory" if _is_odd(self._folder) else error.strerror
             raise SettingsError(
-                f"AVP_TOKEN_CACHE: {self._folder} cannot be used: {why}",
-                hint="name a folder that is ours, or one that can be made",
+                f"AVP_TOKEN_CACHE: cannot use {self._folder}: {why}",
+                hint="name a directory of our user, or one that can be created",
             ) from None
         try:
-            _check(os.fstat(folder), str(self._folder), "chmod 700 it if it is ours")
+            _check(os.fstat(folder), str(self._folder), "chmod 700 it if it is our user's")
             yield folder
         finally:
             os.close(folder)
 
 
 def _server(settings: VaultSettings) -> Sequence[str]:
-    """Whom we talk to, and who we are to them by the connection alone; always as many fields."""
+    """Return what identifies the server, and us by the connection; always as many fields."""
     return (
         settings.address,
         settings.namespace or "",
@@ -164,7 +164,7 @@ def _server(settings: VaultSettings) -> Sequence[str]:
 
 
 def _digest(path: str | None) -> str:
-    """The hash of a file. One that cannot be read ends the run elsewhere."""
+    """Return the hash of a file. One that cannot be read is reported elsewhere."""
     try:
         return hashlib.sha256(Path(path).read_bytes()).hexdigest() if path else ""
     except OSError:
@@ -172,7 +172,7 @@ def _digest(path: str | None) -> str:
 
 
 def _framed(data: bytes) -> bytes:
-    """The data behind its length, so that no two lists of fields have one text."""
+    """Return the data after its length, so that different lists of fields never look the same."""
     return len(data).to_bytes(8, "big") + data
 
 
@@ -181,19 +181,19 @@ def _is_odd(path: Path) -> bool:
 
 
 def _check(status: os.stat_result, what: str, hint: str) -> None:
-    """Refuses what somebody else owns, or may read or write."""
+    """Raise an error if another user owns a file, or can read or write it."""
     problem = ""
     if status.st_uid != os.geteuid():
         problem = "belongs to another user"
     elif status.st_mode & 0o077:
-        problem = f"is open to other users (mode {stat.S_IMODE(status.st_mode):04o})"
+        problem = f"is accessible to other users (mode {stat.S_IMODE(status.st_mode):04o})"
     if problem:
         raise SettingsError(f"AVP_TOKEN_CACHE: {what} {problem}", hint=hint)
 
 
 def _read(folder: int, name: str, path: Path) -> bytes | None:
-    """A file of the folder, or None where it is not there."""
-    what, hint = f"{path / name}", "remove it: it is made anew"
+    """Return the content of a file of the directory, or None if there is no such file."""
+    what, hint = f"{path / name}", "remove it; it is created again"
     # Not blocking, as a FIFO would wait for a writer.
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
@@ -202,20 +202,20 @@ def _read(folder: int, name: str, path: Path) -> bytes | None:
         return None
     except OSError as error:
         raise SettingsError(
-            f"AVP_TOKEN_CACHE: {what} cannot be used: {error.strerror}", hint=hint
+            f"AVP_TOKEN_CACHE: cannot use {what}: {error.strerror}", hint=hint
         ) from None
     try:
         status = os.fstat(descriptor)
         _check(status, what, hint)
         if not stat.S_ISREG(status.st_mode):
-            raise SettingsError(f"AVP_TOKEN_CACHE: {what} is no regular file", hint=hint)
+            raise SettingsError(f"AVP_TOKEN_CACHE: {what} is not a regular file", hint=hint)
         return os.read(descriptor, MAX_BYTES)
     finally:
         os.close(descriptor)
 
 
 def _write(folder: int, name: str, data: bytes) -> None:
-    """Puts a file in place as a whole, or not at all."""
+    """Write a file atomically."""
     new = f".{secrets.token_hex(8)}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(new, flags, 0o600, dir_fd=folder)
@@ -230,9 +230,9 @@ def _write(folder: int, name: str, data: bytes) -> None:
 
 
 def _read_key(folder: int, path: Path) -> bytes:
-    """The key; a new one where there is none.
+    """Return the key; create it if there is none.
 
-    Two runs may make one each at the same time. One is lost, and with it what was kept under it.
+    Two runs may create one at the same time. One is lost, and with it the tokens kept under it.
     """
     key = _read(folder, _KEY, path)
     if key is None or len(key) != _KEY_BYTES:
@@ -240,15 +240,15 @@ def _read_key(folder: int, path: Path) -> bytes:
             _write(folder, _KEY, secrets.token_bytes(_KEY_BYTES))
         except OSError as error:
             raise SettingsError(
-                f"AVP_TOKEN_CACHE: nothing can be written to {path}: {error.strerror}",
-                hint="name a folder that can be written",
+                f"AVP_TOKEN_CACHE: cannot write to {path}: {error.strerror}",
+                hint="name a directory that can be written",
             ) from None
         key = _read(folder, _KEY, path)
     return key or b""
 
 
 def _sweep(folder: int) -> None:
-    """Removes entries that nobody asks for any more, as those of a service account's last hour."""
+    """Remove entries that are not used any more, as those for an earlier token of a pod."""
     oldest = time.time() - MAX_SECONDS
     for name in os.listdir(folder):
         if _ENTRY.fullmatch(name):

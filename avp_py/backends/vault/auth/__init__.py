@@ -1,4 +1,4 @@
-"""The auth methods of Vault that can be used."""
+"""The auth methods of Vault that are supported."""
 
 import logging
 from collections.abc import Mapping
@@ -20,23 +20,23 @@ __all__ = ["AUTH_METHODS", "AuthMethod", "LoginRequest", "open_auth"]
 AUTH_METHODS: Final[Mapping[str, type[AuthMethod]]] = {
     method.name: method for method in (Token, AppRole, UserPass, GitHub, Jwt, Kubernetes, Cert)
 }
-"""The methods by their name in AVP_AUTH_TYPE; without that, the first whose credentials are set is
-taken. The certificate comes last: it may be there for the connection alone."""
+"""The methods by their name in AVP_AUTH_TYPE. Without that, the first one whose credentials are set
+is used. The certificate comes last: it may be meant for the connection alone."""
 
 logger: Final = logging.getLogger(__name__)
 
 
 def open_auth(settings: VaultSettings, secret: ApplicationSecret | None) -> AuthMethod:
-    """The method that AVP_AUTH_TYPE names, or without it the first whose credentials are set.
+    """Return the method in AVP_AUTH_TYPE, or without it the first one whose credentials are set.
 
     Args:
         settings: Vault's.
-        secret: the Secret that some of them come from, where the Application named it. It must not
-            decide where credentials are sent that are not its own.
+        secret: the Secret with some of them, if the Application named it. It must not decide where
+            credentials are sent that it does not contain.
 
     Raises:
         SettingsError: there is no such method, its credentials are missing, or they would be sent
-            where that Secret says, and are not from there.
+            to an address in that Secret and are not in it.
     """
     method = _choose(settings)
     if secret is not None and secret.addresses and not _is_own(method, secret):
@@ -45,9 +45,9 @@ def open_auth(settings: VaultSettings, secret: ApplicationSecret | None) -> Auth
         raise SettingsError(
             f"the Secret {secret.name}, which the Application names, says where credentials are "
             f"sent ({', '.join(sorted(secret.addresses))}), and those of the auth method "
-            f"{method.name} are not from it",
+            f"{method.name} are not in it",
             hint=(
-                f"put {missing} into the Secret, too"
+                f"put {missing} into the Secret"
                 if missing
                 else f"use another auth method (AVP_AUTH_TYPE: {other})"
             )
@@ -57,7 +57,7 @@ def open_auth(settings: VaultSettings, secret: ApplicationSecret | None) -> Auth
 
 
 def _is_own(method: AuthMethod, secret: ApplicationSecret) -> bool:
-    """Whether all credentials of a method come from the Secret."""
+    """Return whether all credentials of a method are in the Secret."""
     return bool(method.credentials) and method.credentials <= secret.given
 
 
@@ -69,10 +69,12 @@ def _choose(settings: VaultSettings) -> AuthMethod:
                 logger.info("auth method %s, chosen by its settings: %s", kind.name, kind.needs)
                 return method
         needs = "; ".join(f"{kind.name}: {kind.needs}" for kind in AUTH_METHODS.values())
-        raise SettingsError("there are no credentials for Vault", hint=f"set those of one: {needs}")
+        raise SettingsError(
+            "no credentials for Vault are set", hint=f"set those of one auth method: {needs}"
+        )
     if settings.auth_type not in AUTH_METHODS:
         raise SettingsError(
-            f"there is no auth method {settings.auth_type!r}",
+            f"unknown auth method {settings.auth_type!r}",
             hint=f"set AVP_AUTH_TYPE to one of {', '.join(AUTH_METHODS)}",
         )
     kind = AUTH_METHODS[settings.auth_type]

@@ -1,4 +1,4 @@
-"""Auth by AppRole."""
+"""The AppRole auth method."""
 
 from avp_py.backends.vault.auth.interface import AuthMethod, LoginRequest, mount_of
 from avp_py.settings import Sensitive, VaultSettings
@@ -18,13 +18,13 @@ class AppRole(AuthMethod):
 
     @classmethod
     def from_settings(cls, settings: VaultSettings) -> "AppRole | None":
-        """The method, or None where one of the two ids is not set."""
+        """Return the method, or None if one of the two ids is not set."""
         if not settings.role_id or not settings.secret_id:
             return None
         return cls(settings.role_id, settings.secret_id, mount_of(settings.mount_path, cls.name))
 
     def credential(self) -> LoginRequest:
-        """The login with both ids."""
+        """Return the login with both ids."""
         return LoginRequest(
             f"auth/{self._mount}/login", {"role_id": self._role_id, "secret_id": self._secret_id}
         )

@@ -1,11 +1,11 @@
-"""Auth by the client certificate of the TLS connection."""
+"""The TLS certificates auth method."""
 
 from avp_py.backends.vault.auth.interface import AuthMethod, LoginRequest, mount_of
 from avp_py.settings import Sensitive, VaultSettings
 
 
 class Cert(AuthMethod):
-    """The certificate that the connection shows anyway, and maybe the role that it is for."""
+    """The client certificate of the connection, and a role if one is set."""
 
     name = "cert"
     needs = "VAULT_CLIENT_CERT and VAULT_CLIENT_KEY"
@@ -17,12 +17,12 @@ class Cert(AuthMethod):
 
     @classmethod
     def from_settings(cls, settings: VaultSettings) -> "Cert | None":
-        """The method, or None where there is no client certificate."""
+        """Return the method, or None if there is no client certificate."""
         if not settings.client_cert or not settings.client_key:
             return None
         return cls(settings.cert_role, mount_of(settings.mount_path, cls.name))
 
     def credential(self) -> LoginRequest:
-        """The login; the certificate is a part of the connection."""
+        """Return the login; the certificate is sent by the TLS connection."""
         body = {"name": Sensitive(self._role)} if self._role else {}
         return LoginRequest(f"auth/{self._mount}/login", body)

@@ -1,11 +1,11 @@
-"""Auth by a personal access token of GitHub."""
+"""The GitHub auth method."""
 
 from avp_py.backends.vault.auth.interface import AuthMethod, LoginRequest, mount_of
 from avp_py.settings import Sensitive, VaultSettings
 
 
 class GitHub(AuthMethod):
-    """A token of GitHub's, which Vault shows to GitHub's API."""
+    """A personal access token, which Vault sends to GitHub."""
 
     name = "github"
     needs = "AVP_GITHUB_TOKEN"
@@ -17,11 +17,11 @@ class GitHub(AuthMethod):
 
     @classmethod
     def from_settings(cls, settings: VaultSettings) -> "GitHub | None":
-        """The method, or None where the token is not set."""
+        """Return the method, or None if the token is not set."""
         if not settings.github_token:
             return None
         return cls(settings.github_token, mount_of(settings.mount_path, cls.name))
 
     def credential(self) -> LoginRequest:
-        """The login with the token of GitHub's."""
+        """Return the login with the token."""
         return LoginRequest(f"auth/{self._mount}/login", {"token": self._token})

@@ -1,4 +1,4 @@
-"""What an auth method must be able to do."""
+"""The interface of an auth method."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ from avp_py.settings import Sensitive, VaultSettings
 class LoginRequest:
     """All that a login sends.
 
-    Tokens are kept between runs under a hash of it, so nothing is sent that does not stand here.
+    Tokens are cached under a hash of it, so nothing else may be sent.
 
     Attributes:
-        path: the path that is posted to, without `/v1/`.
-        body: what is posted.
-        is_guessable: whether a person chose what is secret in it, as a password.
+        path: the path of the POST, without `/v1/`.
+        body: the fields of its body.
+        is_guessable: whether a person chose the secret in it, as a password.
     """
 
     path: str
@@ -31,10 +31,10 @@ class AuthMethod(ABC):
     Attributes:
         name: its name in AVP_AUTH_TYPE.
         needs: the settings that it needs, in words.
-        credentials: the settings that hold all of its credentials; none where those are files of
-            the sidecar.
-        can_repeat: whether another login can give another token.
-        mount_settings: the settings that say where it is mounted, in words.
+        credentials: the settings with all of its credentials; empty if those are files of the
+            sidecar.
+        can_repeat: whether another login can return another token.
+        mount_settings: the settings for its mount, in words.
     """
 
     name: ClassVar[str]
@@ -46,19 +46,19 @@ class AuthMethod(ABC):
     @classmethod
     @abstractmethod
     def from_settings(cls, settings: VaultSettings) -> "AuthMethod | None":
-        """The method with its credentials, or None where they are not set."""
+        """Return the method with its credentials, or None if they are not set."""
 
     @abstractmethod
     def credential(self) -> Sensitive | LoginRequest:
-        """A token that is there already, or the login that gets one.
+        """Return a token, or the login that gets one.
 
-        A file that holds a credential is read now: it may be another one than before.
+        A file with a credential is read each time, as it may have changed.
 
         Raises:
-            SettingsError: a file that holds a credential cannot be read.
+            SettingsError: a file with a credential cannot be read.
         """
 
 
 def mount_of(path: str | None, default: str) -> str:
-    """Where a method is mounted, as hvac wants it: without the `auth/` that the settings have."""
+    """Return where a method is mounted, without the `auth/` that the settings have."""
     return (path or default).strip("/").removeprefix("auth/")

@@ -1,4 +1,4 @@
-"""Auth by a JSON Web Token that somebody else signed: a CI system, a projected service account."""
+"""The JWT auth method, for a token of a CI system or of a projected service account."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from avp_py.settings import Sensitive, VaultSettings
 
 
 class Jwt(AuthMethod):
-    """A role of Vault's, and a token or the file that holds it."""
+    """A role of Vault, and a token or the file with it."""
 
     name = "jwt"
     needs = "AVP_JWT_ROLE, and AVP_JWT or AVP_JWT_PATH"
@@ -21,14 +21,14 @@ class Jwt(AuthMethod):
 
     @classmethod
     def from_settings(cls, settings: VaultSettings) -> "Jwt | None":
-        """The method, or None where the role or the token is not set."""
+        """Return the method, or None if the role or the token is not set."""
         token = settings.jwt or (Path(settings.jwt_path) if settings.jwt_path else None)
         if not settings.jwt_role or not token:
             return None
         return cls(settings.jwt_role, token, mount_of(settings.mount_path, cls.name))
 
     def credential(self) -> LoginRequest:
-        """The login with the token, which may have to be read from its file."""
+        """Return the login with the token; read it if it is in a file."""
         token = read_token(self._token) if isinstance(self._token, Path) else self._token
         body = {"role": Sensitive(self._role), "jwt": token}
         return LoginRequest(f"auth/{self._mount}/login", body)

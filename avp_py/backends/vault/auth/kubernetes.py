@@ -1,4 +1,4 @@
-"""Auth by the token of the pod's service account, which Vault shows to Kubernetes."""
+"""The Kubernetes auth method: the token of the pod's service account, which Vault verifies."""
 
 from pathlib import Path
 from typing import Final
@@ -8,15 +8,14 @@ from avp_py.errors import SettingsError
 from avp_py.settings import Sensitive, VaultSettings
 
 SERVICE_ACCOUNT_TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
-"""Where Kubernetes mounts the token, and AVP_K8S_TOKEN_PATH names no other file."""
-
+"""Where Kubernetes mounts the token; AVP_K8S_TOKEN_PATH can name another file."""
 
 MAX_TOKEN: Final = 256 * 1024
-"""In characters; Kubernetes' tokens have some 1,000, and /dev/zero has no end."""
+"""In characters. Kubernetes' tokens have about 1,000; /dev/zero has no end."""
 
 
 class Kubernetes(AuthMethod):
-    """A role of Vault's, and a service account."""
+    """A role of Vault, and a service account."""
 
     name = "k8s"
     needs = "AVP_K8S_ROLE"
@@ -30,7 +29,7 @@ class Kubernetes(AuthMethod):
 
     @classmethod
     def from_settings(cls, settings: VaultSettings) -> "Kubernetes | None":
-        """The method, or None where the role is not set."""
+        """Return the method, or None if the role is not set."""
         if not settings.k8s_role:
             return None
         path = Path(settings.k8s_token_path) if settings.k8s_token_path else SERVICE_ACCOUNT_TOKEN
@@ -38,13 +37,13 @@ class Kubernetes(AuthMethod):
         return cls(settings.k8s_role, path, mount_of(mount, "kubernetes"))
 
     def credential(self) -> LoginRequest:
-        """The login with the token, which is read anew, as Kubernetes renews it."""
+        """Return the login with the token, which is read each time, as Kubernetes renews it."""
         body = {"role": Sensitive(self._role), "jwt": read_token(self._token_path)}
         return LoginRequest(f"auth/{self._mount}/login", body)
 
 
 def read_token(path: Path) -> Sensitive:
-    """The token in a file.
+    """Return the token in a file.
 
     Raises:
         SettingsError: the file cannot be read, is empty, or longer than MAX_TOKEN.
@@ -55,14 +54,14 @@ def read_token(path: Path) -> Sensitive:
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not ASCII text"
         raise SettingsError(
-            f"the token file {path} cannot be read: {why}",
-            hint="mount the service account's token, or name its file in AVP_K8S_TOKEN_PATH "
-            "or AVP_JWT_PATH",
+            f"cannot read the token file {path}: {why}",
+            hint="mount the service account's token, or set AVP_K8S_TOKEN_PATH or AVP_JWT_PATH to "
+            "its file",
         ) from None
     if not token:
-        raise SettingsError(f"the token file {path} is empty", hint="mount it anew")
+        raise SettingsError(f"the token file {path} is empty", hint="mount the token there")
     if len(token) > MAX_TOKEN:
         raise SettingsError(
-            f"the token file {path} is longer than a token", hint="name the file with the token"
+            f"the token file {path} is too long for a token", hint="name the file with the token"
         )
     return Sensitive(token)

@@ -1,11 +1,11 @@
-"""Auth by a token that somebody else got. Vault is not asked."""
+"""A token that is already there, so that no login is needed."""
 
 from avp_py.backends.vault.auth.interface import AuthMethod
 from avp_py.settings import Sensitive, VaultSettings
 
 
 class Token(AuthMethod):
-    """A token as it is."""
+    """The token in VAULT_TOKEN."""
 
     name = "token"
     needs = "VAULT_TOKEN"
@@ -17,9 +17,9 @@ class Token(AuthMethod):
 
     @classmethod
     def from_settings(cls, settings: VaultSettings) -> "Token | None":
-        """The method, or None where VAULT_TOKEN is not set."""
+        """Return the method, or None if VAULT_TOKEN is not set."""
         return cls(settings.token) if settings.token else None
 
     def credential(self) -> Sensitive:
-        """The token."""
+        """Return the token."""
         return self._token

@@ -1,11 +1,11 @@
-"""Auth by a user's name and password."""
+"""The userpass auth method."""
 
 from avp_py.backends.vault.auth.interface import AuthMethod, LoginRequest, mount_of
 from avp_py.settings import Sensitive, VaultSettings
 
 
 class UserPass(AuthMethod):
-    """A name and a password."""
+    """A user name and a password."""
 
     name = "userpass"
     needs = "AVP_USERNAME and AVP_PASSWORD"
@@ -18,12 +18,12 @@ class UserPass(AuthMethod):
 
     @classmethod
     def from_settings(cls, settings: VaultSettings) -> "UserPass | None":
-        """The method, or None where the name or the password is not set."""
+        """Return the method, or None if the name or the password is not set."""
         if not settings.username or not settings.password:
             return None
         return cls(settings.username, settings.password, mount_of(settings.mount_path, cls.name))
 
     def credential(self) -> LoginRequest:
-        """The login with the password."""
+        """Return the login with the password."""
         path = f"auth/{self._mount}/login/{self._username}"
         return LoginRequest(path, {"password": self._password}, is_guessable=True)
