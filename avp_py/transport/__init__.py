@@ -4,7 +4,7 @@ What belongs here is the same for both: time and size limits, TLS, proxies, and 
 requests that fail. Nothing here reads the environment.
 """
 
-from avp_py.transport.failures import RequestFailedError, count, needs_tls, not_the_peer
+from avp_py.transport.failures import RequestFailedError, count_attempts, needs_tls, not_the_peer
 from avp_py.transport.peer import Peer
 from avp_py.transport.problems import Problem
 from avp_py.transport.proxies import proxies_for
@@ -17,7 +17,7 @@ __all__ = [
     "Problem",
     "RequestFailedError",
     "Route",
-    "count",
+    "count_attempts",
     "needs_tls",
     "new_context",
     "not_the_peer",

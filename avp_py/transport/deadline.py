@@ -1,7 +1,8 @@
-"""One deadline for each request: looking up, connecting, TLS, and the whole answer.
+"""One deadline for each request: connecting, TLS, and the whole answer.
 
 The time limits of requests and urllib3 hold from one packet to the next, and for one address of a
-host: an answer that drips could last forever.
+host: an answer that drips could last forever. The lookup of a name counts, but nothing interrupts
+it.
 """
 
 import http.client

@@ -83,7 +83,7 @@ def needs_tls(peer: Peer) -> tuple[str, str]:
     )
 
 
-def count(attempts: int) -> str:
+def count_attempts(attempts: int) -> str:
     """Return a number of attempts in words."""
     return "1 attempt" if attempts == 1 else f"{attempts} attempts"
 
@@ -95,11 +95,11 @@ def _explain(problem: Problem, peer: Peer, attempts: int) -> tuple[str, str]:
         case Problem.LOST:
             return (
                 f"{server} closed the connection before its answer was complete "
-                f"({count(attempts)})",
+                f"({count_attempts(attempts)})",
                 f"try again; {log}",
             )
         case Problem.UNREADABLE:
-            return f"the answer of {server} cannot be decoded ({count(attempts)})", log
+            return f"the answer of {server} cannot be decoded ({count_attempts(attempts)})", log
         case Problem.PROXY:
             return (
                 f"the proxy on the way to {peer.address} cannot be used",
@@ -124,7 +124,7 @@ def _explain(problem: Problem, peer: Peer, attempts: int) -> tuple[str, str]:
 def _explain_connection(cause: str, peer: Peer, attempts: int) -> tuple[str, str]:
     because = f": {cause}" if cause else ""
     return (
-        f"no connection to {peer.name} at {peer.address}{because} ({count(attempts)})",
+        f"no connection to {peer.name} at {peer.address}{because} ({count_attempts(attempts)})",
         f"check {peer.address_setting}, and that {peer.name} can be reached from here",
     )
 

@@ -117,7 +117,7 @@ def test_all_addresses_of_a_host_share_it(monkeypatch: pytest.MonkeyPatch, silen
     assert too_late(route("http://many.example")).problem is Problem.TIMEOUT
 
 
-def test_an_address_that_does_not_answer_leaves_time_for_the_next(
+def test_a_silent_address_leaves_time_for_the_next(
     monkeypatch: pytest.MonkeyPatch, silent: int
 ) -> None:
     with serving(lambda handler: reply(handler, 204)) as port:

@@ -1,5 +1,6 @@
 """Every exception that a request can raise has a meaning, and a message of ours."""
 
+import dataclasses
 import http.client
 import inspect
 import socket
@@ -152,7 +153,7 @@ def test_the_cause_decides_what_a_lost_connection_means(name: str) -> None:
 
 
 def test_a_tls_alert_to_plain_http_is_recognised() -> None:
-    peer = Peer(**{**PEER.__dict__, "address": "http://server.example:8200"})
+    peer = dataclasses.replace(PEER, address="http://server.example:8200")
 
     found = failed(caused_by(requests.ConnectionError, ALERT), peer)
 
@@ -162,7 +163,7 @@ def test_a_tls_alert_to_plain_http_is_recognised() -> None:
 
 
 def test_a_redirect_may_be_forbidden_by_a_setting() -> None:
-    peer = Peer(**{**PEER.__dict__, "redirect_setting": "NO_REDIRECTS"})
+    peer = dataclasses.replace(PEER, redirect_setting="NO_REDIRECTS")
     error = requests.TooManyRedirects(CANARY)
 
     assert failed(error).reason == (
@@ -255,7 +256,7 @@ def test_openssl_says_why_tls_failed(name: str) -> None:
 
 
 def test_a_rejected_client_certificate_is_not_a_missing_one() -> None:
-    peer = Peer(**{**PEER.__dict__, "has_client_certificate": True})
+    peer = dataclasses.replace(PEER, has_client_certificate=True)
     error = caused_by(requests.exceptions.SSLError, _tls("TLSV1_ALERT_UNKNOWN_CA"))
 
     assert failed(error, peer).reason.startswith(

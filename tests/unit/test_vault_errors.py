@@ -96,7 +96,7 @@ def test_a_refusal_in_another_form_than_vaults_is_not_quoted(name: str, status: 
     assert CANARY not in f"{error.reason}{error.hint}{error.detail}{error!r}"
 
 
-def test_a_token_that_vault_does_not_know_is_told_from_one_without_rights() -> None:
+def test_an_invalid_token_differs_from_one_without_rights() -> None:
     said = ["2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n"]
 
     error = translated(hvac.exceptions.Forbidden(errors=said), 403)

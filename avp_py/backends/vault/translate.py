@@ -12,7 +12,7 @@ from avp_py.backends.vault.adapter import StatusError, rejects_credential
 from avp_py.backends.vault.route import describe_peer
 from avp_py.errors import BackendError, ForbiddenError, LoginError, NotFoundError, UnreachableError
 from avp_py.settings import VaultSettings
-from avp_py.transport import Problem, RequestFailedError, count, needs_tls, not_the_peer
+from avp_py.transport import Problem, RequestFailedError, count_attempts, needs_tls, not_the_peer
 
 PLAIN_HTTP_TO_TLS: Final = (
     "Client sent an HTTP request to an HTTPS server",
@@ -79,7 +79,7 @@ class Translator:
         return UnreachableError(reason, hint=hint)
 
     def _translate_status(self, failed: StatusError) -> BackendError:
-        error, status, attempts = failed.error, failed.status, count(failed.attempts)
+        error, status, attempts = failed.error, failed.status, count_attempts(failed.attempts)
         address, said = self._peer.address, _message(failed.error)
         match error:
             case hvac.exceptions.VaultDown():
