@@ -358,7 +358,7 @@ def test_a_token_that_stays_rejected_names_its_login(
     assert (
         "1 failure, nothing was printed\n\n"
         "1. Vault rejected the token from the login by approle at auth/approle (403): expired, "
-        "revoked, or used up\n   next: check how long a token of that role lives" in said
+        "revoked, or used up\n   next: check the TTL and the number of uses" in said
     )
     assert (logins(proxy), len(proxy.paths)) == (2, 4), "no other secret is asked for"
 
