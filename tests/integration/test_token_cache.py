@@ -310,11 +310,7 @@ def test_a_loose_folder_fails_the_run_and_says_what_to_do(
     folder.chmod(0o755)
     said = fails(document, env)
     assert f"AVP_TOKEN_CACHE: {folder} is accessible to other users (mode 0755)" in said
-<<<<<<< HEAD
-    assert "next: chmod 700 it if it is ours" in said
-=======
     assert "next: chmod 700 it if it is our user's" in said
->>>>>>> hh
 
 
 def test_many_runs_at_once_share_the_folder(

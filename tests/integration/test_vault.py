@@ -502,13 +502,8 @@ def test_a_version_that_is_no_number_is_told_so(
 
     said = fails(text, env)
 
-<<<<<<< HEAD
-    assert f"{version[:40]!r} is not a version number" in said
-    assert "next: write the number of a version, or none for the newest" in said
-=======
     assert f"{version!r} is not a version number" in said
     assert "next: write a number, or no version for the newest" in said
->>>>>>> hh
 
 
 def test_a_wrong_secret_id_is_a_refused_login(fails: Fails, vault: Vault, kv2: str) -> None:
