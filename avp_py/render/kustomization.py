@@ -7,8 +7,6 @@ it is in, as patches on generators change what they read. Such a path too many d
 linked to in a copy, and nothing is refused because of it.
 """
 
-import base64
-import binascii
 import codecs
 import os
 import stat
@@ -17,8 +15,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
-
-import yaml
 
 from avp_py.render.references import References, of_configurations, of_kustomization
 from avp_py.render.repository import Repository, real_path
@@ -29,8 +25,6 @@ FILE_NAMES: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
 _HELM = frozenset({"helmcharts", "helmchartinflationgenerator"})
 """The fields with charts; the second is also the kind of a generator that runs helm."""
-
-_BINARY = frozenset({"tag:yaml.org,2002:binary", "!binary"})
 
 MAX_SIZE: Final = 4 << 20
 """How much is looked at, in bytes, where nobody says otherwise."""
@@ -134,7 +128,7 @@ class _Look:
         self._unread: dict[Path, None] = {}
         self._unforeseen: dict[Path, None] = {}
         # One file may be the kustomization of many folders, through symlinks.
-        self._said: dict[str, tuple[References, Sequence[str]]] = {}
+        self._read_texts: dict[str, References] = {}
         self._configurations: set[tuple[Path, int, int]] = set()
 
     def roots(self) -> Roots:
@@ -172,18 +166,18 @@ class _Look:
     ) -> Iterator[tuple[Path, Path | None]]:
         """Look at a kustomization, and yield the folders that it leads to, with their owners."""
         text = _decode(self._read(file, folder))
-        if text not in self._said:
-            self._said[text] = of_kustomization(text), _scalars(text)
-        refers, scalars = self._said[text]
+        if text not in self._read_texts:
+            self._read_texts[text] = of_kustomization(text)
+        refers = self._read_texts[text]
         self._references.append((folder, refers))
         if not refers.is_read:
             self._unread[file] = None
         if owner is not None and not refers.is_plain:
             self._unforeseen[owner] = None
-        for path in _paths(folder, scalars):
+        for path in _paths(folder, refers.scalars):
             if _resolve(folder, path, self._within):
                 self._named[Path("/", path.lstrip("/"))] = None
-        self._note_charts(folder, scalars)
+        self._note_charts(folder, refers.scalars)
         plugins, remotes = frozenset(refers.plugins), frozenset(refers.remotes)
         for base in refers.bases:
             is_plugin = base in plugins
@@ -216,7 +210,7 @@ class _Look:
         self._references.append((owner, refers))
         if not refers.is_read:
             self._unforeseen[owner] = None
-        self._note_charts(owner, _scalars(text))
+        self._note_charts(owner, refers.scalars)
 
     def _note_charts(self, folder: Path, scalars: Sequence[str]) -> None:
         if not any(each.casefold() in _HELM for each in scalars):
@@ -247,34 +241,6 @@ def _decode(data: bytes) -> str:
     if encoding is None:
         return data.decode("utf-8-sig", "replace")
     return data[2:].decode(encoding, "replace")
-
-
-def _scalars(text: str) -> Sequence[str]:
-    """Every scalar of a YAML text, keys among them, up to the first error.
-
-    An alias of a scalar counts as that, and bytes in base64 as the text that Go makes of them.
-    """
-    found: list[str] = []
-    anchors: dict[str, str] = {}
-    try:
-        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-            if isinstance(event, yaml.ScalarEvent):
-                value = _decoded(event.value) if event.tag in _BINARY else event.value
-                found.append(value)
-                if event.anchor is not None:
-                    anchors[event.anchor] = value
-            elif isinstance(event, yaml.AliasEvent) and event.anchor in anchors:
-                found.append(anchors[event.anchor])
-    except yaml.YAMLError:
-        pass
-    return found
-
-
-def _decoded(text: str) -> str:
-    try:
-        return base64.b64decode(text).decode("utf-8", "surrogateescape")
-    except binascii.Error:
-        return text
 
 
 def _paths(folder: Path, scalars: Sequence[str]) -> Iterator[str]:

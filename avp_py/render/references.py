@@ -9,6 +9,8 @@ api/internal/builtins, api/internal/loader/fileloader.go and api/internal/git/re
 kustomize, api v0.21.
 """
 
+import base64
+import binascii
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -99,6 +101,10 @@ _GIT: Final = re.compile(
 
 _LOCAL_GIT: Final = re.compile(r"(?:git::)?file://", re.IGNORECASE)
 
+_MERGE: Final = "<<"
+
+_BINARY: Final = frozenset({"tag:yaml.org,2002:binary", "!binary"})
+
 _INVALID: Final = dict.fromkeys(range(0xDC80, 0xDD00), "\ufffd")
 """What Go's JSON makes of bytes that are not UTF-8, which base64 can say."""
 
@@ -118,6 +124,7 @@ class References:
         is_read: whether the text could be read. kustomize then complains about it, or reads YAML
             that Kubernetes does not.
         is_plain: whether it only gathers what is in files, and changes nothing of that.
+        scalars: every scalar of the text, keys among them, up to the first error.
     """
 
     paths: tuple[str, ...] = ()
@@ -127,35 +134,40 @@ class References:
     remotes: tuple[str, ...] = ()
     is_read: bool = True
     is_plain: bool = True
-
-
-_UNREAD: Final = References(is_read=False)
+    scalars: tuple[str, ...] = ()
 
 
 def of_kustomization(text: str) -> References:
     """Return what a kustomization refers to: its first document, as kustomize reads no other."""
+    scalars = _scalars(text)
     try:
         root = _read(text)
     except YamlTextError:
-        return _UNREAD
+        return References(is_read=False, scalars=scalars)
     is_plain = not isinstance(root, Mapping) or _PLAIN.issuperset(map(str.casefold, root))
-    return _collect(_walk(root, _KUSTOMIZATION), is_plain=is_plain)
+    return _collect(_walk(root, _KUSTOMIZATION), scalars, is_plain=is_plain)
 
 
 def of_configurations(text: str) -> References:
     """Return what the configurations of plugins in a text refer to."""
     found: list[tuple[_Kind, str]] = []
+    is_read = True
+    scalars: list[str] = []
     for document in _documents(text):
+        own = _scalars(document)
+        scalars += own
         try:
             root = _read(document)
         except YamlTextError:
-            return _UNREAD
-        if _has_merge_key(document):
-            # yaml.v3, which reads it here, lets the other keys win; yaml.v2 lets the later.
-            return _UNREAD
+            is_read = False
+            continue
+        # yaml.v3, which reads it here, lets the other keys win; yaml.v2 lets the later.
+        is_read = is_read and _MERGE not in own
         for each in _items(root):
             found += _walk(each, _CONFIGURATION)
-    return _collect(found)
+    if not is_read:
+        return References(is_read=False, scalars=tuple(scalars))
+    return _collect(found, tuple(scalars))
 
 
 def is_local_git(reference: str) -> bool:
@@ -190,17 +202,32 @@ def _documents(text: str) -> Sequence[str]:
     return ["\n".join(each) for each in documents]
 
 
-def _has_merge_key(document: str) -> bool:
-    """Return whether a document that can be read has a merge key, or a text like one."""
-    if "<<" not in document:
-        return False
-    for event in yaml.parse(document, Loader=yaml.CSafeLoader):
-        if isinstance(event, yaml.ScalarEvent) and event.value == "<<":
-            return True
-        if isinstance(event, yaml.DocumentEndEvent):
-            # What follows need not be YAML.
-            break
-    return False
+def _scalars(text: str) -> tuple[str, ...]:
+    """Return every scalar of a YAML text, keys among them, up to the first error.
+
+    An alias of a scalar counts as that, and bytes in base64 as the text that Go makes of them.
+    """
+    found: list[str] = []
+    anchors: dict[str, str] = {}
+    try:
+        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+            if isinstance(event, yaml.ScalarEvent):
+                value = _decoded(event.value) if event.tag in _BINARY else event.value
+                found.append(value)
+                if event.anchor is not None:
+                    anchors[event.anchor] = value
+            elif isinstance(event, yaml.AliasEvent) and event.anchor in anchors:
+                found.append(anchors[event.anchor])
+    except (yaml.YAMLError, UnicodeEncodeError):
+        pass
+    return tuple(found)
+
+
+def _decoded(text: str) -> str:
+    try:
+        return base64.b64decode(text).decode("utf-8", "surrogateescape")
+    except binascii.Error:
+        return text
 
 
 def _items(root: Value) -> Iterator[Value]:
@@ -237,7 +264,9 @@ def _texts(value: Value) -> Iterator[str]:
             yield item.translate(_INVALID)
 
 
-def _collect(found: Iterable[tuple[_Kind, str]], *, is_plain: bool = True) -> References:
+def _collect(
+    found: Iterable[tuple[_Kind, str]], scalars: tuple[str, ...], *, is_plain: bool = True
+) -> References:
     paths: dict[str, None] = {}
     bases: dict[str, None] = {}
     plugins: dict[str, None] = {}
@@ -262,7 +291,13 @@ def _collect(found: Iterable[tuple[_Kind, str]], *, is_plain: bool = True) -> Re
         if _WEB.match(text):
             remotes[text] = None
     return References(
-        tuple(paths), tuple(bases), tuple(plugins), tuple(charts), tuple(remotes), True, is_plain
+        paths=tuple(paths),
+        bases=tuple(bases),
+        plugins=tuple(plugins),
+        charts=tuple(charts),
+        remotes=tuple(remotes),
+        is_plain=is_plain,
+        scalars=scalars,
     )
 
 

@@ -62,3 +62,27 @@ def test_lists_of_configurations_are_taken_apart() -> None:
     text = "kind: List\nitems:\n- {path: a}\n- items: [{targetFilePath: b}]\n---\npaths: [c]\n"
 
     assert sorted(of_configurations(text).paths) == ["a", "b", "c"]
+
+
+SCALARS: Final = {
+    "a: b\n--- \nc: [d]": "a b c d",
+    "a: &x b\nc: *x": "a b c b",
+    "a: !!binary Yg==": "a b",
+    "a: b\nc: [\n}": "a b c",
+    "a: {b: c}\n<<: 1": "a b c << 1",
+}
+
+
+@pytest.mark.parametrize("text", SCALARS)
+def test_every_scalar_counts_up_to_the_first_error(text: str) -> None:
+    assert " ".join(of_kustomization(text).scalars) == SCALARS[text]
+    assert " ".join(of_configurations(text).scalars) == SCALARS[text]
+
+
+@pytest.mark.parametrize("text", ["<<: {a: b}", "a: {<<: {a: b}}", "- a: b\n- *x", "a: b\n}"])
+def test_a_configuration_after_an_error_is_looked_at_too(text: str) -> None:
+    """A merge key, or an error, in any document makes all of them unknown."""
+    harmless = "a: b\n...\n[ c\n"
+    assert of_configurations(harmless).is_read
+    for whole in (f"{harmless}---\n{text}", f"{text}\n---\n{harmless}"):
+        assert not of_configurations(whole).is_read
