@@ -5,8 +5,9 @@ import io
 import os
 import select
 import sys
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO, TextIO
 
@@ -27,6 +28,8 @@ class Console:
         stderr: standard error, for `log` alone.
         limits: the limits that the run has in this process.
         started: when the program began, on the clock of time.monotonic().
+        in_background: does something that speeds up what comes later, while the run goes on. It may
+            outlive the run, so only a process of the run's own does it; elsewhere it is left out.
     """
 
     environ: Mapping[str, str] = field(repr=False)
@@ -35,6 +38,7 @@ class Console:
     stderr: TextIO
     limits: RunLimits = field(default_factory=RunLimits)
     started: float = field(default_factory=time.monotonic)
+    in_background: Callable[[Callable[[], None]], None] = lambda _action: None
 
     @functools.cached_property
     def log(self) -> Log:
@@ -91,4 +95,5 @@ def open_console(environ: Mapping[str, str]) -> Console:
         io.FileIO(1, "w", closefd=False),
         sys.stderr or open(2, "w", errors="backslashreplace", closefd=False),
         ProcessLimits(),
+        in_background=lambda action: threading.Thread(target=action, daemon=True).start(),
     )

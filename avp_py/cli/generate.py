@@ -3,18 +3,17 @@
 import argparse
 import logging
 import platform
-import threading
 import time
-from pathlib import Path
+from functools import partial
 from typing import BinaryIO, Final
 
 from avp_py import __version__, backends
 from avp_py.cli.console import Console
 from avp_py.cli.parser import Commands, Parser
-from avp_py.cli.sources import read_sources
+from avp_py.cli.sources import read_source, read_sources
 from avp_py.errors import UsageError
 from avp_py.generate import Request, generate
-from avp_py.render import MODES
+from avp_py.render import MODES, Source
 from avp_py.settings import Program, Settings, resolve
 
 logger: Final = logging.getLogger(__name__)
@@ -59,34 +58,37 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
             hint="name a folder with manifests; . is the working directory, - standard input. If "
             "the path comes from a variable, check that it is set",
         )
+    named = None
     if arguments.path != STANDARD_INPUT:
+        named = read_source(arguments.path)
         try:
-            Path(arguments.path).stat()
+            named.path.stat()
         except OSError as error:
             raise UsageError(
-                f"{arguments.path} cannot be used: {error.strerror}",
+                f"{named} cannot be used: {error.strerror}",
                 hint="name a folder with manifests, or - for standard input",
             ) from None
     resolution = resolve(read_sources(arguments, console))
     logger.info("version %s, Python %s", __version__, platform.python_version())
-    source, started = _source(arguments.path, resolution.settings, console)
-    if isinstance(source, Path):
+    source, started = _source(named, resolution.settings, console)
+    if isinstance(source, Source):
         # Loading the libraries of a backend takes longer than a small render: both at once.
-        backend = resolution.settings.backend.type
-        threading.Thread(target=backends.preload, args=(backend,), daemon=True).start()
+        console.in_background(partial(backends.preload, resolution.settings.backend.type))
     output = generate(Request(source, arguments.render, resolution, started))
     console.log.warnings(output.warnings)
     console.write(output.text)
 
 
-def _source(path: str, settings: Settings, console: Console) -> tuple[Path | bytes, float]:
+def _source(
+    named: Source | None, settings: Settings, console: Console
+) -> tuple[Source | bytes, float]:
     """Return what is to be rendered, and when the run began.
 
     Waiting for whatever writes to standard input is no time of the run. Only under Argo CD, which
     gives a request one time for all that it needs, the run begins with the program.
     """
-    if path != STANDARD_INPUT:
-        return Path(path), console.started
+    if named is not None:
+        return named, console.started
     if settings.identity.app is not None:
         return _read(console.stdin, settings.limits.input_bytes), console.started
     console.limits.pause()

@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 def _checks(arguments: argparse.Namespace, console: Console) -> Iterator[Check]:
     environ = console.environ
-    yield "temporary folder", partial(_write_temporary_folder, environ.get("TMPDIR"))
+    yield "temporary folder", partial(_write_temporary_folder, environ)
     loaded: list[Resolution] = []
 
     def load_settings() -> str:
@@ -96,11 +96,12 @@ def _judge_warnings(settings: Settings) -> str:
     return "; ".join(f"warning: {each.reason}; next: {each.hint}" for each in shown)
 
 
-def _write_temporary_folder(wanted: str | None) -> str:
-    with open_workspace() as workspace:
+def _write_temporary_folder(environ: Mapping[str, str]) -> str:
+    with open_workspace(environ) as workspace:
         (workspace.folder / "written").write_text("so there is room")
         parent = workspace.folder.parent
-    # Python takes another where that one cannot be used, the working directory at last.
+    # Another one serves where that one cannot be used.
+    wanted = environ.get("TMPDIR")
     if wanted and Path(wanted).resolve() != parent:
         raise RenderError(
             f"TMPDIR, {wanted}, cannot be written", hint="name a folder that can be written"

@@ -1,9 +1,27 @@
 """The sources of the settings, for every command that needs them."""
 
 import argparse
+from pathlib import Path
 
 from avp_py.cli.console import Console
+from avp_py.errors import UsageError
+from avp_py.render import Source
 from avp_py.settings import Sources, read_config, read_limits, read_log
+
+
+def read_source(path: str) -> Source:
+    """Return the directory, or file, of a command line.
+
+    Raises:
+        UsageError: there is no working directory that the path is relative to.
+    """
+    try:
+        return Source(Path(path).absolute(), path)
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be used: {error.strerror}",
+            hint="change to a directory that exists, or name an absolute path",
+        ) from None
 
 
 def read_sources(arguments: argparse.Namespace, console: Console) -> Sources:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from avp_py.render import Mode, detect_mode, inspect
+from avp_py.render import Mode, Source, detect_mode, inspect
 from avp_py.render.repository import find_repository
 from avp_py.settings import Kind, Setting, Sources, tenant_settings
 
@@ -45,11 +45,11 @@ class Announcement:
         return announced if self.value is None else {**announced, self.kind.value: self.value}
 
 
-def announce(path: Path, mode: Mode, sources: Sources) -> Sequence[Announcement]:
+def announce(source: Source, mode: Mode, sources: Sources) -> Sequence[Announcement]:
     """Return the parameters that an Application may set for a directory.
 
     Args:
-        path: the directory; it is inspected, not rendered, and may be broken.
+        source: the directory; it is inspected, not rendered, and may be broken.
         mode: how it is rendered.
         sources: what the settings are resolved from: they say what the operator delegates to
             tenants, and where the repository begins.
@@ -57,8 +57,8 @@ def announce(path: Path, mode: Mode, sources: Sources) -> Sequence[Announcement]
     Raises:
         RenderError: the folder cannot be read.
     """
-    mode = detect_mode(path, mode)
-    found = _found(path.resolve(), mode, sources.environ)
+    mode = detect_mode(source, mode)
+    found = _found(source.path.resolve(), mode, sources.environ)
     return [
         _announcement(setting, found)
         for setting in tenant_settings(sources)

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Final, NoReturn, TypeAlias
 
 from avp_py import backends, manifests
@@ -21,7 +20,7 @@ from avp_py.generate.secret import ReadSecret, complete, read_from_cluster
 from avp_py.generate.written import find_written
 from avp_py.manifests import Stream
 from avp_py.policy import PolicyGate, read_permissions
-from avp_py.render import Mode, Rendered, open_renderer
+from avp_py.render import Mode, Rendered, Source, open_renderer
 from avp_py.sandbox import Limits, check_limit, limits_of
 from avp_py.settings import Resolution, Settings
 
@@ -43,14 +42,15 @@ class Request:
         mode: how to render the folder.
         resolution: the settings, and the Secret with further ones, which is read only where a
             placeholder needs a backend.
-        started: when the run began, on the clock of time.monotonic(): its time limit counts from
-            there.
+        started: when the run began, by `clock`: its time limit counts from there.
+        clock: the time, in seconds; it never goes back.
     """
 
-    source: Path | bytes
+    source: Source | bytes
     mode: Mode
     resolution: Resolution
     started: float = field(default_factory=time.monotonic)
+    clock: Callable[[], float] = time.monotonic
 
     @property
     def settings(self) -> Settings:
@@ -113,7 +113,7 @@ class _Run:
         self._settings = settings = request.settings
         # Before anything that a tenant has a say in: not even a Secret that it names can change it.
         self._permissions = read_permissions(settings.policy.file, settings.identity)
-        self._limits = limits_of(settings, request.started)
+        self._limits = limits_of(settings, request.started, request.clock)
         self._failures = Failures()
         is_lenient = request.resolution.sources.program.is_lenient
         self._findings = Findings(settings.policy, is_lenient=is_lenient)
@@ -232,8 +232,8 @@ class _Run:
         """Return the failures, with the files that they come from if there is time to look."""
         failures: Sequence[Failure] = list(self._failures)
         source = self._request.source
-        if self._rendered and isinstance(source, Path) and self._limits.left > _SPARE:
-            failures = list(find_written(failures, source.resolve(), self._rendered[0]))
+        if self._rendered and isinstance(source, Source) and self._limits.left > _SPARE:
+            failures = list(find_written(failures, source.path.resolve(), self._rendered[0]))
         return GenerateError(failures, self._findings.warnings)
 
 

@@ -5,10 +5,10 @@ A tenant's files are read here and nowhere else; secrets never come here.
 
 from avp_py.render.detect import MODES, Mode, detect_mode, open_renderer
 from avp_py.render.files import read_files
-from avp_py.render.interface import Rendered, Renderer
+from avp_py.render.interface import Rendered, Renderer, Source
 from avp_py.render.kustomization import FILE_NAMES as KUSTOMIZATION_NAMES
 from avp_py.render.tools import ask_builder, ask_version, builder_version, version_of
-from avp_py.render.workspace import open_workspace
+from avp_py.render.workspace import open_workspace, temporary_directory
 
 __all__ = [
     "KUSTOMIZATION_NAMES",
@@ -16,6 +16,7 @@ __all__ = [
     "Mode",
     "Rendered",
     "Renderer",
+    "Source",
     "ask_builder",
     "ask_version",
     "builder_version",
@@ -23,5 +24,6 @@ __all__ = [
     "open_renderer",
     "open_workspace",
     "read_files",
+    "temporary_directory",
     "version_of",
 ]

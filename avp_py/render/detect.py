@@ -2,12 +2,11 @@
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from avp_py.errors import RenderError
 from avp_py.render.helm import HelmRenderer
-from avp_py.render.interface import Renderer
+from avp_py.render.interface import Renderer, Source
 from avp_py.render.kustomization import kustomization_files
 from avp_py.render.kustomize import KustomizeRenderer
 from avp_py.render.plain import PlainRenderer
@@ -21,7 +20,7 @@ MODES: Final[tuple[Mode, ...]] = ("auto", "kustomize", "helm", "plain")
 
 
 def open_renderer(
-    path: Path,
+    source: Source,
     mode: Mode,
     settings: RenderSettings,
     limits: Limits,
@@ -31,7 +30,7 @@ def open_renderer(
     """The renderer for a folder.
 
     Args:
-        path: the folder, or one plain file.
+        source: the directory, or one plain file.
         mode: `auto` looks for a kustomization, then for a Chart.yaml, then takes plain files.
         settings: how to render.
         limits: how much it may take.
@@ -42,19 +41,19 @@ def open_renderer(
         RenderError: the folder cannot be read or is not in the repository, or the Application sets
             what only a kustomization (an image) or only a chart (values) can take.
     """
-    mode = detect_mode(path, mode)
-    _require_place(path, mode, settings)
-    if mode == "plain" and path.is_file():
-        return PlainRenderer(path, limits)
-    repository = find_repository(path.resolve(), settings.source_path, environ)
+    mode = detect_mode(source, mode)
+    _require_place(source, mode, settings)
+    if mode == "plain" and source.path.is_file():
+        return PlainRenderer(source, limits)
+    repository = find_repository(source.path.resolve(), settings.source_path, environ)
     if mode == "kustomize":
-        return KustomizeRenderer(path, repository, settings, limits, environ)
+        return KustomizeRenderer(source, repository, settings, limits, environ)
     if mode == "helm":
-        return HelmRenderer(path, repository, settings, limits, identity, environ)
-    return PlainRenderer(path, limits)
+        return HelmRenderer(source, repository, settings, limits, identity, environ)
+    return PlainRenderer(source, limits)
 
 
-def _require_place(path: Path, mode: Mode, settings: RenderSettings) -> None:
+def _require_place(source: Source, mode: Mode, settings: RenderSettings) -> None:
     for renderer, place in _PLACES.items():
         names = [
             setting.name
@@ -63,7 +62,7 @@ def _require_place(path: Path, mode: Mode, settings: RenderSettings) -> None:
         ]
         if names and mode != renderer:
             raise RenderError(
-                f"the Application sets {', '.join(names)}, and there is no {place} in {path} to "
+                f"the Application sets {', '.join(names)}, and there is no {place} in {source} to "
                 "set it in",
                 hint=f"add a {place}, or remove it from plugin.env and plugin.parameters",
             )
@@ -73,12 +72,13 @@ _PLACES: Final = {"kustomize": "kustomization", "helm": "chart"}
 """What each way to render needs in a directory."""
 
 
-def detect_mode(path: Path, mode: Mode) -> Mode:
+def detect_mode(source: Source, mode: Mode) -> Mode:
     """The mode itself, or in place of `auto` the one that goes by the files of the folder.
 
     Raises:
         RenderError: the folder cannot be read.
     """
+    path = source.path
     try:
         if not path.is_file():
             os.scandir(path).close()
@@ -89,6 +89,6 @@ def detect_mode(path: Path, mode: Mode) -> Mode:
         return "helm" if (path / "Chart.yaml").is_file() else "plain"
     except OSError as error:
         raise RenderError(
-            f"{path} cannot be read: {error.strerror}",
+            f"{source} cannot be read: {error.strerror}",
             hint="name a folder or a regular file; - reads standard input",
         ) from None

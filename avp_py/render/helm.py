@@ -7,7 +7,7 @@ from avp_py.errors import RenderError
 from avp_py.render.child import Child
 from avp_py.render.helm_arguments import helm_arguments
 from avp_py.render.helm_wrapper import check_chart
-from avp_py.render.interface import Rendered, Renderer
+from avp_py.render.interface import Rendered, Renderer, Source
 from avp_py.render.repository import Repository
 from avp_py.render.tools import log_version, require_tool
 from avp_py.render.workspace import open_workspace
@@ -25,14 +25,14 @@ class HelmRenderer(Renderer):
 
     def __init__(
         self,
-        path: Path,
+        source: Source,
         repository: Repository,
         settings: RenderSettings,
         limits: Limits,
         identity: Identity,
         environ: Mapping[str, str],
     ) -> None:
-        self._path = path
+        self._source = source
         self._repository = repository
         self._settings = settings
         self._limits = limits
@@ -42,11 +42,13 @@ class HelmRenderer(Renderer):
     def render(self) -> Sequence[Rendered]:
         """Runs helm in the chart's folder; what helm writes goes to a folder of its own."""
         settings = self._settings
-        if not self._path.is_dir():
-            raise RenderError(f"{self._path} is not a directory", hint="name the chart's directory")
+        if not self._source.path.is_dir():
+            raise RenderError(
+                f"{self._source} is not a directory", hint="name the chart's directory"
+            )
         helm = require_tool("helm", settings.helm, self._environ)
         log_version("helm", helm, self._environ, settings.sandbox)
-        folder = self._path.resolve()
+        folder = self._source.path.resolve()
         repository = self._repository
         arguments = ["template", f"--namespace={self._identity.namespace or 'default'}"]
         if settings.kube_version:

@@ -10,6 +10,22 @@ from avp_py.errors import Failure
 
 
 @dataclass(frozen=True)
+class Source:
+    """A directory, or one plain file, to render.
+
+    Attributes:
+        path: its absolute path.
+        name: what messages call it: the path as it was written.
+    """
+
+    path: Path
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
 class Rendered:
     """A text that holds manifests.
 

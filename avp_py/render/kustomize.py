@@ -11,7 +11,7 @@ from avp_py.errors import ChildError, RenderError
 from avp_py.render.child import Child
 from avp_py.render.helm_wrapper import write_helm_wrapper
 from avp_py.render.images import image_arguments, unused_images
-from avp_py.render.interface import Rendered, Renderer
+from avp_py.render.interface import Rendered, Renderer, Source
 from avp_py.render.kustomization import (
     FILE_NAMES,
     Roots,
@@ -42,13 +42,13 @@ class KustomizeRenderer(Renderer):
 
     def __init__(
         self,
-        path: Path,
+        source: Source,
         repository: Repository,
         settings: RenderSettings,
         limits: Limits,
         environ: Mapping[str, str],
     ) -> None:
-        self._path = path
+        self._source = source
         self._repository = repository
         self._settings = settings
         self._limits = limits
@@ -56,10 +56,10 @@ class KustomizeRenderer(Renderer):
 
     def render(self) -> Sequence[Rendered]:
         """Build the kustomization, with the images and the annotation that the settings give."""
-        folder = self._path.resolve()
+        folder = self._source.path.resolve()
         if not kustomization_files(folder):
             raise RenderError(
-                f"{self._path} holds none of {', '.join(FILE_NAMES)}",
+                f"{self._source} holds none of {', '.join(FILE_NAMES)}",
                 hint="name the folder of the kustomization, or choose another --render",
             )
         edits = self._edits()
@@ -123,7 +123,7 @@ class KustomizeRenderer(Renderer):
             raise ChildError(error.reason, hint=hint, detail=error.detail) from None
 
     def _unread(self, file: Path) -> RenderError:
-        name = os.path.relpath(file, self._path.resolve())
+        name = os.path.relpath(file, self._source.path.resolve())
         return RenderError(
             f"{name} is YAML to kustomize only, so that what it refers to cannot be checked",
             hint="write it in plain YAML 1.2",
@@ -149,7 +149,7 @@ class KustomizeRenderer(Renderer):
             raise self._unread(roots.unread[0])
         if roots.unforeseen and self._repository.is_tenants:
             file = kustomization_files(roots.unforeseen[0])[0]
-            name = os.path.relpath(file, self._path.resolve())
+            name = os.path.relpath(file, self._source.path.resolve())
             raise RenderError(
                 f"what the plugins of {name} open cannot be known beforehand, and no sandbox "
                 "is in force",
@@ -169,7 +169,7 @@ class KustomizeRenderer(Renderer):
         try:
             child.run(("edit", "set", "namesuffix", "--", "-x"), alone, Access())
         except ChildError as error:
-            name = os.path.relpath(file, self._path.resolve())
+            name = os.path.relpath(file, self._source.path.resolve())
             reason = f"kustomize cannot read {name}"
             raise ChildError(reason, hint=error.hint, detail=error.detail) from None
 
@@ -238,7 +238,7 @@ class KustomizeRenderer(Renderer):
             status = path.stat()
         except (OSError, ValueError):
             return
-        name = os.path.relpath(path, self._path.resolve())
+        name = os.path.relpath(path, self._source.path.resolve())
         if stat.S_ISREG(status.st_mode):
             if status.st_size > self._limits.input_bytes:
                 raise RenderError(

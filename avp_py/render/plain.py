@@ -6,7 +6,7 @@ from pathlib import Path
 
 from avp_py.errors import RenderError
 from avp_py.render.files import read_file
-from avp_py.render.interface import Rendered, Renderer
+from avp_py.render.interface import Rendered, Renderer, Source
 from avp_py.sandbox import Limits, follow
 
 _SUFFIXES = (".yaml", ".yml", ".json")
@@ -17,19 +17,19 @@ class PlainRenderer(Renderer):
 
     name = "plain"
 
-    def __init__(self, path: Path, limits: Limits) -> None:
-        self._path = path
+    def __init__(self, source: Source, limits: Limits) -> None:
+        self._source = source
         self._limits = limits
 
     def render(self) -> Sequence[Rendered]:
         """Reads the files in the order of their names; folders behind symlinks are not entered."""
-        root = self._path.resolve()
+        root = self._source.path.resolve()
         left = self._limits.input_bytes
         if root.is_file():
             # The name that was given counts, not the one that a symlink leads to.
-            if not is_manifest(self._path.name):
+            if not is_manifest(self._source.path.name):
                 raise RenderError(
-                    f"{self._path} is no .yaml, .yml or .json file",
+                    f"{self._source} is not a .yaml, .yml or .json file",
                     hint="name a file with such an ending, or give the manifests on standard input",
                 )
             data = _read(root.parent, root, root.name, left)
@@ -41,7 +41,7 @@ class PlainRenderer(Renderer):
             rendered.append(Rendered(name, data, is_source=True))
         if not rendered:
             raise RenderError(
-                f"{self._path} holds no kustomization, no chart, and no .yaml, .yml or .json file",
+                f"{self._source} has no kustomization, no chart, and no .yaml, .yml or .json file",
                 hint="name the folder of the manifests",
             )
         return rendered

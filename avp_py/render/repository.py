@@ -1,7 +1,6 @@
 """What a render may read: the copy of the repository that the directory is part of."""
 
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -61,9 +60,9 @@ def find_repository(
         RenderError: Argo CD says a path at which no directory above has this one: the Application's
             path is a symlink out of the repository.
     """
-    # GetCMPWorkDir in argo-cd's common/common.go, v3.2.
-    base = Path(environ.get(CMP_WORKDIR) or tempfile.gettempdir()) / _CMP_DIRECTORY
-    requests = Path(os.path.realpath(base))
+    # GetCMPWorkDir in argo-cd's common/common.go, v3.2, with Go's os.TempDir.
+    base = environ.get(CMP_WORKDIR) or environ.get("TMPDIR") or "/tmp"  # noqa: S108
+    requests = Path(os.path.realpath(Path(base) / _CMP_DIRECTORY))
     if folder != requests and folder.is_relative_to(requests):
         return Repository(requests / folder.relative_to(requests).parts[0], True, True)
     if source_path is None:

@@ -153,7 +153,7 @@ def ask_version(kind: str, name: str, environ: Mapping[str, str], sandbox: Sandb
         RenderError: the temporary folder cannot be made.
     """
     path = require_tool(kind, name, environ)
-    with open_workspace() as workspace:
+    with open_workspace(environ) as workspace:
         access = SYSTEM | program_access(path)
         access |= Access(read=(workspace.home,), write=(workspace.scratch,))
         output = run(

@@ -1,6 +1,7 @@
 """A temporary folder for one render, and the removal of those that killed runs left behind."""
 
 import contextlib
+import errno
 import fcntl
 import itertools
 import os
@@ -10,7 +11,6 @@ import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
 from avp_py.errors import RenderError
@@ -53,16 +53,14 @@ OPERATORS_FILES: Final = ("HELM_REGISTRY_CONFIG", "HELM_REPOSITORY_CONFIG", "DOC
 
 
 @contextlib.contextmanager
-def open_workspace(
-    environ: Mapping[str, str] = MappingProxyType({}), names: Collection[str] = ()
-) -> Iterator[Workspace]:
+def open_workspace(environ: Mapping[str, str], names: Collection[str] = ()) -> Iterator[Workspace]:
     """Make the directory, and remove it in the end, with those that killed runs left behind.
 
     After SIGKILL, with which cmp-server ends a run that takes too long, it stays until the next
     run. No value of a secret is ever in it: they come in when it is gone.
 
     Args:
-        environ: the environment.
+        environ: the environment of the run, with TMPDIR.
         names: AVP_RENDER_ENV; of those in OPERATORS_FILES that it names, the operator's values
             count.
 
@@ -71,8 +69,8 @@ def open_workspace(
     """
     try:
         with contextlib.suppress(OSError):
-            _remove_stale(Path(tempfile.gettempdir()))
-        folder, lock = _make_folder()
+            _remove_stale(temporary_directory(environ))
+        folder, lock = _make_folder(temporary_directory(environ))
         try:
             for name in ("home", "scratch", "provided"):
                 (folder / name).mkdir()
@@ -95,6 +93,21 @@ def open_workspace(
             f"the temporary folder cannot be made or filled: {error.strerror}",
             hint="TMPDIR names a folder that can be written, with room for a copy of the folder",
         ) from error
+
+
+def temporary_directory(environ: Mapping[str, str]) -> Path:
+    """Return the directory for temporary files that a run's environment names.
+
+    It is the first one that can be written, of TMPDIR and the directories that Python's tempfile
+    knows. The working directory is not one of them: it may be a tenant's.
+
+    Raises:
+        FileNotFoundError: none can be written.
+    """
+    for name in (environ.get("TMPDIR"), "/tmp", "/var/tmp", "/usr/tmp"):  # noqa: S108
+        if name and Path(name).is_dir() and os.access(name, os.W_OK | os.X_OK):
+            return Path(name).absolute()
+    raise FileNotFoundError(errno.ENOENT, "no directory for temporary files can be written")
 
 
 def _variables(home: Path, scratch: Path) -> dict[str, str]:
@@ -122,13 +135,13 @@ def _variables(home: Path, scratch: Path) -> dict[str, str]:
     }
 
 
-def _make_folder() -> tuple[Path, int]:
+def _make_folder(parent: Path) -> tuple[Path, int]:
     """A fresh folder, symlinks resolved, and the lock that tells others that its run lives.
 
     The lock ends with the process, however it ends, and child processes do not inherit it.
     """
     while True:
-        folder = Path(tempfile.mkdtemp(prefix=PREFIX)).resolve()
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent)).resolve()
         # Until it is locked, another run may take it for a stale one.
         try:
             lock = _lock(folder, fcntl.LOCK_EX)

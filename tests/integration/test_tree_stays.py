@@ -202,16 +202,15 @@ def test_the_temporary_folder_may_lie_in_the_tree(
     tmp_path: Path,
     environ: Mapping[str, str],
     run: Run,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     case = "a-chart-in-a-base"
     expected = reference(copy_case(case, tmp_path / "copy"), EDITS[edits], environ)
     app = copy_case(case, tmp_path / "tree")
     (app / "tmp").mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(app / "tmp"))
     before = snapshot(tmp_path / "tree")
 
-    result = run("generate", app, env={**environ, **tenant(EDITS[edits])})
+    env = {**environ, **tenant(EDITS[edits]), "TMPDIR": str(app / "tmp")}
+    result = run("generate", app, env=env)
 
     assert (result.code, result.err) == (0, "")
     assert result.out == expected

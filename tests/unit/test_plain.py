@@ -63,7 +63,7 @@ def test_the_name_says_whether_one_file_is_read(tmp_path: Path, run: Run) -> Non
     assert read == {".json", "link.yaml"}
     result = results["a.txt"]
     assert (result.code, result.out) == (1, "")
-    assert "/a.txt is no .yaml, .yml or .json file" in result.err
+    assert "/a.txt is not a .yaml, .yml or .json file" in result.err
     assert "next: " in result.err
 
 
@@ -89,8 +89,8 @@ def test_files_of_comments_only_hold_nothing_but_do_no_harm(tmp_path: Path, run:
 @pytest.mark.parametrize(
     ("files", "says"),
     [
-        ({}, "holds no kustomization, no chart, and no .yaml, .yml or .json file"),
-        ({"notes.txt": "x"}, "holds no kustomization, no chart, and no .yaml, .yml or .json"),
+        ({}, "has no kustomization, no chart, and no .yaml, .yml or .json file"),
+        ({"notes.txt": "x"}, "has no kustomization, no chart, and no .yaml, .yml or .json"),
         ({"a.yaml": "# Nothing.\n"}, "holds no manifest"),
         ({"a.yaml": b"kind: \xff\n"}, "a.yaml"),
         ({"sub/a.yaml": "kind: [\n"}, "sub/a.yaml, line 2, column 1"),

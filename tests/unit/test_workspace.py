@@ -2,24 +2,27 @@
 
 import fcntl
 import os
-import tempfile
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 
 from avp_py.render import workspace
-from avp_py.render.workspace import open_workspace
+from avp_py.render.workspace import Workspace, open_workspace
 
 STALE = "avp-py-run-abcd_123"
 
 
-@pytest.fixture(autouse=True)
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture
+def temporary(tmp_path: Path) -> Path:
     """TMPDIR."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return tmp_path
+
+
+def open_in(temporary: Path) -> AbstractContextManager[Workspace]:
+    """A workspace in that directory."""
+    return open_workspace({"TMPDIR": str(temporary)})
 
 
 def names(folder: Path) -> list[str]:
@@ -29,7 +32,7 @@ def names(folder: Path) -> list[str]:
 def test_it_goes_and_takes_what_a_killed_run_left_with_it(temporary: Path) -> None:
     (temporary / STALE / "tree").mkdir(parents=True)
 
-    with open_workspace() as own:
+    with open_in(temporary) as own:
         assert names(temporary) == [own.folder.name]
 
     assert names(temporary) == []
@@ -55,7 +58,7 @@ def test_directories_nested_as_deep_as_a_tenant_likes_go(depth: int, temporary: 
     (temporary / STALE).mkdir()
     nest(temporary / STALE, depth)
 
-    with open_workspace() as own:
+    with open_in(temporary) as own:
         assert names(temporary) == [own.folder.name]
         nest(own.scratch, depth)
         nest(own.home, depth)
@@ -71,7 +74,7 @@ def test_a_stale_workspace_that_cannot_be_removed_stops_no_run(
 
     with ExitStack() as stack:
         with patch.object(workspace, "_empty", side_effect=error):
-            own = stack.enter_context(open_workspace())
+            own = stack.enter_context(open_in(temporary))
         assert STALE in names(temporary)
         assert own.scratch.is_dir()
 
@@ -79,15 +82,15 @@ def test_a_stale_workspace_that_cannot_be_removed_stops_no_run(
 def test_what_a_symlink_leads_to_stays(temporary: Path) -> None:
     (temporary / "kept").mkdir()
     (temporary / "kept/file").touch()
-    with open_workspace() as own:
+    with open_in(temporary) as own:
         (own.scratch / "link").symlink_to(temporary / "kept")
         (own.folder / "tree").symlink_to(temporary / "kept")
 
     assert names(temporary / "kept") == ["file"]
 
 
-def test_what_a_living_run_has_stays() -> None:
-    with open_workspace() as first, open_workspace() as second:
+def test_what_a_living_run_has_stays(temporary: Path) -> None:
+    with open_in(temporary) as first, open_in(temporary) as second:
         assert first.folder != second.folder
         assert (first.folder / "home").is_dir()
         assert (second.folder / "home").is_dir()
@@ -108,7 +111,7 @@ def test_what_is_not_ours_stays(temporary: Path) -> None:
     (temporary / "avp-py-run-abcd_124").touch()
     before = names(temporary)
 
-    with open_workspace():
+    with open_in(temporary):
         pass
 
     assert names(temporary) == before
@@ -118,7 +121,7 @@ def test_what_is_not_ours_stays(temporary: Path) -> None:
 def test_what_another_user_has_stays(temporary: Path) -> None:
     (temporary / STALE).mkdir()
 
-    with patch.object(os, "geteuid", return_value=os.geteuid() + 1), open_workspace():
+    with patch.object(os, "geteuid", return_value=os.geteuid() + 1), open_in(temporary):
         pass
 
     assert names(temporary) == [STALE]
@@ -135,6 +138,6 @@ def test_a_run_that_lost_its_folder_before_it_was_locked_makes_another(temporary
             folder.rmdir()
         return lock(folder, operation)
 
-    with patch.object(workspace, "_lock", lock_late), open_workspace() as own:
+    with patch.object(workspace, "_lock", lock_late), open_in(temporary) as own:
         assert taken
         assert names(temporary) == [own.folder.name]
