@@ -57,12 +57,14 @@ def read_all(
             return error
 
     wanted = list(dict.fromkeys(locations))
+    is_done = False
     pool = ThreadPoolExecutor(max_workers=min(concurrency, len(wanted)) or 1)
     try:
         found = pool.map(
             read, wanted, timeout=min(max(deadline - time.monotonic(), 0), threading.TIMEOUT_MAX)
         )
         results = dict(zip(wanted, found, strict=True))
+        is_done = all(isinstance(each, Secret) for each in results.values())
         results |= _explain_failures(pool, backend, results, deadline, gate)
         return {
             location: each if isinstance(each, Secret) else each.failures[0]
@@ -75,8 +77,8 @@ def read_all(
             hint="check how fast the backend answers; AVP_RUN_TIMEOUT sets the time limit",
         ) from None
     finally:
-        # A read that hangs ends at its own time limit; nothing waits for it.
-        pool.shutdown(wait=False, cancel_futures=True)
+        # What hangs ends at its own time limit; nothing waits for it.
+        pool.shutdown(wait=is_done, cancel_futures=True)
 
 
 def _explain_failures(
