@@ -1,9 +1,9 @@
 """The phrases to avoid: the list is read strictly, and a phrase is found across lines."""
 
 import pytest
+from language import NOT_YET, PHRASES, Finding, files, find, read_phrases
 
 from tests.conftest import ROOT
-from tools.language import NOT_YET, PHRASES, Finding, files, find, read_phrases
 
 LIST = "# comment\n\nred green -> blue\nRed -> pink\n"
 
