@@ -5,7 +5,7 @@
 # for their security updates. Give BASE_IMAGE=debian@sha256:... to pin that too.
 ARG BASE_IMAGE=debian:13.8-slim
 # Where things are built. It must be the same release of Debian. Give your own where the way to PyPI
-# and to Go's modules needs settings or authorities: nothing of it reaches the last stage.
+# and to Go's modules needs settings or CA certificates: nothing of it reaches the last stage.
 ARG BUILD_IMAGE=${BASE_IMAGE}
 
 

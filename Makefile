@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 SOURCES := avp_py tests tools examples benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo unit test compat image image-test sbom format lint types check tools docs \
+.PHONY: help demo unit test compat image image-test sbom format lint language types check tools docs \
 	requirements clean
 
 help: ## list the targets
@@ -56,10 +56,16 @@ format: $(READY) ## write the code in the style that `make lint` expects
 	@$(BIN)/ruff check --fix-only --quiet $(SOURCES)
 	@$(BIN)/ruff format --quiet $(SOURCES)
 
-lint: $(READY) ## style, and the directions in which imports may point
+lint: $(READY) language ## style, the import contract, spelling and phrases to avoid
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/lint-imports --no-cache
+
+language: $(READY)
+	@$(BIN)/codespell --ignore-words=tools/words.txt \
+		--skip='*.sum,tests/golden/cases,tests/unit/data,tools/oracle/cases.json' \
+		$(SOURCES) charts deploy docs *.md Makefile Dockerfile
+	@$(BIN)/python tools/language.py
 
 types: $(READY) ## mypy, strict
 	@$(BIN)/mypy

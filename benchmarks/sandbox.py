@@ -25,7 +25,7 @@ EDITS: tuple[Mapping[str, str], ...] = (
 
 def tools() -> Mapping[str, str]:
     """Return the settings that name kustomize and helm, built if need be."""
-    argv = [sys.executable, ROOT / "tools" / "build.py", "kustomize", "helm"]
+    argv = [sys.executable, str(ROOT / "tools" / "build.py"), "kustomize", "helm"]
     lines = subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
     return {f"AVP_{name.upper()}": path for name, path in (line.split(" ", 1) for line in lines)}
 

@@ -44,8 +44,7 @@ def main() -> None:
 
     print("\n".join(f"{name}={shlex.quote(value)}" for name, value in SETTINGS.items()))
     print("avp-py generate examples/web\n", flush=True)
-    command = [PYTHON.parent / "avp-py", "generate", "examples/web"]
-    generated = _output(command, env)
+    generated = _output([PYTHON.parent / "avp-py", "generate", "examples/web"], env)
     print(generated)
 
     print("What that changed, against what git holds (kustomize build --enable-helm):\n")

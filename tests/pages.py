@@ -118,7 +118,7 @@ class Terminal:
         folder: where blocks are run; also the home directory.
         claimed: the blocks that the test has to run.
         env: what the environment has beside PATH and HOME.
-        fill: what takes the place of placeholders and addresses, by regular expression.
+        fill: what replaces placeholders and addresses: regular expression to text.
     """
 
     folder: Path

@@ -50,7 +50,7 @@ class Program:
     name: what it is called, here and as a file.
     folder: the folder of its Go module, beside this file.
     module: the module whose version, in that folder's go.mod, is the program's version.
-    package: the package to build, as seen from that folder.
+    package: the package to build, relative to that folder.
     seconds: about how long a build takes on two cores with an empty Go cache.
     stamps: variables set by the linker, so that the program knows its version. `{version}`,
         `{number}`, `{major}` and `{minor}` stand for the version's text, the same without its
@@ -317,10 +317,10 @@ def find_go(cache: Path, needed: GoVersion) -> Go:
     """The Go on PATH if it is new enough, else the one of the pinned PyPI package.
 
     Raises:
-        BuildError: neither is to be had.
+        BuildError: neither is available.
     """
     if path := shutil.which("go"):
-        # A version manager's stand-in with no Go behind it fails here; that is as good as none.
+        # A version manager's shim without a Go installed fails here: the same as no Go.
         with contextlib.suppress(BuildError):
             go = probe_go(path, cache)
             if go.version >= needed:

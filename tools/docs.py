@@ -33,14 +33,15 @@ def _settings_lines() -> Iterator[str]:
     yield "<!-- made by `make docs` from avp_py/settings/ -->"
     yield ""
     yield "Every setting is an environment variable. An empty variable counts as unset. A malformed"
-    yield "one is an error that names it; all of them are reported at once."
+    yield "one is an error that names it; all are reported together."
     yield ""
-    yield "A name with `AVP_` that is not a setting is a warning (`AVP_WARNINGS`), whether it is in"
-    yield "the environment, in the file of `-c` or in the Secret. Where it is nearest to a setting"
-    yield f"that restricts ({', '.join(f'`{name}`' for name in sorted(GUARDS))}),"
-    yield "it is an error, so that `AVP_POLCY` does not mean that there is no policy; by the name"
-    yield "`argocd-vault-plugin` it is a warning, too. Names that only argocd-vault-plugin knows,"
-    yield "those with `AVP_PY_`, and what Kubernetes sets for a Service called `avp-…` pass."
+    yield "An unknown name that begins with `AVP_` is a warning (`AVP_WARNINGS`), whether it"
+    yield "is in the environment, in the file of `-c` or in the Secret. If it is closest to a"
+    yield f"setting that restricts ({', '.join(f'`{name}`' for name in sorted(GUARDS))}),"
+    yield "it is an error, so that a misspelt `AVP_POLCY` does not mean that there is no policy;"
+    yield "under the name `argocd-vault-plugin` it is a warning. Names that only"
+    yield "argocd-vault-plugin knows, names with `AVP_PY_`, and variables that Kubernetes sets for"
+    yield "a Service `avp-…` are accepted."
     for owner, explanation in _OWNERS.items():
         yield ""
         yield f"## Set by {owner.value}"
@@ -60,33 +61,34 @@ def _settings_lines() -> Iterator[str]:
 
 
 _OWNERS = {
-    Owner.TENANT: "In `plugin.env` of the Application (or with `--plugin-env`); Argo CD hands them "
-    "over as `ARGOCD_ENV_<name>`.\nSo does whoever can commit to the repository, through "
+    Owner.TENANT: "In `plugin.env` of the Application (or with `--plugin-env`); Argo CD passes "
+    "them on as `ARGOCD_ENV_<name>`.\nWhoever can commit to the repository can set them too, in "
     "`.argocd-source.yaml`. Any other name that begins with\n`AVP_`, `VAULT_` or the like is an "
     "error, unless the operator permits it by name in `AVP_TENANT_SETTINGS`\n(names separated by "
-    "commas). A name that begins with `AVP_` may also stand in the process environment.\n"
-    "A name that is nearly one of these (`IMAGE_TGA`), or one of these in another form "
+    "commas). A name that begins with `AVP_` may also be in the process environment.\n"
+    "A name that is almost one of these (`IMAGE_TGA`), or one of these spelled differently "
     "(`helm_args`, `image-tag`),\nis an error, unless `AVP_RENDER_ENV` lists it with its "
-    "`ARGOCD_ENV_`. Other names pass. By the name\n`argocd-vault-plugin` none of these is looked "
-    "at.\n\n"
+    "`ARGOCD_ENV_`. Other names pass. Under the name\n`argocd-vault-plugin` none of this is "
+    "checked.\n\n"
     "The same can be set as parameters, in `plugin.parameters` of the Application: the second "
-    "column gives\nname and kind. A parameter wins over the variable, and needs no text to be "
-    "split: in a variable the\nitems of an array are set apart by commas or white space, and a "
-    "map is a line `name=value` for each.\nArgo CD hands parameters over as JSON in "
+    "column gives\nname and kind. A parameter wins over the variable, and does not have to be "
+    "split: in a variable the\nitems of an array are separated by commas or white space, and a "
+    "map is one line `name=value` per entry.\nArgo CD passes parameters as JSON in "
     "`ARGOCD_APP_PARAMETERS`; its variables `PARAM_*` are not read.",
-    Owner.OPERATOR: "In the environment of the sidecar, or of the shell of a person who debugs; "
-    "in the file that `-c`\nnames; or in the Secret that `-s` names (`KUBECONFIG` or the pod's "
-    "service account leads to it). For names\nthat begin with `AVP_` the environment wins, for "
-    "those of a backend (`VAULT_`) the file or Secret does.\n`AVP_TENANT_SETTINGS` can hand these "
-    "on to tenants, each by its name. Whoever sets `VAULT_ADDR` gets the\ncredentials that are "
-    "sent there: in a Secret that an Application names, what says where they are sent, and what "
-    "names\nfiles, counts only as [policy.md](policy.md#the-secret-with-the-settings) tells.",
-    Owner.OPERATOR_ALONE: "As above, but never handed on: what guards, what names programs and "
-    "files of the sidecar, and what\nbounds a run. They stand in the environment or in the file "
-    "of `-c`. Only those with an asterisk may also\nstand in the Secret of `-s`; another one "
-    "there is an error, as an Application may choose the Secret.",
-    Owner.ARGOCD: "Argo CD sets these from the Application's own fields; a person who debugs sets "
-    "them by hand.",
+    Owner.OPERATOR: "In the environment of the sidecar, or of a shell when debugging; in the file "
+    "that `-c`\nnames; or in the Secret that `-s` names (read with `KUBECONFIG`, or the pod's "
+    "service account). For names\nthat begin with `AVP_` the environment wins, for those of a "
+    "backend (`VAULT_`) the file or Secret does.\n`AVP_TENANT_SETTINGS` can delegate these to "
+    "tenants, by name. Whoever sets `VAULT_ADDR` receives the\ncredentials that are sent "
+    "there. So in a Secret that an Application names, settings that decide where credentials\nare "
+    "sent, or that name files, have restrictions: "
+    "[policy.md](policy.md#the-secret-with-the-settings).",
+    Owner.OPERATOR_ALONE: "As above, but they cannot be delegated: guards, programs and files of "
+    "the sidecar, and limits of\na run. They are set in the environment or in the file of `-c`. "
+    "Only those with an asterisk may also be\nin the Secret of `-s`; any other there is an "
+    "error, because an Application may choose the Secret.",
+    Owner.ARGOCD: "Argo CD sets these from the fields of the Application; set them by hand when "
+    "debugging.",
 }
 
 
@@ -100,11 +102,11 @@ def _modifiers_lines() -> Iterator[str]:
     yield ""
     yield "<!-- made by `make docs` from avp_py/modifiers/table.py -->"
     yield ""
-    yield "A modifier stands behind a `|` in a placeholder, and several behind each other:"
+    yield "A modifier follows a `|` in a placeholder; several form a chain:"
     yield "`<password | urlencode>`, `<path:kv/data/demo/web#json | jsonPath {.user} | upper>`."
-    yield "Each takes the value of the one before. What does not fit is an error that names it."
+    yield "Each gets the result of the one before. A value of the wrong type is an error."
     yield ""
-    yield "A key that is missing stays missing through all modifiers but `default`."
+    yield "A missing key stays missing through all modifiers except `default`."
     for modifier in MODIFIERS.values():
         before, after = (
             "(missing)" if value is None else str(value) if isinstance(value, str) else flow(value)
@@ -137,7 +139,7 @@ PAGES: dict[str, Callable[[], str]] = {
 def main() -> int:
     """Writes or checks the files; gives the exit code."""
     parser = argparse.ArgumentParser(description="Writes the files that are made from the code.")
-    parser.add_argument("--check", action="store_true", help="only look whether they are current")
+    parser.add_argument("--check", action="store_true", help="only check whether they are current")
     check = parser.parse_args().check
     stale = []
     for name, make in PAGES.items():

@@ -32,7 +32,12 @@ _LONGEST_NAME: Final = 253
 
 
 def find_written(
-    failures: Sequence[Failure], folder: Path, rendered: Rendered
+    failures: Sequence[Failure],
+    folder: Path,
+    rendered: Rendered,
+    *,
+    max_bytes: int = MAX_BYTES,
+    max_parsed: int = MAX_PARSED,
 ) -> Iterator[Failure]:
     """Yield failures, with file and line where the placeholder can be traced back.
 
@@ -48,12 +53,16 @@ def find_written(
     Args:
         failures: what failed.
         folder: the folder that was rendered, which names of files are relative to.
-        rendered: what came of it.
+        rendered: the output of the renderer, and its inputs.
+        max_bytes: how large the files may be in all; beyond that, none is searched.
+        max_parsed: how many characters of them may be parsed to tell their documents apart.
     """
     wanted = [each for each in failures if each.field and not each.line]
     templates = {folder / each.file for each in wanted if each.file}
-    texts = _read(rendered.root, (*rendered.inputs, *templates)) if wanted else {}
-    search = _Search(folder, texts, templates, is_whole=rendered.has_all_inputs)
+    texts = _read(rendered.root, (*rendered.inputs, *templates), max_bytes) if wanted else {}
+    search = _Search(
+        folder, texts, templates, is_whole=rendered.has_all_inputs, max_parsed=max_parsed
+    )
     keys = dict.fromkeys(map(_key, wanted))
     places = {key: search.find(*key) for key in list(keys)[:MAX_PLACES]}
     for failure in failures:
@@ -85,13 +94,14 @@ class _Search:
         templates: Set[Path],
         *,
         is_whole: bool,
+        max_parsed: int,
     ) -> None:
         self._texts = texts
         self._inputs = [path for path in texts if path not in templates]
         self._is_whole = is_whole
         self._names = {path: os.path.relpath(path, folder) for path in texts}
         self._objects: dict[Path, Mapping[str, Sequence[_Object]]] = {}
-        self._left = MAX_PARSED
+        self._left = max_parsed
 
     def find(self, file: str, document: str, reference: str) -> tuple[str, int]:
         """Return the file that a failure comes from, and the line.
@@ -178,12 +188,12 @@ def _called(label: str) -> tuple[str, str, str]:
     return kind, namespace, name
 
 
-def _read(root: Path | None, paths: Iterable[Path]) -> Mapping[Path, str]:
+def _read(root: Path | None, paths: Iterable[Path], max_bytes: int) -> Mapping[Path, str]:
     """Return the text of each file; nothing where one cannot be read, or they are large."""
     if root is None:
         return {}
     try:
-        files = read_files(root, paths, MAX_BYTES)
+        files = read_files(root, paths, max_bytes)
     except OSError:
         return {}
     return {path: data.decode(errors="replace") for path, data in files.items()}

@@ -50,7 +50,7 @@ PATHS: Final = {
     "a user and a host": "a@b",
     "github.com": "github.com",
     "a server that is not there": "http://127.0.0.1:9/a",
-    "a host that is not asked": "ssh://a",
+    "a host that is not contacted": "ssh://a",
     "a query": "a?ref=b",
     "a prefix twice": "git::git::https://a",
 }

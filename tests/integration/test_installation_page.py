@@ -176,13 +176,13 @@ def test_with_kustomize(operator: Operator) -> None:
 @pytest.mark.runs(PAGE, "1. Vault")
 @pytest.mark.runs(PAGE, KUBECTL, 0)
 @pytest.mark.runs(PAGE, "Upgrade")
-@pytest.mark.runs(PAGE, "Take it out")
+@pytest.mark.runs(PAGE, "Uninstall")
 def test_with_kubectl(operator: Operator) -> None:
     operator.does(KUBECTL, 0)
     operator.has("avp-kustomize")
     operator.does("Upgrade")
     operator.has("avp-kustomize")
-    operator.does("Take it out")
+    operator.does("Uninstall")
     assert containers(repo_server.current(operator.cluster, operator.namespace)) == [NAME]
 
 

@@ -1,4 +1,4 @@
-"""The policy before a real Vault and a real Kubernetes API: what is denied is not asked for."""
+"""The policy before a real Vault and a real Kubernetes API: what is denied is not requested."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -57,7 +57,7 @@ def test_a_role_that_may_read_all_shows_each_application_its_own(
     assert f"spec.a: <password> at {kv2}/data/other/web" in said
     assert "ask the operator to allow it for the application web, the namespace demo" in said
     assert proxy.paths == [], "not even a login"
-    # Denied and allowed in one run: the denied one is not asked for.
+    # Denied and allowed in one run: the denied one is not requested.
     both = own + manifest({"a": "<password>"}, f"{kv2}/data/other/web")
     fails(both, env)
     assert proxy.paths == ["/v1/auth/approle/login", f"/v1/{kv2}/data/demo/web"]
@@ -245,7 +245,7 @@ def test_an_application_names_the_secret_of_its_own_project_only(
     theirs = f"{kv2}-avp-team-b"
     parameter = json.dumps([{"name": "AVP_SECRET", "string": theirs}])
     for way in ({"ARGOCD_ENV_AVP_SECRET": theirs}, {"ARGOCD_APP_PARAMETERS": parameter}):
-        # There is no API at that address: the Secret is not asked for.
+        # There is no API at that address: the Secret is not requested.
         nowhere = {**env, **way, "KUBECONFIG": "/none"}
         said = fails(stdin, nowhere, secrets=(token,))
         assert f"the policy does not let the Application name the Secret argocd:{theirs}" in said

@@ -561,7 +561,7 @@ def test_a_server_that_says_nothing(
 
 
 def pour(source: socket.socket, target: socket.socket) -> None:
-    """Hands on what comes, until one of the two hangs up; then the other one hears of it."""
+    """Relay bytes both ways until one side closes, then close the other."""
     with suppress(OSError):
         while data := source.recv(65536):
             target.sendall(data)

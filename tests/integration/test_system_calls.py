@@ -37,7 +37,7 @@ Tried = Callable[..., None]
 
 
 def numbered(code: str) -> str:
-    """Put the numbers of this machine's system calls in the place of `@name`."""
+    """Put the numbers of this machine's system calls in place of `@name`."""
     tables = {**DENIED, **SILENT, **CHECKED}
     return PRELUDE + re.sub(r"@(\w+)", lambda found: str(tables[found[1]][COLUMN]), code)
 

@@ -31,7 +31,7 @@ FAR = "http://vault.example.invalid:8200"
 
 @pytest.fixture
 def server() -> Iterator[StandIn]:
-    """A server in the place of Vault, or of a proxy."""
+    """A stand-in for Vault, or for a proxy."""
     with stand_in(GOOD) as found:
         yield found
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from avp_py.errors import Failure, Failures
-from avp_py.generate import written
 from avp_py.generate.written import find_written
 from avp_py.manifests import read_stream
 from avp_py.render import Rendered
@@ -161,12 +160,13 @@ def tree(tmp_path: Path) -> Path:
 
 
 def located(
-    tree: Path, *references: str, document: str = "d", has_all: bool = True
+    tree: Path, *references: str, document: str = "d", has_all: bool = True, **limits: int
 ) -> list[tuple[str, int]]:
     inputs = (*tree.glob("*/*.yaml"), tree / "base", tree / "gone")
     failures = [Failure("r", document=document, field="f", reference=each) for each in references]
     rendered = Rendered("r", b"", inputs=inputs, has_all_inputs=has_all, root=tree)
-    return [(each.file, each.line) for each in find_written(failures, tree / "app", rendered)]
+    found = find_written(failures, tree / "app", rendered, **limits)
+    return [(each.file, each.line) for each in found]
 
 
 def test_the_one_file_with_a_placeholder_is_found(tree: Path) -> None:
@@ -237,16 +237,14 @@ def test_what_can_come_from_a_chart_is_found_by_its_whole_name(tree: Path) -> No
         assert located(tree, placeholder, document=label, has_all=False) == [part]
 
 
-def test_documents_of_large_files_are_not_told_apart(
-    tree: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_documents_of_large_files_are_not_told_apart(tree: Path) -> None:
     texts = [a_secret("one", "<p>"), a_secret("two", "<p>")]
     write(tree / "base", {"a.yaml": texts[0], "b.yaml": texts[1]})
     document = "Secret one (document 1 of the rendered manifests)"
-    monkeypatch.setattr(written, "MAX_PARSED", sum(map(len, texts)))
-    assert located(tree, "<p>", document=document) == [("../base/a.yaml", 4)]
-    monkeypatch.setattr(written, "MAX_PARSED", len(texts[0]) - 1)
-    assert located(tree, "<p>", document=document) == [("", 0)]
+    enough, too_little = sum(map(len, texts)), len(texts[0]) - 1
+    at = [("../base/a.yaml", 4)]
+    assert located(tree, "<p>", document=document, max_parsed=enough) == at
+    assert located(tree, "<p>", document=document, max_parsed=too_little) == [("", 0)]
 
 
 def test_a_link_to_the_same_file_is_no_second_one(tree: Path) -> None:
@@ -254,12 +252,10 @@ def test_a_link_to_the_same_file_is_no_second_one(tree: Path) -> None:
     assert located(tree, "<a>") == [("../base/a.yaml", 2)]
 
 
-def test_without_all_files_nothing_is_claimed(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_all_files_nothing_is_claimed(tree: Path) -> None:
     size = sum(path.stat().st_size for path in tree.glob("*/*.yaml"))
-    monkeypatch.setattr(written, "MAX_BYTES", size)
-    assert located(tree, "<a>") == [("../base/a.yaml", 2)]
-    monkeypatch.setattr(written, "MAX_BYTES", size - 1)
-    assert located(tree, "<a>") == [("", 0)]
+    assert located(tree, "<a>", max_bytes=size) == [("../base/a.yaml", 2)]
+    assert located(tree, "<a>", max_bytes=size - 1) == [("", 0)]
 
 
 def test_a_failure_that_has_a_line_keeps_it(tree: Path) -> None:

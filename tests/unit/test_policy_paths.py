@@ -61,7 +61,7 @@ class Recording(Backend):
 
 
 class RecordingConnection:
-    """In the place of a connection to Vault: notes what is asked for; mounts are as a test says."""
+    """A stand-in for a connection to Vault that records requests; the test sets the mounts."""
 
     def __init__(self, mount: str, version: str) -> None:
         self._mount = {"path": mount, "type": "kv", "options": {"version": version}}

@@ -1,4 +1,4 @@
-"""A run ends when its time is over, whatever it is doing then: processes that are really stuck."""
+"""A run ends when its time is up, even if it is stuck: real processes, really stuck."""
 
 import os
 import subprocess

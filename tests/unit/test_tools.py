@@ -1,4 +1,4 @@
-"""Where kustomize and helm are sought, and what is said where they are not."""
+"""Where kustomize and helm are looked up, and the error when one is not found."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -19,7 +19,7 @@ SECONDS = 0.6
 
 @pytest.fixture
 def silent() -> Iterator[int]:
-    """A port of loopback where nothing is accepted: connecting to it takes for ever."""
+    """A port of loopback if nothing is accepted: connecting to it takes for ever."""
     with ExitStack() as stack:
         listener = stack.enter_context(socket.socket())
         listener.bind(("127.0.0.1", 0))

@@ -107,7 +107,11 @@ REFUSED = ConnectionRefusedError(111, CANARY)
 ALERT = http.client.BadStatusLine("\x15\x03\x03\x00")
 
 BY_CAUSE: Mapping[str, tuple[BaseException, Problem, str]] = {
-    "refused": (REFUSED, Problem.CONNECTION, f"no connection to the server at {ADDRESS}: Connec"),
+    "refused": (
+        REFUSED,
+        Problem.CONNECTION,
+        f"no connection to the server at {ADDRESS}: Connection refused (3 attempts)",
+    ),
     "no such name": (
         socket.gaierror(-2, CANARY),
         Problem.CONNECTION,

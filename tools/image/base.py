@@ -23,7 +23,7 @@ SUITE = "trixie"
 """The release of Debian that the Dockerfile's default is of."""
 
 AUTHORITIES = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-"""Where a machine tells its programs which authorities to trust."""
+"""Variables that name the CA certificates a machine's programs trust."""
 
 SLIM = """\
 path-exclude /usr/share/doc/*
@@ -82,7 +82,7 @@ def _pull(engine: Engine, image: str) -> bool:
 
 
 def _made(engine: Engine) -> Bases:
-    """The base from Debian's packages, and the same with this machine's authorities."""
+    """The base from Debian's packages, and the same with this machine's CA certificates."""
     key = hashlib.sha256(f"{SUITE}{SLIM}".encode()).hexdigest()[:12]
     base = f"avp-py-base:{SUITE}-{key}"
     if engine.ask("image", "inspect", base) is None:
@@ -119,7 +119,7 @@ def _archive(key: str) -> Path:
 
 
 def _with_authorities(engine: Engine, base: str) -> str:
-    """The base with the authorities that this machine trusts, and pip's settings.
+    """The base with the CA certificates that this machine trusts, and pip's settings.
 
     It is what the programs are built on; nothing of it reaches the image.
     """

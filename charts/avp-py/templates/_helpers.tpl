@@ -32,7 +32,7 @@ labels:
 {{- end }}
 
 {{/*
-All settings that are no credentials: those of `settings`, and those that follow from other values.
+All settings that are not credentials: those of `settings`, and those that follow from other values.
 One that follows from elsewhere must not be set by hand too: which one would count?
 */}}
 {{- define "avp-py.settings" -}}
