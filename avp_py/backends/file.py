@@ -9,14 +9,14 @@
 The entry without a version is the newest. If there is none, the highest version is the newest.
 """
 
-import contextlib
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from avp_py.backends.interface import Backend, Gate, Location, Secret
-from avp_py.errors import BackendError, DocumentError, NotFoundError, PathError, SettingsError
+from avp_py.backends.interface import Backend, Location, MayName, Secret
+from avp_py.backends.vault.paths import with_engine
+from avp_py.errors import BackendError, DocumentError, NotFoundError, SettingsError
 from avp_py.golang.documents import parse
 from avp_py.golang.lines import position
 from avp_py.golang.nodes import Entry, MappingNode, Node, ScalarNode, dereference
@@ -44,7 +44,7 @@ def open_backend(settings: Settings, environ: Mapping[str, str]) -> Backend:  # 
     """
     if settings.backend.file is None:
         raise SettingsError("AVP_FILE is not set", hint="set it to the YAML file with the secrets")
-    return FileBackend.load(Path(settings.backend.file))
+    return FileBackend.load(Path(settings.backend.file), settings.backend.kv_version)
 
 
 def check(settings: Settings, environ: Mapping[str, str], *, log_in: bool) -> str:  # noqa: ARG001
@@ -56,12 +56,22 @@ def check(settings: Settings, environ: Mapping[str, str], *, log_in: bool) -> st
 class FileBackend(Backend):
     """Secrets that were read from a file."""
 
-    def __init__(self, secrets: Mapping[str, Secret], source: str) -> None:
+    def __init__(
+        self, secrets: Mapping[str, Secret], source: str, kv_version: str | None = None
+    ) -> None:
+        """Make the backend.
+
+        Args:
+            secrets: the secrets, by path and version.
+            source: the name of the file, for messages.
+            kv_version: AVP_KV_VERSION. The file stands in for Vault.
+        """
         self._secrets = secrets
         self._source = source
+        self._kv_version = kv_version
 
     @classmethod
-    def load(cls, path: Path) -> "FileBackend":
+    def load(cls, path: Path, kv_version: str | None = None) -> "FileBackend":
         """Read the whole file. Raises what open_backend raises."""
         try:
             text = path.read_bytes().decode("utf-8-sig")
@@ -89,7 +99,11 @@ class FileBackend(Backend):
                 }
                 version = entry.key.value.partition("#")[2]
                 secrets[entry.key.value] = Secret(values, version=version)
-        return cls(secrets, str(path))
+        return cls(secrets, str(path), kv_version)
+
+    def places(self, location: Location) -> Iterator[Location]:
+        """Yield the location, without a version if its engine has none."""
+        yield with_engine(location, self._kv_version)
 
     def read(self, location: Location) -> Secret:
         """Return the secret of a path and version."""
@@ -102,14 +116,13 @@ class FileBackend(Backend):
             return self._secrets[name]
         raise NotFoundError(f"{self._source} has no {name}", hint=f"add {name} to the file")
 
-    def explain(self, location: Location, error: BackendError, gate: Gate) -> BackendError:
-        """Return the error with the nearest name in the file that the gate lets pass."""
+    def explain(self, location: Location, error: BackendError, may_name: MayName) -> BackendError:
+        """Return the error with the nearest name in the file that it may name."""
         if not isinstance(error, NotFoundError):
             return error
         name = f"{location.path}#{location.version}" if location.version else location.path
         for near in difflib.get_close_matches(name, self._secrets, n=MAX_SUGGESTIONS):
-            with contextlib.suppress(PathError):
-                gate(near.partition("#")[0], location.kind)
+            if may_name(near.partition("#")[0]):
                 return NotFoundError(error.reason, hint=f"did you mean {near}?")
         return error
 

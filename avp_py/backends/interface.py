@@ -3,51 +3,49 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from avp_py.errors import BackendError, Failure
 from avp_py.values import Guarded, Value
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Location:
     """A secret to read.
 
     Attributes:
         path: the path in the backend, normalised.
-        version: the version, `""` for the newest. Version 1 of Vault's KV engine has no versions of
-            secrets: there it is always `""`.
-        kv_version: the version of Vault's KV engine, `"1"` or `"2"`; `""` if it is not known.
-        kind: the kind of the document that needs it, if the policy depends on kinds; else `""`.
-        is_guess: whether `kv_version` follows from the path alone, and the answer must confirm it.
+        version: the version, `""` for the newest.
+        engine_version: the version of the engine that holds it, as the document says; None if it
+            does not. Each backend decides what it means.
     """
 
     path: str
     version: str = ""
-    kv_version: str = ""
-    kind: str = ""
-    is_guess: bool = False
-
-    @property
-    def candidates(self) -> Iterator[str]:
-        """Yield every path that a backend may request for it.
-
-        If the version of the KV engine is not known, `data` may follow the mount, and a mount can
-        have any number of segments.
-        """
-        yield self.path
-        if not self.kv_version:
-            segments = self.path.split("/")
-            for end in range(1, len(segments) + 1):
-                yield "/".join((*segments[:end], "data", *segments[end:]))
+    engine_version: str | None = None
 
     def __str__(self) -> str:
         return f"{self.path}, version {self.version}" if self.version else self.path
 
 
+class Target(NamedTuple):
+    """What a document refers to.
+
+    Attributes:
+        location: the secret.
+        kind: the kind of the document, if the policy depends on kinds; else `""`.
+    """
+
+    location: Location
+    kind: str = ""
+
+
 Gate: TypeAlias = Callable[[str, str], None]
 """Checks a path, exactly as it would be requested, for the kind of the document that needs it, and
 raises PathError if that is not allowed."""
+
+MayName: TypeAlias = Callable[[str], bool]
+"""Returns whether a message may name a path."""
 
 
 class Secret(Guarded, Mapping[str, Value]):
@@ -109,7 +107,7 @@ class Backend(ABC):
         self,
         location: Location,  # noqa: ARG002 - for those that override this
         error: BackendError,
-        gate: Gate,  # noqa: ARG002
+        may_name: MayName,  # noqa: ARG002
     ) -> BackendError:
         """Return the error of a failed read, or a better one.
 
@@ -118,7 +116,7 @@ class Backend(ABC):
         Args:
             location: the location of the read.
             error: the error of the read.
-            gate: checks each other path that the better error names.
+            may_name: called for each other path that the better error would name.
         """
         return error
 

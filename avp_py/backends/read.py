@@ -4,11 +4,11 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from avp_py.backends.interface import Backend, Gate, Location, Secret
+from avp_py.backends.interface import Backend, Gate, Location, Secret, Target
 from avp_py.errors import (
     BackendError,
     Failure,
@@ -27,36 +27,36 @@ EXPLAIN_SECONDS: Final = 5.0
 
 def read_all(
     backend: Backend,
-    locations: Iterable[Location],
+    targets: Iterable[Target],
     concurrency: int,
     deadline: float,
     gate: Gate,
-) -> Mapping[Location, Secret | Failure]:
-    """Read each location once.
+) -> Mapping[Target, Secret | Failure]:
+    """Read each target once.
 
     Args:
         backend: the backend.
-        locations: the locations; duplicates are read once.
+        targets: what to read; duplicates are read once.
         concurrency: how many reads run at the same time.
         deadline: when all must be read, on the clock of time.monotonic().
         gate: checks each path before it is read.
 
     Returns:
-        The secret of each location, or why it cannot be read.
+        The secret of each target, or why it cannot be read.
 
     Raises:
         LimitError: the deadline passed first.
     """
     errors: list[BackendError | PathError] = []
 
-    def read(location: Location) -> Secret | BackendError | PathError:
+    def read(target: Target) -> Secret | BackendError | PathError:
         try:
-            return _read(backend, location, gate)
+            return _read(backend, target, gate)
         except (BackendError, PathError) as error:
             errors.append(error)
             return error
 
-    wanted = list(dict.fromkeys(locations))
+    wanted = list(dict.fromkeys(targets))
     is_done = False
     pool = ThreadPoolExecutor(max_workers=min(concurrency, len(wanted)) or 1)
     try:
@@ -67,8 +67,8 @@ def read_all(
         is_done = all(isinstance(each, Secret) for each in results.values())
         results |= _explain_failures(pool, backend, results, deadline, gate)
         return {
-            location: each if isinstance(each, Secret) else each.failures[0]
-            for location, each in results.items()
+            target: each if isinstance(each, Secret) else each.failures[0]
+            for target, each in results.items()
         }
     except TimeoutError:
         known = f"; the first error: {errors[0].reason}" if errors else ""
@@ -84,44 +84,70 @@ def read_all(
 def _explain_failures(
     pool: ThreadPoolExecutor,
     backend: Backend,
-    results: Mapping[Location, Secret | BackendError | PathError],
+    results: Mapping[Target, Secret | BackendError | PathError],
     deadline: float,
     gate: Gate,
-) -> Mapping[Location, BackendError]:
+) -> Mapping[Target, BackendError]:
     """Return the errors of the failed reads, better ones where the backend has them in time."""
-    failed = {
-        location: error for location, error in results.items() if isinstance(error, BackendError)
-    }
+    failed = {target: error for target, error in results.items() if isinstance(error, BackendError)}
     left = (deadline - time.monotonic()) / 2
     explained = pool.map(
-        lambda each: backend.explain(each[0], each[1], gate),
+        lambda each: _explain(backend, each[0], each[1], gate),
         failed.items(),
         timeout=min(max(left, 0), EXPLAIN_SECONDS),
     )
     with contextlib.suppress(TimeoutError):
-        for location, error in zip(failed, explained, strict=True):
-            failed[location] = error
+        for target, error in zip(failed, explained, strict=True):
+            failed[target] = error
     return failed
 
 
-def refused(locations: Iterable[Location], gate: Gate) -> Mapping[Location, Failure]:
-    """Return the locations that the gate rejects at every place, so that no backend is needed."""
-    found: dict[Location, Failure] = {}
-    for location in locations:
-        failures = Failures()
-        for path in (location.path, *location.candidates):
+def _explain(backend: Backend, target: Target, error: BackendError, gate: Gate) -> BackendError:
+    def may_name(path: str) -> bool:
+        try:
+            gate(path, target.kind)
+        except PathError:
+            return False
+        return True
+
+    return backend.explain(target.location, error, may_name)
+
+
+def refused(
+    targets: Iterable[Target], gate: Gate, candidates: Callable[[Location], Iterable[str]]
+) -> Mapping[Target, Failure]:
+    """Return the targets that cannot be read, as far as that is known without a backend.
+
+    Args:
+        targets: what to read.
+        gate: checks each path.
+        candidates: returns every path that the backend may request for a location, and raises
+            PlaceholderError if the location is not valid for it.
+
+    Returns:
+        The targets that are not valid, and those that the gate rejects at every path.
+    """
+    found = {target: _refusal(target, gate, candidates) for target in targets}
+    return {target: failure for target, failure in found.items() if failure is not None}
+
+
+def _refusal(
+    target: Target, gate: Gate, candidates: Callable[[Location], Iterable[str]]
+) -> Failure | None:
+    failures = Failures()
+    with failures.catch():
+        for path in candidates(target.location):
             with failures.catch():
-                gate(path, location.kind)
-                break
-        else:
-            found[location] = next(iter(failures))
-    return found
+                gate(path, target.kind)
+                return None
+    return next(iter(failures))
 
 
-def _read(backend: Backend, location: Location, gate: Gate) -> Secret:
+def _read(backend: Backend, target: Target, gate: Gate) -> Secret:
+    location = target.location
     last: BackendError = NotFoundError(f"there is nothing at {location}", hint="check the path")
     for place in backend.places(location):
-        gate(place.path, place.kind)
+        gate(place.path, target.kind)
         try:
             secret = backend.read(place)
         except (NotFoundError, ForbiddenError) as error:

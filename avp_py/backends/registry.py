@@ -1,16 +1,17 @@
 """The backends by their names."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import Final
 
-from avp_py.backends.interface import Backend
+from avp_py.backends.interface import Backend, Location
+from avp_py.backends.vault import paths
 from avp_py.errors import SettingsError
 from avp_py.settings import Settings
 
 BACKENDS: Final[Mapping[str, str]] = {
-    "vault": "avp_py.backends.vault",
+    "vault": "avp_py.backends.vault.opening",
     "file": "avp_py.backends.file",
 }
 """The name in AVP_TYPE, and the module with its `open_backend(settings, environ)` and its
@@ -50,6 +51,16 @@ def check_backend(settings: Settings, environ: Mapping[str, str], *, log_in: boo
     module = import_module(module_of(settings.backend.type))
     answer: str = module.check(settings, environ, log_in=log_in)
     return answer
+
+
+def candidates(settings: Settings, location: Location) -> Iterable[str]:
+    """Return every path that a backend may request for a location; none is opened.
+
+    Raises:
+        PlaceholderError: the location is not valid.
+    """
+    # The other backends stand in for Vault, and read the same manifests.
+    return paths.candidates(location, settings.backend.kv_version)
 
 
 def preload(name: str) -> None:

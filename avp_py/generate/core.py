@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final, NoReturn, TypeAlias
 
 from avp_py import backends, manifests
-from avp_py.backends import Backend, Gate, Location, Secret
+from avp_py.backends import Backend, Gate, Secret, Target
 from avp_py.errors import AvpError, Failure, Failures, GenerateError
 from avp_py.generate.findings import Findings
 from avp_py.generate.plan import Plan
@@ -179,7 +179,7 @@ class _Run:
             self._findings.add_warnings(
                 [each for each in plan.settings.warnings if each not in known]
             )
-            wanted = len(plan.locations)
+            wanted = len(plan.targets)
             check_limit("secrets to read", wanted, self._limits.references, "AVP_MAX_REFERENCES")
             self._limits.check_deadline()
             opener = partial(open_backend, plan.settings, self._request.resolution.sources.environ)
@@ -295,10 +295,10 @@ def _nothing(request: Request) -> Failure:
 
 def _fetch(
     plan: Plan, open_backend: Callable[[], Backend], limits: Limits, gate: Gate
-) -> Mapping[Location, Secret | Failure]:
+) -> Mapping[Target, Secret | Failure]:
     """Read every secret of the plan once; without any, no backend is even opened."""
-    refused = backends.refused(plan.locations, gate)
-    wanted = [each for each in plan.locations if each not in refused]
+    refused = backends.refused(plan.targets, gate, partial(backends.candidates, plan.settings))
+    wanted = [each for each in plan.targets if each not in refused]
     if not wanted:
         return refused
     backend = open_backend()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from avp_py import manifests
-from avp_py.backends import Location, Secret
+from avp_py.backends import Secret, Target
 from avp_py.errors import AvpError, Failure, Failures, GenerateError, LimitError, PlaceholderError
 from avp_py.generate.findings import Findings
 from avp_py.generate.plan import Plan
@@ -25,7 +25,7 @@ class Resolver:
     def __init__(
         self,
         plan: Plan,
-        secrets: Mapping[Location, Secret | Failure],
+        secrets: Mapping[Target, Secret | Failure],
         limits: Limits,
         findings: Findings,
         failures: Failures,
@@ -211,7 +211,7 @@ class Resolver:
             document=manifest.label,
             field=path,
             reference=reference[:200],
-            target=str(target) if isinstance(target, Location) else "",
+            target=str(target.location) if isinstance(target, Target) else "",
             file=manifest.origin.file,
             line=manifest.origin.line(start),
         )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from avp_py.backends import Location, Secret, open_backend, read_all, registry
+from avp_py.backends import Location, Secret, Target, open_backend, read_all, registry
 from avp_py.backends.file import FileBackend
 from avp_py.errors import AvpError, DocumentError, Failure, NotFoundError, PathError, SettingsError
 from avp_py.settings import Sensitive
@@ -145,7 +145,7 @@ def test_a_near_path_is_offered_that_may_be_read(
 
     secrets = backend(tmp_path, "kv/data/web#2: {a: b}\nkv/data/wed: {a: b}\n")
     wanted = Location("kv/data/wep")
-    failure = read_all(secrets, [wanted], 1, math.inf, gate)[wanted]
+    failure = read_all(secrets, [Target(wanted)], 1, math.inf, gate)[Target(wanted)]
 
     assert isinstance(failure, Failure)
     assert failure.hint == hint
@@ -261,11 +261,12 @@ def test_each_location_is_read_once_and_keeps_its_own_error(tmp_path: Path) -> N
     counting.asked = []
     there, missing = Location("a"), Location("b")
 
-    found = read_all(counting, [there, missing, there, missing], 8, math.inf, anything)
+    wanted = [Target(each) for each in (there, missing, there, missing)]
+    found = read_all(counting, wanted, 8, math.inf, anything)
 
-    assert sorted(counting.asked) == [there, missing]
-    assert isinstance(found[there], Secret)
-    assert isinstance(found[missing], Failure)
+    assert sorted(each.path for each in counting.asked) == ["a", "b"]
+    assert isinstance(found[Target(there)], Secret)
+    assert isinstance(found[Target(missing)], Failure)
 
 
 @pytest.mark.parametrize("concurrency", [1, 8])

@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from avp_py.backends import Backend, Location, Secret, read_all
+from avp_py.backends import Backend, Location, Secret, Target, read_all
 from avp_py.errors import LimitError
 from tests.conftest import Run
 from tests.trees import write
@@ -105,7 +105,7 @@ class Slow(Backend):
 
 def test_secrets_that_come_too_late_are_an_error() -> None:
     with pytest.raises(LimitError) as raised:
-        read_all(Slow(), [Location("a")], 1, time.monotonic() + 0.01, lambda *_: None)
+        read_all(Slow(), [Target(Location("a"))], 1, time.monotonic() + 0.01, lambda *_: None)
 
     assert "AVP_RUN_TIMEOUT" in raised.value.hint
 

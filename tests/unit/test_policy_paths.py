@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avp_py.backends import Backend, Location, Secret
-from avp_py.backends.vault import VaultBackend
 from avp_py.backends.vault.auth.token import Token
+from avp_py.backends.vault.backend import VaultBackend
 from avp_py.backends.vault.connection import Connection
 from avp_py.errors import AvpError
 from avp_py.generate import Request, generate

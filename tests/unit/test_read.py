@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from avp_py.backends import Backend, Gate, Location, Secret, read, read_all
+from avp_py.backends import Backend, Gate, Location, MayName, Secret, Target, read, read_all
 from avp_py.errors import BackendError, Failure, NotFoundError, PathError
 
 THERE, ABSENT, HIDDEN = Location("there"), Location("absent"), Location("hidden")
-WANTED = [ABSENT, THERE, HIDDEN]
+WANTED = [Target(ABSENT), Target(THERE), Target(HIDDEN)]
 
 
 class Explaining(Backend):
@@ -26,13 +26,11 @@ class Explaining(Backend):
             return Secret({"k": "v"})
         raise NotFoundError(f"no {location.path}")
 
-    def explain(self, location: Location, error: BackendError, gate: Gate) -> BackendError:
+    def explain(self, location: Location, error: BackendError, may_name: MayName) -> BackendError:
         self.calls.append(f"explain {location.path}")
         if self._release is not None:
             self._release.wait(10)
-        try:
-            gate(f"better/{location.path}", location.kind)
-        except PathError:
+        if not may_name(f"better/{location.path}"):
             return error
         return NotFoundError(f"{error.reason}; try better/{location.path}")
 
@@ -52,8 +50,8 @@ def anything(*_: str) -> None:
 def found(backend: Backend, gate: Gate = anything, seconds: float = 60) -> dict[str, str]:
     results = read_all(backend, WANTED, 2, time.monotonic() + seconds, gate)
     return {
-        location.path: result.reason if isinstance(result, Failure) else "read"
-        for location, result in results.items()
+        target.location.path: result.reason if isinstance(result, Failure) else "read"
+        for target, result in results.items()
     }
 
 

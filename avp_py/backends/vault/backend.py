@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from typing import Any, Final, TypeVar
 
-from avp_py.backends.interface import Backend, Gate, Location, Secret
+from avp_py.backends.interface import Backend, Location, MayName, Secret
 from avp_py.backends.vault.auth import AuthMethod
 from avp_py.backends.vault.connection import Connection
 from avp_py.backends.vault.explain import (
@@ -21,10 +21,11 @@ from avp_py.backends.vault.explain import (
     wrong_shape,
 )
 from avp_py.backends.vault.login import Login
-from avp_py.backends.vault.mounts import Mounts, guess_by_path
+from avp_py.backends.vault.mounts import Mounts
+from avp_py.backends.vault.paths import kv_version, shows_version_2, with_engine
 from avp_py.backends.vault.token_cache import TokenCache
 from avp_py.backends.vault.translate import RejectedError
-from avp_py.errors import BackendError, ForbiddenError, LoginError, NotFoundError, PathError
+from avp_py.errors import BackendError, ForbiddenError, LoginError, NotFoundError
 from avp_py.values import Number
 
 _VERSION = re.compile(
@@ -75,6 +76,9 @@ class VaultBackend(Backend):
     def places(self, location: Location) -> Iterator[Location]:
         """Yield the place that the path suggests, and then the one that Vault reports.
 
+        A place without a version of the engine has a path that suggests version 2, which the answer
+        must confirm.
+
         Raises:
             BackendError: the path is one of Vault's own, the version is invalid, or Vault does not
                 report the mount.
@@ -86,17 +90,18 @@ class VaultBackend(Backend):
                 f"{location.version[:40]!r} is not a version number",
                 hint="write a number, or no version for the newest",
             )
-        if location.kv_version:
+        location = with_engine(location, self._kv_version)
+        if location.engine_version:
             yield location
             return
-        guess = guess_by_path(location)
-        if guess is not None:
-            yield guess
+        is_guessed = shows_version_2(location.path)
+        if is_guessed:
+            yield location
             if location.path.split("/")[1:2] == ["data"]:
                 return
             # A `data` later in the path may be part of a name.
         placed = self._logged_in(lambda: self._mounts.place(location))
-        if guess is None or (placed.path, placed.kv_version) != (guess.path, guess.kv_version):
+        if not is_guessed or (placed.path, placed.engine_version) != (location.path, "2"):
             yield placed
 
     def read(self, location: Location) -> Secret:
@@ -107,24 +112,17 @@ class VaultBackend(Backend):
         """
         return self._logged_in(lambda: self._read_place(location))
 
-    def explain(self, location: Location, error: BackendError, gate: Gate) -> BackendError:
+    def explain(self, location: Location, error: BackendError, may_name: MayName) -> BackendError:
         """Return the error with what Vault reports about the mount, if that may be the cause."""
         if not isinstance(error, UnexplainedError):
             return error
-
-        def may_name(path: str) -> bool:
-            try:
-                gate(path, location.kind)
-            except PathError:
-                return False
-            return True
-
         path = error.place.path
+        version = kv_version(location, self._kv_version)
         mount = self._mounts.find(path)
         if mount is not None:
-            return explain(error, mount, location.kv_version, self._kv_version, may_name)
+            return explain(error, mount, version, self._kv_version, may_name)
         if self._mounts.is_hidden(path):
-            return explain_hidden(error, location.kv_version)
+            return explain_hidden(error, version)
         return error
 
     def close(self) -> None:
@@ -148,7 +146,7 @@ class VaultBackend(Backend):
             raise read_denied(location) from None
         except RejectedError as error:
             raise read_rejected(location, error) from None
-        if location.is_guess and not _may_be_version_2(answer):
+        if not location.engine_version and not _may_be_version_2(answer):
             location = self._mounts.place(location)
             self._check_engine(location)
         return _unwrap(answer, location, self._kv_version)
@@ -159,7 +157,7 @@ class VaultBackend(Backend):
         A read there may have effects: each read of database/creds creates a user.
         """
         mount = self._mounts.known(location.path)
-        if not location.kv_version and mount is not None:
+        if not location.engine_version and mount is not None and not mount.kv_version:
             raise other_engine(location.path, mount)
 
     def _read_once(self, path: str, version: str) -> Mapping[str, Any]:
@@ -208,7 +206,7 @@ def _unwrap(answer: Mapping[str, Any], location: Location, setting: str | None) 
                 hint="check the mount, the first part of the path; `vault secrets list` lists them",
             )
         raise nothing_found(location)
-    if location.kv_version == "1":
+    if location.engine_version == "1":
         doubt = None
         if _is_version_2(data):
             (doubt,) = read_as_version_1(location.path, setting).failures

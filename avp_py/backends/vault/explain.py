@@ -1,9 +1,8 @@
 """Errors of reads, and what the mount explains of them: its engine, its version, its absence."""
 
-from collections.abc import Callable
 from typing import Final
 
-from avp_py.backends.interface import Location
+from avp_py.backends.interface import Location, MayName
 from avp_py.backends.vault.mounts import Mount
 from avp_py.backends.vault.translate import RejectedError
 from avp_py.errors import BackendError, ForbiddenError, NotFoundError
@@ -13,9 +12,6 @@ MAX_ENGINE: Final = 40
 
 API_PREFIXES: Final = ("metadata/", "subkeys/")
 """Parts of version 2's API that can be read and hold no secret, in the place of `data/`."""
-
-MayName = Callable[[str], bool]
-"""Whether a message may name a path."""
 
 
 class UnexplainedError(BackendError):

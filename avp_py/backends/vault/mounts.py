@@ -24,13 +24,6 @@ class Mount:
     kv_version: str
 
 
-def guess_by_path(location: Location) -> Location | None:
-    """Return the location as its path suggests: with `/data/` in it, it is of version 2."""
-    if "/data/" not in f"{location.path}/":
-        return None
-    return dataclasses.replace(location, kv_version="2", is_guess=True)
-
-
 class Mounts:
     """The mounts that Vault has reported; it is queried once for each."""
 
@@ -45,7 +38,7 @@ class Mounts:
         """Return the location with the version of its engine, and with `/data/` if needed.
 
         If the token may not query mounts, version 2 is assumed, as argocd-vault-plugin always does.
-        For a mount of another engine, `kv_version` is `""`.
+        For a mount of another engine, `engine_version` is `""`.
 
         Raises:
             BackendError: the path is that of a mount, Vault cannot be reached, or rejects the
@@ -56,9 +49,8 @@ class Mounts:
             mount = self._known(path)
             if mount is None and _scope(path) not in self._unknown:
                 mount = self._query(path)
-        location = dataclasses.replace(location, is_guess=False)
         if mount is None:
-            return dataclasses.replace(location, kv_version="2")
+            return dataclasses.replace(location, engine_version="2")
         rest = path[len(mount.path) :]
         if not rest:
             raise NotFoundError(
@@ -66,10 +58,10 @@ class Mounts:
                 hint="write the name of the secret after the mount",
             )
         if mount.kv_version == "1":
-            return dataclasses.replace(location, version="", kv_version="1")
+            return dataclasses.replace(location, version="", engine_version="1")
         if mount.kv_version == "2" and not f"{rest}/".startswith("data/"):
             path = f"{mount.path}data/{rest}"
-        return dataclasses.replace(location, path=path, kv_version=mount.kv_version)
+        return dataclasses.replace(location, path=path, engine_version=mount.kv_version)
 
     def find(self, path: str) -> Mount | None:
         """Return the mount of a path, or None if Vault does not name one.
