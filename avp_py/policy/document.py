@@ -1,7 +1,6 @@
-"""The file that AVP_POLICY names: YAML to rules. docs/policy.md tells its form.
+"""The file that AVP_POLICY names: YAML to rules. Its format is in docs/policy.md.
 
-A file that says nothing, or something that this module does not know, is an error: a rule that was
-misspelt would be one that is missing.
+An empty file, or one with unknown keys, is an error: a misspelt rule would be a missing one.
 """
 
 import difflib
@@ -21,7 +20,7 @@ from avp_py.settings import Trust
 
 _SELECTORS: Final = ("projects", "namespaces", "applications", "kinds")
 _PATTERNS: Final = {"allow": "/", "deny": "/", "secrets": ":"}
-"""The keys of patterns, and what stands between the parts of one."""
+"""The keys of patterns, and the separator of their parts."""
 
 _TRUST: Final = "trust"
 
@@ -29,11 +28,11 @@ _EXAMPLE: Final = "docs/policy.md has examples"
 
 
 def read_policy(file: Path) -> Policy:
-    """Reads the file.
+    """Read the file.
 
     Raises:
         SettingsError: it cannot be read.
-        DocumentError: it is not a policy; the message tells line and column.
+        DocumentError: it is not a policy; the message has line and column.
     """
     try:
         text = file.read_bytes().decode("utf-8-sig")

@@ -18,7 +18,7 @@ _USED: Final = re.compile(rb"^[ -]*image: [\"']?([^\s\"']+)", re.MULTILINE)
 
 
 def image_arguments(settings: RenderSettings) -> Sequence[str]:
-    """What `kustomize edit set image` gets: IMAGE_NAME with IMAGE_TAG first, then IMAGES.
+    """Return the arguments of `kustomize edit set image`: IMAGE_NAME with IMAGE_TAG, then IMAGES.
 
     Raises:
         SettingsError: one of the pair is missing, or one image is set twice and differently.

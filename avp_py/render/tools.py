@@ -34,17 +34,17 @@ _VERSION_ARGUMENTS = {
 
 
 def find_tool(kind: str, name: str, environ: Mapping[str, str]) -> str | None:
-    """The absolute path of a program, or None.
+    """Return the absolute path of a program, or None.
 
-    Only absolute folders of PATH are looked at: the working directory is a tenant's.
+    Only absolute folders of PATH are searched: the working directory is a tenant's.
 
     Args:
         kind: `kustomize`, `helm` or `kubectl`; names the setting AVP_<KIND>.
-        name: its setting: a name that is sought on PATH, or a path.
+        name: its setting: a name that is looked up on PATH, or a path.
         environ: the environment.
 
     Raises:
-        ToolMissingError: the setting is a path, and nothing that can be run is there.
+        ToolMissingError: the setting is a path that is not absolute, or not of an executable file.
     """
     if "/" in name:
         found = shutil.which(name) if name.startswith("/") else None
@@ -58,10 +58,10 @@ def find_tool(kind: str, name: str, environ: Mapping[str, str]) -> str | None:
 
 
 def require_tool(kind: str, name: str, environ: Mapping[str, str]) -> str:
-    """As find_tool, but a program that is not there is an error.
+    """Return the absolute path of a program that must exist; see find_tool.
 
     Raises:
-        ToolMissingError: it is not there.
+        ToolMissingError: it was not found.
     """
     found = find_tool(kind, name, environ)
     if found is None:
@@ -145,7 +145,7 @@ def ask_version(kind: str, name: str, environ: Mapping[str, str], sandbox: Sandb
         sandbox: AVP_SANDBOX.
 
     Raises:
-        ToolMissingError: it is not there.
+        ToolMissingError: it was not found.
         ChildError: it does not run.
         SandboxError: AVP_SANDBOX requires what the kernel does not have.
         RenderError: the temporary folder cannot be made.

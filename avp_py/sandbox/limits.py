@@ -1,4 +1,4 @@
-"""How much a render may take."""
+"""The limits of a render."""
 
 import time
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ class Limits:
     """The limits of one render.
 
     Attributes:
-        timeout: how long each child may take, in seconds.
+        timeout: how long each child may run, in seconds.
         deadline: when the whole run must be over, on the clock of time.monotonic().
         input_bytes: how much may be read as manifests, of one chart, of one file that is named.
-        files: how many files a folder may have that is read, copied, or handed to helm.
+        files: how many files a folder may have that is read, copied, or passed to helm.
         output_bytes: how much a child may print.
     """
 
@@ -26,10 +26,10 @@ class Limits:
 
     @property
     def left(self) -> float:
-        """How long the run may still take, in seconds; below 0 it is over."""
+        """The seconds that are left of the run; below 0 it is over."""
         return self.deadline - time.monotonic()
 
 
 def limits_of(settings: LimitSettings, timeout: float, deadline: float) -> Limits:
-    """The limits that the settings give."""
+    """Return the limits of the settings."""
     return Limits(timeout, deadline, settings.input_bytes, settings.files, settings.output_bytes)
