@@ -102,10 +102,8 @@ class Permissions:
             if not each.rule.applies_to_kind(kind):
                 continue
             if each.problem:
-                why = (
-                    f"{each.rule} denies {each.pattern.text}, which cannot be told: {each.problem}"
-                )
-                return Verdict(False, why)
+                why = f"{each.rule} denies {each.pattern.text}, which cannot be filled"
+                return Verdict(False, f"{why}: {each.problem}")
             if each.touches(segments):
                 return Verdict(False, f"{each.rule} denies {each.pattern.text}")
         allowing = [each for each in self._allow if each.allows(segments)]

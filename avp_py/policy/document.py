@@ -42,7 +42,7 @@ def read_policy(file: Path) -> Policy:
             hint="AVP_POLICY names a YAML file; without it nothing is read from a backend",
         ) from None
     except UnicodeDecodeError:
-        raise DocumentError(f"the policy {file} is not UTF-8", hint="save it so") from None
+        raise DocumentError(f"the policy {file} is not UTF-8", hint="save it as UTF-8") from None
     return _Reader(text, str(file)).policy()
 
 
@@ -107,10 +107,10 @@ class _Reader:
             word = self._text_of(item, _TRUST)
             if word not in set(Trust):
                 near = difflib.get_close_matches(word, list(Trust), n=1)
-                known = f"its words: {', '.join(Trust)}"
+                known = f"known: {', '.join(Trust)}"
                 raise self._error(
                     item,
-                    f"{_TRUST} has no word {word[:80]!r}",
+                    f"unknown {_TRUST} {word[:80]!r}",
                     f"did you mean {near[0]}?" if near else known,
                 )
             found.add(Trust(word))
@@ -171,7 +171,7 @@ class _Reader:
         scalar = resolve(node)
         if not isinstance(scalar, ScalarNode) or not scalar.value or scalar.is_null:
             raise self._error(
-                node, f"{key}: a text is wanted here", "put what begins with { or * in quotes"
+                node, f"{key}: expected a string", "put what begins with { or * in quotes"
             )
         return scalar.value
 

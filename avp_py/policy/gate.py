@@ -55,7 +55,7 @@ class PolicyGate:
             PathError: it may not be read; the message names no rule.
         """
         if normalise(path) != path:
-            raise PathError(f"the path {path[:200]} is not in its one form")
+            raise PathError(f"the path {path[:200]} is not normalised")
         validate(path, self._validation)
         if self._permissions is None:
             return

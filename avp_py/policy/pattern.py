@@ -44,7 +44,7 @@ class Pattern:
             literals = template.literals
             if template.unknown:
                 raise FaultyTemplateError(
-                    f"a template on the unknown name {template.unknown[0]!r}: it knows "
+                    f"a template with the unknown name {template.unknown[0]!r}; known: "
                     f"{', '.join(NAMES)}"
                 )
         unfit = next((char for char in literals if char in UNFIT), None)

@@ -101,7 +101,7 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
         unknown = next((each.partition("=")[0] for each in others if each.startswith("-")), "")
         # After one dash and a letter its value may follow.
         unknown = unknown if unknown.startswith("--") else unknown[:2]
-        what = f"the option {unknown}" if unknown else "an argument that is no option"
+        what = f"the option {unknown}" if unknown else "an argument that is not an option"
         raise SettingsError(
             f"HELM_ARGS holds {what}, which is not among those that an Application may set",
             hint=f"the options are -f, -a, {', '.join(ALLOWED)}",
@@ -121,7 +121,7 @@ def _release(settings: RenderSettings, given: str | None) -> str | None:
     if settings.helm_release_name not in (None, name):
         raise SettingsError(
             "HELM_RELEASE_NAME and --name-template in HELM_ARGS name the release differently",
-            hint="leave it in one place",
+            hint="set it in one place only",
         )
     return name
 
@@ -134,8 +134,8 @@ def _values_file(folder: Path, name: str, root: Path) -> Path:
     """
     if "://" in name or name.startswith("/") or not name:
         raise SettingsError(
-            f"the values file {name!r} is no path that begins at the chart's folder",
-            hint="put the file into the repository, and name it as seen from the chart",
+            f"the values file {name!r} is not a path relative to the chart's folder",
+            hint="put the file into the repository, and name it relative to the chart's folder",
         )
     path = follow(str(folder / name), (str(root),))
     if path is None:
@@ -152,8 +152,8 @@ def _values_file(folder: Path, name: str, root: Path) -> Path:
     # Path.is_file() would fail where a folder may not be entered.
     if not os.path.isfile(path):  # noqa: PTH113
         raise SettingsError(
-            f"the values file {name!r} is not there, or no regular file",
-            hint=f"name it as seen from the chart's folder{_rooted(root, folder)}",
+            f"the values file {name!r} was not found, or is not a regular file",
+            hint=f"name it relative to the chart's folder{_rooted(root, folder)}",
         )
     return Path(path)
 

@@ -62,8 +62,8 @@ def write_helm_wrapper(
     program.chmod(0o500)
     if not os.access(program, os.X_OK):
         raise RenderError(
-            "the temporary directory lets no program run, and one must stand before helm",
-            hint="let TMPDIR name a directory that is not mounted noexec",
+            "no program can run in the temporary directory, where the wrapper of helm is",
+            hint="set TMPDIR to a directory that is not mounted noexec",
         )
     access = program_access(str(program)) | program_access(helm)
     # The standard library, and where the interpreter's own library is, if it has one.

@@ -30,7 +30,7 @@ def image_arguments(settings: RenderSettings) -> Sequence[str]:
             where = before if before == origin else f"{before} and {origin}"
             raise SettingsError(
                 f"{where} set the image {image.name} twice, and differently",
-                hint="leave it in one place",
+                hint="set it in one place only",
             )
     return [argument for _, argument in chosen.values()]
 

@@ -59,7 +59,7 @@ class KustomizeRenderer(Renderer):
         folder = self._path.resolve()
         if not kustomization_files(folder):
             raise RenderError(
-                f"{self._path} holds none of {', '.join(FILE_NAMES)}",
+                f"{self._path} has no kustomization: none of {', '.join(FILE_NAMES)}",
                 hint="name the folder of the kustomization, or choose another --render",
             )
         edits = self._edits()
@@ -125,7 +125,7 @@ class KustomizeRenderer(Renderer):
     def _unread(self, file: Path) -> RenderError:
         name = os.path.relpath(file, self._path.resolve())
         return RenderError(
-            f"{name} is YAML to kustomize only, so that what it refers to cannot be checked",
+            f"only kustomize can read {name}, so that its references cannot be checked",
             hint="write it in plain YAML 1.2",
         )
 

@@ -29,8 +29,8 @@ class PlainRenderer(Renderer):
             # The name on the command line counts, not the one that a symlink leads to.
             if not is_manifest(self._path.name):
                 raise RenderError(
-                    f"{self._path} is no .yaml, .yml or .json file",
-                    hint="name a file with such an ending, or give the manifests on standard input",
+                    f"{self._path} is not a .yaml, .yml or .json file",
+                    hint="name such a file, or pass the manifests on standard input",
                 )
             data = _read(root.parent, root, root.name, left)
             return (Rendered(root.name, data, is_source=True),)
@@ -115,7 +115,7 @@ def _read(root: Path, path: Path, name: str, most: int) -> bytes:
     except OSError as error:
         raise RenderError(f"{name} cannot be read: {error.strerror}") from None
     if data is None:
-        raise RenderError(f"{name} is no regular file", hint="remove it from the folder")
+        raise RenderError(f"{name} is not a regular file", hint="remove it from the folder")
     if len(data) > most:
         raise RenderError(
             f"the manifests up to {name} are larger than AVP_MAX_INPUT",

@@ -48,7 +48,7 @@ def make_staging(
     roots = frozenset(folder for folder in roots if not roots.intersection(folder.parents))
     if _ROOT in roots:
         raise RenderError(
-            "the kustomization lies in the root of the file system, all of which it would copy",
+            "the kustomization is in the root of the file system, all of which would be copied",
             hint="put the kustomization into a folder of its own",
         )
     chart_dirs = {folder for each in opened for folder in (each, *_subfolders(each))}
@@ -149,7 +149,7 @@ class _Allowance:
             raise RenderError(
                 f"{'the folder' if name == '.' else name} has too many {what} to be copied for "
                 "kustomize",
-                hint="give the kustomization a folder of its own; the operator's setting "
+                hint="move the kustomization into a folder of its own; the operator's setting "
                 f"{setting} says how many {what} there may be",
             )
 

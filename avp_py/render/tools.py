@@ -50,8 +50,8 @@ def find_tool(kind: str, name: str, environ: Mapping[str, str]) -> str | None:
         found = shutil.which(name) if name.startswith("/") else None
         if found is None:
             raise ToolMissingError(
-                f"AVP_{kind.upper()}: {name} is no program that can be run",
-                hint=f"give the absolute path of {kind}, or unset it to seek {kind} on PATH",
+                f"AVP_{kind.upper()}: {name} is not an executable program",
+                hint=f"set it to the absolute path of {kind}, or unset it to search PATH",
             )
         return found
     return shutil.which(name, path=search_path(environ))
@@ -66,8 +66,8 @@ def require_tool(kind: str, name: str, environ: Mapping[str, str]) -> str:
     found = find_tool(kind, name, environ)
     if found is None:
         raise ToolMissingError(
-            f"{kind} is not there ({name} is not on PATH)",
-            hint=f"install {kind}, or name its path with AVP_{kind.upper()}",
+            f"{name} not found on PATH",
+            hint=f"install {kind}, or set AVP_{kind.upper()} to its path",
         )
     return found
 
@@ -90,9 +90,9 @@ def find_builder(
         if kubectl is not None:
             return "kubectl", kubectl
     raise ToolMissingError(
-        f"kustomize is not there ({settings.kustomize} is not on PATH)"
+        f"{settings.kustomize} not found on PATH"
         + (", and kubectl cannot set an image or annotation" if needs_edit else ""),
-        hint="install kustomize, or name its path with AVP_KUSTOMIZE",
+        hint="install kustomize, or set AVP_KUSTOMIZE to its path",
     )
 
 

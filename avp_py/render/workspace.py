@@ -92,8 +92,8 @@ def open_workspace(
             os.close(lock)
     except OSError as error:
         raise RenderError(
-            f"the temporary folder cannot be made or filled: {error.strerror}",
-            hint="TMPDIR names a folder that can be written, with room for a copy of the folder",
+            f"the temporary folder cannot be created or written: {error.strerror}",
+            hint="set TMPDIR to a writable folder with room for a copy of the rendered folder",
         ) from error
 
 

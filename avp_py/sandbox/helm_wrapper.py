@@ -99,19 +99,19 @@ def check_arguments(
                 )
             elif word == "--name-template" and _is_revealing(value):
                 raise RefusedError(
-                    "the nameTemplate of a chart holds env, expandenv or getHostByName, which show "
-                    "what is the sidecar's"
+                    "the nameTemplate of a chart holds env, expandenv or getHostByName, which "
+                    "show the sidecar's environment or query the network"
                 )
         elif word.startswith("-") and word not in BARE[command]:
             raise RefusedError(
-                "a name, release or version in helmCharts begins with a dash: helm would take it "
-                "for an option"
+                "a name, release or version in helmCharts begins with a dash: helm would read it "
+                "as an option"
             )
         elif word not in BARE[command]:
             names.append(word)
     if command == "pull":
         if not network:
-            raise RefusedError("AVP_RENDER_NETWORK forbids to pull charts")
+            raise RefusedError("AVP_RENDER_NETWORK forbids pulling charts")
         for name in names:
             if ".." in name.split("/") or ("/" in name and "://" not in name):
                 raise RefusedError("the name of a chart to pull is a path")
@@ -124,7 +124,7 @@ def check_arguments(
                 "would split it"
             )
         if "://" in value or follow(value, roots) is None:
-            raise RefusedError("a values file lies outside of the repository")
+            raise RefusedError("a values file is outside of the repository")
     if len(names) not in (1, 2):
         raise RefusedError("helm is called without a chart, or with more than one")
     check_chart(names[-1], roots, limits, network=network, confined=confined)
@@ -149,7 +149,7 @@ def check_chart(
     """
     top = follow(chart, roots)
     if top is None:
-        raise RefusedError("the chart lies outside of the repository")
+        raise RefusedError("the chart is outside of the repository")
     waiting = [(top, 0)]
     size = count = 0
     while waiting:

@@ -334,12 +334,12 @@ def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
 def _late(name: str, limits: Limits, seconds: float) -> ChildError:
     if seconds < limits.timeout:
         return ChildError(
-            f"{name} was not done when the time of the whole run was over",
-            hint="a remote base or chart may be slow; AVP_RUN_TIMEOUT sets the time",
+            f"{name} did not finish within the time limit of the whole run",
+            hint="a remote base or chart may be slow; AVP_RUN_TIMEOUT sets the limit",
         )
     return ChildError(
-        f"{name} was not done after {seconds:g} s",
-        hint="a remote base or chart may be slow; AVP_RENDER_TIMEOUT sets the time",
+        f"{name} did not finish within {seconds:g} s",
+        hint="a remote base or chart may be slow; AVP_RENDER_TIMEOUT sets the limit",
     )
 
 
