@@ -1,4 +1,4 @@
-"""May this request read this path? Paths in one form, the operator's rules, path templates.
+"""May this request read this path? Normalised paths, the operator's rules, path templates.
 
 No I/O but the policy file.
 """

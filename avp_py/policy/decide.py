@@ -1,4 +1,4 @@
-"""What a policy says to one who asks, and why."""
+"""What a policy allows an identity, and why."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Verdict:
     Attributes:
         allowed: whether.
         why: the reason, for the operator: it names rules.
-        kinds: where the kind of the document is all that is wrong, the kinds that would do.
+        kinds: where only the kind of the document is wrong, the kinds that are allowed.
     """
 
     allowed: bool
@@ -34,7 +34,7 @@ class Verdict:
 
 
 class _Filled:
-    """A pattern of a rule, filled for the one who asks, or what stands in the way."""
+    """A pattern of a rule, filled for an identity, or the reason why it cannot be."""
 
     def __init__(self, rule: Rule, pattern: Pattern, identity: Identity) -> None:
         self.rule = rule
@@ -50,27 +50,27 @@ class _Filled:
         self._secret = secret_glob(segments)
 
     def allows(self, path: Sequence[str]) -> bool:
-        """Whether it could be filled, and fits the path as a pattern that allows does."""
+        """Return whether it could be filled, and matches a path as a pattern that allows."""
         return not self.problem and self._allowing.matches(for_allowing(path))
 
     def matches(self, path: Sequence[str]) -> bool:
-        """Whether it could be filled, and fits the path, whatever the word after the mount is."""
+        """Return whether it could be filled, and matches a path, with any word after the mount."""
         return not self.problem and self._path.matches(for_path(path))
 
     def touches(self, path: Sequence[str]) -> bool:
-        """Whether it could be filled, and fits the path in the widest sense.
+        """Return whether it could be filled, and matches a path or the secret that it belongs to.
 
-        What is said of a secret is said of its metadata, too.
+        A rule that denies a secret denies its metadata, too.
         """
         return self.matches(path) or self.matches(as_data(path))
 
     def matches_secret_name(self, name: str) -> bool:
-        """Whether it could be filled, and fits a Secret, as `namespace:name`."""
+        """Return whether it could be filled, and matches a Secret, as `namespace:name`."""
         return not self.problem and self._secret.matches(name)
 
 
 class Permissions:
-    """A policy's rules for one identity: those whose selectors fit it, their patterns filled."""
+    """A policy's rules for one identity: those whose selectors match it, their patterns filled."""
 
     def __init__(self, policy: Policy, identity: Identity) -> None:
         self._rules = [rule for rule in policy.rules if rule.matches(identity)]
@@ -87,11 +87,11 @@ class Permissions:
 
     @property
     def depends_on_kind(self) -> bool:
-        """Whether it matters which kind of document wants a secret."""
+        """Whether a verdict depends on the kind of the document."""
         return any(rule.kinds is not None for rule in self._rules)
 
     def path(self, path: str, kind: str | None) -> Verdict:
-        """Whether a path may be read for a document of a kind.
+        """Return whether a path may be read for a document of a kind.
 
         Args:
             path: the path, normalised.
@@ -102,17 +102,15 @@ class Permissions:
             if not each.rule.applies_to_kind(kind):
                 continue
             if each.problem:
-                why = (
-                    f"{each.rule} denies {each.pattern.text}, which cannot be told: {each.problem}"
-                )
-                return Verdict(False, why)
+                why = f"{each.rule} denies {each.pattern.text}, which cannot be filled"
+                return Verdict(False, f"{why}: {each.problem}")
             if each.touches(segments):
                 return Verdict(False, f"{each.rule} denies {each.pattern.text}")
-        fitting = [each for each in self._allow if each.allows(segments)]
-        for each in fitting:
+        allowing = [each for each in self._allow if each.allows(segments)]
+        for each in allowing:
             if each.rule.applies_to_kind(kind):
                 return Verdict(True, f"{each.rule} allows {each.pattern.text}")
-        for each in fitting:
+        for each in allowing:
             kinds = tuple(glob.text for glob in each.rule.kinds or ())
             why = f"{each.rule} allows {each.pattern.text} in documents of kind {', '.join(kinds)}"
             return Verdict(False, why, kinds)
@@ -124,14 +122,14 @@ class Permissions:
         return Verdict(False, why)
 
     def secret(self, namespace: str, name: str) -> Verdict:
-        """Whether the Application may name a Secret with the backend's settings."""
+        """Return whether the Application may name a Secret with the backend's settings."""
         for each in self._secrets:
             if each.matches_secret_name(f"{namespace}:{name}"):
                 return Verdict(True, f"{each.rule} allows {each.pattern.text}")
         return Verdict(False, self._none(self._secrets))
 
     def trust(self, namespace: str, name: str) -> Mapping[Trust, Rule]:
-        """What a Secret is trusted with that the Application names, and a rule that says so."""
+        """Return what a Secret that the Application names is trusted with, each with its rule."""
         return {
             trust: each.rule
             for each in reversed(self._secrets)

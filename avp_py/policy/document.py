@@ -1,7 +1,6 @@
-"""The file that AVP_POLICY names: YAML to rules. docs/policy.md tells its form.
+"""The file that AVP_POLICY names: YAML to rules. Its format is in docs/policy.md.
 
-A file that says nothing, or something that this module does not know, is an error: a rule that was
-misspelt would be one that is missing.
+An empty file, or one with unknown keys, is an error: a misspelt rule would be a missing one.
 """
 
 import difflib
@@ -21,7 +20,7 @@ from avp_py.settings import Trust
 
 _SELECTORS: Final = ("projects", "namespaces", "applications", "kinds")
 _PATTERNS: Final = {"allow": "/", "deny": "/", "secrets": ":"}
-"""The keys of patterns, and what stands between the parts of one."""
+"""The keys of patterns, and the separator of their parts."""
 
 _TRUST: Final = "trust"
 
@@ -29,11 +28,11 @@ _EXAMPLE: Final = "docs/policy.md has examples"
 
 
 def read_policy(file: Path) -> Policy:
-    """Reads the file.
+    """Read the file.
 
     Raises:
         SettingsError: it cannot be read.
-        DocumentError: it is not a policy; the message tells line and column.
+        DocumentError: it is not a policy; the message has line and column.
     """
     try:
         text = file.read_bytes().decode("utf-8-sig")
@@ -43,7 +42,7 @@ def read_policy(file: Path) -> Policy:
             hint="AVP_POLICY names a YAML file; without it nothing is read from a backend",
         ) from None
     except UnicodeDecodeError:
-        raise DocumentError(f"the policy {file} is not UTF-8", hint="save it so") from None
+        raise DocumentError(f"the policy {file} is not UTF-8", hint="save it as UTF-8") from None
     return _Reader(text, str(file)).policy()
 
 
@@ -108,10 +107,10 @@ class _Reader:
             word = self._text_of(item, _TRUST)
             if word not in set(Trust):
                 near = difflib.get_close_matches(word, list(Trust), n=1)
-                known = f"its words: {', '.join(Trust)}"
+                known = f"known: {', '.join(Trust)}"
                 raise self._error(
                     item,
-                    f"{_TRUST} has no word {word[:80]!r}",
+                    f"unknown {_TRUST} {word[:80]!r}",
                     f"did you mean {near[0]}?" if near else known,
                 )
             found.add(Trust(word))
@@ -172,7 +171,7 @@ class _Reader:
         scalar = dereference(node)
         if not isinstance(scalar, ScalarNode) or not scalar.value or scalar.is_null:
             raise self._error(
-                node, f"{key}: a text is wanted here", "put what begins with { or * in quotes"
+                node, f"{key}: expected a string", "put what begins with { or * in quotes"
             )
         return scalar.value
 

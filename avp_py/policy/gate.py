@@ -1,4 +1,4 @@
-"""The gate before every read: what a request may ask of a backend."""
+"""The gate before every read: what a request may read from a backend."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -20,7 +20,7 @@ def read_permissions(file: str | None, identity: Identity) -> Permissions | None
 
 
 class PolicyGate:
-    """The policy and AVP_PATH_VALIDATION, for one who asks."""
+    """The policy and AVP_PATH_VALIDATION, for one identity."""
 
     def __init__(
         self,
@@ -28,10 +28,10 @@ class PolicyGate:
         permissions: Permissions | None,
         validation: Regexp | None = None,
     ) -> None:
-        """Makes the gate.
+        """Make the gate.
 
         Args:
-            identity: who asks.
+            identity: the Application.
             permissions: what the policy allows; None where the operator has none.
             validation: what every path must match from its beginning, or None.
         """
@@ -41,21 +41,21 @@ class PolicyGate:
 
     @property
     def depends_on_kind(self) -> bool:
-        """Whether it matters which kind of document wants a secret."""
+        """Whether a verdict depends on the kind of the document."""
         return self._permissions is not None and self._permissions.depends_on_kind
 
     def __call__(self, path: str, kind: str) -> None:
-        """Lets a path pass.
+        """Check a path.
 
         Args:
-            path: the path, just as it would be requested.
-            kind: the kind of the document that wants it, where that matters.
+            path: the path, exactly as it would be requested.
+            kind: the kind of the document that it is for, where that matters.
 
         Raises:
             PathError: it may not be read; the message names no rule.
         """
         if normalise(path) != path:
-            raise PathError(f"the path {path[:200]} is not in its one form")
+            raise PathError(f"the path {path[:200]} is not normalised")
         validate(path, self._validation)
         if self._permissions is None:
             return
@@ -73,7 +73,7 @@ class PolicyGate:
         )
 
     def check_secret(self, namespace: str, name: str) -> None:
-        """Lets the Application name a Secret with the backend's settings.
+        """Check whether the Application may name a Secret with the backend's settings.
 
         Raises:
             SettingsError: the policy does not allow it.
@@ -88,7 +88,7 @@ class PolicyGate:
         )
 
     def trust(self, namespace: str, name: str) -> Collection[Trust]:
-        """What a Secret with settings is trusted with that the Application names."""
+        """Return what a Secret with settings that the Application names is trusted with."""
         return self._permissions.trust(namespace, name) if self._permissions is not None else ()
 
     def _who(self) -> str:

@@ -1,4 +1,4 @@
-"""The one form of a path: what is checked is what is requested."""
+"""Normalised paths: what is checked is what is requested."""
 
 import re
 from typing import Final
@@ -7,21 +7,21 @@ from avp_py.errors import PathError
 from avp_py.settings import Regexp
 
 MAX_LENGTH: Final = 4096
-"""How long a path may be, in characters; Vault's storage takes less."""
+"""How long a path may be, in characters; Vault's storage accepts less."""
 
 _UNFIT = re.compile("[\x00-\x1f\x7f\\\\\ud800-\udfff]")
 
 
 def normalise(path: str) -> str:
-    """A path without empty, `.` and `..` segments, and without slashes at its ends.
+    """Return a path without empty, `.` and `..` segments, and without slashes at its ends.
 
     argocd-vault-plugin leaves this to Vault's client, which cleans a path just before the request
-    (Go's path.Join), so `a/../b` is in use; here it happens before anything looks at the path.
-    Percent signs are not decoded: the path names what it says.
+    (Go's path.Join), so `a/../b` is in use; here it happens before anything checks the path.
+    Percent signs are not decoded.
 
     Raises:
         PathError: the path is empty, too long, climbs above its beginning, or holds a control
-            character, a backslash, or what is no character.
+            character, a backslash, or a lone surrogate.
     """
     if len(path) > MAX_LENGTH:
         raise PathError(

@@ -1,4 +1,4 @@
-"""One pattern of a policy, on paths or on names of Secrets: a glob that may be a template."""
+"""One pattern of a policy, on paths or names of Secrets: a glob that may be a template."""
 
 import re
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Pattern:
     Attributes:
         text: the pattern.
         separator: the text between its segments: `/` in a path, `:` in the name of a Secret.
-        template: the template that it is; None where nothing is inserted.
+        template: the text as a template; None where nothing is inserted.
     """
 
     text: str
@@ -33,10 +33,10 @@ class Pattern:
 
     @classmethod
     def read(cls, text: str, separator: str) -> "Pattern":
-        """Reads a pattern, and sees to it that it can match something.
+        """Read a pattern, and check that it can match something.
 
         Raises:
-            FaultyTemplateError: it cannot, or is no pattern; the message says why.
+            FaultyTemplateError: it cannot, or is not a pattern; the message says why.
         """
         template, literals = None, text
         if "{" in text:
@@ -44,7 +44,7 @@ class Pattern:
             literals = template.literals
             if template.unknown:
                 raise FaultyTemplateError(
-                    f"a template on the unknown name {template.unknown[0]!r}: it knows "
+                    f"a template with the unknown name {template.unknown[0]!r}; known: "
                     f"{', '.join(NAMES)}"
                 )
         unfit = next((char for char in literals if char in UNFIT), None)
@@ -60,18 +60,18 @@ class Pattern:
         try:
             pattern._check(pattern.fill(_SAMPLE))
         except UnfilledTemplateError as error:
-            # Another name than that of the sample may do.
+            # Another name than the sample's may match.
             if template is None:
                 reason = f"a pattern that matches nothing: {error}"
                 raise FaultyTemplateError(reason) from None
         return pattern
 
     def fill(self, identity: Identity) -> tuple[str, ...]:
-        """The pattern for the one who asks, in segments; what is inserted is no pattern.
+        """Return the pattern for an identity, in segments; what is inserted is text.
 
         Raises:
-            UnfilledTemplateError: a name that it needs has no value, or one that does not fit; or
-                the result is longer than any path.
+            UnfilledTemplateError: a name that it needs has no value, or an invalid one; or the
+                result is longer than any path.
             FaultyTemplateError: the template fails.
         """
         text = self.text if self.template is None else self.template.render(identity)

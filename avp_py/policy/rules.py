@@ -9,7 +9,7 @@ from avp_py.settings import Identity, Trust
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule. What selects is None where the rule does not say it: then anything does.
+    """One rule. A selector that the rule does not have is None, and matches anything.
 
     Attributes:
         name: its name; empty where it has none.
@@ -18,7 +18,7 @@ class Rule:
         projects: globs on the name of the Application's project.
         namespaces: globs on the namespace that it deploys to.
         applications: globs on its name.
-        kinds: globs on the kind of the document that wants a secret.
+        kinds: globs on the kind of the document that a secret is for.
         allow: the paths that it allows.
         deny: the paths that it denies, whatever other rules allow.
         secrets: the Secrets with settings that the Application may name, as `namespace:name`.
@@ -42,7 +42,7 @@ class Rule:
         return f"rule {name} (line {self.line})"
 
     def matches(self, identity: Identity) -> bool:
-        """Whether the rule is about the one who asks; a name that was not said fits nothing."""
+        """Return whether the rule's selectors match; an unknown name matches no selector."""
         return (
             _matches(self.projects, identity.project)
             and _matches(self.namespaces, identity.namespace)
@@ -50,7 +50,7 @@ class Rule:
         )
 
     def applies_to_kind(self, kind: str | None) -> bool:
-        """Whether the rule is about documents of a kind."""
+        """Return whether the rule is about documents of a kind; an unknown kind matches none."""
         return _matches(self.kinds, kind)
 
 
@@ -60,7 +60,7 @@ class Policy:
 
     Attributes:
         source: the file.
-        rules: in the order of the file, which has no meaning.
+        rules: in the order of the file, which makes no difference.
     """
 
     source: str

@@ -1,4 +1,4 @@
-"""Paths with names of the one who asks in them: Jinja2 templates, sandboxed and strict."""
+"""Paths with names of an identity in them: Jinja2 templates, sandboxed and strict."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,36 +7,36 @@ from avp_py.errors import AvpError, PathError, SettingsError
 from avp_py.settings import Identity
 
 NAMES = ("project", "namespace", "app")
-"""What a template knows."""
+"""The names that a template can use."""
 
 
 class FaultyTemplateError(AvpError):
-    """A text is no template, or fails whoever asks; the message says why."""
+    """A text is not a template, or fails for every identity; the message says why."""
 
 
 class UnfilledTemplateError(AvpError):
-    """A template needs a name that has no value, or one that does not fit; the message says why."""
+    """A template needs a name that has no value, or an invalid one; the message says why."""
 
 
 class PathTemplate:
     """A template on `project`, `namespace` and `app`.
 
     Attributes:
-        literals: what the template itself holds, beside what it inserts.
+        literals: the text of the template, without what it inserts.
     """
 
     def __init__(self, text: str, insert: Callable[[str], str] = str) -> None:
-        """Reads a template.
+        """Read a template.
 
         Args:
             text: the template.
-            insert: makes of what an expression gives the text that is written; raises
-                UnfilledTemplateError where that may not be written.
+            insert: converts the result of an expression to the text that is inserted; raises
+                UnfilledTemplateError where it may not be inserted.
 
         Raises:
-            FaultyTemplateError: it is none, or knows other names.
+            FaultyTemplateError: it is not a template.
         """
-        # Jinja2 takes 30 ms to load, and few documents need it.
+        # Loading Jinja2 costs 30 ms, and few documents need it.
         from jinja2 import StrictUndefined, TemplateError, Undefined, meta, nodes
         from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -56,10 +56,10 @@ class PathTemplate:
         self.unknown = sorted(meta.find_undeclared_variables(tree) - set(NAMES))
 
     def render(self, identity: Identity) -> str:
-        """The text for the one who asks.
+        """Return the text for an identity.
 
         Raises:
-            UnfilledTemplateError: a name that it uses has no value, or one that may not be written.
+            UnfilledTemplateError: a name that it uses has no value, or an invalid one.
             FaultyTemplateError: it fails otherwise.
         """
         from jinja2 import TemplateError, UndefinedError
@@ -75,20 +75,20 @@ class PathTemplate:
         except TemplateError as error:
             raise FaultyTemplateError(f"not a template: {error.message}") from None
         except Exception as error:
-            # A template can raise whatever Python can.
+            # A template can raise any exception of Python.
             raise FaultyTemplateError(f"a template that fails ({type(error).__name__})") from None
 
 
 def default_path(template: str, identity: Identity) -> str:
-    """Renders the operator's path template for the one who asks.
+    """Return the operator's path template, filled for an identity.
 
     Args:
         template: a Jinja2 template; a name that has no value is an error.
-        identity: who asks.
+        identity: the Application.
 
     Raises:
         SettingsError: the template is malformed.
-        PathError: a name has no value, or one that is no single path segment.
+        PathError: a name has no value, or one that is not a single path segment.
     """
     for name in NAMES:
         value = getattr(identity, name)

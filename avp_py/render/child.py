@@ -56,7 +56,7 @@ class Child:
         Args:
             program: its absolute path.
             settings: how to render.
-            limits: how much it may take.
+            limits: how long it may run, and how much it may print and write.
             environ: our environment, of which it sees a part.
             workspace: the run's temporary directory.
             repository: what it may read.
@@ -96,7 +96,7 @@ class Child:
             access: what else it may use.
 
         Raises:
-            ChildError: it failed, or took too much.
+            ChildError: it failed, or exceeded a limit.
             SandboxError: the kernel refused the sandbox.
         """
         # What was copied counts too, and is limited by itself.

@@ -1,4 +1,4 @@
-"""Which renderer a folder wants."""
+"""Which renderer a folder needs."""
 
 import os
 from collections.abc import Mapping
@@ -27,19 +27,19 @@ def open_renderer(
     identity: Identity,
     environ: Mapping[str, str],
 ) -> Renderer:
-    """The renderer for a folder.
+    """Return the renderer for a folder.
 
     Args:
-        source: the directory, or one plain file.
-        mode: `auto` looks for a kustomization, then for a Chart.yaml, then takes plain files.
+        source: the folder, or one plain file.
+        mode: `auto` looks for a kustomization, then for a Chart.yaml, then for plain files.
         settings: how to render.
-        limits: how much it may take.
-        identity: who asks; a chart takes its release's name and namespace from it.
+        limits: how much it may read, print and write.
+        identity: the Application; a chart's release gets its name and namespace.
         environ: the environment, of which children see a part.
 
     Raises:
         RenderError: the folder cannot be read or is not in the repository, or the Application sets
-            what only a kustomization (an image) or only a chart (values) can take.
+            what only a kustomization (an image) or only a chart (values) has.
     """
     mode = detect_mode(source, mode)
     _require_place(source, mode, settings)
@@ -73,7 +73,7 @@ _PLACES: Final = {"kustomize": "kustomization", "helm": "chart"}
 
 
 def detect_mode(source: Source, mode: Mode) -> Mode:
-    """The mode itself, or in place of `auto` the one that goes by the files of the folder.
+    """Return the mode itself, or for `auto` the one that fits the files of the folder.
 
     Raises:
         RenderError: the folder cannot be read.

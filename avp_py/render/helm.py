@@ -15,7 +15,7 @@ from avp_py.sandbox import Access, Limits
 from avp_py.settings import Identity, RenderSettings
 
 DEFAULT_RELEASE = "release-name"
-"""What `helm template` itself takes without a name."""
+"""The name that `helm template` itself uses where it gets none."""
 
 
 class HelmRenderer(Renderer):
@@ -40,7 +40,7 @@ class HelmRenderer(Renderer):
         self._environ = environ
 
     def render(self) -> Sequence[Rendered]:
-        """Runs helm in the chart's folder; what helm writes goes to a folder of its own."""
+        """Run helm in the chart's folder; what helm writes goes to a folder of its own."""
         settings = self._settings
         if not self._source.path.is_dir():
             raise RenderError(

@@ -1,7 +1,7 @@
-"""What a tenant may say to helm: values, a release's name, and a list of harmless options.
+"""What a tenant may pass to helm: values, a release's name, and a list of harmless options.
 
 Nothing of it may make helm read a file outside the repository, fetch, run a program or reach a
-cluster. So options are known ones (`helm template --help`, v3.19 and v4), and files are looked at.
+cluster. So options are known ones (`helm template --help`, v3.19 and v4), and files are checked.
 """
 
 import argparse
@@ -32,12 +32,12 @@ _BARE_COMMA = re.compile(r"(?<!\\),")
 def helm_arguments(
     settings: RenderSettings, folder: Path, repository: Repository, limits: Limits, scratch: Path
 ) -> tuple[str | None, Sequence[str]]:
-    """The name of the release that the Application chose, and the options for `helm template`.
+    """Return the release name that the Application sets, and the options of `helm template`.
 
     Args:
         settings: the settings.
         folder: the folder of the chart, symlinks resolved.
-        repository: what values files must lie in.
+        repository: what values files must be in.
         limits: how large they may be together.
         scratch: a folder for the file with HELM_VALUES.
 
@@ -59,7 +59,7 @@ def helm_arguments(
     options = [f"--values={file}" for file in files]
     if settings.helm_values:
         inline = scratch / "HELM_VALUES"
-        # Variables may hold what is no UTF-8; helm shall say so.
+        # Variables may hold what is not UTF-8; helm reports it.
         inline.write_text(settings.helm_values, "utf-8", "surrogateescape")
         options.append(f"--values={inline}")
     options += [] if given.skip_crds else ["--include-crds"]
@@ -99,9 +99,9 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
         ) from None
     if others:
         unknown = next((each.partition("=")[0] for each in others if each.startswith("-")), "")
-        # Behind one dash and a letter its value may stand.
+        # After one dash and a letter its value may follow.
         unknown = unknown if unknown.startswith("--") else unknown[:2]
-        what = f"the option {unknown}" if unknown else "an argument that is no option"
+        what = f"the option {unknown}" if unknown else "an argument that is not an option"
         raise SettingsError(
             f"HELM_ARGS holds {what}, which is not among those that an Application may set",
             hint=f"the options are -f, -a, {', '.join(ALLOWED)}",
@@ -113,7 +113,7 @@ def _release(settings: RenderSettings, given: str | None) -> str | None:
     if given is None:
         return settings.helm_release_name
     try:
-        # helm takes a template here, in which a tenant could ask for its environment.
+        # helm accepts a template here, which could read its environment for a tenant.
         name = parse.release_name(given)
     except parse.MalformedError as error:
         reason = f"HELM_ARGS: --name-template is not {error.expected}"
@@ -121,21 +121,21 @@ def _release(settings: RenderSettings, given: str | None) -> str | None:
     if settings.helm_release_name not in (None, name):
         raise SettingsError(
             "HELM_RELEASE_NAME and --name-template in HELM_ARGS name the release differently",
-            hint="leave it in one place",
+            hint="set it in one place only",
         )
     return name
 
 
 def _values_file(folder: Path, name: str, root: Path) -> Path:
-    """The absolute path of a values file, which a helm cannot take for a URL or an option.
+    """Return the absolute path of a values file, which helm cannot read as a URL or an option.
 
     Raises:
         SettingsError: it is not a file of the repository.
     """
     if "://" in name or name.startswith("/") or not name:
         raise SettingsError(
-            f"the values file {name!r} is no path that begins at the chart's folder",
-            hint="put the file into the repository, and name it as seen from the chart",
+            f"the values file {name!r} is not a path relative to the chart's folder",
+            hint="put the file into the repository, and name it relative to the chart's folder",
         )
     path = follow(str(folder / name), (str(root),))
     if path is None:
@@ -152,8 +152,8 @@ def _values_file(folder: Path, name: str, root: Path) -> Path:
     # Path.is_file() would fail where a folder may not be entered.
     if not os.path.isfile(path):  # noqa: PTH113
         raise SettingsError(
-            f"the values file {name!r} is not there, or no regular file",
-            hint=f"name it as seen from the chart's folder{_rooted(root, folder)}",
+            f"the values file {name!r} was not found, or is not a regular file",
+            hint=f"name it relative to the chart's folder{_rooted(root, folder)}",
         )
     return Path(path)
 

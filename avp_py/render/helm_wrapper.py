@@ -24,7 +24,7 @@ def write_helm_wrapper(
 
     Args:
         helm: helm's absolute path.
-        roots: the directories that a chart may lie in and lead to, symlinks resolved.
+        roots: the directories that a chart may be in and lead to, symlinks resolved.
         workspace: where to write it; its staging copy and scratch may be read, too.
         limits: how large a chart may be.
         network: whether charts may be pulled.
@@ -62,8 +62,8 @@ def write_helm_wrapper(
     program.chmod(0o500)
     if not os.access(program, os.X_OK):
         raise RenderError(
-            "the temporary directory lets no program run, and one must stand before helm",
-            hint="let TMPDIR name a directory that is not mounted noexec",
+            "no program can run in the temporary directory, where the wrapper of helm is",
+            hint="set TMPDIR to a directory that is not mounted noexec",
         )
     access = program_access(str(program)) | program_access(helm)
     # The standard library, and where the interpreter's own library is, if it has one.
@@ -74,7 +74,7 @@ def write_helm_wrapper(
 def check_chart(
     chart: Path, roots: Iterable[Path], limits: Limits, *, network: bool, confined: bool
 ) -> None:
-    """Check a chart that helm is given directly; see write_helm_wrapper.
+    """Check a chart that helm renders directly; see write_helm_wrapper.
 
     Raises:
         RenderError: it leads out of the directories `roots`, is too large, or holds odd files.

@@ -18,7 +18,7 @@ _USED: Final = re.compile(rb"^[ -]*image: [\"']?([^\s\"']+)", re.MULTILINE)
 
 
 def image_arguments(settings: RenderSettings) -> Sequence[str]:
-    """What `kustomize edit set image` gets: IMAGE_NAME with IMAGE_TAG first, then IMAGES.
+    """Return the arguments of `kustomize edit set image`: IMAGE_NAME with IMAGE_TAG, then IMAGES.
 
     Raises:
         SettingsError: one of the pair is missing, or one image is set twice and differently.
@@ -30,7 +30,7 @@ def image_arguments(settings: RenderSettings) -> Sequence[str]:
             where = before if before == origin else f"{before} and {origin}"
             raise SettingsError(
                 f"{where} set the image {image.name} twice, and differently",
-                hint="leave it in one place",
+                hint="set it in one place only",
             )
     return [argument for _, argument in chosen.values()]
 

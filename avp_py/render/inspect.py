@@ -1,6 +1,6 @@
-"""A quick look at what a folder holds, without a render: for the parameters that a UI shows.
+"""Inspect a folder without rendering it: for the parameters that a UI shows.
 
-What cannot be read is not there: a look never fails, and sees no more than files of the repository.
+What cannot be read is skipped: nothing here fails, or reads files outside of the repository.
 """
 
 import os
@@ -20,10 +20,10 @@ MAX_BYTES: Final = 4 << 20
 """How much is read in all, in bytes: more would keep a UI waiting."""
 
 MAX_FOUND: Final = 300
-"""How many images, or values of a chart, are told: a UI has a field for each."""
+"""How many images, or values of a chart, are returned: a UI has a field for each."""
 
 MAX_LENGTH: Final = 1000
-"""How long a value may be that is told, in characters."""
+"""How long a value may be that is returned, in characters."""
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 _CONTAINERS = frozenset({"containers", "initContainers"})
@@ -33,14 +33,14 @@ _IN_A_PATH = re.compile(r"[.,=\[\]\\]")
 
 
 def images_in(folder: Path, repository: Repository) -> Sequence[str]:
-    """The images that a kustomization's manifests name, as `name:tag` or `name=newname:tag`.
+    """Return the images that a kustomization's manifests name, as `name:tag` or `name=newname:tag`.
 
-    Images of charts and remote bases are not seen. The `images` of kustomizations are heeded: those
+    Images of charts and remote bases are not included. The `images` of kustomizations apply, those
     of bases first.
 
     Args:
         folder: the folder with the kustomization, symlinks resolved.
-        repository: what lies outside is not looked at.
+        repository: nothing outside of it is read.
     """
     roots = find_roots(folder, repository)
     folders = [each for each in roots.folders if each.is_relative_to(repository.root)]
@@ -63,13 +63,13 @@ def images_in(folder: Path, repository: Repository) -> Sequence[str]:
 
 
 def values_files_in(folder: Path) -> Sequence[str]:
-    """The files in a chart's folder whose names begin with `values`."""
+    """Return the files in a chart's folder whose names begin with `values`."""
     names = [name for name in _names(folder) if name.startswith("values")]
     return sorted(name for name in names if name.endswith(_SUFFIXES[:2]))[:MAX_FOUND]
 
 
 def values_in(folder: Path) -> Mapping[str, str]:
-    """The values of a chart, with their names as `helm --set` takes them."""
+    """Return the values of a chart, with their names as `helm --set` expects them."""
     documents = list(_nodes(_Reader().read_in(folder, "values.yaml")))
     found: dict[str, str] = {}
     for path, node in _leaves("", documents[0]) if documents else ():
@@ -124,7 +124,7 @@ def _container_images(node: Node) -> Iterator[str]:
     seen: set[Node] = set()
     while waiting:
         current = dereference(waiting.pop())
-        # What many aliases stand for is looked at once.
+        # What many aliases refer to is read once.
         if current in seen:
             continue
         seen.add(current)
@@ -167,8 +167,8 @@ _Images = dict[str, set[str]]
 
 def _rename(images: _Images, entries: _Entries) -> None:
     """Set images as a kustomization does."""
-    taken = {name: images.pop(name) for name in entries if name in images}
-    for name, ends in taken.items():
+    renamed = {name: images.pop(name) for name in entries if name in images}
+    for name, ends in renamed.items():
         new, end = entries[name]
         here = {end} if end else ends
         # Many bases may rename many images: the smaller part is moved.
@@ -178,7 +178,7 @@ def _rename(images: _Images, entries: _Entries) -> None:
 
 
 def _announced(name: str, end: str, own: _Entries) -> str:
-    """As an Application would have to write it to leave it as it is."""
+    """Return an image as an Application would write it to leave it as it is."""
     new, new_end = own.get(name, ("", ""))
     renamed = (new or name) + (new_end or end)
     return f"{name}={renamed}" if new not in ("", name) else renamed

@@ -1,4 +1,4 @@
-"""What a renderer gives."""
+"""What a renderer returns."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -61,8 +61,8 @@ class Renderer(ABC):
 
     @abstractmethod
     def render(self) -> Sequence[Rendered]:
-        """Renders the folder and leaves it as it was.
+        """Render the folder and leave it as it was.
 
         Raises:
-            RenderError: the folder cannot be rendered, or gave nothing.
+            RenderError: the folder cannot be rendered, or renders nothing.
         """

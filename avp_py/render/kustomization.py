@@ -2,9 +2,9 @@
 
 Which directories kustomize enters is decided by structure (references.py), and so is what a
 kustomization may not refer to. What is read beside the directories, and where charts may be, is
-found by a wide look: every scalar that is a path of something that is there counts, whatever field
-it is in, as patches on generators change what they read. Such a path too many does no harm: it is
-linked to in a copy, and nothing is refused because of it.
+found by a wider search: every scalar that is a path of something that exists counts, in any field,
+as patches on generators change what they read. Such a path too many does no harm: it is linked to
+in a copy, and nothing is refused because of it.
 """
 
 import codecs
@@ -45,13 +45,13 @@ class Roots:
 
     Attributes:
         folders: the folder itself first, then those that it refers to, with symlinks resolved.
-        named: all paths that their kustomizations name and that are there; with `..` taken away
+        named: all paths that their kustomizations name and that exist; with `..` taken away
             as kustomize does it, before any symlink is resolved.
         needs_helm: whether one of them has a chart.
-        chart_dirs: where helm may write: a chart that is not there is pulled into the folder of its
+        chart_dirs: where helm may write: a missing chart is pulled into the folder of its
             kustomization, or where that says. Symlinks resolved; one need not exist.
         references: what the folders refer to, and what configures their plugins: with the folder
-            that it is seen from.
+            that it is relative to.
         unread: the kustomization files that could not be read, so that not all is known of what
             they refer to.
         unforeseen: the folders whose plugins are configured by what cannot be known beforehand:
@@ -70,7 +70,7 @@ class Roots:
 
 
 def kustomization_files(folder: Path) -> Sequence[Path]:
-    """The kustomization files that a folder has; kustomize wants just one."""
+    """Return the kustomization files that a folder has; kustomize accepts just one."""
     return [path for name in FILE_NAMES if _is_file(path := folder / name)]
 
 
@@ -88,16 +88,16 @@ def find_roots(start: Path, within: Repository, size: int = MAX_SIZE) -> Roots:
         within: the repository; where it is known, nothing outside of it is looked at.
         size: how many bytes are looked at in all.
     """
-    look = _Look(within, size)
-    look.follow(start)
-    return look.roots()
+    search = _Search(within, size)
+    search.follow(start)
+    return search.roots()
 
 
 def reach(folder: Path, reference: str, repository: Repository) -> Path | None:
-    """Return where a reference of a kustomization leads, there or not; None for outside.
+    """Return where a reference of a kustomization leads, existing or not; None for outside.
 
-    The reference is taken for a path, as kustomize takes a URL too that it cannot clone; `..` in it
-    is resolved before symlinks. What exists at a path outside makes no difference.
+    The reference counts as a path, as kustomize tries that for a URL that it cannot clone; `..` is
+    resolved before symlinks. What exists at a path outside makes no difference.
 
     Args:
         folder: the folder of the kustomization.
@@ -109,12 +109,12 @@ def reach(folder: Path, reference: str, repository: Repository) -> Path | None:
 
 
 def _resolve(folder: Path, reference: str, within: Repository) -> str | None:
-    """Return where a reference leads, whether it is there or not; None for out of within."""
+    """Return where a reference leads, existing or not; None for outside of `within`."""
     written = os.path.normpath(os.path.join(folder, reference))  # noqa: PTH118 - may be long
     return follow(written, (str(within.root),) if within.is_known else ("/",))
 
 
-class _Look:
+class _Search:
     """What was found of a kustomization and all that it leads to."""
 
     def __init__(self, within: Repository, size: int) -> None:
@@ -147,8 +147,8 @@ class _Look:
     def follow(self, start: Path) -> None:
         """Look at a folder and at those that it leads to.
 
-        What configures plugins is seen from the folder of the kustomization that has them, wherever
-        it is: its owner.
+        What configures plugins is relative to the folder of the kustomization that has them, its
+        owner, wherever it is itself.
         """
         waiting: list[tuple[Path, Path | None]] = [(start, None)]
         seen: set[tuple[Path, Path | None]] = set()
@@ -201,7 +201,7 @@ class _Look:
         seen = (owner, status.st_dev, status.st_ino)
         if stat.S_ISREG(status.st_mode) and seen not in self._configurations:
             self._configurations.add(seen)
-            # In UTF-16 it cannot be read: kyaml takes it apart as bytes, before it is decoded.
+            # In UTF-16 it cannot be read: kyaml splits it as bytes, before it is decoded.
             self._configure(owner, self._read(file, folder).decode("utf-8-sig", "replace"))
 
     def _configure(self, owner: Path, text: str) -> None:
@@ -244,7 +244,7 @@ def _decode(data: bytes) -> str:
 
 
 def _paths(folder: Path, scalars: Sequence[str]) -> Iterator[str]:
-    """The scalars that are a path of something that is there, seen from the folder."""
+    """Yield the scalars that are a path of something that exists, relative to the folder."""
     for scalar in dict.fromkeys(scalars):
         path = os.path.normpath(os.path.join(folder, scalar))  # noqa: PTH118 - few are paths
         if os.path.lexists(path):

@@ -55,11 +55,11 @@ class KustomizeRenderer(Renderer):
         self._environ = environ
 
     def render(self) -> Sequence[Rendered]:
-        """Build the kustomization, with the images and the annotation that the settings give."""
+        """Build the kustomization, with the images and the annotation of the settings."""
         folder = self._source.path.resolve()
         if not kustomization_files(folder):
             raise RenderError(
-                f"{self._source} holds none of {', '.join(FILE_NAMES)}",
+                f"{self._source} has no kustomization: none of {', '.join(FILE_NAMES)}",
                 hint="name the folder of the kustomization, or choose another --render",
             )
         edits = self._edits()
@@ -83,7 +83,7 @@ class KustomizeRenderer(Renderer):
             for edit in edits:
                 child.run(edit, folder, Access(write=(workspace.tree,)))
             if edits and not child.is_confined:
-                # What kustomize takes for a comment and keeps may be a field in what it writes.
+                # What kustomize reads as a comment and keeps may be a field in what it writes.
                 self._refuse_copy(folder, repository, workspace.tree)
             try:
                 output = self._build(child, [_BUILD[kind], *flags, "."], folder, access)
@@ -125,7 +125,7 @@ class KustomizeRenderer(Renderer):
     def _unread(self, file: Path) -> RenderError:
         name = os.path.relpath(file, self._source.path.resolve())
         return RenderError(
-            f"{name} is YAML to kustomize only, so that what it refers to cannot be checked",
+            f"only kustomize can read {name}, so that its references cannot be checked",
             hint="write it in plain YAML 1.2",
         )
 
@@ -251,7 +251,7 @@ class KustomizeRenderer(Renderer):
             )
 
     def _edits(self) -> Sequence[Sequence[str]]:
-        """The edits as arguments of kustomize, in the order of the shell pipeline in use."""
+        """Return the edits as arguments of kustomize, in the order of the shell pipeline in use."""
         settings = self._settings
         edits: list[Sequence[str]] = []
         if settings.app_repo:
@@ -301,7 +301,7 @@ def _original(path: Path, tree: Path) -> Path:
 
 
 def _shown(remote: str) -> str:
-    """A reference without what may be a password in it."""
+    """Return a reference without what may be a password in it."""
     scheme, separator, rest = remote.partition("://")
     return (scheme + separator + rest.rpartition("@")[2])[:200]
 

@@ -22,15 +22,15 @@ class PlainRenderer(Renderer):
         self._limits = limits
 
     def render(self) -> Sequence[Rendered]:
-        """Reads the files in the order of their names; folders behind symlinks are not entered."""
+        """Read the files in the order of their names, without following symlinks to folders."""
         root = self._source.path.resolve()
         left = self._limits.input_bytes
         if root.is_file():
-            # The name that was given counts, not the one that a symlink leads to.
+            # The name on the command line counts, not the one that a symlink leads to.
             if not is_manifest(self._source.path.name):
                 raise RenderError(
                     f"{self._source} is not a .yaml, .yml or .json file",
-                    hint="name a file with such an ending, or give the manifests on standard input",
+                    hint="name such a file, or pass the manifests on standard input",
                 )
             data = _read(root.parent, root, root.name, left)
             return (Rendered(root.name, data, is_source=True),)
@@ -48,12 +48,12 @@ class PlainRenderer(Renderer):
 
 
 def is_manifest(name: str) -> bool:
-    """Whether a file's name ends as those of manifests do; `.yaml` alone does, as to Go."""
+    """Return whether a file's name ends like a manifest's; `.yaml` alone does, as in Go."""
     return name.endswith(_SUFFIXES)
 
 
 def _file_names(root: Path, most: int) -> Sequence[str]:
-    """The files' names from the folder on, in the order of Go's filepath.Walk."""
+    """Return the files' names relative to the folder, in the order of Go's filepath.Walk."""
     found: list[Path] = []
     waiting = [root]
     while waiting:
@@ -108,14 +108,14 @@ def _read(root: Path, path: Path, name: str, most: int) -> bytes:
         most: how many bytes it may have.
 
     Raises:
-        RenderError: it is no regular file, cannot be read, or is larger.
+        RenderError: it is not a regular file, cannot be read, or is larger.
     """
     try:
         data = read_file(root, path, most + 1)
     except OSError as error:
         raise RenderError(f"{name} cannot be read: {error.strerror}") from None
     if data is None:
-        raise RenderError(f"{name} is no regular file", hint="remove it from the folder")
+        raise RenderError(f"{name} is not a regular file", hint="remove it from the folder")
     if len(data) > most:
         raise RenderError(
             f"the manifests up to {name} are larger than AVP_MAX_INPUT",

@@ -1,8 +1,8 @@
 """What a kustomization refers to, read as kustomize reads it: files, directories, charts, URLs.
 
 Only the fields that kustomize opens are looked at. Careful over-approximations, which refuse what
-no working kustomization has: the configuration of a plugin that is a text is taken for a path, too,
-and so is a URL; and a plugin has the fields of every plugin.
+no working kustomization has: the configuration of a plugin that is a text counts as a path, too,
+and so does a URL; and a plugin has the fields of every plugin.
 
 Source: api/types/kustomization.go and helmchartargs.go, api/internal/target/kusttarget.go,
 api/internal/builtins, api/internal/loader/fileloader.go and api/internal/git/repospec.go of
@@ -97,7 +97,7 @@ _GIT: Final = re.compile(
     r"(?:git::)?(?:(?:ssh|file)://|[a-z][a-z0-9-]*@[^/:]*[/:]|github\.com[/:]|https?://)",
     re.IGNORECASE,
 )
-"""What NewRepoSpecFromURL in repospec.go may take for a repository."""
+"""What NewRepoSpecFromURL in repospec.go may accept as a repository."""
 
 _LOCAL_GIT: Final = re.compile(r"(?:git::)?file://", re.IGNORECASE)
 
@@ -123,7 +123,7 @@ class References:
             which are pulled only where they are not there.
         is_read: whether the text could be read. kustomize then complains about it, or reads YAML
             that Kubernetes does not.
-        is_plain: whether it only gathers what is in files, and changes nothing of that.
+        is_plain: whether it only gathers what is in files, without changing it.
         scalars: every scalar of the text, keys among them, up to the first error.
     """
 
@@ -243,7 +243,7 @@ def _items(root: Value) -> Iterator[Value]:
 def _walk(value: Value, fields: _Fields) -> Iterator[tuple[_Kind, str]]:
     """Yield kind and text of what the fields of a mapping, or of mappings in a list, refer to.
 
-    The names of fields are casefolded, as encoding/json of Go takes any case (U+017F folds to s).
+    The names of fields are casefolded, as Go's encoding/json accepts any case (U+017F folds to s).
     """
     if isinstance(value, list):
         for item in value:

@@ -23,7 +23,7 @@ class Repository:
         root: the directory that everything must be in, symlinks resolved.
         is_known: whether the root is the repository's. Otherwise it is the directory that was
             named, and a person runs this, whose bases may be beside it.
-        is_tenants: whether Argo CD asks for it, so that messages reach a tenant.
+        is_tenants: whether Argo CD started the run, so that messages reach a tenant.
     """
 
     root: Path

@@ -1,6 +1,6 @@
 """A staging copy of a directory: kustomize may edit it, and `../base` is found relative to it.
 
-Below a temporary folder the path of the original is laid out again: its parents are real folders
+Below a temporary folder the path of the source is laid out again: its parents are real folders
 that hold links to what is named beside the way down, and the folder itself is a copy.
 
     <temporary>/repo/base      -> /repo/base
@@ -48,7 +48,7 @@ def make_staging(
     roots = frozenset(folder for folder in roots if not roots.intersection(folder.parents))
     if _ROOT in roots:
         raise RenderError(
-            "the kustomization lies in the root of the file system, all of which it would copy",
+            "the kustomization is in the root of the file system, all of which would be copied",
             hint="put the kustomization into a folder of its own",
         )
     chart_dirs = {folder for each in opened for folder in (each, *_subfolders(each))}
@@ -94,7 +94,7 @@ class _Plan:
 
 
 def _entries(folder: Path) -> Sequence["os.DirEntry[str]"]:
-    """What a folder holds; nothing where kustomize could not see it either."""
+    """Return the entries of a folder; none where kustomize could not list it either."""
     try:
         return list(os.scandir(folder))
     except (PermissionError, FileNotFoundError, NotADirectoryError):
@@ -126,7 +126,7 @@ def _link(path: Path, plan: _Plan) -> None:
 
 
 class _Allowance:
-    """How much may still be copied; messages name directories as seen from `start`."""
+    """How much may still be copied; messages name directories relative to `start`."""
 
     def __init__(self, files: int, size: int, start: Path) -> None:
         self._files = files
@@ -134,7 +134,7 @@ class _Allowance:
         self._start = start
 
     def charge(self, folder: Path, files: int, size: int) -> None:
-        """Spend files and bytes on what is copied of a folder.
+        """Charge the files and bytes that are copied of a folder.
 
         Raises:
             RenderError: it is more than may be copied.
@@ -149,13 +149,13 @@ class _Allowance:
             raise RenderError(
                 f"{'the folder' if name == '.' else name} has too many {what} to be copied for "
                 "kustomize",
-                hint="give the kustomization a folder of its own; the operator's setting "
+                hint="move the kustomization into a folder of its own; the operator's setting "
                 f"{setting} says how many {what} there may be",
             )
 
 
 def _copy(folder: Path, plan: _Plan, allowance: _Allowance) -> None:
-    """Copies a folder without `.git`, and without what is neither file, folder nor symlink."""
+    """Copy a folder without `.git`, and without anything but files, folders and symlinks."""
     waiting = [folder]
     while waiting:
         current = waiting.pop()
@@ -166,7 +166,7 @@ def _copy(folder: Path, plan: _Plan, allowance: _Allowance) -> None:
             if entry.is_symlink():
                 _link(path, plan)
             elif entry.is_dir():
-                # The temporary folder may lie in the folder that is copied.
+                # The temporary folder may be in the folder that is copied.
                 if entry.name != ".git" and path != plan.below:
                     waiting.append(path)
             elif entry.is_file():

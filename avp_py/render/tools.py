@@ -36,40 +36,40 @@ _VERSION_ARGUMENTS = {
 
 
 def find_tool(kind: str, name: str, environ: Mapping[str, str]) -> str | None:
-    """The absolute path of a program, or None.
+    """Return the absolute path of a program, or None.
 
-    Only absolute folders of PATH are looked at: the working directory is a tenant's.
+    Only absolute folders of PATH are searched: the working directory is a tenant's.
 
     Args:
         kind: `kustomize`, `helm` or `kubectl`; names the setting AVP_<KIND>.
-        name: its setting: a name that is sought on PATH, or a path.
+        name: its setting: a name that is looked up on PATH, or a path.
         environ: the environment.
 
     Raises:
-        ToolMissingError: the setting is a path, and nothing that can be run is there.
+        ToolMissingError: the setting is a path that is not absolute, or not of an executable file.
     """
     if "/" in name:
         found = shutil.which(name) if name.startswith("/") else None
         if found is None:
             raise ToolMissingError(
-                f"AVP_{kind.upper()}: {name} is no program that can be run",
-                hint=f"give the absolute path of {kind}, or unset it to seek {kind} on PATH",
+                f"AVP_{kind.upper()}: {name} is not an executable program",
+                hint=f"set it to the absolute path of {kind}, or unset it to search PATH",
             )
         return found
     return shutil.which(name, path=search_path(environ))
 
 
 def require_tool(kind: str, name: str, environ: Mapping[str, str]) -> str:
-    """As find_tool, but a program that is not there is an error.
+    """Return the absolute path of a program that must exist; see find_tool.
 
     Raises:
-        ToolMissingError: it is not there.
+        ToolMissingError: it was not found.
     """
     found = find_tool(kind, name, environ)
     if found is None:
         raise ToolMissingError(
-            f"{kind} is not there ({name} is not on PATH)",
-            hint=f"install {kind}, or name its path with AVP_{kind.upper()}",
+            f"{name} not found on PATH",
+            hint=f"install {kind}, or set AVP_{kind.upper()} to its path",
         )
     return found
 
@@ -92,9 +92,9 @@ def find_builder(
         if kubectl is not None:
             return "kubectl", kubectl
     raise ToolMissingError(
-        f"kustomize is not there ({settings.kustomize} is not on PATH)"
+        f"{settings.kustomize} not found on PATH"
         + (", and kubectl cannot set an image or annotation" if needs_edit else ""),
-        hint="install kustomize, or name its path with AVP_KUSTOMIZE",
+        hint="install kustomize, or set AVP_KUSTOMIZE to its path",
     )
 
 
@@ -147,7 +147,7 @@ def ask_version(kind: str, name: str, environ: Mapping[str, str], sandbox: Sandb
         sandbox: AVP_SANDBOX.
 
     Raises:
-        ToolMissingError: it is not there.
+        ToolMissingError: it was not found.
         ChildError: it does not run.
         SandboxError: AVP_SANDBOX requires what the kernel does not have.
         RenderError: the temporary folder cannot be made.

@@ -1,4 +1,4 @@
-"""A temporary folder for one render, and the removal of those that killed runs left behind."""
+"""A temporary folder for one render, and the removal of stale ones, which killed runs have left."""
 
 import contextlib
 import errno
@@ -18,7 +18,7 @@ from avp_py.errors import RenderError
 PREFIX: Final = "avp-py-run-"
 """How the names of the folders begin."""
 
-# tempfile puts eight of these behind the prefix.
+# tempfile puts eight of these after the prefix.
 _NAME: Final = re.compile(re.escape(PREFIX) + r"[a-z0-9_]{8}")
 
 
@@ -54,9 +54,9 @@ OPERATORS_FILES: Final = ("HELM_REGISTRY_CONFIG", "HELM_REPOSITORY_CONFIG", "DOC
 
 @contextlib.contextmanager
 def open_workspace(environ: Mapping[str, str], names: Collection[str] = ()) -> Iterator[Workspace]:
-    """Make the directory, and remove it in the end, with those that killed runs left behind.
+    """Make the directory, remove it in the end, and remove stale ones of killed runs.
 
-    After SIGKILL, with which cmp-server ends a run that takes too long, it stays until the next
+    After SIGKILL, with which cmp-server ends a run after its timeout, it stays until the next
     run. No value of a secret is ever in it: they come in when it is gone.
 
     Args:
@@ -90,8 +90,8 @@ def open_workspace(environ: Mapping[str, str], names: Collection[str] = ()) -> I
             os.close(lock)
     except OSError as error:
         raise RenderError(
-            f"the temporary folder cannot be made or filled: {error.strerror}",
-            hint="TMPDIR names a folder that can be written, with room for a copy of the folder",
+            f"the temporary folder cannot be created or written: {error.strerror}",
+            hint="set TMPDIR to a writable folder with room for a copy of the rendered folder",
         ) from error
 
 
@@ -111,7 +111,7 @@ def temporary_directory(environ: Mapping[str, str]) -> Path:
 
 
 def _variables(home: Path, scratch: Path) -> dict[str, str]:
-    """The variables that decide where helm, git and their libraries read and write.
+    """Return the variables that decide where helm, git and their libraries read and write.
 
     Source: helm's pkg/cli/environment.go, pkg/helmpath and pkg/registry/client.go, v3.19 and v4.
     """
@@ -136,13 +136,13 @@ def _variables(home: Path, scratch: Path) -> dict[str, str]:
 
 
 def _make_folder(parent: Path) -> tuple[Path, int]:
-    """A fresh folder, symlinks resolved, and the lock that tells others that its run lives.
+    """Return a new folder, symlinks resolved, and the lock that shows that its run is alive.
 
     The lock ends with the process, however it ends, and child processes do not inherit it.
     """
     while True:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent)).resolve()
-        # Until it is locked, another run may take it for a stale one.
+        # Until it is locked, another run may find it stale and remove it.
         try:
             lock = _lock(folder, fcntl.LOCK_EX)
         except FileNotFoundError:
@@ -153,7 +153,7 @@ def _make_folder(parent: Path) -> tuple[Path, int]:
 
 
 def _remove_stale(parent: Path) -> None:
-    """Remove what is ours and not locked by a living run.
+    """Remove stale workspaces: what is ours and not locked by a living run.
 
     This serves other runs: nothing that is found there ends this one.
     """
@@ -216,10 +216,10 @@ def _empty(folder: Path, paths: Iterator[Path]) -> list[Path]:
 
 
 def _lock(folder: Path, operation: int) -> int:
-    """Locks a folder; closing what is returned unlocks it.
+    """Lock a folder; closing what is returned unlocks it.
 
     Raises:
-        OSError: it cannot be locked, or is no folder.
+        OSError: it cannot be locked, or is not a folder.
     """
     descriptor = os.open(folder, _DIRECTORY)
     try:

@@ -1,4 +1,4 @@
-"""Child processes: what they may read, write, run and reach, and how much they may take.
+"""Child processes: what they may read, write, run and reach, and their limits.
 
 The only package that starts a process. kustomize, helm and git handle hostile input, so each of
 them runs in a kernel sandbox (Landlock and seccomp), with an environment and limits of its own.

@@ -18,7 +18,7 @@ from avp_py.sandbox.environment import search_path
 class Access:
     """The files and ports that a child process may use; everything else is denied.
 
-    A directory stands for all that is below it. Paths that do not exist are ignored.
+    A directory includes all that is below it. Paths that do not exist are ignored.
 
     Attributes:
         read: files and directories to read.
@@ -156,7 +156,7 @@ def named_access(environ: Mapping[str, str], names: Iterable[str]) -> Access:
     values = (environ[name] for name in names if name in environ)
     paths = [Path(match) for value in values for match in _ABSOLUTE.findall(value)]
     return Access(
-        # The kernel takes `//` for the root, and pathlib does not.
+        # To the kernel `//` is the root, to pathlib it is not.
         read=tuple(path for path in paths if os.path.realpath(path).strip("/")),
         # Such as SSH_AUTH_SOCK.
         unix_sockets=any(map(_is_socket, paths)),
@@ -169,7 +169,7 @@ def proxy_ports(environ: Mapping[str, str]) -> tuple[int, ...]:
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
         value = environ.get(name, "")
         try:
-            # Go's client takes `host:port` for an http URL (golang.org/x/net/http/httpproxy).
+            # Go's client reads `host:port` as an http URL (golang.org/x/net/http/httpproxy).
             url = urlsplit(value if "://" in value else f"http://{value}")
             port = url.port or _DEFAULT_PORTS.get(url.scheme)
         except ValueError:

@@ -22,7 +22,7 @@ VALUED = {
     ),
     "pull": ("--untardir", "--repo", "--version"),
 }  # fmt: skip
-"""The options with a value that kustomize writes, each behind the command that has it."""
+"""The options with a value that kustomize writes, each after the command that has it."""
 
 BARE = {
     "template": (
@@ -33,11 +33,11 @@ BARE = {
 """Those without."""
 
 VERSION = (["version", "--short"], ["version", "-c", "--short"])
-"""How kustomize asks helm for its version, from api v0.21 on and before."""
+"""How kustomize queries helm's version, from api v0.21 on and before."""
 
 REVEALING = r"\b(?:env|expandenv|getHostByName)\b"
 """Functions that helm knows in the template of a name and nowhere else: the first two show its
-environment, in which a proxy's password may be, and the last one asks the network."""
+environment, in which a proxy's password may be, and the last one queries the network."""
 
 SCHEMA = "values.schema.json"
 PACKED = ".tgz"
@@ -99,19 +99,19 @@ def check_arguments(
                 )
             elif word == "--name-template" and _is_revealing(value):
                 raise RefusedError(
-                    "the nameTemplate of a chart holds env, expandenv or getHostByName, which show "
-                    "what is the sidecar's"
+                    "the nameTemplate of a chart holds env, expandenv or getHostByName, which "
+                    "show the sidecar's environment or query the network"
                 )
         elif word.startswith("-") and word not in BARE[command]:
             raise RefusedError(
-                "a name, release or version in helmCharts begins with a dash: helm would take it "
-                "for an option"
+                "a name, release or version in helmCharts begins with a dash: helm would read it "
+                "as an option"
             )
         elif word not in BARE[command]:
             names.append(word)
     if command == "pull":
         if not network:
-            raise RefusedError("AVP_RENDER_NETWORK forbids to pull charts")
+            raise RefusedError("AVP_RENDER_NETWORK forbids pulling charts")
         for name in names:
             if ".." in name.split("/") or ("/" in name and "://" not in name):
                 raise RefusedError("the name of a chart to pull is a path")
@@ -124,7 +124,7 @@ def check_arguments(
                 "would split it"
             )
         if "://" in value or follow(value, roots) is None:
-            raise RefusedError("a values file lies outside of the repository")
+            raise RefusedError("a values file is outside of the repository")
     if len(names) not in (1, 2):
         raise RefusedError("helm is called without a chart, or with more than one")
     check_chart(names[-1], roots, limits, network=network, confined=confined)
@@ -137,11 +137,11 @@ def check_chart(
 
     Args:
         chart: its directory.
-        roots: the directories that it may lie in and lead to, symlinks resolved.
+        roots: the directories that it may be in and lead to, symlinks resolved.
         limits: how many bytes and how many files it may have.
         network: whether its schemas may refer to other machines.
         confined: whether a sandbox keeps helm from reading other files. Otherwise the schemas of
-            packed charts in it are looked at, too.
+            packed charts in it are checked, too.
 
     Raises:
         RefusedError: it leads out of these directories, is too large, holds what is neither a file
@@ -149,7 +149,7 @@ def check_chart(
     """
     top = follow(chart, roots)
     if top is None:
-        raise RefusedError("the chart lies outside of the repository")
+        raise RefusedError("the chart is outside of the repository")
     waiting = [(top, 0)]
     size = count = 0
     while waiting:
@@ -206,10 +206,10 @@ def _entries(folder: str) -> list["os.DirEntry[str]"]:
 
 
 def follow(path: str, roots: tuple[str, ...]) -> str | None:
-    """Follow a path as the kernel does, but take no step outside of some directories.
+    """Follow a path as the kernel does, but without any step outside of some directories.
 
-    `os.path.realpath` tells only where a path ends. One that leaves the directories and comes back,
-    as `/outside/../proc/self/cwd`, would work or not by what there is outside.
+    `os.path.realpath` returns only where a path ends. One that leaves the directories and comes
+    back, as `/outside/../proc/self/cwd`, would work or not depending on what exists outside.
 
     Args:
         path: the path; a relative one begins at the working directory.
@@ -217,8 +217,8 @@ def follow(path: str, roots: tuple[str, ...]) -> str | None:
 
     Returns:
         The absolute path without symlinks, or None if it begins or leads outside, or has a NUL,
-        which no file can have. What comes after something that is not there, or after LINKS
-        symlinks, is not looked at: nobody opens it.
+        which no file can have. What comes after something that does not exist, or after LINKS
+        symlinks, is not followed: nobody opens it.
     """
     if "\0" in path:
         return None
@@ -269,7 +269,7 @@ def _is_revealing(template: str) -> bool:
     begin = template.find("{{")
     if begin < 0:
         return False
-    # Few names are templates, and re takes a while to load.
+    # Few names are templates, and loading re costs time.
     import re
 
     # A text in a template may hold braces, too: all up to the last ones counts.
@@ -286,13 +286,13 @@ def _contents(path: str) -> bytes:
 
 
 def _check_schema(text: bytes, name: str, network: bool, confined: bool) -> None:
-    """Refuse a schema that makes helm read other files, or ask other machines.
+    """Refuse a schema that makes helm read other files, or contact other machines.
 
     helm loads what it refers to by file, http and https, and resolves a relative reference against
     `file:///` (pkg/chartutil/jsonschema.go, v3.19). What the words around a reference mean is not
-    looked at, as that differs between the drafts of JSON schema.
+    considered, as that differs between the drafts of JSON schema.
     """
-    # Few charts have a schema, and json takes a while to load.
+    # Few charts have a schema, and loading json costs time.
     import json
 
     try:

@@ -100,7 +100,7 @@ def kernel_abi() -> int:
 def restrict_thread(access: Access) -> bool:
     """Restrict this thread, and all processes that it starts from now on, to an access.
 
-    Rights that the kernel's interface does not know stay unrestricted. There is no way back. The
+    Rights that the kernel's interface does not know stay unrestricted. It cannot be undone. The
     thread must not gain privileges (kernel.forbid_new_privileges).
 
     Args:

@@ -1,7 +1,7 @@
 """What a child process says on standard error, made fit to be shown.
 
 kustomize and helm quote absolute paths. Those of the run's own directories mean nothing to a
-person, and one outside of the repository would tell whether a file exists there, or where another
+person, and one outside of the repository would show whether a file exists there, or where another
 request is being rendered.
 """
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 OUTSIDE: Final = "(a message about a path outside of the repository is not shown)"
-"""What takes the place of a line that would tell what exists outside of the repository."""
+"""Replaces a line that would show what exists outside of the repository."""
 
 _ANSI: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _USER_INFO: Final = re.compile(r"://(?!git@)[^\s/@'\"]+@")
@@ -22,7 +22,7 @@ _EDIT_USAGE: Final = "\nUsage:\n  kustomize edit "
 _END_OF_PATH: Final = r"(?=[/\s'\"`,;:)\]}>]|$)"
 _ABSOLUTE: Final = re.compile(r"(?<![\w.~:/\0-])/[^\s'\"`,;:)\]}>]+")
 _ROOT: Final = "\0"
-"""Stands for the repository's root while a message is read."""
+"""Replaces the repository's root while a message is read."""
 
 _CLIMBING: Final = re.compile(r"\0[^\0\s'\"`,;:)\]}>]*/\.\.(?:/|(?=[\s'\"`,;:)\]}>]|$))")
 
@@ -45,7 +45,7 @@ outside of the repository and back.
 """
 
 _ERROR: Final = "Error: "
-"""How kustomize and helm begin what made them fail; before it stand warnings."""
+"""How kustomize and helm begin what made them fail; before it are warnings."""
 
 _OWN: Final = re.compile(r"(?:Error: ){1,2}(?:avp-py: |execution error at \([^\s():]+:\d+:\d+\): )")
 """How an error begins that may be shown whatever it names: the words of the wrapper before helm,
@@ -65,8 +65,8 @@ class Places:
     Attributes:
         staging: where the staging copy begins: the copy of `/repo/app` is `staging/repo/app`.
         workspace: the run's temporary directory.
-        root: the repository's root where a tenant asks, or None for a person at a terminal, to whom
-            every path is shown.
+        root: the repository's root where the run is a tenant's, or None for a person at a terminal,
+            who sees every path.
     """
 
     staging: Path
@@ -76,7 +76,7 @@ class Places:
     def legible(self, messages: bytes) -> str:
         """Return messages with paths relative to the repository, and without passwords in URLs.
 
-        OUTSIDE takes the place of what tells what exists outside of the repository.
+        OUTSIDE replaces what would show what exists outside of the repository.
         """
         text = messages.decode(errors="replace").replace("\r\n", "\n")
         text = _ANSI.sub("", text).translate(_SEPARATORS)
@@ -113,23 +113,23 @@ def _without_environment(text: str) -> str:
 
 
 def _without_outside(lines: Sequence[str]) -> Sequence[str]:
-    """Return lines without those that tell what exists outside of the repository.
+    """Return lines without those that would show what exists outside of the repository.
 
     A tenant's name can hold a line break, so that the line with a path and the one that says what
     became of it are two: an error is shown as a whole or not at all, but for a first line whose
     words are known.
     """
     begin = next((at for at, line in enumerate(lines) if line.startswith(_ERROR)), 0)
-    shown = [line for line in lines[:begin] if not _tells_outside(line)]
+    shown = [line for line in lines[:begin] if not _shows_outside(line)]
     # Only the first: a later line may be a tenant's, in the middle of another error.
     own = begin + (_OWN.match(lines[begin]) is not None)
     shown += lines[begin:own]
-    if not any(map(_tells_outside, lines[own:])):
+    if not any(map(_shows_outside, lines[own:])):
         shown += lines[own:]
     return shown if len(shown) == len(lines) else [*shown, OUTSIDE]
 
 
-def _tells_outside(line: str) -> bool:
+def _shows_outside(line: str) -> bool:
     """Return whether a line names a path outside of the repository.
 
     What a program says about such a path depends on what exists there, so all is dropped but what

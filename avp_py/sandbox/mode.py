@@ -26,7 +26,8 @@ def confine(access: Access, mode: SandboxMode) -> Access | None:
     if mode == "required" and missing:
         raise SandboxError(
             f"AVP_SANDBOX=required, and this kernel cannot restrict {', '.join(missing)}",
-            hint=_needs(abi, filters) + ", or set AVP_SANDBOX=auto to run with what there is",
+            hint=_needs(abi, filters)
+            + ", or set AVP_SANDBOX=auto to run with what this kernel has",
         )
     return access if abi or filters else None
 

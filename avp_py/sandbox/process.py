@@ -43,13 +43,13 @@ FIRST_MEASURE_SECONDS: Final = 0.2
 """When the files that a child has written are first measured; most children are done by then."""
 
 MARK: Final = "avp_py_child"
-"""The variable by which what a child starts is known, where no signal scope of Landlock tells."""
+"""The variable that marks what a child starts, where Landlock has no scope for signals."""
 
 KILL_SECONDS: Final = 5.0
 """How long to wait for killed processes: the kernel may keep one in a system call for a while."""
 
-EXEC_LOOKS: Final = 5
-"""How often the environment of a process is looked at that seems to have none."""
+EXEC_READS: Final = 5
+"""How often the environment of a process is read that seems to have none."""
 
 _PR_SET_CHILD_SUBREAPER: Final = 36
 
@@ -85,7 +85,7 @@ def run(
         argv: the program's absolute path and its arguments; no shell reads them.
         cwd: where it runs.
         env: its whole environment, but for MARK.
-        limits: how long it may take, and how much it may print.
+        limits: how long it may run, and how much it may print.
         access: the files and ports that it, and what it starts, may use; None for no sandbox.
         places: the directories that its messages may name.
         written: how much it may write.
@@ -167,7 +167,7 @@ class _Family:
             raise ChildError(f"{name} cannot be started: {error.strerror}", hint=hint) from None
 
     def end(self) -> None:
-        """Kill the child if it still runs, and what it has left behind."""
+        """Kill the child if it still runs, and all that it has started."""
         if sys.platform != "linux":
             return
         end = time.monotonic() + KILL_SECONDS
@@ -218,7 +218,7 @@ def _variables(pid: int) -> Sequence[bytes]:
     Raises:
         OSError: it is not ours to read.
     """
-    for _ in range(EXEC_LOOKS):
+    for _ in range(EXEC_READS):
         data = Path(f"/proc/{pid}/environ").read_bytes()
         if data:
             return data.split(b"\0")
@@ -228,7 +228,7 @@ def _variables(pid: int) -> Sequence[bytes]:
 
 
 def _limit(pid: int, limits: Limits, written: Written) -> None:
-    """Limit what a child, and each process that it starts, takes of the machine."""
+    """Limit what a child, and each process that it starts, uses of the machine."""
     if sys.platform != "linux":
         return
     seconds = math.ceil(min(limits.timeout, max(limits.left, 0))) + 1
@@ -334,12 +334,12 @@ def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
 def _late(name: str, limits: Limits, seconds: float) -> ChildError:
     if seconds < limits.timeout:
         return ChildError(
-            f"{name} was not done when the time of the whole run was over",
-            hint="a remote base or chart may be slow; AVP_RUN_TIMEOUT sets the time",
+            f"{name} did not finish within the time limit of the whole run",
+            hint="a remote base or chart may be slow; AVP_RUN_TIMEOUT sets the limit",
         )
     return ChildError(
-        f"{name} was not done after {seconds:g} s",
-        hint="a remote base or chart may be slow; AVP_RENDER_TIMEOUT sets the time",
+        f"{name} did not finish within {seconds:g} s",
+        hint="a remote base or chart may be slow; AVP_RENDER_TIMEOUT sets the limit",
     )
 
 

@@ -1,4 +1,4 @@
-"""A system call filter: what a child process asks of the kernel beside files, ports and signals.
+"""A system call filter: what a child process may do besides files, ports and signals.
 
 Landlock knows neither all kinds of sockets, nor files without a name, nor most of what acts on
 other processes. A filter is a program for the kernel's packet filter (classic BPF): it sees the
@@ -135,7 +135,7 @@ _SOCKET_TYPE: Final = 0xF
 """SOCK_TYPE_MASK: beside it are SOCK_CLOEXEC and SOCK_NONBLOCK."""
 
 Block = tuple[tuple[int, int, int, int], ...]
-"""Instructions (code, jump if true, jump if not, value) that do not go on behind the last one:
+"""Instructions (code, jump if true, jump if not, value) that do not continue after the last one:
 whatever they compare, they return."""
 
 
@@ -150,7 +150,7 @@ def can_filter() -> bool:
 def filter_thread(access: Access) -> None:
     """Filter the system calls of this thread and of all that it starts from now on.
 
-    Nothing is filtered on a kernel that cannot. There is no way back. The thread must not gain
+    Nothing is filtered on a kernel that cannot. It cannot be undone. The thread must not gain
     privileges (kernel.forbid_new_privileges).
 
     Args:
@@ -207,7 +207,7 @@ def _checks(internet: bool, unix_sockets: bool) -> Mapping[str, Block]:
             _fail(errno.ESOCKTNOSUPPORT),
         ),
     )  # fmt: skip
-    # NETLINK_ROUTE tells the resolver which addresses the machine has.
+    # The resolver learns the addresses of the machine from NETLINK_ROUTE.
     netlink = _argument(2) + _if(_EQUAL, _NETLINK_ROUTE, _allow(), _fail(errno.EPROTONOSUPPORT))
     denied = _fail(errno.EACCES)
     return {
@@ -244,7 +244,7 @@ def _checks(internet: bool, unix_sockets: bool) -> Mapping[str, Block]:
         # Its own limits, and no other process'.
         "prlimit64": _argument(0) + _if(_EQUAL, 0, _allow(), _fail(errno.EPERM)),
         "clone": _argument(0) + _if(_ANY_BIT, _NAMESPACES, _fail(errno.EPERM), _allow()),
-        # Its flags are in memory. C libraries take clone where it is missing.
+        # Its flags are in memory. C libraries use clone where it is missing.
         "clone3": _fail(errno.ENOSYS),
     }  # fmt: skip
 

@@ -2,8 +2,9 @@
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from tests.conftest import Run
@@ -13,8 +14,10 @@ TOKEN: Final = "eyJ-token-of-the-sidecar"
 CHART: Final = "{apiVersion: v2, name: c, version: 1.0.0}\n"
 TEMPLATE: Final = (
     "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: stolen}\n"
-    'data: {x: {{ .Files.Get "stolen" | default .Values.stolen | default "none" | quote }}}\n'
+    'data: {x: {{ .Files.Get "stolen" | default (.Files.Get "d/map.yaml") | default .Values.stolen'
+    ' | default "none" | quote }}}\n'
 )
+NO_VARIABLES: Final[Mapping[str, str]] = MappingProxyType({})
 MAP: Final = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: map\n"
 
 
@@ -59,24 +62,42 @@ def program(path: Path, ran: Path) -> None:
     path.chmod(0o755)
 
 
-def kustomize(tree: Tree, **env: str) -> str:
-    """What kustomize alone makes of the folder, as the shell pipeline runs it."""
+def kustomize(
+    tree: Tree, *flags: str, timeout: float = 60, env: Mapping[str, str] = NO_VARIABLES
+) -> str:
+    """Return what kustomize alone makes of the folder, as the shell pipeline runs it."""
+    helm_command = f"--helm-command={tree.env['AVP_HELM']}"
+    argv = [tree.env["AVP_KUSTOMIZE"], "build", "--enable-helm", helm_command, *flags, "."]
+    return _run(argv, tree, timeout, env)
+
+
+def helm(
+    tree: Tree, *flags: str, timeout: float = 60, env: Mapping[str, str] = NO_VARIABLES
+) -> str:
+    """Return what helm alone makes of the chart in the folder."""
+    return _run([tree.env["AVP_HELM"], "template", *flags, "r", "."], tree, timeout, env)
+
+
+def _run(argv: Sequence[str], tree: Tree, timeout: float, env: Mapping[str, str]) -> str:
     done = subprocess.run(
-        [
-            tree.env["AVP_KUSTOMIZE"], "build", "--enable-helm",
-            f"--helm-command={tree.env['AVP_HELM']}", ".",
-        ],
-        cwd=tree.app, capture_output=True, text=True, check=False, timeout=60,
+        argv, cwd=tree.app, capture_output=True, text=True, check=False, timeout=timeout,
         env={"PATH": os.environ["PATH"], "HOME": str(tree.ran.parent), **env},
     )  # fmt: skip
     return done.stdout + done.stderr
 
 
-def refused(run: Run, tree: Tree, *says: str) -> None:
-    """The run fails, says so, and shows nothing of the token."""
+def has_run(tree: Tree) -> bool:
+    """Return whether a program of the attacker has run, and forget that."""
+    found = tree.ran.exists()
+    tree.ran.unlink(missing_ok=True)
+    return found
+
+
+def refused(run: Run, tree: Tree, says: str, *more: str) -> None:
+    """Check that the run fails, says so, and shows nothing of the token."""
     result = run("generate", tree.app, env=tree.env)
     assert (result.code, result.out) == (1, ""), result.out
-    for each in says:
-        assert each in result.err
+    for each in (says, *more):
+        assert each in result.err, result.err
     assert TOKEN not in result.err
     assert not tree.ran.exists()

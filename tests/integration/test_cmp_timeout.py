@@ -123,8 +123,8 @@ def test_our_own_limit_comes_first_and_says_what_was_slow(
         server.client.generate(tree, env=identity())
 
     assert re.search(
-        r"\n1\. (kustomize build|helm template) was not done when the time of the whole run was "
-        "over\n   next: .*AVP_RUN_TIMEOUT sets the time$",
+        r"\n1\. (kustomize build|helm template) did not finish within the time limit of the "
+        "whole run\n   next: .*AVP_RUN_TIMEOUT sets the limit$",
         raised.value.message,
     )
     assert server.wait_for_children() == {}

@@ -166,8 +166,8 @@ def test_the_release_can_have_a_name_of_its_own(
         ("--val prod.yaml", "the option --val,"),
         ("-xcanary", "the option -x,"),
         ("-- canary", "the option --,"),
-        ("canary", "an argument that is no option,"),
-        ("; canary", "an argument that is no option,"),
+        ("canary", "an argument that is not an option,"),
+        ("; canary", "an argument that is not an option,"),
         ("--set", "HELM_ARGS: --set has no value"),
         ("--no-hooks=canary", "HELM_ARGS: --no-hooks has no value, or one where none is wanted"),
         ("--set 'canary", "HELM_ARGS has a quote that is not closed"),
@@ -201,17 +201,17 @@ def test_two_names_for_the_release_are_an_error(
 
 
 HOSTILE_FILES: Final = {
-    "/etc/hostname": "is no path that begins at the chart's folder",
-    "http://127.0.0.1:9/values.yaml": "is no path that begins at the chart's folder",
-    "s3://bucket/values.yaml": "is no path that begins at the chart's folder",
-    "": "is no path that begins at the chart's folder",
+    "/etc/hostname": "is not a path relative to the chart's folder",
+    "http://127.0.0.1:9/values.yaml": "is not a path relative to the chart's folder",
+    "s3://bucket/values.yaml": "is not a path relative to the chart's folder",
+    "": "is not a path relative to the chart's folder",
     "../../outside.yaml": "leads out of the repository",
     "../side/link.yaml": "leads out of the repository",
     "../side/folder/outside.yaml": "leads out of the repository",
-    "-": "is not there, or no regular file",
-    "none.yaml": "is not there, or no regular file",
-    "../side/fifo.yaml": "is not there, or no regular file",
-    "env": "is not there, or no regular file",
+    "-": "was not found, or is not a regular file",
+    "none.yaml": "was not found, or is not a regular file",
+    "../side/fifo.yaml": "was not found, or is not a regular file",
+    "env": "was not found, or is not a regular file",
     "../side/x,/values.yaml": "has a comma, a quote or a line break in its path",
 }
 

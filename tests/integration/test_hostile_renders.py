@@ -24,6 +24,7 @@ from typing import Final, NamedTuple
 
 import pytest
 
+from avp_py.sandbox.messages import OUTSIDE as NOT_SHOWN
 from tests.conftest import Result, Run
 from tests.integration.certificates import self_signed
 from tests.integration.charts import port_of, serve_chart
@@ -115,10 +116,11 @@ def site() -> Iterator[Site]:
         yield running
 
 
-def stopped(run: Run, tree: Tree) -> Result:
-    """The run fails, prints nothing, runs nothing, and shows nothing of the token."""
+def stopped(run: Run, tree: Tree, says: str) -> Result:
+    """Check that the run fails, says so, prints and runs nothing, and shows no token."""
     result = run("generate", tree.app, env=tree.env)
     assert (result.code, result.out) == (1, ""), result.out
+    assert says in result.err, result.err
     assert TOKEN not in result.err
     assert not tree.ran.exists()
     return result
@@ -145,14 +147,14 @@ def test_a_credential_helper_of_the_tree_is_not_run(guarded: Tree, run: Run) -> 
         )
         program(tree.app / "docker-credential-x/evil", tree.ran)
         certificates = {"SSL_CERT_FILE": str(certificate.certificate)}
-        kustomize(tree, **certificates)
+        kustomize(tree, env=certificates)
         assert tree.ran.exists()
         tree.ran.unlink()
         registry.asked.clear()
 
         env = {**tree.env, **certificates, "AVP_RENDER_PORTS": registry.port}
-        stopped(run, tree._replace(env=env))
-        # It did ask, and had no helper to ask in turn.
+        stopped(run, tree._replace(env=env), "basic credential not found")
+        # helm did contact the registry, and had no helper to get a credential from.
         assert registry.asked
 
 
@@ -218,15 +220,16 @@ def test_a_chart_is_not_pulled_outside_of_the_staging_copy(
         shutil.rmtree(above / "pulled")
 
         env["AVP_RENDER_PORTS"] = port_of(url)
-        result = stopped(run, tree._replace(env=env))
+        says = "a chart would be pulled to a place outside of the copy that kustomize works in"
+        stopped(run, tree._replace(env=env), says)
 
-    assert "a chart would be pulled to a place outside" in result.err
     assert not (above / "pulled").exists()
 
 
 def test_the_wrapper_around_helm_is_not_replaced_by_a_chart(
     guarded: Tree, run: Run, tools: Mapping[str, Path]
 ) -> None:
+    """kustomize alone has no such wrapper: it would pull the chart to the same relative path."""
     tree = guarded
     # The staging copy of /a/b is WORKSPACE/tree/a/b, so this climbs to the workspace.
     up = "../" * (len(tree.app.resolve().parts))
@@ -241,9 +244,8 @@ def test_the_wrapper_around_helm_is_not_replaced_by_a_chart(
             },
         )
         env = {**tree.env, "AVP_RENDER_PORTS": port_of(url)}
-        result = stopped(run, tree._replace(env=env))
-
-    assert OUTSIDE in result.err or "a chart would be pulled to a place outside" in result.err
+        says = f"'{up}provided', which a kustomization names, is {OUTSIDE}"
+        stopped(run, tree._replace(env=env), says)
 
 
 def test_a_comma_in_the_name_of_a_values_file_names_no_second_one(guarded: Tree, run: Run) -> None:
@@ -254,7 +256,7 @@ def test_a_comma_in_the_name_of_a_values_file_names_no_second_one(guarded: Tree,
     write(tree.app, {name: "a: b\n", "x": "a: b\n", "kustomization.yaml": chart})
     assert TOKEN in kustomize(tree)
 
-    assert "has a comma, a quote or a line break" in stopped(run, tree).err
+    stopped(run, tree, "the path of a values file has a comma, a quote or a line break")
 
 
 @pytest.mark.parametrize("patched", [False, True])
@@ -282,14 +284,18 @@ def test_the_name_of_a_chart_writes_no_file_outside(patched: bool, tree: Tree, r
             f"helmCharts: [{{name: {climbing}}}]\n"
         }
     write(tree.app, files)
-    kustomize(tree, TMPDIR=str(temporary))
+    kustomize(tree, env={"TMPDIR": str(temporary)})
     written = list(tree.token.parent.rglob("out-kustomize-values.yaml"))
     assert written
     for each in written:
         each.unlink()
 
     for mode in MODES:
-        stopped(run, tree._replace(env={**tree.env, "AVP_SANDBOX": mode}))
+        says = f"the chart '{climbing}' is {OUTSIDE}"
+        if patched:
+            unknown = "what the plugins of kustomization.yaml open cannot be known beforehand"
+            says = NOT_SHOWN if mode == "required" else unknown
+        stopped(run, tree._replace(env={**tree.env, "AVP_SANDBOX": mode}), says)
         assert not list(tree.token.parent.rglob("out-kustomize-values.yaml"))
 
 
@@ -333,7 +339,9 @@ def test_a_base_in_a_chart_that_is_pulled_leads_nowhere(
     shutil.rmtree(tree.app / "base/charts")
 
     env = {**tree.env, "AVP_RENDER_PORTS": port_of(charts)}
-    stopped(run, tree._replace(env=env))
+    is_confined = tree.env["AVP_SANDBOX"] == "required"
+    says = NOT_SHOWN if is_confined else f"/other', which a kustomization names, is {OUTSIDE}"
+    stopped(run, tree._replace(env=env), says)
 
 
 PROCESSES: Final = {
@@ -353,7 +361,8 @@ def test_a_base_below_proc_leads_nowhere(path: str, guarded: Tree, run: Run) -> 
         write(tree.app, {"kustomization.yaml": f"resources: ['{base}']\n"})
         assert "name: map" in kustomize(tree)
 
-        assert OUTSIDE in stopped(run, tree).err
+        says = f"{base[:200]!r}, which a kustomization names, is {OUTSIDE}"
+        stopped(run, tree, says)
         process.communicate(b"\n")
 
 
@@ -428,6 +437,14 @@ FETCHES: Final = {
     "    path: '{url}/x'\n",
 }  # fmt: skip
 PATCHED_FETCH: Final = "a generator that a patch changes"
+OF_PLUGINS: Final = ("targets of a plugin", "patches of a plugin", "a list of plugins")
+
+
+def named(site: Site, name: str) -> str:
+    """Return the message that names what a kustomization would fetch."""
+    url = site.url.replace("http", "HTTP") if name == "upper case" else site.url
+    file = "all.yaml" if name in ("a base", "upper case") else "x"
+    return f"the kustomization names {url}/{file}, and nothing remote may be fetched"
 
 
 def fetch(tree: Tree, site: Site, name: str) -> None:
@@ -469,7 +486,7 @@ def test_nothing_is_fetched_where_the_operator_forbids_it(
     site.asked.clear()
 
     env = {**tree.env, "AVP_RENDER_NETWORK": "false", "AVP_RENDER_PORTS": site.port}
-    assert "nothing remote may be fetched" in stopped(run, tree._replace(env=env)).err
+    stopped(run, tree._replace(env=env), named(site, name))
     assert site.asked == []
 
 
@@ -486,18 +503,32 @@ def test_what_listens_on_this_machine_is_out_of_reach(
 
     # By default, a render reaches the ports of https, http and ssh only.
     env = tree.env if setting == "AVP_RENDER_PORTS" else {**tree.env, setting: "false"}
-    stopped(run, tree._replace(env=env))
+    if setting == "AVP_RENDER_PORTS":
+        # What a plugin reports comes with the path of a temporary file, where it has none.
+        says = NOT_SHOWN if name in OF_PLUGINS else "connect: permission denied"
+    else:
+        says = "socket: permission denied" if name == PATCHED_FETCH else named(site, name)
+    stopped(run, tree._replace(env=env), says)
     assert site.asked == []
 
 
 SCHEMAS: Final = {
-    "a file": '{{"$ref": "file://{token}"}}',
-    "a relative file": '{{"$ref": "{relative}"}}',
-    "a file below": '{{"properties": {{"a": {{"allOf": [{{"$ref": "file://{token}#/x"}}]}}}}}}',
-    "a file as its schema": '{{"$schema": "file://{token}"}}',
-    "a file in a dynamic reference": '{{"$schema": "https://json-schema.org/draft/2020-12/schema",'
-    ' "$dynamicRef": "file://{token}"}}',
-}
+    "a file": ('{{"$ref": "file://{token}"}}', "$ref"),
+    "a relative file": ('{{"$ref": "{relative}"}}', "$ref"),
+    "a file below": (
+        '{{"properties": {{"a": {{"allOf": [{{"$ref": "file://{token}#/x"}}]}}}}}}', "$ref",
+    ),
+    "a file as its schema": ('{{"$schema": "file://{token}"}}', "$schema"),
+    "a file in a dynamic reference": (
+        '{{"$schema": "https://json-schema.org/draft/2020-12/schema",'
+        ' "$dynamicRef": "file://{token}"}}', "$dynamicRef",
+    ),
+}  # fmt: skip
+"""A schema, and the key that the message names."""
+
+REFERS: Final = (
+    "in the chart refers to a file, or to another machine where AVP_RENDER_NETWORK forbids it"
+)
 
 
 @pytest.mark.parametrize("mode", ["kustomize", "helm"])
@@ -507,18 +538,25 @@ def test_the_schema_of_a_chart_reads_no_file(
 ) -> None:
     tree = guarded
     write(tree.token.parent, {"token": json.dumps({"x": {"const": TOKEN}, "const": TOKEN})})
-    text = SCHEMAS[schema].format(token=tree.token, relative=str(tree.token).lstrip("/"))
+    text, key = SCHEMAS[schema]
+    text = text.format(token=tree.token, relative=str(tree.token).lstrip("/"))
     write(
         tree.app,
         {"charts/c/values.schema.json": text, "kustomization.yaml": "helmCharts: [{name: c}]\n"},
     )
-    if "const" not in schema and schema == "a file":
+    if schema == "a file as its schema":
+        # helm opens the file, and prints nothing of it.
+        tree.token.rename(tree.token.parent / "elsewhere")
+        assert "token: no such file or directory" in kustomize(tree)
+        (tree.token.parent / "elsewhere").rename(tree.token)
+    else:
         assert TOKEN in kustomize(tree)
     folder, env = tree.app, tree.env
     if mode == "helm":
         folder, env = tree.app / "charts/c", {**env, "ARGOCD_APP_SOURCE_PATH": "apps/web/charts/c"}
 
-    assert "values.schema.json" in stopped(run, tree._replace(app=folder, env=env)).err
+    says = f"values.schema.json {REFERS} ({key})"
+    stopped(run, tree._replace(app=folder, env=env), says)
 
 
 def test_the_schema_of_a_chart_asks_nobody_where_the_network_is_forbidden(
@@ -537,7 +575,7 @@ def test_the_schema_of_a_chart_asks_nobody_where_the_network_is_forbidden(
     site.asked.clear()
 
     env = {**tree.env, "AVP_RENDER_NETWORK": "false", "AVP_RENDER_PORTS": site.port}
-    assert "values.schema.json" in stopped(run, tree._replace(env=env)).err
+    stopped(run, tree._replace(env=env), f"values.schema.json {REFERS} ($ref)")
     assert site.asked == []
 
 
@@ -557,7 +595,11 @@ def test_a_schema_that_only_helm_can_read_reads_no_file(name: str, guarded: Tree
     write(tree.app, {"kustomization.yaml": "helmCharts: [{name: c}]\n"})
     assert TOKEN in kustomize(tree)
 
-    stopped(run, tree)
+    says = f"values.schema.json {REFERS} ($ref)"
+    if name != "text that is not UTF-8":
+        unread = "values.schema.json in the chart cannot be read as JSON"
+        says = NOT_SHOWN if tree.env["AVP_SANDBOX"] == "required" else unread
+    stopped(run, tree, says)
 
 
 @pytest.mark.parametrize("depth", [1, 2])
@@ -583,7 +625,8 @@ def test_a_schema_in_a_packed_chart_reads_no_file(
     write(tree.app, {"kustomization.yaml": "helmCharts: [{name: c}]\n"})
     assert TOKEN in kustomize(tree)
 
-    stopped(run, tree)
+    found = f"a schema in charts/sub-1.0.0.tgz {REFERS} ($ref)"
+    stopped(run, tree, NOT_SHOWN if tree.env["AVP_SANDBOX"] == "required" else found)
 
 
 def package(helm: Path, chart: Path, folder: Path) -> None:
@@ -646,7 +689,9 @@ def test_a_schema_does_not_tell_what_exists(path: str, guarded: Tree, run: Run) 
     for name in ("etc", "token", "other", "not-one"):
         uri = path.format(name=name, above=tree.token.parent)
         write(tree.app, {"charts/c/values.schema.json": json.dumps({"$ref": uri})})
-        message = re.sub(rf"\b{name}\b", "NAME", stopped(run, tree).err)
+        is_hidden = path == "{name}" and tree.env["AVP_SANDBOX"] == "required"
+        says = NOT_SHOWN if is_hidden else f"values.schema.json {REFERS} ($ref)"
+        message = re.sub(rf"\b{name}\b", "NAME", stopped(run, tree, says).err)
         said.append(re.sub(r"kustomize-helm-\d+", "", message))
     assert len(set(said)) == 1, said
 
@@ -680,26 +725,48 @@ def test_a_key_in_a_case_that_only_unicode_folds_names_no_base(
         )
     assert "name: map" in kustomize(tree)
 
-    assert OUTSIDE in stopped(run, tree).err
+    named_base = f"../{other}" if name == "inside" else other
+    stopped(run, tree, f"{named_base[:200]!r}, which a kustomization names, is {OUTSIDE}")
 
 
 # What messages show
 
 PATHS: Final = {
-    "an absolute resource": "resources: ['{path}']\n",
-    "a relative resource": "resources: ['{relative}']\n",
-    "a link": "resources: [link]\n",
-    "a link to a folder": "resources: [folder/x.yaml]\n",
-    "a file of a generator": "configMapGenerator: [{{name: x, files: ['k={path}']}}]\n",
-    "a patch": "resources: [map.yaml]\npatches: [{{path: '{path}'}}]\n",
-    "an inline generator": "generators:\n- |\n  apiVersion: builtin\n  kind: ConfigMapGenerator\n"
-    "  metadata: {{name: x}}\n  name: x\n  files: ['k={path}']\n",
-    "a generator that a patch changes": "generators: [g]\n",
-    "a chart's home": "helmGlobals: {{chartHome: '{path}'}}\nhelmCharts: [{{name: other}}]\n",
-    "a chart": "helmCharts: [{{name: '../{relative}'}}]\n",
-    "values": "helmCharts: [{{name: c, valuesFile: '{path}'}}]\n",
-    "a link in a chart": "helmCharts: [{{name: c}}]\n",
-}
+    "an absolute resource": ("resources: ['{path}']\n", "'{path}'"),
+    "a relative resource": ("resources: ['{relative}']\n", "'{relative}'"),
+    "a link": ("resources: [link]\n", "'link'"),
+    "a link to a folder": ("resources: [folder/x.yaml]\n", "'folder/x.yaml'"),
+    "a file of a generator": (
+        "configMapGenerator: [{{name: x, files: ['k={path}']}}]\n", "'{path}'",
+    ),
+    "a patch": ("resources: [map.yaml]\npatches: [{{path: '{path}'}}]\n", "'{path}'"),
+    "an inline generator": (
+        "generators:\n- |\n  apiVersion: builtin\n  kind: ConfigMapGenerator\n"
+        "  metadata: {{name: x}}\n  name: x\n  files: ['k={path}']\n", "'{path}'",
+    ),
+    "a generator that a patch changes": ("generators: [g]\n", ""),
+    "a chart's home": (
+        "helmGlobals: {{chartHome: '{path}'}}\nhelmCharts: [{{name: other}}]\n", "'{path}'",
+    ),
+    "a chart": ("helmCharts: [{{name: '../{relative}'}}]\n", ""),
+    "values": ("helmCharts: [{{name: c, valuesFile: '{path}'}}]\n", "'{path}'"),
+    "a link in a chart": ("helmCharts: [{{name: c}}]\n", ""),
+}  # fmt: skip
+"""A kustomization, and what the message says that it names."""
+
+
+def outside_of(name: str, tree: Tree, path: Path) -> str:
+    """Return the message about a path of PATHS."""
+    relative = f"../../../{path.name}"
+    if name == "a generator that a patch changes":
+        unknown = "what the plugins of kustomization.yaml open cannot be known beforehand"
+        return NOT_SHOWN if tree.env["AVP_SANDBOX"] == "required" else unknown
+    if name == "a chart":
+        return f"the chart '../{relative}' is {OUTSIDE}"
+    if name == "a link in a chart":
+        return "stolen in the chart is a symlink that leads out of the repository"
+    shown = PATHS[name][1].format(path=path, relative=relative)
+    return f"{shown}, which a kustomization names, is {OUTSIDE}"
 
 
 @pytest.mark.parametrize("edited", [False, True])
@@ -713,7 +780,7 @@ def test_messages_do_not_tell_what_exists_outside(
     write(above, {"there/other/Chart.yaml": "{}", "there/x.yaml": MAP})
     for path in (above / "there", above / "nope!", tree.token, above / "not-one"):
         relative = "../../../" + path.name
-        text = PATHS[name].format(path=path, relative=relative)
+        text = PATHS[name][0].format(path=path, relative=relative)
         patch = json.dumps([{"op": "replace", "path": "/files/0", "value": f"k={path}"}])
         write(
             tree.app,
@@ -731,7 +798,8 @@ def test_messages_do_not_tell_what_exists_outside(
         if name != "a link in a chart":
             (tree.app / "charts/c/stolen").unlink()
         env = {**tree.env, **({"ARGOCD_ENV_APP_REPO": "https://git.example"} if edited else {})}
-        message = stopped(run, tree._replace(env=env)).err.replace(path.name, "PATH")
+        says = outside_of(name, tree, path)
+        message = stopped(run, tree._replace(env=env), says).err.replace(path.name, "PATH")
         said.append(re.sub(r"kustomize-helm-\d+", "", message))
     assert len(set(said)) == 1, said
 
@@ -778,7 +846,10 @@ def test_a_symlink_through_what_is_outside_does_not_tell_whether_it_exists(
         (tree.app / link).unlink(missing_ok=True)
         (tree.app / link).symlink_to(f"{path}{BACK}{inside}")
         bare.append("kind: ConfigMap" in kustomize(tree))
-        message = stopped(run, tree).err.replace(path.name, "PATH")
+        says = f"'link', which a kustomization names, is {OUTSIDE}"
+        if name == "a link in a chart":
+            says = "stolen in the chart is a symlink that leads out of the repository"
+        message = stopped(run, tree, says).err.replace(path.name, "PATH")
         said.append(re.sub(r"kustomize-helm-\d+", "", message))
     assert bare == [True, False]
     assert said[0] == said[1]
@@ -815,8 +886,7 @@ def test_messages_name_files_relative_to_the_repository(guarded: Tree, run: Run)
     write(tree.app, {"kustomization.yaml": "resources: [missing.yaml]\n"})
 
     for edit in ({}, {"ARGOCD_ENV_APP_REPO": "https://git.example"}):
-        result = stopped(run, tree._replace(env={**tree.env, **edit}))
-        assert "apps/web/missing.yaml" in result.err
+        result = stopped(run, tree._replace(env={**tree.env, **edit}), "apps/web/missing.yaml")
         assert str(tree.token.parent) not in result.err
         assert "avp-py-run-" not in result.err
 

@@ -278,7 +278,7 @@ CASES: Final[Mapping[str, Case]] = {
     ),
     "kustomize is not there": Case(
         (errors.ToolMissingError,),
-        "is no program that can be run",
+        "is not an executable program",
         lambda stage: Attempt(
             (write(stage.folder / "app", {"kustomization.yaml": ""}),), {"AVP_KUSTOMIZE": "/none"}
         ),

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from avp_py.sandbox.messages import OUTSIDE as NOT_SHOWN
 from tests.conftest import Run
 from tests.integration.charts import port_of
-from tests.integration.hostile import MAP, make_tree
+from tests.integration.hostile import MAP, kustomize, make_tree
 from tests.integration.stand_in import Exchange, StandIn, stand_in
 from tests.processes import AVP, session_members
 from tests.trees import write
@@ -146,7 +147,8 @@ def test_a_link_in_a_clone_does_not_tell_what_exists_outside(
 ) -> None:
     tree = make_tree(tmp_path, environ)
     served = tmp_path / "served"
-    said = []
+    bare: list[str] = []
+    said: list[str] = []
     # There and back: kustomize follows the link only where the first directory exists.
     for name in ("other", "nope!"):
         write(served / name, {"kustomization.yaml": "resources: [link]\n"})
@@ -158,8 +160,12 @@ def test_a_link_in_a_clone_does_not_tell_what_exists_outside(
             write(tree.app, {"kustomization.yaml": base})
             env = {**tree.env, "AVP_SANDBOX": sandbox, "AVP_RENDER_PORTS": port_of(url)}
             result = run("generate", tree.app, env=env)
+            alone = kustomize(tree)
         assert (result.code, result.out) == (1, "")
-        said.append(re.sub(r"kustomize-\d+", "", result.err.replace(url, "").replace(name, "")))
+        assert NOT_SHOWN in result.err
+        for text, seen in ((alone, bare), (result.err, said)):
+            seen.append(re.sub(r"kustomize-\d+", "", text.replace(url, "").replace(name, "")))
+    assert bare[0] != bare[1]
     assert said[0] == said[1]
 
 

@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 import pytest
 
 from avp_py.errors import ChildError
-from avp_py.sandbox import Access, Limits, Written, program_access
+from avp_py.sandbox import Access, Limits, Written, named_access, program_access
 from avp_py.sandbox.landlock import kernel_abi
 from avp_py.sandbox.process import _Family
 from tests.conftest import Run
@@ -64,27 +64,45 @@ def test_nothing_else_is_read(what: str, laboratory: Laboratory) -> None:
     laboratory.denied(READS[what].format(top=top, pid=os.getpid()))
 
 
+DENIED: Final = "Permission denied"
 WRITES: Final = {
-    "a new file": "open('{top}/outside/new', 'w')",
-    "a file that is there": "open('{top}/outside/file', 'r+')",
-    "an emptied file": "import os; os.truncate('{top}/outside/file', 0)",
-    "a directory": "import os; os.mkdir('{top}/outside/d', 0o777)",
-    "the repository": "open('{top}/repository/new', 'w')",
-    "a moved file": "import os; open('{top}/scratch/x', 'w'); "
-    "os.rename('{top}/scratch/x', '{top}/outside/x')",
-    "a linked file": "import os; open('{top}/scratch/y', 'w'); "
-    "os.link('{top}/scratch/y', '{top}/outside/y')",
-    "a removed file": "import os; os.remove('{top}/outside/gone')",
-    "a symlink": "import os; os.symlink('x', '{top}/outside/s')",
-    "a FIFO in scratch": "import os; os.mkfifo('{top}/scratch/f')",
-    "a socket in scratch": "import socket; socket.socket(socket.AF_UNIX).bind('{top}/scratch/u')",
-}
+    "a new file": ("open('{top}/outside/new', 'w')", f"{DENIED}: '{{top}}/outside/new'"),
+    "a file that exists": ("open('{top}/outside/file', 'r+')", f"{DENIED}: '{{top}}/outside/file'"),
+    "an emptied file": (
+        "import os; os.truncate('{top}/outside/file', 0)", f"{DENIED}: '{{top}}/outside/file'",
+    ),
+    "a directory": (
+        "import os; os.mkdir('{top}/outside/d', 0o777)", f"{DENIED}: '{{top}}/outside/d'",
+    ),
+    "the repository": (
+        "open('{top}/repository/new', 'w')", f"{DENIED}: '{{top}}/repository/new'",
+    ),
+    "a moved file": (
+        "import os; open('{top}/scratch/x', 'w'); os.rename('{top}/scratch/x', '{top}/outside/x')",
+        "'{top}/scratch/x' -> '{top}/outside/x'",
+    ),
+    "a linked file": (
+        "import os; open('{top}/scratch/y', 'w'); os.link('{top}/scratch/y', '{top}/outside/y')",
+        "'{top}/scratch/y' -> '{top}/outside/y'",
+    ),
+    "a removed file": (
+        "import os; os.remove('{top}/outside/gone')", f"{DENIED}: '{{top}}/outside/gone'",
+    ),
+    "a symlink": (
+        "import os; os.symlink('x', '{top}/outside/s')", f"{DENIED}: 'x' -> '{{top}}/outside/s'",
+    ),
+    "a FIFO in scratch": ("import os; os.mkfifo('{top}/scratch/f')", DENIED),
+    "a socket in scratch": (
+        "import socket; socket.socket(socket.AF_UNIX).bind('{top}/scratch/u')", DENIED,
+    ),
+}  # fmt: skip
+"""Code that writes, and the end of what Python says where that is denied."""
 
 
 @pytest.mark.parametrize("what", WRITES)
 def test_nothing_else_is_written(what: str, laboratory: Laboratory) -> None:
     top = laboratory.top
-    code = WRITES[what].format(top=top)
+    code, says = (each.format(top=top) for each in WRITES[what])
     write(top, {"outside/file": "text", "outside/gone": ""})
     laboratory.run(code, None)
     for name in ("outside/new", "outside/x", "outside/y", "outside/s", "repository/new"):
@@ -95,8 +113,9 @@ def test_nothing_else_is_written(what: str, laboratory: Laboratory) -> None:
         (top / "outside/d").rmdir()
     write(top, {"outside/file": "text", "outside/gone": ""})
 
-    with pytest.raises(ChildError):
+    with pytest.raises(ChildError) as raised:
         laboratory.run(code, laboratory.access | Access(unix_sockets=True))
+    assert says in raised.value.detail
 
     assert (top / "outside/file").read_text() == "text"
     assert sorted(each.name for each in (top / "outside").iterdir()) == ["file", "gone"]
@@ -113,6 +132,18 @@ def test_nothing_else_is_executed(directory: str, laboratory: Laboratory) -> Non
 
     laboratory.denied(f"import subprocess; subprocess.run(['{path}'], check=True)", shell)
     laboratory.denied("import subprocess; subprocess.run(['/bin/sh', '-c', ':'], check=True)")
+
+
+@pytest.mark.parametrize("value", ["/", "//", "https://", "a=//", "/proc/..", "file:///"])
+def test_a_variable_with_the_root_opens_nothing(value: str, laboratory: Laboratory) -> None:
+    write(laboratory.top, {"outside/file": "text"})
+    code = f"open('{laboratory.top}/outside/file').read()"
+    # What the variable would open if the root counted.
+    laboratory.run(code, laboratory.access | Access(read=(Path("/"),)))
+
+    laboratory.denied(code, named_access({"X": value}, ["X"]))
+    below = named_access({"X": f"{value}{laboratory.top}/outside"}, ["X"])
+    laboratory.run(code, laboratory.access | below)
 
 
 @contextlib.contextmanager

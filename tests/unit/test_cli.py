@@ -236,7 +236,7 @@ def test_version_names_the_programs_that_would_run(run: Run, programs: Mapping[s
 def test_version_says_what_is_missing(run: Run, tmp_path: Path) -> None:
     result = run("version", env={"PATH": str(tmp_path), "AVP_HELM": str(tmp_path / "helm")})
     assert re.search(r"kustomize +not found", result.out)
-    assert re.search(r"helm +AVP_HELM: .* is no program that can be run", result.out)
+    assert re.search(r"helm +AVP_HELM: .* is not an executable program", result.out)
     assert result.code == 0
 
 

@@ -83,8 +83,7 @@ def test_a_program_that_is_not_there(run: Run, healthy: Mapping[str, str], kind:
 
     assert line.split(maxsplit=1) == [
         kind,
-        f"{kind} is not there ({kind} is not on PATH); next: install {kind}, or name its path "
-        f"with AVP_{kind.upper()}",
+        f"{kind} not found on PATH; next: install {kind}, or set AVP_{kind.upper()} to its path",
     ]
 
 
@@ -110,7 +109,7 @@ def test_a_temporary_folder_that_is_full(run: Run, healthy: Mapping[str, str]) -
     lines = failed(run("healthcheck", env={**healthy, "TMPDIR": "/proc"}))
 
     assert [line.split()[0] for line in lines] == ["temporary", "kustomize", "helm"]
-    assert "the temporary folder cannot be made or filled" in lines[0]
+    assert "the temporary folder cannot be created or written" in lines[0]
 
 
 def test_a_temporary_folder_that_cannot_be_written(run: Run, healthy: Mapping[str, str]) -> None:
@@ -244,7 +243,10 @@ def test_version_and_parameters_read_the_settings_file(
     config.write_text("AVP_KUSTOMIZE=/none\nAVP_TENANT_SETTINGS=AVP_CONCURRENCY\n")
     env = {name: value for name, value in healthy.items() if name != "AVP_KUSTOMIZE"}
 
-    assert "AVP_KUSTOMIZE: /none is no program" in run("version", "-c", config, env=env).out
+    assert (
+        "AVP_KUSTOMIZE: /none is not an executable program"
+        in run("version", "-c", config, env=env).out
+    )
     assert "AVP_CONCURRENCY" in run("parameters", tmp_path, "-c", config, env=env).out
     assert "AVP_CONCURRENCY" not in run("parameters", tmp_path, env=env).out
 

@@ -1,5 +1,6 @@
 """Which files an operator's variables open for a child."""
 
+import os
 import socket
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from avp_py.sandbox import named_access
 @pytest.mark.parametrize("value", ["/", "//", "https://", "a=//", "/proc/..", "file:///"])
 def test_the_root_of_the_file_system_is_never_opened(value: str) -> None:
     assert named_access({"X": value}, ["X"]).read == ()
+    # A path that begins so is opened.
+    (below,) = named_access({"X": f"{value}/keys/id"}, ["X"]).read
+    assert os.path.realpath(below) == "/keys/id"
 
 
 def test_a_file_is_opened_wherever_it_stands() -> None:

@@ -150,7 +150,7 @@ def test_a_symlink_that_comes_after_the_check_is_not_followed(
         ("none", "a.yaml is a symlink that leads nowhere"),
         ("../outside.yaml", "a.yaml is a symlink that leads out of the folder"),
         ("/etc/passwd", "a.yaml is a symlink that leads out of the folder"),
-        ("sub", "a.yaml is no regular file"),
+        ("sub", "a.yaml is not a regular file"),
     ],
 )
 def test_a_symlink_to_anything_else_is_an_error(
@@ -172,7 +172,7 @@ def test_a_fifo_is_an_error_and_nothing_waits_for_it(tmp_path: Path, run: Run) -
     alone = run("generate", tmp_path / "a.yaml", env=NO_PROGRAMS)
 
     assert (folder.code, folder.out) == (alone.code, alone.out) == (1, "")
-    assert "a.yaml is no regular file" in folder.err
+    assert "a.yaml is not a regular file" in folder.err
     assert "a.yaml cannot be read: Not a directory" in alone.err
     assert "- reads standard input" in alone.err
 
@@ -230,11 +230,11 @@ def test_each_mode_is_what_was_asked_for(tmp_path: Path, run: Run) -> None:
     }
 
     assert names(plain.out) == ["chart", "a", "kustomization"]
-    assert "kustomize is not there" in missing["auto"]
-    assert "kustomize is not there" in missing["kustomize"]
-    assert "helm is not there" in missing["helm"]
+    assert "kustomize not found on PATH" in missing["auto"]
+    assert "kustomize not found on PATH" in missing["kustomize"]
+    assert "helm not found on PATH" in missing["helm"]
     (tmp_path / "kustomization.yaml").unlink()
-    assert "helm is not there" in run("generate", tmp_path, env=NO_PROGRAMS).err
+    assert "helm not found on PATH" in run("generate", tmp_path, env=NO_PROGRAMS).err
     (tmp_path / "Chart.yaml").unlink()
     assert names(run("generate", tmp_path, env=NO_PROGRAMS).out) == ["a"]
 

@@ -71,9 +71,9 @@ def test_a_byte_order_mark_and_aliases_are_yaml(tmp_path: Path) -> None:
         ("rules:\n- allow: a\n", "line 2, column 10: allow is a list"),
         ("rules:\n- allow: []\n", "line 2, column 10: allow is an empty list"),
         ("rules:\n- {allow: [a], kinds: []}\n", "line 2, column 23: kinds is an empty list"),
-        ("rules:\n- allow: [[a]]\n", "line 2, column 11: allow: a text is wanted"),
-        ("rules:\n- allow: ['']\n", "line 2, column 11: allow: a text is wanted"),
-        ("rules:\n- allow: [null]\n", "line 2, column 11: allow: a text is wanted"),
+        ("rules:\n- allow: [[a]]\n", "line 2, column 11: allow: expected a string"),
+        ("rules:\n- allow: ['']\n", "line 2, column 11: allow: expected a string"),
+        ("rules:\n- allow: [null]\n", "line 2, column 11: allow: expected a string"),
         ("rules:\n- allow: [{{ app }}]\n", "line 2, column 12: a key is a mapping"),
         ("rules:\n- allow: [a//b]\n", "line 2, column 11: allow: 'a//b' is a pattern that matches"),
         ("rules:\n- allow: [/a]\n", "'/a' is a pattern that matches nothing"),
@@ -93,7 +93,7 @@ def test_a_byte_order_mark_and_aliases_are_yaml(tmp_path: Path) -> None:
             f"rules:\n- {{projects: ['{'a' * 4097}'], deny: [b]}}\n",
             "line 2, column 15: projects: a pattern of more than 4096 characters",
         ),
-        ("rules:\n- allow: ['{{ ap }}']\n", "is a template on the unknown name 'ap'"),
+        ("rules:\n- allow: ['{{ ap }}']\n", "is a template with the unknown name 'ap'"),
         ("rules:\n- allow: ['{{ app']\n", "is not a template: unexpected end"),
         ("rules:\n- allow: ['{{ app + 1 }}']\n", "is a template that fails (TypeError)"),
         ("rules:\n- allow: [\"{{ ''.__class__.__mro__ }}\"]\n", "is not a template"),
@@ -105,10 +105,10 @@ def test_a_byte_order_mark_and_aliases_are_yaml(tmp_path: Path) -> None:
         ),
         (
             "rules:\n- secrets: ['a:b']\n  trust: [everything]\n",
-            "line 3, column 11: trust has no word 'everything'",
+            "line 3, column 11: unknown trust 'everything'",
         ),
         ("rules:\n- secrets: ['a:b']\n  trust: files\n", "line 3, column 10: trust is a list"),
-        ("rules:\n- secrets: ['a:b']\n  trust: [Files]\n", "trust has no word 'Files'"),
+        ("rules:\n- secrets: ['a:b']\n  trust: [Files]\n", "unknown trust 'Files'"),
         ("rules:\n- secrets: ['a:b']\n  trust: []\n", "line 3, column 10: trust is an empty list"),
         ("rules:\n- {allow: [a], trust: [files]}\n", "line 2, column 16: trust without secrets"),
         ("rules:\n- allow: [a\n", "not valid YAML"),
@@ -136,7 +136,7 @@ def test_an_unknown_key_gets_a_suggestion(tmp_path: Path, key: str, near: str) -
     [
         ("file", "did you mean files?"),
         ("adress", "did you mean address?"),
-        ("everything", "its words: address, files"),
+        ("everything", "known: address, files"),
     ],
 )
 def test_an_unknown_word_of_trust_gets_a_suggestion(tmp_path: Path, word: str, hint: str) -> None:

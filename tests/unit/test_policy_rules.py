@@ -197,7 +197,7 @@ def test_a_denying_pattern_that_cannot_be_filled_denies_everything(
     found = permissions("allow: ['**']", "deny: ['kv/{{ app }}/root']", identity=identity)
     verdict = found.path("kv/x", None)
     assert not verdict.allowed
-    assert "rule 2 (line 3) denies kv/{{ app }}/root, which cannot be told" in verdict.why
+    assert "rule 2 (line 3) denies kv/{{ app }}/root, which cannot be filled" in verdict.why
     missing = permissions("allow: ['**']", "deny: ['{{ project }}/root']", identity=identity)
     assert not missing.path("kv/x", None).allowed
 
@@ -301,7 +301,7 @@ def test_the_gate_tells_what_to_ask_for_and_no_rule(permissions: Maker) -> None:
 
 @pytest.mark.parametrize("path", ["kv//a", "kv/a/", "/kv/a", "kv/./a", "kv/b/../a"])
 def test_the_gate_takes_a_path_in_its_one_form_only(path: str) -> None:
-    with pytest.raises(PathError, match="not in its one form"):
+    with pytest.raises(PathError, match="is not normalised"):
         PolicyGate(WEB, None)(path, "")
 
 

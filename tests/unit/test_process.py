@@ -173,7 +173,7 @@ def test_time_out_ends_the_child_and_all_that_it_started(tmp_path: Path, program
         )
 
     assert time.monotonic() - started < 10
-    assert raised.value.reason == "kustomize build was not done after 1 s"
+    assert raised.value.reason == "kustomize build did not finish within 1 s"
     assert "AVP_RENDER_TIMEOUT" in raised.value.hint
     family = [int(pid) for pid in pids.read_text().split()]
     assert len(family) == 2
@@ -249,7 +249,7 @@ def test_time_out_is_a_setting(app: Path, program: Program, run_command: Run) ->
     )  # fmt: skip
 
     assert (result.code, result.out) == (1, "")
-    assert "kustomize build was not done after 0.2 s" in result.err
+    assert "kustomize build did not finish within 0.2 s" in result.err
 
 
 @pytest.mark.parametrize("where", ["_read", "_Family.start"])
@@ -350,7 +350,9 @@ def test_a_temporary_folder_that_cannot_be_made_or_filled_is_an_error(
     )  # fmt: skip
 
     assert (result.code, result.out) == (1, "")
-    assert "the temporary folder cannot be made or filled: No space left on device" in result.err
+    assert (
+        "the temporary folder cannot be created or written: No space left on device" in result.err
+    )
     assert "TMPDIR" in result.err
 
 

@@ -35,8 +35,8 @@ def test_missing_kustomize_is_an_error_that_says_how_to_get_it(
     result = run("generate", app, env=path)
 
     assert (result.code, result.out) == (1, "")
-    assert "1. kustomize is not there (kustomize is not on PATH)\n" in result.err
-    assert "next: install kustomize, or name its path with AVP_KUSTOMIZE\n" in result.err
+    assert "1. kustomize not found on PATH\n" in result.err
+    assert "next: install kustomize, or set AVP_KUSTOMIZE to its path\n" in result.err
 
 
 @pytest.mark.parametrize(
@@ -67,8 +67,8 @@ def test_missing_helm_is_an_error_where_there_is_a_chart(
     result = run("generate", tmp_path / "app", env={"AVP_KUSTOMIZE": str(kustomize)})
 
     assert (result.code, result.out) == (1, "")
-    assert "1. helm is not there (helm is not on PATH)\n" in result.err
-    assert "next: install helm, or name its path with AVP_HELM\n" in result.err
+    assert "1. helm not found on PATH\n" in result.err
+    assert "next: install helm, or set AVP_HELM to its path\n" in result.err
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_relative_folders_of_path_are_not_searched(
     result = run("generate", ".", env={"PATH": path})
 
     assert (result.code, result.out) == (1, "")
-    assert "kustomize is not there" in result.err
+    assert "kustomize not found on PATH" in result.err
 
 
 @pytest.mark.parametrize("kind", ["kustomize", "helm", "kubectl"])
@@ -125,8 +125,8 @@ def test_a_path_where_no_program_is_is_an_error(
     with pytest.raises(ToolMissingError) as raised:
         find_tool(kind, path, {"PATH": str(tmp_path)})
 
-    assert raised.value.reason == f"AVP_{kind.upper()}: {path} is no program that can be run"
-    assert f"give the absolute path of {kind}" in raised.value.hint
+    assert raised.value.reason == f"AVP_{kind.upper()}: {path} is not an executable program"
+    assert f"set it to the absolute path of {kind}" in raised.value.hint
 
 
 def test_version_tells_what_each_program_is_and_where(tmp_path: Path, run: Run) -> None:
