@@ -12,8 +12,8 @@ import pytest
 from tests.compat import processes, secrets
 from tests.compat.case import Case
 from tests.compat.model import Store
-from tests.compat.original import Original
 from tests.compat.outcome import Outcome
+from tests.compat.vault_plugin import VaultPlugin
 from tests.conftest import build_tools
 from tests.integration.vault import Vault, serve
 
@@ -52,12 +52,12 @@ def env(vault: Vault) -> Mapping[str, str]:
 
 
 @pytest.fixture(scope="session")
-def original(
+def vault_plugin(
     programs: Mapping[str, Path], env: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Original:
+) -> VaultPlugin:
     """The real argocd-vault-plugin, with a home of its own."""
     home = str(tmp_path_factory.mktemp("home"))
-    return Original(programs["argocd-vault-plugin"], {**env, "HOME": home})
+    return VaultPlugin(programs["argocd-vault-plugin"], {**env, "HOME": home})
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from tests.compat.case import Case, Link
-from tests.compat.original import PANIC, SECONDS
 from tests.compat.outcome import Outcome, printed
+from tests.compat.vault_plugin import PANIC, SECONDS
 
 _CRASHED: Final = "goroutine "
 

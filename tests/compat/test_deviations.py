@@ -10,8 +10,8 @@ from tests.compat.case import Case
 from tests.compat.conftest import RunBoth
 from tests.compat.deviations import DEVIATIONS, PAGE, Deviation, Reason, nothing_more, page
 from tests.compat.model import Store, predict
-from tests.compat.original import Original
 from tests.compat.outcome import are_equal
+from tests.compat.vault_plugin import VaultPlugin
 
 OF_MANIFESTS: Final = {
     name: row
@@ -49,10 +49,10 @@ def test_the_reason_fits_what_is_shown(row: Deviation) -> None:
 
 @pytest.mark.parametrize("name", OF_MANIFESTS)
 def test_the_model_foretells_the_example(
-    original: Original, env: Mapping[str, str], store: Store, name: str
+    vault_plugin: VaultPlugin, env: Mapping[str, str], store: Store, name: str
 ) -> None:
     case = OF_MANIFESTS[name].case
-    theirs, own = original.run(case), ours.run(case, {**env, **TEMPLATE})
+    theirs, own = vault_plugin.run(case), ours.run(case, {**env, **TEMPLATE})
     foretold = predict(case, store)
     told = f"{case.text}\n{theirs.describe()}\n{own.describe()}\n{foretold}"
     # The comparison looks into base64, where the bytes are the same.

@@ -7,14 +7,14 @@ import pytest
 from tests.compat import ours
 from tests.compat.fixed_commands import COMMANDS
 from tests.compat.fixed_documents import DOCUMENTS, RULES, Fixed
-from tests.compat.original import Original
 from tests.compat.outcome import Outcome, are_equal
+from tests.compat.vault_plugin import VaultPlugin
 
 
 @pytest.fixture(scope="module")
-def theirs(original: Original) -> Mapping[str, Outcome]:
+def theirs(vault_plugin: VaultPlugin) -> Mapping[str, Outcome]:
     """What argocd-vault-plugin makes of all of them."""
-    outcomes = original.run_all([each.case for each in DOCUMENTS])
+    outcomes = vault_plugin.run_all([each.case for each in DOCUMENTS])
     return {each.name: outcome for each, outcome in zip(DOCUMENTS, outcomes, strict=True)}
 
 

@@ -20,7 +20,7 @@ PANIC = 2
 """How a Go program exits from a panic."""
 
 
-class Original:
+class VaultPlugin:
     """The real program.
 
     Attributes:
