@@ -11,10 +11,11 @@ import pytest
 
 from tests.compat import processes, secrets
 from tests.compat.case import Case
-from tests.compat.model import Store
 from tests.compat.outcome import Outcome
 from tests.compat.vault_plugin import VaultPlugin
 from tests.conftest import build_tools
+from tests.integration import reader as readers
+from tests.integration.reader import Reader
 from tests.integration.vault import Vault, serve
 
 DEFAULT_CASES = 2000
@@ -28,7 +29,14 @@ RunBoth: TypeAlias = Callable[[Case], tuple[Outcome, Outcome]]
 @pytest.fixture(scope="session")
 def programs() -> Mapping[str, Path]:
     """The real programs."""
-    return build_tools("argocd-vault-plugin", "vault")
+    return build_tools("argocd-vault-plugin", "reader", "vault")
+
+
+@pytest.fixture(scope="session")
+def reader(programs: Mapping[str, Path]) -> Iterator[Reader]:
+    """Argo CD's own libraries, one process for all cases."""
+    with readers.start(programs["reader"]) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
@@ -53,11 +61,14 @@ def env(vault: Vault) -> Mapping[str, str]:
 
 @pytest.fixture(scope="session")
 def vault_plugin(
-    programs: Mapping[str, Path], env: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory
+    programs: Mapping[str, Path],
+    env: Mapping[str, str],
+    reader: Reader,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> VaultPlugin:
     """The real argocd-vault-plugin, with a home of its own."""
     home = str(tmp_path_factory.mktemp("home"))
-    return VaultPlugin(programs["argocd-vault-plugin"], {**env, "HOME": home})
+    return VaultPlugin(programs["argocd-vault-plugin"], {**env, "HOME": home}, reader)
 
 
 @pytest.fixture(scope="session")
@@ -86,6 +97,7 @@ def run_both(
     programs: Mapping[str, Path],
     env: Mapping[str, str],
     facts: Mapping[str, str],
+    reader: Reader,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> RunBoth:
     """Runs both programs as processes, each with a home of its own."""
@@ -93,19 +105,17 @@ def run_both(
     def run(case: Case) -> tuple[Outcome, Outcome]:
         theirs, own = (
             processes.run(
-                [program], case, {**env, "HOME": str(tmp_path_factory.mktemp("home"))}, facts
+                [program],
+                case,
+                {**env, "HOME": str(tmp_path_factory.mktemp("home"))},
+                facts,
+                reader,
             )
             for program in (programs["argocd-vault-plugin"], OURS)
         )
         return theirs, own
 
     return run
-
-
-@pytest.fixture(scope="session")
-def store(vault: Vault) -> Store:
-    """What the model knows of the secrets."""
-    return Store(vault)
 
 
 @pytest.fixture(scope="session")

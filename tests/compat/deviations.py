@@ -71,6 +71,9 @@ _INLINE: Final = b"kind: X\nspec: <path:kv/data/app#user>\n"
 _CONFIG: Final = ("generate", "-", "-c", "{files}/config.yaml")
 _NOWHERE: Final = "http://127.0.0.1:1"
 
+TEMPLATE: Final = {"AVP_PATH_TEMPLATE": "kv/data/{{ app }}", "ARGOCD_APP_NAME": "app"}
+"""What an empty path annotation means in the example of it."""
+
 DEVIATIONS: Mapping[str, Deviation] = {
     "number-in-text": Deviation(
         "A number or boolean inside a longer text takes the place of the whole text.",

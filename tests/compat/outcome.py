@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from avp_py.errors import Failure
-from tests.compat.reading import Manifest, UnreadableError, canonical, read_output
+from tests.compat.reading import Manifest, canonical
+from tests.integration.reader import Reader, UnreadableError
 
 _NAMES: Final = ("apiVersion", "kind", "metadata")
 
@@ -60,10 +61,10 @@ class Outcome:
         return f"{'PANIC' if self.panicked else 'ERROR'}: {self.error.rstrip()}\n"
 
 
-def printed(output: str) -> Outcome:
-    """The outcome of a program that ended well."""
+def printed(output: str, reader: Reader) -> Outcome:
+    """Return the outcome of a program that succeeded, as Argo CD reads what it printed."""
     try:
-        return Outcome(output, tuple(read_output(output)))
+        return Outcome(output, tuple(each.content for each in reader.read(output)))
     except UnreadableError as error:
         said = f"printed what Argo CD cannot read: {error}\n{output}"
         return Outcome(output, error=said, unreadable=True)

@@ -1,27 +1,18 @@
 """Each row of the table, shown by both real programs."""
 
-from collections.abc import Mapping
-from typing import Final
-
 import pytest
 
-from tests.compat import ours
 from tests.compat.case import Case
 from tests.compat.conftest import RunBoth
-from tests.compat.deviations import DEVIATIONS, PAGE, Deviation, Reason, nothing_more, page
-from tests.compat.model import Store, predict
-from tests.compat.outcome import are_equal
-from tests.compat.vault_plugin import VaultPlugin
-
-OF_MANIFESTS: Final = {
-    name: row
-    for name, row in DEVIATIONS.items()
-    if isinstance(row.example, str) and name not in ("partial-output", "errors-show-values")
-}
-"""Those that the model knows."""
-
-TEMPLATE: Final = {"AVP_PATH_TEMPLATE": "kv/data/{{ app }}", "ARGOCD_APP_NAME": "app"}
-"""What an empty path annotation means in the example of it."""
+from tests.compat.deviations import (
+    DEVIATIONS,
+    PAGE,
+    TEMPLATE,
+    Deviation,
+    Reason,
+    nothing_more,
+    page,
+)
 
 
 @pytest.mark.parametrize("name", DEVIATIONS)
@@ -45,21 +36,6 @@ def test_the_reason_fits_what_is_shown(row: Deviation) -> None:
         # What it does beside its error is the defect.
         assert row.ours_gives == "error"
         assert row.shows is not nothing_more
-
-
-@pytest.mark.parametrize("name", OF_MANIFESTS)
-def test_the_model_foretells_the_example(
-    vault_plugin: VaultPlugin, env: Mapping[str, str], store: Store, name: str
-) -> None:
-    case = OF_MANIFESTS[name].case
-    theirs, own = vault_plugin.run(case), ours.run(case, {**env, **TEMPLATE})
-    foretold = predict(case, store)
-    told = f"{case.text}\n{theirs.describe()}\n{own.describe()}\n{foretold}"
-    # The comparison looks into base64, where the bytes are the same.
-    assert are_equal(theirs, own) is (name == "base64-is-written-anew"), told
-    assert name in foretold.deviations, told
-    if name != "empty-path-is-the-template":  # the model knows no template
-        assert foretold.holds(theirs, own), told
 
 
 def test_the_page_is_current() -> None:

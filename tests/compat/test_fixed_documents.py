@@ -9,6 +9,7 @@ from tests.compat.fixed_commands import COMMANDS
 from tests.compat.fixed_documents import DOCUMENTS, RULES, Fixed
 from tests.compat.outcome import Outcome, are_equal
 from tests.compat.vault_plugin import VaultPlugin
+from tests.integration.reader import Reader
 
 
 @pytest.fixture(scope="module")
@@ -20,10 +21,10 @@ def theirs(vault_plugin: VaultPlugin) -> Mapping[str, Outcome]:
 
 @pytest.mark.parametrize("fixed", DOCUMENTS, ids=lambda fixed: fixed.name)
 def test_both_programs_follow_the_rule(
-    theirs: Mapping[str, Outcome], env: Mapping[str, str], fixed: Fixed
+    theirs: Mapping[str, Outcome], env: Mapping[str, str], reader: Reader, fixed: Fixed
 ) -> None:
     # What is left over is a failure by default, a row of the deviations; the rules hold beneath.
-    own = ours.run(fixed.case, {**env, "AVP_LEFTOVERS": "ignore"})
+    own = ours.run(fixed.case, {**env, "AVP_LEFTOVERS": "ignore"}, reader)
     told = f"{fixed.case.text}\n{theirs[fixed.name].describe()}\n{own.describe()}"
     assert theirs[fixed.name].shown() == fixed.gives, told
     assert own.shown() == fixed.gives, told

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.compat.case import Case
 from tests.compat.outcome import Outcome, printed
-from tests.compat.reading import UnreadableError, read_document
+from tests.integration.reader import Reader, UnreadableError
 
 SECONDS = 120
 """The most that one process may take; it takes a few milliseconds for each document."""
@@ -26,17 +26,19 @@ class VaultPlugin:
     Attributes:
         program: its path.
         env: the whole environment that it gets.
+        reader: reads what it prints.
     """
 
-    def __init__(self, program: Path, env: Mapping[str, str]) -> None:
+    def __init__(self, program: Path, env: Mapping[str, str], reader: Reader) -> None:
         self.program = program
         self.env = env
+        self.reader = reader
 
     def run(self, case: Case) -> Outcome:
         """One case on standard input, in a process of its own."""
         code, out, err = self._start(case.stdin)
         if code == 0:
-            return printed(out)
+            return printed(out, self.reader)
         return Outcome(error=err, panicked=code == PANIC)
 
     def run_all(self, cases: Sequence[Case]) -> list[Outcome]:
@@ -44,7 +46,7 @@ class VaultPlugin:
         outcomes: dict[int, Outcome] = {}
         together: list[int] = []
         for index, case in enumerate(cases):
-            if is_one_document(case.stdin):
+            if self._is_one_document(case.stdin):
                 together.append(index)
             else:
                 outcomes[index] = self.run(case)
@@ -59,7 +61,7 @@ class VaultPlugin:
         while len(done) < len(cases):
             rest = cases[len(done) :]
             code, out, err = self._start(b"".join(_set_off(each) for each in rest))
-            good = [printed(each) for each in _outputs(out)]
+            good = [printed(each, self.reader) for each in _outputs(out)]
             done += good
             if code == 0:
                 assert len(good) == len(rest), "a document was taken for one and is none"
@@ -70,6 +72,23 @@ class VaultPlugin:
                 return done + self._share(rest[:half]) + self._share(rest[half:])
             done.append(Outcome(error=err, panicked=code == PANIC))
         return done
+
+    def _is_one_document(self, stdin: bytes) -> bool:
+        """Return whether a text is one manifest, after the `---` of another one too."""
+        try:
+            text = stdin.decode()
+        except UnicodeDecodeError:
+            return False
+        if text.startswith(("{", "\ufeff")) or any(
+            line.startswith("---") for line in text.splitlines()
+        ):
+            return False
+        try:
+            # After a marker, a brace does not make it JSON.
+            found = self.reader.read(f"---\n{text}")
+        except UnreadableError:
+            return False
+        return len(found) == 1 and bool(found[0].kind)
 
     def _start(self, stdin: bytes) -> tuple[int, str, str]:
         done = subprocess.run(
@@ -122,20 +141,3 @@ _OF_A_MANIFEST = (
 def _outputs(out: str) -> list[str]:
     """The manifests that were printed; no line of one begins with `---`."""
     return [f"{each}\n" for each in f"\n{out}".split("\n---\n")[:-1]]
-
-
-def is_one_document(stdin: bytes) -> bool:
-    """Whether a text is one manifest, also behind the `---` of another."""
-    try:
-        text = stdin.decode()
-    except UnicodeDecodeError:
-        return False
-    if text.startswith(("{", "\ufeff")) or any(
-        line.startswith("---") for line in text.splitlines()
-    ):
-        return False
-    try:
-        value = read_document(text)
-    except UnreadableError:
-        return False
-    return isinstance(value, dict) and isinstance(value.get("kind"), str) and bool(value["kind"])

@@ -13,11 +13,13 @@ class Draw:
 
     Attributes:
         wild: whether placeholders may be wrong; one wrong one hides what becomes of the others.
+        lenient: whether avp-py is to ignore unresolved placeholders, so that there may be some.
     """
 
     def __init__(self, seed: str) -> None:
         self._random = random.Random(seed)  # noqa: S311 - nothing secret comes of it
         self.wild = self.chance(0.3)
+        self.lenient = self.chance(0.3)
 
     def chance(self, probability: float) -> bool:
         """True with that probability."""
