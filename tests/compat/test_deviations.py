@@ -6,12 +6,10 @@ from tests.compat.case import Case
 from tests.compat.conftest import RunBoth
 from tests.compat.deviations import (
     DEVIATIONS,
-    PAGE,
     TEMPLATE,
     Deviation,
     Reason,
     nothing_more,
-    page,
 )
 
 
@@ -36,7 +34,3 @@ def test_the_reason_fits_what_is_shown(row: Deviation) -> None:
         # What it does beside its error is the defect.
         assert row.ours_gives == "error"
         assert row.shows is not nothing_more
-
-
-def test_the_page_is_current() -> None:
-    assert PAGE.read_text() == page()
