@@ -18,7 +18,7 @@ class Draw:
 
     def __init__(self, seed: str) -> None:
         self._random = random.Random(seed)  # noqa: S311 - nothing secret comes of it
-        self.wild = self.chance(0.3)
+        self.wild = self.chance(0.2)
         self.lenient = self.chance(0.3)
 
     def chance(self, probability: float) -> bool:

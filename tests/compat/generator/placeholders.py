@@ -132,6 +132,7 @@ _JSON_PATHS: Final = (
     "{[?(@.size>1)].name}",
     "{.absent}",
     "{..name}",
+    "{..on}",
     "{$}",
     "{.a}",
     "{.id}",
@@ -202,7 +203,6 @@ _TO_TEXT: Final = {
         "jsonPath {.tls.ca}",
         "jsonPath {range .hosts[*]}{@}{','}{end}",
         "jsonPath {$}",
-        "jsonPath {..on}",
         "jsonParse | jsonPath {.port}",
         "yamlParse | jsonPath {.hosts[1]}",
     ),
@@ -490,7 +490,9 @@ def _fitting(draw: Draw, context: Context, *, whole: bool) -> str:
     elif draw.chance(0.3):
         name = draw.pick(_COMMON_TEXTS)
     else:
-        names = [*_TEXTS, *_CONTROLS, *secrets.ODD_KEYS]
+        names = [*_TEXTS, *secrets.ODD_KEYS]
+        if draw.wild:
+            names += _CONTROLS
         if whole:
             names += _FLAT if context.text_only else (*_FLAT, *_STRUCTURES)
         name = draw.pick(names)

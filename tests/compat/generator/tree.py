@@ -261,7 +261,7 @@ def _annotations(draw: Draw, context: Context) -> list[tuple[str | Raw, Tree]]:
     is_odd = False
     if context.generic:
         path = "old/app" if kv_version == "1" else "kv/data/app"
-        if draw.chance(0.15):
+        if draw.chance(0.03):
             path = "old/other" if kv_version == "1" else "kv/data/other"
         if draw.wild and draw.chance(0.4):
             path, is_odd = placeholders.path(draw, kv_version), True
@@ -314,7 +314,7 @@ def _item(draw: Draw, context: Context) -> Tree:
 def _map(draw: Draw, depth: int, context: Context, *, encoded: bool = False) -> Map:
     entries: list[tuple[str | Raw, Tree]] = []
     seen: set[str] = set()
-    has_raw_key = draw.chance(0.05)
+    has_raw_key = draw.chance(0.03)
     for _ in range(draw.weighed({0: 1, 1: 6, 2: 6, 3: 4, 4: 2})):
         name: str | Raw = draw.pick(_KEYS) if draw.chance(0.4) else f"key{len(entries)}"
         if draw.lenient and draw.chance(0.01):
@@ -369,11 +369,11 @@ def _encoded(draw: Draw, context: Context) -> Tree:
             )
         )
     inner = dataclasses.replace(context, text_only=True)
-    text = placeholders.text(draw, inner).encode()
     if draw.chance(0.1):
-        text = draw.pick((b"\xff\x00", b"\xfe")) + text
-    if draw.chance(0.03):
-        text += b"\xff>"
+        before, after = draw.pick((b"\xff\x00", b"\xfe")), draw.pick((b"", b"\xff>"))
+        text = before + placeholders.placeholder(draw, inner, whole=False).encode() + after
+    else:
+        text = placeholders.text(draw, inner).encode()
     encoded = base64.b64encode(text).decode()
     if draw.chance(0.05):
         return "\n".join(encoded[at : at + 8] for at in range(0, len(encoded), 8)) + "\n"

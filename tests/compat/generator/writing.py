@@ -67,10 +67,12 @@ class Writer:
                 lines += f"{pad}# a comment with <user> in it\n"
             if self._draw.chance(0.01):
                 lines += "\n"
-            rare = self._rare
-            self._rare = rare and key != "metadata"
+            rare, exact = self._rare, self._exact
+            if key == "metadata":
+                # One annotation that is not a string, and none of them counts.
+                self._rare, self._exact = False, True
             lines += f"{pad}{self._key(key, pad)}:{self._value(value, indent)}"
-            self._rare = rare
+            self._rare, self._exact = rare, exact
         return lines
 
     def _key(self, key: str | Raw, pad: str) -> str:
@@ -81,8 +83,8 @@ class Writer:
         written = self._one_line(key, flow=False)
         return f"? {written}\n{pad}" if len(written) > 120 else written
 
-    def _value(self, value: Tree, indent: int) -> str:
-        """What stands behind a `:`, with the line break at its end."""
+    def _value(self, value: Tree, indent: int, *, in_list: bool = False) -> str:
+        """Return what comes after a `:` or a `-`, with the line break at its end."""
         if self._rare and indent and self._anchors and self._draw.chance(0.15):
             return f" *{self._draw.pick(self._anchors)}\n"
         if isinstance(value, Raw):
@@ -102,7 +104,7 @@ class Writer:
             return f"{anchor} {self._flow(value)}{self._comment()}\n"
         if isinstance(value, Map):
             return f"{anchor}{self._comment()}\n" + self._entries(value, indent + self._step)
-        inner = indent if self._compact else indent + self._step
+        inner = indent if self._compact and not in_list else indent + self._step
         return f"{anchor}{self._comment()}\n" + self._items(value, inner)
 
     def _items(self, items: Sequence[Tree], indent: int) -> str:
@@ -116,7 +118,7 @@ class Writer:
             else:
                 rare = self._rare
                 self._rare = rare and isinstance(item, str | Raw | Map)
-                lines += f"{pad}-{self._value(item, indent)}"
+                lines += f"{pad}-{self._value(item, indent, in_list=True)}"
                 self._rare = rare
         return lines
 
