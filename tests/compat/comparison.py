@@ -1,4 +1,4 @@
-"""Runs both programs on generated cases, and reports where they do not do what they must."""
+"""Runs both programs on generated cases, and reports unexpected outcomes."""
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
@@ -36,7 +36,7 @@ def run_both(
 
 
 def run_neighbours(cases: Sequence[Deviating], run_theirs: RunAll) -> list[Sequence[Outcome]]:
-    """Return what argocd-vault-plugin makes of the documents beside each row's example."""
+    """Return argocd-vault-plugin's outcomes for the documents next to each row's example."""
     outcomes = iter(run_theirs([each for case in cases for each in case.neighbours]))
     return [tuple(itertools.islice(outcomes, len(case.neighbours))) for case in cases]
 
@@ -56,37 +56,39 @@ def unexplained(
     neighbours: Sequence[Sequence[Outcome]],
     outcomes: Sequence[tuple[Outcome, Outcome]],
 ) -> list[str]:
-    """Return a report for each case that does not come out as the row in it says.
+    """Return a report for each case that differs from what its row says.
 
     Args:
         rows: the table.
         cases: the cases.
         neighbours: what `run_neighbours` returned.
-        outcomes: what both programs make of each case.
+        outcomes: what `run_both` returned.
     """
     reports = []
     for each, beside, (theirs, ours) in zip(cases, neighbours, outcomes, strict=True):
         row = rows[each.row]
         if not (
-            _holds(each, beside, theirs, row.theirs_gives)
-            and _holds(each, beside, ours, row.ours_gives)
+            _holds(each, beside, theirs, row.theirs_returns)
+            and _holds(each, beside, ours, row.ours_returns)
         ):
             reports.append(_report(each.case, theirs, ours) + f"--- {each.row}\n")
     return reports
 
 
-def _holds(case: Deviating, neighbours: Sequence[Outcome], outcome: Outcome, gives: str) -> bool:
-    """Return whether the row's documents came out as it says, and the others as without it."""
+def _holds(
+    case: Deviating, neighbours: Sequence[Outcome], outcome: Outcome, expected_text: str
+) -> bool:
+    """Return whether the row's documents are as it says, and the others as without it."""
     if not all(each.is_ok for each in neighbours):
         return not outcome.is_ok
     if outcome.documents is None:
-        return outcome.shown() == gives
+        return outcome.shown() == expected_text
     expected = [each for neighbour in neighbours for each in neighbour.documents or ()]
     end = len(outcome.documents) - (len(expected) - case.position)
     own = outcome.documents[case.position : end]
     others = outcome.documents[: case.position] + outcome.documents[end:]
     return list(map(canonical, others)) == list(map(canonical, expected)) and (
-        Outcome(documents=own).shown() == gives
+        Outcome(documents=own).shown() == expected_text
     )
 
 

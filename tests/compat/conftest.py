@@ -1,4 +1,4 @@
-"""The real Vault with the secrets of compat, and the real argocd-vault-plugin."""
+"""The real argocd-vault-plugin, and the real Vault with the secrets of the comparison."""
 
 import os
 import random
@@ -21,7 +21,7 @@ from tests.integration.vault import Vault, serve
 DEFAULT_CASES = 2000
 
 OURS = Path(sys.executable).with_name("argocd-vault-plugin")
-"""Our console script of that name."""
+"""avp-py's console script of that name."""
 
 RunBoth: TypeAlias = Callable[[Case], tuple[Outcome, Outcome]]
 
@@ -66,14 +66,14 @@ def vault_plugin(
     reader: Reader,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> VaultPlugin:
-    """The real argocd-vault-plugin, with a home of its own."""
+    """The real argocd-vault-plugin, with its own home directory."""
     home = str(tmp_path_factory.mktemp("home"))
     return VaultPlugin(programs["argocd-vault-plugin"], {**env, "HOME": home}, reader)
 
 
 @pytest.fixture(scope="session")
 def facts(vault: Vault) -> Mapping[str, str]:
-    """What cases may name: Vault's address, and credentials that it takes."""
+    """Values that cases may contain by name: Vault's address, and valid credentials."""
     role_id, secret_id = vault.approle("kv/data/app", "sys/internal/ui/mounts/*")
     username, password = "web", "s3cr$t$(x)#w0rd"
     vault.client.sys.enable_auth_method("userpass")
@@ -100,7 +100,7 @@ def run_both(
     reader: Reader,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> RunBoth:
-    """Runs both programs as processes, each with a home of its own."""
+    """Runs both programs as processes, each with its own home directory."""
 
     def run(case: Case) -> tuple[Outcome, Outcome]:
         theirs, own = (
@@ -120,11 +120,11 @@ def run_both(
 
 @pytest.fixture(scope="session")
 def count() -> int:
-    """How many cases are made: COMPAT_CASES."""
+    """The number of generated cases: COMPAT_CASES."""
     return int(os.environ.get("COMPAT_CASES") or DEFAULT_CASES)
 
 
 @pytest.fixture(scope="session")
 def seed() -> str:
-    """What they follow from: SEED."""
+    """The seed of the generated cases: SEED."""
     return os.environ.get("SEED") or str(random.randrange(10**6))  # noqa: S311 - no secret

@@ -39,8 +39,8 @@ class Deviation:
         ours: what avp-py does.
         reason: why.
         example: manifests that show both, or a whole command.
-        theirs_gives: what argocd-vault-plugin returns for the example (`Outcome.shown`).
-        ours_gives: what avp-py returns for it.
+        theirs_returns: what argocd-vault-plugin returns for the example (`Outcome.shown`).
+        ours_returns: what avp-py returns for it.
         shows: checks what else differs, where both return the same.
     """
 
@@ -48,8 +48,8 @@ class Deviation:
     ours: str
     reason: Reason
     example: str | Case
-    theirs_gives: str
-    ours_gives: str
+    theirs_returns: str
+    ours_returns: str
     shows: Callable[[Outcome, Outcome], bool] = nothing_more
 
     @property
@@ -653,13 +653,14 @@ def _lines() -> Iterator[str]:
     yield from ("", "## Examples")
     for name, row in DEVIATIONS.items():
         yield from ("", f"### {name}", "", "```text")
-        yield from _told(row.case)
+        yield from _example(row.case)
         yield "```"
         yield ""
-        yield f"argocd-vault-plugin: {_result(row.theirs_gives)}; avp-py: {_result(row.ours_gives)}"
+        theirs, ours = _result(row.theirs_returns), _result(row.ours_returns)
+        yield f"argocd-vault-plugin: {theirs}; avp-py: {ours}"
 
 
-def _told(case: Case) -> Iterator[str]:
+def _example(case: Case) -> Iterator[str]:
     for name, content in case.files.items():
         if isinstance(content, Link):
             yield f"# {name} -> {content.to}"

@@ -21,14 +21,14 @@ def run(
     facts: Mapping[str, str],
     reader: Reader,
 ) -> Outcome:
-    """A case in a process of its own.
+    """Run a case in its own process.
 
     Args:
         argv: the program.
         case: the case.
-        env: the whole environment, but for what the case adds or takes away; HOME is a fresh
-            folder, which gets the files.
-        facts: what `{NAME}` stands for in the command line, the variables and the files.
+        env: the whole environment, except for what the case adds or removes; HOME is a fresh
+            folder, to which the files are written.
+        facts: the values of `{NAME}` in the command line, the variables and the files.
         reader: reads what the program prints.
     """
     folder = Path(env["HOME"]) / "files"

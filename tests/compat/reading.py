@@ -12,7 +12,7 @@ Manifest: TypeAlias = dict[str, Any]
 def canonical(manifest: Manifest) -> str:
     """Return a text that is the same for equal manifests: 1 is not 1.0 and not true.
 
-    What a Secret has in `data` is bytes: base64 with line breaks in it is no other value.
+    The values in `data` of a Secret are bytes: line breaks in base64 do not change them.
     """
     data = manifest.get("data")
     if manifest.get("kind") == "Secret" and isinstance(data, dict):

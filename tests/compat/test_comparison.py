@@ -1,4 +1,4 @@
-"""The comparison can fail: a difference that is put there is found, in both modes."""
+"""The comparison can fail: it finds a seeded difference in both modes."""
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -33,14 +33,14 @@ CHANGES: Mapping[str, Change] = {
 
 @dataclass(frozen=True)
 class Deviations:
-    """A deviating case for each row, and what the programs make of them."""
+    """A deviating case for each row, with its outcomes."""
 
     made: Sequence[Deviating]
     neighbours: Sequence[Sequence[Outcome]]
     outcomes: Both
 
     def reports(self, outcomes: Both) -> list[str]:
-        """Return what the comparison reports of other outcomes."""
+        """Return the reports for other outcomes."""
         return unexplained(ROWS, self.made, self.neighbours, outcomes)
 
 
@@ -48,7 +48,7 @@ class Deviations:
 def equal(
     vault_plugin: VaultPlugin, env: Mapping[str, str], reader: Reader
 ) -> tuple[Sequence[Case], Both]:
-    """Cases that are the same to both programs, and what they make of them."""
+    """Equal cases, with their outcomes."""
     cases = [make_case(SEED, index) for index in range(COUNT)]
     run_ours = functools.partial(ours.run, env=env, reader=reader)
     return cases, run_both(cases, vault_plugin.run_all, run_ours)
@@ -63,7 +63,7 @@ def deviations(vault_plugin: VaultPlugin, env: Mapping[str, str], reader: Reader
 
 
 def spoiled(outcomes: Both, reader: Reader, change: Change) -> tuple[Both, int]:
-    """Return outcomes in which avp-py printed something else once, and where."""
+    """Return the outcomes with one changed output of avp-py, and its index."""
     index = next(
         index for index, (_, own) in enumerate(outcomes) if own.is_ok and "web" in own.output
     )

@@ -1,4 +1,4 @@
-"""Each row of the table, shown by both real programs."""
+"""Each row of the table, verified with both real programs."""
 
 import pytest
 
@@ -18,19 +18,19 @@ def test_both_programs_do_what_the_row_says(run_both: RunBoth, name: str) -> Non
     row = DEVIATIONS[name]
     case = Case(name, row.case.stdin, row.case.argv, row.case.files, {**TEMPLATE, **row.case.env})
     theirs, own = run_both(case)
-    told = f"{row.case}\n{theirs.describe()}\n{own.describe()}"
-    assert theirs.shown() == row.theirs_gives, told
-    assert own.shown() == row.ours_gives, told
-    assert row.shows(theirs, own), told
+    report = f"{row.case}\n{theirs.describe()}\n{own.describe()}"
+    assert theirs.shown() == row.theirs_returns, report
+    assert own.shown() == row.ours_returns, report
+    assert row.shows(theirs, own), report
 
 
 @pytest.mark.parametrize("row", DEVIATIONS.values(), ids=DEVIATIONS)
 def test_the_reason_fits_what_is_shown(row: Deviation) -> None:
-    assert (row.theirs_gives == "crash") is (row.reason is Reason.CRASH)
+    assert (row.theirs_returns == "crash") is (row.reason is Reason.CRASH)
     if row.reason is Reason.EXTENSION:
-        assert row.theirs_gives == "error"
-        assert row.ours_gives != "error"
-    elif row.theirs_gives == "error":
-        # What it does beside its error is the defect.
-        assert row.ours_gives == "error"
+        assert row.theirs_returns == "error"
+        assert row.ours_returns != "error"
+    elif row.theirs_returns == "error":
+        # The defect is what it does in addition to failing.
+        assert row.ours_returns == "error"
         assert row.shows is not nothing_more

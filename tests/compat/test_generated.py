@@ -18,7 +18,7 @@ SHOWN: Final = 5
 """How many of the reports are printed."""
 
 SHARE: Final = 10
-"""There is one deviating case for so many others, since it needs a process of its own."""
+"""There is one deviating case for so many equal ones, since it needs its own process."""
 
 
 def test_both_programs_do_the_same(

@@ -1,8 +1,8 @@
 """Runs the real argocd-vault-plugin on a case, or on many at once.
 
-It prints manifest by manifest, each with a `---` behind it, and stops at the first that fails. So
-many documents go to one process; what came out is counted, the next one is the one that failed,
-and another process goes on behind it.
+It prints each manifest with a `---` after it, and stops at the first that fails. So one process
+gets many documents: the number of manifests in its output says which document failed, and another
+process continues after that one.
 """
 
 import subprocess
@@ -14,10 +14,10 @@ from tests.compat.outcome import Outcome, printed
 from tests.integration.reader import Reader, UnreadableError
 
 SECONDS = 120
-"""The most that one process may take; it takes a few milliseconds for each document."""
+"""The time limit of one process, which needs a few milliseconds for each document."""
 
 PANIC = 2
-"""How a Go program exits from a panic."""
+"""The exit code of a Go program that panics."""
 
 
 class VaultPlugin:
@@ -25,8 +25,8 @@ class VaultPlugin:
 
     Attributes:
         program: its path.
-        env: the whole environment that it gets.
-        reader: reads what it prints.
+        env: its whole environment.
+        reader: reads its output.
     """
 
     def __init__(self, program: Path, env: Mapping[str, str], reader: Reader) -> None:
@@ -35,14 +35,14 @@ class VaultPlugin:
         self.reader = reader
 
     def run(self, case: Case) -> Outcome:
-        """One case on standard input, in a process of its own."""
+        """Run one case on standard input, in its own process."""
         code, out, err = self._start(case.stdin)
         if code == 0:
             return printed(out, self.reader)
         return Outcome(error=err, panicked=code == PANIC)
 
     def run_all(self, cases: Sequence[Case]) -> list[Outcome]:
-        """Many cases on standard input, of which those that are one document share processes."""
+        """Run many cases on standard input; those that are one document share processes."""
         outcomes: dict[int, Outcome] = {}
         together: list[int] = []
         for index, case in enumerate(cases):
@@ -64,17 +64,17 @@ class VaultPlugin:
             good = [printed(each, self.reader) for each in _outputs(out)]
             done += good
             if code == 0:
-                assert len(good) == len(rest), "a document was taken for one and is none"
+                assert len(good) == len(rest), "a case was counted as one document, and is not one"
                 break
             if not good and _was_unreadable(err) and len(rest) > 1:
-                # One of them cannot be read, and so none was printed.
+                # One of them cannot be read, so none was printed.
                 half = len(rest) // 2
                 return done + self._share(rest[:half]) + self._share(rest[half:])
             done.append(Outcome(error=err, panicked=code == PANIC))
         return done
 
     def _is_one_document(self, stdin: bytes) -> bool:
-        """Return whether a text is one manifest, after the `---` of another one too."""
+        """Return whether a text is one manifest, also after the `---` of another one."""
         try:
             text = stdin.decode()
         except UnicodeDecodeError:
@@ -104,12 +104,12 @@ class VaultPlugin:
 
 
 def _set_off(case: Case) -> bytes:
-    # A line break more would be one more in a block scalar at the end.
+    # An extra line break would become part of a block scalar at the end.
     return b"---\n" + case.stdin + (b"" if case.stdin.endswith(b"\n") else b"\n")
 
 
 def _was_unreadable(err: str) -> bool:
-    """Whether the error is one that comes before the first manifest is looked at."""
+    """Return whether the error is about reading, before the first manifest is processed."""
     if err.removeprefix("Error: ").startswith(_OF_READING):
         return True
     assert err.removeprefix("Error: ").startswith(_OF_A_MANIFEST), err
@@ -139,5 +139,5 @@ _OF_A_MANIFEST = (
 
 
 def _outputs(out: str) -> list[str]:
-    """The manifests that were printed; no line of one begins with `---`."""
+    """Return the manifests that were printed; no line of a manifest begins with `---`."""
     return [f"{each}\n" for each in f"\n{out}".split("\n---\n")[:-1]]

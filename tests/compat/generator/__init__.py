@@ -1,4 +1,4 @@
-"""Makes cases at random. Each is the same for the same seed and index, whatever came before."""
+"""Makes cases at random. A case depends only on the seed and its index."""
 
 from tests.compat.generator.deviating import Deviating, make_deviating_case
 from tests.compat.generator.settings import make_settings_case

@@ -1,4 +1,4 @@
-"""Inputs with one deviation: the example of a row, among documents that are the same to both."""
+"""Inputs with one deviation: the example of a row, among equal documents."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ ROWS: Final[Mapping[str, Deviation]] = {
     name: row
     for name, row in DEVIATIONS.items()
     if isinstance(row.example, str)
-    # The first is about an input without documents, the others about what else can be seen.
+    # The first is an input without documents, the others are about the output of a failure.
     and name not in ("nothing-in-nothing-out", "partial-output", "errors-show-values")
 }
 """The rows whose example can be among other documents."""
@@ -33,7 +33,7 @@ _WRITTEN_SO: Final = frozenset(
         "text-behind-a-marker",
     }
 )
-"""Rows about how a document is written; the example of any other can be written in any style."""
+"""Rows about the YAML style itself; other examples can be written in any style."""
 
 _FIRST: Final = "flow-style-first"
 
@@ -45,7 +45,7 @@ class Deviating:
     Attributes:
         row: the name of the row.
         case: the whole input.
-        neighbours: the other documents of it, each by itself.
+        neighbours: its other documents, one case each.
         position: how many of them come before the row's example.
     """
 
@@ -56,12 +56,12 @@ class Deviating:
 
 
 def make_deviating_case(seed: str, index: int, reader: Reader) -> Deviating:
-    """Return the case of that number.
+    """Return the case with that index.
 
     Args:
-        seed: what all cases follow from.
-        index: which of them; each row is the one of every so many.
-        reader: reads the example, so that it can be written in another style.
+        seed: the seed of all cases.
+        index: the number of the case; the rows take turns.
+        reader: reads the example, to write it in another style.
     """
     draw = Draw(f"{seed}/deviating/{index}")
     draw.wild = draw.lenient = False

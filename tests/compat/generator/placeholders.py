@@ -1,6 +1,6 @@
-"""Strings with placeholders in them: right ones, wrong ones, and what only looks like one.
+"""Strings with placeholders: valid ones, invalid ones, and what only looks like one.
 
-Nothing here leads to a row of the table of deviations.
+None of them leads to a row of the table of deviations.
 """
 
 from collections.abc import Mapping
@@ -20,13 +20,13 @@ _STRUCTURES: Final = ("list", "no-items", "object", "no-keys", "objects", "neste
 
 @dataclass(frozen=True)
 class Context:
-    """What a document makes of the strings in it.
+    """How the strings of a document are read.
 
     Attributes:
         generic: whether `<key>` is a placeholder.
-        kv_version: what its annotation says, or nothing.
+        kv_version: the value of its annotation, or an empty string.
         text_only: whether a list, a mapping or a parsed number would crash argocd-vault-plugin.
-        searched: whether placeholders are looked for; they are not in a list in a list.
+        searched: whether placeholders are filled; they are not in nested lists.
     """
 
     generic: bool
@@ -86,7 +86,7 @@ _PATHS_WITHOUT_DATA: Final[Mapping[str, float]] = {
     "old/wrapped": 1,
     "old/data/app": 0.5,
 }
-"""Where no annotation gives the KV version, avp-py detects it, and argocd-vault-plugin fails."""
+"""Without an annotation, avp-py detects the KV version, and argocd-vault-plugin fails."""
 
 _BY_KV_VERSION: Final[Mapping[str, Mapping[str, float]]] = {
     "": _PATHS,
@@ -156,11 +156,11 @@ _MODIFIERS: Final = {
     "indent": 8,
     "sha256sum": 5,
 }
-"""What makes text of text, or fails."""
+"""Modifiers that turn text into text, or fail."""
 
 _UNKNOWN_MODIFIERS: Final = ("unknown", "Base64Encode", "base64-encode")
 
-_NOT_JSON: Final = frozenset({"json-near", "json-big"})
+_LARGE_INTEGERS: Final = frozenset({"json-near", "json-big"})
 """JSON whose integers argocd-vault-plugin rounds."""
 
 _INDENTS: Final = {
@@ -227,7 +227,7 @@ _TO_TEXT: Final = {
     "pem": ("indent 4", "base64encode"),
     "lines": ("indent 2", "indent 8"),
 }
-"""What a key's value can go through to become text; `text` stands for any text."""
+"""Modifiers that turn the value of a key into text; `text` is the value of any text key."""
 
 _TO_ANYTHING: Final = {
     "json": ("jsonParse", "base64encode | base64decode | jsonParse", "jsonPath {.tls} | jsonParse"),
@@ -247,7 +247,7 @@ _TO_ANYTHING: Final = {
     "port": ("base64encode", "indent 2", "jsonParse"),
     "list": ("base64encode", "sha256sum", "yamlParse"),
 }
-"""What a key's value can go through to become anything, or to be refused."""
+"""Modifiers that turn the value of a key into any type, or fail."""
 
 _GOOD_PATHS: Final[Mapping[str, Mapping[str, float]]] = {
     "": {
@@ -322,7 +322,7 @@ _UNRESOLVED: Final = (
     "< path:kv/data/app#user>",
     "<path:kv/data/app#user",
 )
-"""What argocd-vault-plugin deploys as it is, as avp-py does where AVP_LEFTOVERS says so."""
+"""What argocd-vault-plugin deploys as it is, and avp-py too with AVP_LEFTOVERS=ignore."""
 
 _AMID_SPACE: Final = (" <port>\n", "<yes-value> ")
 _STRUCTURES_AMID_SPACE: Final = ("<list> ", "\n<object>")
@@ -434,9 +434,9 @@ def placeholder(draw: Draw, context: Context, *, whole: bool) -> str:
     """Return one placeholder.
 
     Args:
-        draw: the choices.
-        context: what the document makes of it.
-        whole: whether it is all of its string, so that its value may be anything.
+        draw: the random choices.
+        context: how it is read.
+        whole: whether it is the whole string, so that its value may have any type.
     """
     if draw.wild and draw.chance(0.5):
         return _wild(draw, context)
@@ -444,7 +444,7 @@ def placeholder(draw: Draw, context: Context, *, whole: bool) -> str:
 
 
 def _wild(draw: Draw, context: Context) -> str:
-    """Return a placeholder of text, of nothing, or of an error."""
+    """Return a placeholder whose value is text or missing, or that is invalid."""
     if draw.chance(0.03):
         good = "old/app" if context.kv_version == "1" else "kv/data/app"
         return f"<path:{good}#user | {draw.pick(_UNKNOWN_MODIFIERS)}>"
@@ -464,7 +464,7 @@ def _wild(draw: Draw, context: Context) -> str:
 
 def _modifier(draw: Draw, name: str) -> str:
     modifier = draw.weighed(_MODIFIERS)
-    if modifier == "jsonPath" and name in _NOT_JSON:
+    if modifier == "jsonPath" and name in _LARGE_INTEGERS:
         modifier = "sha256sum"
     if modifier == "jsonPath":
         words = draw.pick(_JSON_PATHS)

@@ -1,4 +1,4 @@
-"""Whole inputs: one document, or several, or none; YAML or JSON."""
+"""Whole inputs of one or several documents, in YAML or JSON."""
 
 import json
 import re
@@ -66,13 +66,13 @@ _BITS: Final = (
 _DEVIATES: Final = re.compile(
     r":\s*[\]},]"  # a colon at the end in flow style
     r"|[\r\u0085\u2028]\s*(?:---|\.\.\.)"  # a marker after a line break of YAML alone
-    r"|[&\"']\S*\s*<<"  # a merge key behind an anchor, or in quotes
+    r"|[&\"']\S*\s*<<"  # a merge key after an anchor, or in quotes
 )
-"""What of bits of YAML leads to a deviation."""
+"""Random YAML that leads to a deviation."""
 
 
 def make_case(seed: str, index: int) -> Case:
-    """Return the case of that number, of which both programs make the same."""
+    """Return the case with that index, which must be the same to both programs."""
     draw = Draw(f"{seed}/{index}")
     data = _text(draw).encode("utf-8", "surrogatepass")
     if draw.chance(0.003):
@@ -129,7 +129,7 @@ def _json(draw: Draw) -> str:
 
 
 def _soup(draw: Draw) -> str:
-    """Bits of YAML that mean something together, or nothing."""
+    """Return random YAML, which may be invalid."""
     bits = "".join(draw.pick(_BITS) for _ in range(draw.number(1, 9)))
     if _DEVIATES.search(bits):
         bits = "a"

@@ -1,4 +1,4 @@
-"""Manifests as trees, before they are written down."""
+"""Manifests as trees, before they are written as text."""
 
 import base64
 import dataclasses
@@ -13,14 +13,14 @@ from tests.compat.generator.placeholders import Context
 
 @dataclass(frozen=True)
 class Raw:
-    """A scalar that is written as it is, and means what YAML takes it for."""
+    """A scalar that is written as it is, with the type that YAML gives it."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Map:
-    """A mapping; a key that is no Raw is a string."""
+    """A mapping; a key that is not a Raw is a string."""
 
     entries: "tuple[tuple[str | Raw, Tree], ...]"
 
@@ -193,7 +193,7 @@ _RAW_KEYS: Final = (
     "<user>",
     "=",
 )
-"""At most one of them is in a mapping, as two of one name in JSON may have different types."""
+"""A mapping has at most one of them: two with the same name in JSON may differ in type."""
 
 _LIKE_RAW_KEYS: Final = frozenset({"1", "true"})
 
@@ -276,7 +276,7 @@ def _annotations(draw: Draw, context: Context) -> list[tuple[str | Raw, Tree]]:
     if draw.chance(0.1):
         found.append((f"{_PREFIX}remove-missing", draw.weighed(_BOOLS)))
     if is_odd and context.generic:
-        # argocd-vault-plugin reads the path in any case, so something here asks for it.
+        # argocd-vault-plugin always reads the path, so a placeholder makes avp-py read it too.
         found.append(("note", "<user>"))
         return found
     if draw.chance(0.03):
@@ -303,7 +303,7 @@ def _body(draw: Draw, kind: str, context: Context) -> list[tuple[str | Raw, Tree
 
 
 def _item(draw: Draw, context: Context) -> Tree:
-    """Return an item of a list that is the same whether it is an object of its own or not."""
+    """Return an item of a list that is the same whether it counts as an object or not."""
     item = _map(draw, 2, context)
     if draw.chance(0.5):
         kind = draw.pick(("Widget", "Deployment"))

@@ -1,4 +1,4 @@
-"""Trees as YAML text, in every style that YAML has."""
+"""Writes trees as YAML text, in every style that YAML has."""
 
 import re
 from collections.abc import Sequence
@@ -21,10 +21,10 @@ _WORDS: Final = ("y", "yes", "true", "on", "n", "no", "false", "off", "null")
 
 
 class Writer:
-    """Writes one document; an anchor is known after the place where it is set.
+    """Writes one document.
 
-    There is no alias at the top, in metadata, in a list of objects or in a list in a list: what it
-    brings there could lead to a deviation.
+    There are no aliases at the top, in metadata, in a list of objects or in nested lists, where
+    their content could lead to a deviation.
     """
 
     def __init__(self, draw: Draw, *, exact: bool = False) -> None:
@@ -32,7 +32,7 @@ class Writer:
 
         Args:
             draw: the choices.
-            exact: whether what is read must be the tree; otherwise some texts come out changed.
+            exact: whether the text must read as the tree; otherwise some strings may change.
         """
         self._draw = draw
         self._exact = exact
@@ -69,7 +69,7 @@ class Writer:
                 lines += "\n"
             rare, exact = self._rare, self._exact
             if key == "metadata":
-                # One annotation that is not a string, and none of them counts.
+                # If one annotation is not a string, argocd-vault-plugin ignores all of them.
                 self._rare, self._exact = False, True
             lines += f"{pad}{self._key(key, pad)}:{self._value(value, indent)}"
             self._rare, self._exact = rare, exact
@@ -126,13 +126,13 @@ class Writer:
         return " # a comment with <user> in it" if self._draw.chance(0.02) else ""
 
     def _text(self, text: str, indent: int) -> str:
-        """A string as a value in block context, with the line break at its end."""
+        """Return a string as a value in block context, with the line break at its end."""
         fits = text.strip(" \n") and not _NOT_BLOCK.search(text)
         if fits and self._draw.chance(0.7 if "\n" in text else 0.05):
             return self._block(text, indent)
         written = self._one_line(text, flow=False)
         if " " in written and not self._exact and self._draw.chance(0.03):
-            # A break in a flow scalar is a space; one in the wrong place changes the text.
+            # A line break in a flow scalar is a space; in the wrong place it changes the text.
             at = written.index(" ")
             written = written[:at] + "\n" + " " * (indent + self._step) + written[at + 1 :]
         return f"{written}{self._comment()}\n"
@@ -158,7 +158,7 @@ class Writer:
             is_word = text.lower() in _WORDS
             styles["plain"] = 0 if is_word and self._exact else 0.2 if is_word else 6
         elif text.isprintable() and text.strip("!") and not self._exact and self._draw.chance(0.02):
-            # In brackets, yaml.v2 takes the comma behind a tag for a part of it, libyaml does not.
+            # In brackets, yaml.v2 reads a comma after a tag as part of it, libyaml does not.
             return text.lstrip("!") if flow else text
         if not _NOT_SINGLE.search(text):
             styles["single"] = 3
