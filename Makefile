@@ -40,7 +40,7 @@ test: tools ## unit, golden and integration tests, on the real programs of tools
 	@$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
 
 compat: $(READY) ## the real argocd-vault-plugin on the same input (COMPAT_CASES=2000 SEED=any)
-	@$(BIN)/python tools/build.py argocd-vault-plugin vault >/dev/null
+	@$(BIN)/python tools/build.py argocd-vault-plugin reader vault >/dev/null
 	@$(BIN)/python -m pytest tests/compat $(PYTEST_ARGS)
 
 image: $(READY) ## build the image, print its size (docs/image.md; IMAGE=name:tag BASE_IMAGE=...)

@@ -1,4 +1,4 @@
-"""What both programs are given."""
+"""The input of both programs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ class Link:
     """A file that is a symlink.
 
     Attributes:
-        to: where it leads.
+        to: the path that it points to.
     """
 
     to: str
@@ -20,11 +20,11 @@ class Case:
     """One input.
 
     Attributes:
-        name: what to call it where it fails.
-        stdin: the manifests, or what else comes on standard input.
-        argv: the command line; `{files}` stands for the folder of `files`.
-        files: files by their names below a fresh folder.
-        env: variables beside those that lead to Vault; None takes one of those away.
+        name: its name in reports.
+        stdin: standard input, mostly manifests.
+        argv: the command line; `{files}` is replaced by the folder of `files`.
+        files: files by their paths in a fresh folder.
+        env: variables in addition to those for Vault; None removes one of those.
     """
 
     name: str
@@ -35,10 +35,10 @@ class Case:
 
     @property
     def text(self) -> str:
-        """The manifests on standard input."""
+        """Return standard input as text."""
         return self.stdin.decode("utf-8-sig", "replace")
 
 
 def manifests(name: str, text: str | bytes) -> Case:
-    """A case whose manifests come on standard input."""
+    """Return a case with manifests on standard input."""
     return Case(name, text.encode() if isinstance(text, str) else text)

@@ -1,4 +1,4 @@
-"""The real Vault with the secrets of compat, and the real argocd-vault-plugin."""
+"""The real argocd-vault-plugin, and the real Vault with the secrets of the comparison."""
 
 import os
 import random
@@ -11,16 +11,17 @@ import pytest
 
 from tests.compat import processes, secrets
 from tests.compat.case import Case
-from tests.compat.model import Store
-from tests.compat.original import Original
 from tests.compat.outcome import Outcome
+from tests.compat.vault_plugin import VaultPlugin
 from tests.conftest import build_tools
+from tests.integration import reader as readers
+from tests.integration.reader import Reader
 from tests.integration.vault import Vault, serve
 
 DEFAULT_CASES = 2000
 
 OURS = Path(sys.executable).with_name("argocd-vault-plugin")
-"""Our console script of that name."""
+"""avp-py's console script of that name."""
 
 RunBoth: TypeAlias = Callable[[Case], tuple[Outcome, Outcome]]
 
@@ -28,7 +29,14 @@ RunBoth: TypeAlias = Callable[[Case], tuple[Outcome, Outcome]]
 @pytest.fixture(scope="session")
 def programs() -> Mapping[str, Path]:
     """The real programs."""
-    return build_tools("argocd-vault-plugin", "vault")
+    return build_tools("argocd-vault-plugin", "reader", "vault")
+
+
+@pytest.fixture(scope="session")
+def reader(programs: Mapping[str, Path]) -> Iterator[Reader]:
+    """Argo CD's own libraries, one process for all cases."""
+    with readers.start(programs["reader"]) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
@@ -52,17 +60,20 @@ def env(vault: Vault) -> Mapping[str, str]:
 
 
 @pytest.fixture(scope="session")
-def original(
-    programs: Mapping[str, Path], env: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Original:
-    """The real argocd-vault-plugin, with a home of its own."""
+def vault_plugin(
+    programs: Mapping[str, Path],
+    env: Mapping[str, str],
+    reader: Reader,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> VaultPlugin:
+    """The real argocd-vault-plugin, with its own home directory."""
     home = str(tmp_path_factory.mktemp("home"))
-    return Original(programs["argocd-vault-plugin"], {**env, "HOME": home})
+    return VaultPlugin(programs["argocd-vault-plugin"], {**env, "HOME": home}, reader)
 
 
 @pytest.fixture(scope="session")
 def facts(vault: Vault) -> Mapping[str, str]:
-    """What cases may name: Vault's address, and credentials that it takes."""
+    """Values that cases may contain by name: Vault's address, and valid credentials."""
     role_id, secret_id = vault.approle("kv/data/app", "sys/internal/ui/mounts/*")
     username, password = "web", "s3cr$t$(x)#w0rd"
     vault.client.sys.enable_auth_method("userpass")
@@ -86,14 +97,19 @@ def run_both(
     programs: Mapping[str, Path],
     env: Mapping[str, str],
     facts: Mapping[str, str],
+    reader: Reader,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> RunBoth:
-    """Runs both programs as processes, each with a home of its own."""
+    """Runs both programs as processes, each with its own home directory."""
 
     def run(case: Case) -> tuple[Outcome, Outcome]:
         theirs, own = (
             processes.run(
-                [program], case, {**env, "HOME": str(tmp_path_factory.mktemp("home"))}, facts
+                [program],
+                case,
+                {**env, "HOME": str(tmp_path_factory.mktemp("home"))},
+                facts,
+                reader,
             )
             for program in (programs["argocd-vault-plugin"], OURS)
         )
@@ -103,18 +119,12 @@ def run_both(
 
 
 @pytest.fixture(scope="session")
-def store(vault: Vault) -> Store:
-    """What the model knows of the secrets."""
-    return Store(vault)
-
-
-@pytest.fixture(scope="session")
 def count() -> int:
-    """How many cases are made: COMPAT_CASES."""
+    """The number of generated cases: COMPAT_CASES."""
     return int(os.environ.get("COMPAT_CASES") or DEFAULT_CASES)
 
 
 @pytest.fixture(scope="session")
 def seed() -> str:
-    """What they follow from: SEED."""
+    """The seed of the generated cases: SEED."""
     return os.environ.get("SEED") or str(random.randrange(10**6))  # noqa: S311 - no secret

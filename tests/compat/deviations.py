@@ -1,8 +1,6 @@
-"""Where avp-py does not do as argocd-vault-plugin does: each place, with its reason and an input.
+"""Where avp-py differs from argocd-vault-plugin on purpose, each row with its reason and example.
 
-The model (`model/`) foretells both outcomes of manifests and names the places that it passed; a
-difference that it does not foretell is a failure. Rows whose example is a whole command are not
-the model's: the generated cases change no setting. `docs/compatibility.md` is made from this table.
+`python -m tests.compat.deviations` writes `docs/compatibility-details.md` from this table.
 """
 
 import shlex
@@ -17,46 +15,46 @@ from tests.compat.outcome import Outcome
 
 
 class Reason(Enum):
-    """Why the original's behaviour is not copied."""
+    """Why argocd-vault-plugin's behaviour is not copied."""
 
     CORRUPTION = "corrupts"
     LOSS = "loses silently"
     CRASH = "crashes"
     LEAK = "leaks"
     EXTENSION = "only fails"
-    """Not a defect: where the original ends with an error, there is something useful to do."""
+    """Not a defect: argocd-vault-plugin fails where avp-py can do something useful."""
 
 
 def nothing_more(_theirs: Outcome, _ours: Outcome) -> bool:
-    """What is seen of an example that shows nothing beside its two ends."""
+    """Accept any outcomes: what the programs return is all that the example shows."""
     return True
 
 
 @dataclass(frozen=True)
 class Deviation:
-    """One place.
+    """One row.
 
     Attributes:
-        theirs: what the original does.
+        theirs: what argocd-vault-plugin does.
         ours: what avp-py does.
         reason: why.
-        example: manifests on which both can be seen, or a whole command.
-        theirs_gives: what the original makes of the example (`Outcome.shown`).
-        ours_gives: what avp-py makes of it.
-        shows: what else can be seen, where both end alike.
+        example: manifests that show both, or a whole command.
+        theirs_returns: what argocd-vault-plugin returns for the example (`Outcome.shown`).
+        ours_returns: what avp-py returns for it.
+        shows: checks what else differs, where both return the same.
     """
 
     theirs: str
     ours: str
     reason: Reason
     example: str | Case
-    theirs_gives: str
-    ours_gives: str
+    theirs_returns: str
+    ours_returns: str
     shows: Callable[[Outcome, Outcome], bool] = nothing_more
 
     @property
     def case(self) -> Case:
-        """The example."""
+        """Return the example as a case."""
         return self.example if isinstance(self.example, Case) else manifests("", self.example)
 
 
@@ -71,9 +69,12 @@ _INLINE: Final = b"kind: X\nspec: <path:kv/data/app#user>\n"
 _CONFIG: Final = ("generate", "-", "-c", "{files}/config.yaml")
 _NOWHERE: Final = "http://127.0.0.1:1"
 
+TEMPLATE: Final = {"AVP_PATH_TEMPLATE": "kv/data/{{ app }}", "ARGOCD_APP_NAME": "app"}
+"""What an empty path annotation means in the example of it."""
+
 DEVIATIONS: Mapping[str, Deviation] = {
     "number-in-text": Deviation(
-        "A number or boolean inside a longer text takes the place of the whole text.",
+        "A number or boolean inside a longer text replaces the whole text.",
         "It is written into the string.",
         Reason.CORRUPTION,
         _document('spec: "x-<port>"\n'),
@@ -81,7 +82,7 @@ DEVIATIONS: Mapping[str, Deviation] = {
         '"x-5432"',
     ),
     "structure-in-text": Deviation(
-        "A list or mapping inside a longer text takes the place of the whole text.",
+        "A list or mapping inside a longer text replaces the whole text.",
         "An error.",
         Reason.CORRUPTION,
         _document('spec: "x-<list>"\n'),
@@ -90,7 +91,7 @@ DEVIATIONS: Mapping[str, Deviation] = {
     ),
     "panic-value-is-no-text": Deviation(
         "A list, a mapping or a parsed number in a ConfigMap or in base64 crashes it.",
-        "A number is written out; a list or mapping is an error.",
+        "A number is written as text; a list or mapping is an error.",
         Reason.CRASH,
         _document('data: {a: "<list>"}\n', kind="ConfigMap"),
         "crash",
@@ -105,8 +106,8 @@ DEVIATIONS: Mapping[str, Deviation] = {
         "error",
     ),
     "unknown-modifier-of-a-missing-key": Deviation(
-        "A modifier that does not exist is passed over where the key is missing; with "
-        "`remove-missing` the field goes.",
+        "An unknown modifier is skipped where the key is missing; with `remove-missing` the "
+        "field is removed.",
         "An error: it may be a mistyped `default`.",
         Reason.LOSS,
         _document(
@@ -119,7 +120,7 @@ DEVIATIONS: Mapping[str, Deviation] = {
     ),
     "panic-modifier-on-number": Deviation(
         "`sha256sum` and `jsonPath` on a number crash it.",
-        "An error; `jsonPath` looks into the number.",
+        "`sha256sum` is an error; `jsonPath` reads the number.",
         Reason.CRASH,
         _document('spec: "<port | sha256sum>"\n'),
         "crash",
@@ -127,14 +128,14 @@ DEVIATIONS: Mapping[str, Deviation] = {
     ),
     "panic-data-is-no-object": Deviation(
         "A secret of KV 1 whose `data` is text, read as KV 2, crashes it.",
-        "The version of the mount counts; where a setting says 2, it is an error.",
+        "The KV version of the mount is used; where a setting says 2, it is an error.",
         Reason.CRASH,
         _document('spec: "<user>"\n', path="old/text"),
         "crash",
         '"outer"',
     ),
     "base64decode-hides-faults": Deviation(
-        "`base64decode` drops what it cannot decode.",
+        "`base64decode` drops everything from the first invalid character on.",
         "An error.",
         Reason.LOSS,
         _document('spec: "<base64-bad | base64decode>"\n'),
@@ -143,14 +144,14 @@ DEVIATIONS: Mapping[str, Deviation] = {
     ),
     "parsed-integers-are-rounded": Deviation(
         "`jsonParse` and `yamlParse` round integers beyond 2^53.",
-        "They keep their digits.",
+        "They keep all digits.",
         Reason.CORRUPTION,
         _document('spec: "<json-near | jsonParse>"\n'),
         '{"id": 9007199254740992}',
         '{"id": 9007199254740993}',
     ),
     "null-leaves-the-placeholder": Deviation(
-        "A modifier that gives null leaves the placeholder in the manifest, without a word.",
+        "A modifier that returns null leaves the placeholder in the manifest, without an error.",
         "An error.",
         Reason.LOSS,
         _document('spec: "<json-null | jsonParse>"\n'),
@@ -158,7 +159,8 @@ DEVIATIONS: Mapping[str, Deviation] = {
         "error",
     ),
     "leftover-placeholder": Deviation(
-        "A `<path:` with a `#` or `/data/` behind it that is no placeholder to it (four parts, a "
+        "A `<path:` with a `#` or `/data/` after it that it does not take for a placeholder (four "
+        "parts, a "
         "space before `path`, in a key, in a list in a list, escaped as `\\u003c`, `%3C` or "
         "`&lt;`, in base64 outside of a Secret) is deployed as it is.",
         "An error that names the field, unless the document is ignored or `AVP_LEFTOVERS` says so.",
@@ -168,8 +170,8 @@ DEVIATIONS: Mapping[str, Deviation] = {
         "error",
     ),
     "byte-order-mark-inside": Deviation(
-        "A byte order mark inside of a document is text; at some places it takes the first "
-        "character of the lines that follow, to Argo CD as well.",
+        "A byte order mark inside a document is text; in some places Argo CD then loses the first "
+        "character of the following lines.",
         "An error.",
         Reason.CORRUPTION,
         'kind: X\nspec: "a\ufeffb"\n',
@@ -177,19 +179,19 @@ DEVIATIONS: Mapping[str, Deviation] = {
         "error",
     ),
     "routes": Deviation(
-        "`<path:name>` with a `#` and a `>` anywhere behind it, on other lines too, is a "
-        "placeholder: code of Flask and Django is an error.",
-        "No placeholder has a quote in its path, or a `>` and a line break.",
+        "`<path:name>` with a `#` and a `>` anywhere after it, on other lines too, is a "
+        "placeholder: routes of Flask and Django are errors.",
+        "A path with a quote, or with a `>` and a line break, is not a placeholder.",
         Reason.EXTENSION,
         'kind: X\nspec: |\n  route("/<path:name>")  # a -> b\n',
         "error",
         '"route(\\"/<path:name>\\")  # a -> b\\n"',
     ),
     "items-of-a-list": Deviation(
-        "A list is one object: annotations of its items have no effect, nor do their kinds, so "
-        "that base64 in a Secret is not looked into.",
-        "An item that has a kind is an object with annotations of its own; where it has none, "
-        "those of the list count.",
+        "A list is one object: the annotations and kinds of its items have no effect, so that "
+        "base64 in a Secret is not searched.",
+        "An item that has a kind is an object with its own annotations; where it has none, those "
+        "of the list apply.",
         Reason.LOSS,
         "kind: List\nitems:\n- kind: Secret\n"
         "  metadata: {annotations: {avp.kubernetes.io/path: kv/data/app}}\n"
@@ -200,10 +202,10 @@ DEVIATIONS: Mapping[str, Deviation] = {
         '{"avp.kubernetes.io/path": "kv/data/app"}}}]',
     ),
     "base64-in-base64": Deviation(
-        "Base64 in a Secret is looked into where it is the whole value and padded, and once: a "
+        "Base64 in a Secret is searched only where it is the whole value and padded, and once: a "
         "placeholder in base64 that is in JSON in base64, as in an image pull secret, is deployed "
         "as it is.",
-        "It is filled, in up to three layers, and written as it was.",
+        "It is filled, in up to three layers, and encoded again in the same form.",
         Reason.LOSS,
         # auth: <path:kv/data/app#user>:<path:kv/data/app#user>
         "kind: Secret\nstringData:\n"
@@ -213,7 +215,7 @@ DEVIATIONS: Mapping[str, Deviation] = {
         '{"a": "{\\"auth\\": \\"YWxpY2U6YWxpY2U=\\"}"}',
     ),
     "bytes-are-no-text": Deviation(
-        "Bytes that are no text become replacement characters.",
+        "Bytes that are not UTF-8 become replacement characters.",
         "An error.",
         Reason.CORRUPTION,
         _document('spec: "<base64-bytes | base64decode>"\n'),
@@ -222,22 +224,22 @@ DEVIATIONS: Mapping[str, Deviation] = {
     ),
     "next-line-becomes-a-space": Deviation(
         "The character U+0085 becomes a space.",
-        "An error: Argo CD itself would make a space of it, however it is written.",
+        "An error: Argo CD turns it into a space, however it is written.",
         Reason.CORRUPTION,
         _document('spec: "<next-line>"\n'),
         '"a b"',
         "error",
     ),
     "base64-is-written-anew": Deviation(
-        "Base64 in a Secret that holds `<…>` and no placeholder is written anew.",
-        "It is passed on as it is.",
+        "Base64 in a Secret that contains `<…>` but no placeholder is encoded again.",
+        "It stays as it is.",
         Reason.CORRUPTION,
         "kind: Secret\ndata:\n  a: PGE+Yh==\n",
         '{"a": "PGE+Yg=="}',
         '{"a": "PGE+Yh=="}',
     ),
     "merge-key-is-not-quoted": Deviation(
-        "A key that is the text `<<` is printed without quotes, and so merges.",
+        "The quoted key `<<` is printed without quotes, and so becomes a merge key.",
         "It stays quoted.",
         Reason.CORRUPTION,
         "kind: X\nspec:\n  '<<': {a: b}\n",
@@ -245,9 +247,9 @@ DEVIATIONS: Mapping[str, Deviation] = {
         '{"<<": {"a": "b"}}',
     ),
     "annotation-is-no-string": Deviation(
-        "One annotation whose value is no string, and all annotations of the document are ignored.",
-        "Ours count; one of ours that is no string is an error, but null is the empty text, as it "
-        "is to Kubernetes.",
+        "If one annotation is not a string, all annotations of the document are ignored.",
+        "Those of `avp.kubernetes.io` apply. One of them that is not a string is an error; null is "
+        "the empty string, as in Kubernetes.",
         Reason.LOSS,
         "kind: X\nmetadata:\n  annotations: {a: 1, avp.kubernetes.io/path: kv/data/app}\n"
         'spec: "<user>"\n',
@@ -255,16 +257,16 @@ DEVIATIONS: Mapping[str, Deviation] = {
         '"alice"',
     ),
     "key-of-two-types": Deviation(
-        "Of two keys in a mapping that have one name in JSON and are of different types, as `on` "
-        'and `"true"`, or `1` and `"1"`, either may count, by chance.',
-        "An error that names the line. (Of equal keys the last one counts, with a warning.)",
+        "Of two keys in a mapping with the same name in JSON but different types, such as `on` "
+        'and `"true"`, or `1` and `"1"`, either is used, at random.',
+        "An error that names the line. (Of duplicate keys the last one is used, with a warning.)",
         Reason.LOSS,
         'kind: X\nspec: {on: 1, "true": 1}\n',
         '{"true": 1}',
         "error",
     ),
     "only-the-first-document-is-read": Deviation(
-        "Between two lines of `---`, only the first document is read: what stands behind `...` is "
+        "Between two lines of `---`, only the first document is read: what comes after `...` is "
         "dropped.",
         "An error.",
         Reason.LOSS,
@@ -273,15 +275,15 @@ DEVIATIONS: Mapping[str, Deviation] = {
         "error",
     ),
     "colon-at-the-end-in-flow-style": Deviation(
-        "`[a:]` is a list of the text `a:`.",
-        "An error: to YAML 1.2 it is a list of the mapping `{a: null}`, so readers disagree.",
+        "`[a:]` is a list with the text `a:`.",
+        "An error: in YAML 1.2 it is a list with the mapping `{a: null}`, so readers disagree.",
         Reason.CORRUPTION,
         "kind: X\nspec: [a:]\n",
         '["a:"]',
         "error",
     ),
     "nothing-in-nothing-out": Deviation(
-        "Input without a manifest is a success that prints nothing, and Argo CD prunes everything.",
+        "Input without a manifest succeeds and prints nothing, and Argo CD prunes everything.",
         "An error.",
         Reason.LOSS,
         "# nothing\n",
@@ -289,7 +291,7 @@ DEVIATIONS: Mapping[str, Deviation] = {
         "error",
     ),
     "path-climbs": Deviation(
-        "A path that climbs above its beginning leaves `/v1/`.",
+        "A path with too many `..` leaves `/v1/`.",
         "An error.",
         Reason.LEAK,
         'kind: X\nspec: "<path:../v1/kv/data/app#user>"\n',
@@ -297,9 +299,10 @@ DEVIATIONS: Mapping[str, Deviation] = {
         "error",
     ),
     "vaults-own-paths": Deviation(
-        "Vault's own paths are read as KV 1: `auth/token/lookup-self` shows the plugin's token.",
+        "Vault's own paths can be read as KV 1: `auth/token/lookup-self` returns the plugin's "
+        "token.",
         "An error: paths that begin with `auth/`, `sys/`, `identity/`, `cubbyhole/` or `audit/` "
-        "are never asked for.",
+        "are never requested.",
         Reason.LEAK,
         _document(
             'spec: "<path>"\n',
@@ -310,8 +313,8 @@ DEVIATIONS: Mapping[str, Deviation] = {
         "error",
     ),
     "nothing-is-no-keys": Deviation(
-        "An answer without data is a secret without keys.",
-        "An error that says that nothing is there.",
+        "A response without data is a secret without keys.",
+        "An error: nothing was found at the path.",
         Reason.LOSS,
         _document(
             'stringData: {a: "<user>"}\n',
@@ -324,25 +327,25 @@ DEVIATIONS: Mapping[str, Deviation] = {
         "error",
     ),
     "annotated-path-is-always-read": Deviation(
-        "The path of the annotation is read where nothing wants it, even in an ignored document, "
-        "and fails where nothing is there.",
-        "Only what a placeholder wants is read.",
+        "The path of the annotation is read even where no placeholder needs it, and in an ignored "
+        "document, and it is an error if nothing is found there.",
+        "Only what a placeholder needs is read.",
         Reason.EXTENSION,
         _document("spec: text\n", path="kv/data/nowhere"),
         "error",
         '"text"',
     ),
     "empty-path-is-the-template": Deviation(
-        "With an empty path, `<key>` is missing.",
-        "The operator's template is the path.",
+        "With an empty path annotation, every `<key>` is missing.",
+        "The path comes from the operator's template.",
         Reason.EXTENSION,
         _document('spec: "<user>"\n', path=""),
         "error",
         '"alice"',
     ),
     "kv-version-is-detected": Deviation(
-        "A path without `/data/` is one of KV 2, and fails, where no setting says KV 1.",
-        "Vault is asked for the version of the mount.",
+        "A path without `/data/` is read as KV 2, and fails, unless a setting says KV 1.",
+        "Vault is queried for the version of the mount.",
         Reason.EXTENSION,
         _document('spec: "<user>"\n', path="kv/app"),
         "error",
@@ -350,23 +353,23 @@ DEVIATIONS: Mapping[str, Deviation] = {
     ),
     "kv-1-read-as-kv-2": Deviation(
         "A secret of KV 1 with a mapping under `data` can be read as KV 2.",
-        "The version of the mount counts where no setting says it.",
+        "The version of the mount is used unless a setting gives one.",
         Reason.CORRUPTION,
         _document('spec: "<user>"\n', path="old/wrapped"),
         '"inner"',
         '"outer"',
     ),
     "text-behind-a-marker": Deviation(
-        "Text behind a `---` on its line is an error.",
-        "It is read, and printed on a line of its own.",
+        "Text after a `---` on the same line is an error.",
+        "It is read, and printed on its own line.",
         Reason.EXTENSION,
         "kind: A\n--- {kind: B, x: 1}\n",
         "error",
         '[{}, {"x": 1}]',
     ),
     "flow-style-first": Deviation(
-        "Input that begins with a brace must be JSON, and nothing but JSON.",
-        "It may be YAML in braces, or JSON with `---` between.",
+        "Input that begins with a brace must be JSON throughout.",
+        "It may be YAML in braces, or JSON documents separated by `---`.",
         Reason.EXTENSION,
         '{kind: X, spec: "<path:kv/data/app#user>"}\n',
         "error",
@@ -380,10 +383,10 @@ DEVIATIONS: Mapping[str, Deviation] = {
         "error",
         '"ALICE"',
     ),
-    # From here on with settings, folders or options.
+    # From here on: settings, folders and options.
     "partial-output": Deviation(
-        "It prints the manifests before the first that fails.",
-        "All or nothing is printed, and all failures are told at once.",
+        "It prints the manifests before the first one that fails.",
+        "All or nothing is printed, and all failures are reported at once.",
         Reason.LOSS,
         'kind: A\nx: 1\n---\nkind: B\nx: "<path:kv/data/nowhere#a>"\n',
         "error",
@@ -391,8 +394,8 @@ DEVIATIONS: Mapping[str, Deviation] = {
         lambda theirs, ours: "x: 1" in theirs.output and not ours.output,
     ),
     "errors-show-values": Deviation(
-        "Its errors show the whole field, for base64 what is in it.",
-        "Errors name document, field and placeholder, never a text beside it.",
+        "Its errors show the whole field, and base64 decoded.",
+        "Errors name document, field and placeholder, never other text of the field.",
         Reason.LEAK,
         _document(
             "data:\n  a: c2VjcmV0LTEyMyA8YWJzZW50Pg==  # secret-123 <absent>\n", kind="Secret"
@@ -402,8 +405,8 @@ DEVIATIONS: Mapping[str, Deviation] = {
         lambda theirs, ours: "secret-123" in theirs.error and "secret-123" not in ours.error,
     ),
     "tenant-settings": Deviation(
-        "An Application can set every setting in `plugin.env`, even Vault's address, to which "
-        "the credentials then go.",
+        "An Application can change every setting in `plugin.env`, even Vault's address, to which "
+        "the credentials are then sent.",
         "An error that names the setting, unless the operator permits it in "
         "`AVP_TENANT_SETTINGS`; guards such as `AVP_PATH_VALIDATION` cannot be permitted.",
         Reason.LEAK,
@@ -413,16 +416,16 @@ DEVIATIONS: Mapping[str, Deviation] = {
     ),
     "path-validation-anywhere": Deviation(
         "`AVP_PATH_VALIDATION` may match anywhere in the path: `team` allows `other/team`.",
-        "It must match from the beginning.",
+        "It must match at the start of the path.",
         Reason.LEAK,
         Case("", _INLINE, env={"AVP_PATH_VALIDATION": "data/app"}),
         '"alice"',
         "error",
     ),
     "path-validation-before-cleaning": Deviation(
-        "`AVP_PATH_VALIDATION` looks at the path as it is written: `^kv/data/other` allows "
+        "`AVP_PATH_VALIDATION` checks the path as written: `^kv/data/other` allows "
         "`kv/data/other/../app`.",
-        "It looks at the path that is requested.",
+        "It checks the normalised path, which is the one requested.",
         Reason.LEAK,
         Case(
             "",
@@ -433,8 +436,8 @@ DEVIATIONS: Mapping[str, Deviation] = {
         "error",
     ),
     "password-in-the-address": Deviation(
-        "A password in `VAULT_ADDR` shows in errors.",
-        "Such an address is an error.",
+        "A password in `VAULT_ADDR` appears in errors.",
+        "An address with a password is an error.",
         Reason.LEAK,
         Case(
             "",
@@ -447,15 +450,15 @@ DEVIATIONS: Mapping[str, Deviation] = {
     ),
     "settings-file-crash": Deviation(
         "A number, date or mapping for a `VAULT_` name in a settings file crashes it.",
-        "A value is its text; a mapping is an error.",
+        "A value is used as it is written; a mapping is an error.",
         Reason.CRASH,
         Case("", _INLINE, _CONFIG, {"config.yaml": "VAULT_MAX_RETRIES: 1\n"}),
         "crash",
         '"alice"',
     ),
     "settings-file-numbers": Deviation(
-        "Numbers in a settings file are calculated: `AVP_PASSWORD: 0123` logs in with `83`.",
-        "A value is its text.",
+        "Numbers in a settings file are converted: `AVP_PASSWORD: 0123` logs in with `83`.",
+        "A value is used as it is written.",
         Reason.CORRUPTION,
         Case(
             "",
@@ -468,7 +471,7 @@ DEVIATIONS: Mapping[str, Deviation] = {
         "error",
     ),
     "settings-file-mappings": Deviation(
-        "A mapping or list for an `AVP_` name in a settings file is no setting at all.",
+        "A mapping or list for an `AVP_` name in a settings file is ignored.",
         "An error that names the line.",
         Reason.LOSS,
         Case("", _INLINE, _CONFIG, {"config.yaml": "AVP_PATH_VALIDATION: [^old/]\n"}),
@@ -476,7 +479,7 @@ DEVIATIONS: Mapping[str, Deviation] = {
         "error",
     ),
     "settings-file-repeated-name": Deviation(
-        "Of two equal names in a settings file in JSON the last one counts.",
+        "Of duplicate names in a JSON settings file the last one is used.",
         "An error.",
         Reason.LOSS,
         Case(
@@ -501,8 +504,8 @@ DEVIATIONS: Mapping[str, Deviation] = {
         "error",
     ),
     "symlink-out-of-the-folder": Deviation(
-        "A symlink in the folder is followed wherever it leads.",
-        "One that leads out of the folder is an error.",
+        "A symlink in the folder is followed, wherever it points.",
+        "One that points outside the folder is an error.",
         Reason.LEAK,
         Case(
             "",
@@ -513,8 +516,7 @@ DEVIATIONS: Mapping[str, Deviation] = {
         "error",
     ),
     "json-that-is-not-utf-8": Deviation(
-        "Bytes in JSON that are not UTF-8, and halves of surrogate pairs, become replacement "
-        "characters.",
+        "Bytes in JSON that are not UTF-8, and lone surrogates, become replacement characters.",
         "An error.",
         Reason.CORRUPTION,
         Case("", b'{"kind": "A", "x": "\xe9"}'),
@@ -522,9 +524,9 @@ DEVIATIONS: Mapping[str, Deviation] = {
         "error",
     ),
     "only-what-is-needed": Deviation(
-        "The backend must be set up, and takes a login, even where nothing is to be filled in.",
-        "Nothing is asked of the backend, or of the cluster for `-s`, before a placeholder "
-        "needs it.",
+        "The backend must be configured, and it logs in, even where there are no placeholders.",
+        "Neither the backend nor, for `-s`, the cluster is contacted before a placeholder needs "
+        "it.",
         Reason.EXTENSION,
         Case(
             "",
@@ -536,31 +538,31 @@ DEVIATIONS: Mapping[str, Deviation] = {
     ),
     "type-and-auth-by-themselves": Deviation(
         "`AVP_TYPE` and `AVP_AUTH_TYPE` must be set.",
-        "The type is `vault`; how to log in follows from the credentials that are there.",
+        "The type defaults to `vault`; the auth method follows from the credentials that are set.",
         Reason.EXTENSION,
         Case("", _INLINE, env={"AVP_TYPE": None, "AVP_AUTH_TYPE": None}),
         "error",
         '"alice"',
     ),
     "white-space-around-settings": Deviation(
-        "White space around most settings makes them wrong.",
-        "It is dropped.",
+        "White space around most settings makes them invalid.",
+        "It is removed.",
         Reason.EXTENSION,
         Case("", _INLINE, env={"VAULT_TOKEN": "{VAULT_TOKEN}\n"}),
         "error",
         '"alice"',
     ),
     "empty-settings": Deviation(
-        "An empty value in a settings file or of the Application overrides what stands elsewhere.",
-        "An empty value is none, as Argo CD writes an unknown `$NAME` as nothing.",
+        "An empty value in a settings file or an Application overrides values from other sources.",
+        "An empty value is ignored, since Argo CD replaces an unknown `$NAME` with nothing.",
         Reason.EXTENSION,
         Case("", _INLINE, _CONFIG, {"config.yaml": "VAULT_ADDR: ''\n"}),
         "error",
         '"alice"',
     ),
     "empty-short-options": Deviation(
-        "`-c=` and `-s=`, with nothing behind, name a file and a Secret called `=`.",
-        "They are not given, as `-c ''` and `--config-path=` are to both.",
+        "`-c=` and `-s=`, with nothing after, name a file and a Secret called `=`.",
+        "They are ignored, as `-c ''` and `--config-path=` are by both programs.",
         Reason.EXTENSION,
         Case("", _INLINE, ("generate", "-", "-c=", "-s=")),
         "error",
@@ -568,7 +570,7 @@ DEVIATIONS: Mapping[str, Deviation] = {
     ),
     "mount-without-auth": Deviation(
         "`AVP_MOUNT_PATH` must begin with `auth/`.",
-        "It may.",
+        "`auth/` is optional.",
         Reason.EXTENSION,
         Case(
             "",
@@ -585,8 +587,8 @@ DEVIATIONS: Mapping[str, Deviation] = {
         '"alice"',
     ),
     "path-validation-of-unclean-paths": Deviation(
-        "`AVP_PATH_VALIDATION` refuses `kv//data/app` where it allows `kv/data/app`.",
-        "The two are one path.",
+        "`AVP_PATH_VALIDATION` rejects `kv//data/app` where it allows `kv/data/app`.",
+        "Both are the same normalised path.",
         Reason.EXTENSION,
         Case(
             "",
@@ -597,8 +599,8 @@ DEVIATIONS: Mapping[str, Deviation] = {
         '"alice"',
     ),
     "folder-behind-a-symlink": Deviation(
-        "A folder that is named by a symlink is an error.",
-        "It is a folder.",
+        "A path that is a symlink to a folder is an error.",
+        "It is read as a folder.",
         Reason.EXTENSION,
         Case(
             "",
@@ -609,17 +611,17 @@ DEVIATIONS: Mapping[str, Deviation] = {
         "1",
     ),
     "folders-named-as-files": Deviation(
-        "A folder whose name ends with `.yaml` is an error.",
-        "It is a folder.",
+        "A folder whose name ends in `.yaml` is an error.",
+        "It is read as a folder.",
         Reason.EXTENSION,
         Case("", argv=("generate", "{files}"), files={"a.yaml/b.yaml": "kind: A\nx: 1\n"}),
         "error",
         "1",
     ),
     "more-options": Deviation(
-        "v1.18.1 does not know `-v`, `--render`, nor yet `--disable-token-cache`, and its options "
-        "are those of `generate` alone.",
-        "They are taken; `version` takes them too, and makes nothing of them.",
+        "v1.18.1 has no `-v`, `--render` or `--disable-token-cache`, and only `generate` has "
+        "options.",
+        "They are accepted; `version` accepts and ignores them.",
         Reason.EXTENSION,
         Case("", b"kind: A\nx: 1\n", ("generate", "-", "--disable-token-cache")),
         "error",
@@ -629,77 +631,36 @@ DEVIATIONS: Mapping[str, Deviation] = {
 
 
 def page() -> str:
-    """docs/compatibility.md."""
+    """Return docs/compatibility-details.md."""
     return "".join(f"{line}\n" for line in _lines())
 
 
 def _lines() -> Iterator[str]:
-    yield "# Compatibility with argocd-vault-plugin"
-    yield ""
-    yield "<!-- made by `python -m tests.compat.deviations` from tests/compat/deviations.py -->"
-    yield ""
-    yield "`make compat` runs argocd-vault-plugin v1.18.1 and avp-py on the same input against the"
-    yield "same Vault, and compares what they print as Kubernetes reads it. They give the same, but"
-    yield "for what stands here; each row is shown by both programs in that run. The secret that"
-    yield "the examples read has `user: alice`, `port: 5432`, and a value of every other kind."
+    yield from _OPENING.splitlines()
     for is_extension, title in _TITLES.items():
         rows = {
             name: row
             for name, row in DEVIATIONS.items()
             if (row.reason is Reason.EXTENSION) is is_extension
         }
-        yield ""
-        yield f"## {title}"
-        yield ""
+        yield from ("", f"## {title}", "")
         yield "| name | argocd-vault-plugin | avp-py |" + ("" if is_extension else " it |")
         yield "|---|---|---|" + ("" if is_extension else "---|")
         for name, row in rows.items():
             reason = "" if is_extension else f" {row.reason.value} |"
-            yield f"| `{name}` | {_cell(row.theirs)} | {_cell(row.ours)} |{reason}"
-    yield ""
-    yield "A document of more than 200 levels, one whose aliases stand for more than 100,000 nodes,"
-    yield "and a text beyond 8 MiB out of one modifier are errors: limits that keep a hostile"
-    yield "repository from filling the memory. The annotation `avp.kubernetes.io/import` is ours"
-    yield "([placeholders.md](placeholders.md)); the original does not know it."
-    yield ""
-    yield "The Secret of `-s` is read from the cluster's API, which that run does not have. There,"
-    yield "the original knows only a pod. Here `KUBECONFIG` counts before the pod, the pod needs"
-    yield "its `ca.crt`, proxies of the environment are not used, all of it may take 10 seconds,"
-    yield "`a:b:c` is no name, and a setting that is not UTF-8 is an error"
-    yield "([backends.md](backends.md))."
-    yield ""
-    yield "Settings files are YAML, JSON and env files, as the original's docs have it; that its"
-    yield "library reads `.toml`, `.properties` and `.hcl` too is not copied. A key tagged as"
-    yield "`!!binary`, and JSON with a line break between a key and its colon, are errors."
-    yield "So is what readers take in two ways: `Kind` or `Items` in place of the field's letters,"
-    yield "an alias in place of `<<`, a tag with a comma right after it, a document after a"
-    yield "carriage return alone."
-    yield ""
-    yield "Exit codes are the same by the name `argocd-vault-plugin`: 1 for all that fails, wrong"
-    yield "usage included ([errors.md](errors.md)). Its `version` prints one line in its shape,"
-    yield "`argocd-vault-plugin v1.18.1 (avp-py VERSION) BuildDate: unknown`. The original's"
-    yield "`completion`, which writes scripts for shells, is not offered."
-    yield ""
-    yield "`AVP_PATH_VALIDATION` is read by RE2 in C++, of which Go's package is a version. What"
-    yield "only RE2 knows is refused. Built with Go 1.25 or later, the original knows long names of"
-    yield r"classes (`\p{Letter}`, `\p{LC}`, `\p{Cn}`), which are an error here, and counts"
-    yield r"unassigned characters to `\p{C}`. Letters new in Unicode 15.1 are letters here."
-    yield "An expression that takes more than 64 MiB is an error here, and one of more than 1000"
-    yield "levels of parentheses is one there."
-    yield ""
-    yield "## The same, shown"
+            yield f"| [`{name}`](#{name}) | {_cell(row.theirs)} | {_cell(row.ours)} |{reason}"
+    yield from _OTHER_DIFFERENCES.splitlines()
+    yield from ("", "## Examples")
     for name, row in DEVIATIONS.items():
-        yield ""
-        yield f"### {name}"
-        yield ""
-        yield "```text"
-        yield from _told(row.case)
+        yield from ("", f"### {name}", "", "```text")
+        yield from _example(row.case)
         yield "```"
         yield ""
-        yield f"argocd-vault-plugin: {_result(row.theirs_gives)}; avp-py: {_result(row.ours_gives)}"
+        theirs, ours = _result(row.theirs_returns), _result(row.ours_returns)
+        yield f"argocd-vault-plugin: {theirs}; avp-py: {ours}"
 
 
-def _told(case: Case) -> Iterator[str]:
+def _example(case: Case) -> Iterator[str]:
     for name, content in case.files.items():
         if isinstance(content, Link):
             yield f"# {name} -> {content.to}"
@@ -726,9 +687,59 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-_TITLES: Final = {False: "Defects that are not copied", True: "Where it only fails"}
+_TITLES: Final = {
+    False: "Defects that are not copied",
+    True: "Where argocd-vault-plugin only fails",
+}
 
-PAGE: Final = Path(__file__).resolve().parent.parent.parent / "docs" / "compatibility.md"
+_OPENING: Final = """\
+# Compatibility in detail
+
+<!-- made by `python -m tests.compat.deviations` from tests/compat/deviations.py -->
+
+For maintainers; what a user notices is in [compatibility.md](compatibility.md).
+
+`make compat` runs argocd-vault-plugin v1.18.1 and avp-py on the same input with the same
+Vault, and compares what they print as Argo CD reads it. The two are equal except for
+these rows, and each row is verified with both programs. The secret that the examples
+read has `user: alice`, `port: 5432`, and a value of every other type.
+"""
+
+_OTHER_DIFFERENCES: Final = r"""
+## Not covered by the comparison
+
+These are errors, so that a hostile repository cannot exhaust the memory: a document of
+more than 200 levels, one whose aliases expand to more than 100,000 nodes, and a modifier
+result of more than 8 MiB. argocd-vault-plugin does not know the annotation
+`avp.kubernetes.io/import` ([placeholders.md](placeholders.md)).
+
+The Secret of `-s` is read from the Kubernetes API, which that run does not have.
+argocd-vault-plugin reads it only in a pod. Here `KUBECONFIG` takes precedence over the
+pod, the pod needs its `ca.crt`, proxies of the environment are not used, the timeout is
+10 seconds in total, the name `a:b:c` is invalid, and a setting that is not UTF-8 is an
+error ([backends.md](backends.md)).
+
+Settings files are YAML, JSON and env files, as documented by argocd-vault-plugin; its
+library also reads `.toml`, `.properties` and `.hcl`, which are not supported here. A key
+tagged `!!binary`, and JSON with a line break between a key and its colon, are errors.
+So is what parsers read differently: `Kind` or `Items` as a spelling of `kind` or
+`items`, an alias in place of `<<`, a tag with a comma right after it, and a document
+after a lone carriage return.
+
+Exit codes are the same under the name `argocd-vault-plugin`: 1 for every failure,
+invalid usage included ([errors.md](errors.md)). `version` prints one line of the same
+form, `argocd-vault-plugin v1.18.1 (avp-py VERSION) BuildDate: unknown`. There is no
+`completion`, which prints shell completion scripts.
+
+`AVP_PATH_VALIDATION` is compiled by RE2 in C++, of which Go's package is a version.
+Syntax that only RE2 accepts is rejected. Built with Go 1.25 or later, argocd-vault-plugin
+accepts long class names (`\p{Letter}`, `\p{LC}`, `\p{Cn}`), which are errors here, and
+includes unassigned characters in `\p{C}`. Letters new in Unicode 15.1 are letters here.
+An expression that needs more than 64 MiB is an error here, and one with more than 1000
+levels of parentheses is an error there.
+"""
+
+PAGE: Final = Path(__file__).resolve().parent.parent.parent / "docs" / "compatibility-details.md"
 
 if __name__ == "__main__":
     PAGE.write_text(page())

@@ -1,6 +1,7 @@
-"""Command lines, folders, settings and their precedence: what both programs make of them.
+"""Command lines, folders, settings and their precedence, with the result of both programs.
 
-Cases run as processes. `{files}` in a command line or a variable is the folder of the case's files.
+Cases run as processes. `{files}` in a command line or a variable is replaced by the folder of the
+case's files.
 """
 
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ WITHOUT_VAULT: Final[dict[str, Any]] = {
 }  # fmt: skip
 
 _OLD: Final = plain("x: <path:old/other#user>")
-"""What can be read only where the KV version is 1 (avp-py: where it is not 2)."""
+"""Can be read only if the KV version is 1 (avp-py: if it is not 2)."""
 
 _CONFIG: Final = ("generate", "-", "-c", "{files}/config.yaml")
 
@@ -57,13 +58,13 @@ _VALIDATIONS: Final[Mapping[str, tuple[str, ...]]] = {
         "(?P<a>k)(?P=a)", r"(k)\1", "^(kv{0,1000}){1,2}",
     ),
 }  # fmt: skip
-"""Expressions of AVP_PATH_VALIDATION, by what becomes of the path kv/data/app."""
+"""Expressions of AVP_PATH_VALIDATION, by the result for the path kv/data/app."""
 
 _ONE: Final = plain("x: 1")
 
 COMMANDS: Final = tuple(
-    Fixed(line, case, gives)
-    for line, case, gives in (
+    Fixed(line, case, expected)
+    for line, case, expected in (
         # The command line.
         (6, _argv("standard input", "generate", "-"), "1"),
         (6, _folder("a folder", {"a.yaml": "kind: A\nx: file\n"}), '"file"'),
@@ -76,7 +77,7 @@ COMMANDS: Final = tuple(
         (6, _argv("an unknown option", "generate", "-", "--unknown"), "error"),
         (6, _argv("an unknown command", "render", "-"), "error"),
         (6, _argv("two dashes", "generate", "--", "-"), "1"),
-        (6, _argv("options behind the path", "generate", "-", "--verbose-sensitive-output"), "1"),
+        (6, _argv("options after the path", "generate", "-", "--verbose-sensitive-output"), "1"),
         (6, _argv("options before the path", "generate", "--verbose-sensitive-output", "-"), "1"),
         (6, _argv("an option with its value", "generate", "--config-path={files}/none.yaml", "-"),
          "error"),
@@ -89,7 +90,7 @@ COMMANDS: Final = tuple(
          '"alice"'),
         (6, _argv("an empty option --config-path", "--config-path=", "generate", "-",
                   stdin=plain(f"x: {USER}")), '"alice"'),
-        (6, _argv("an empty -c behind another", "generate", "-", "-c", "{files}/none.yaml", "-c",
+        (6, _argv("an empty -c after another", "generate", "-", "-c", "{files}/none.yaml", "-c",
                   "", stdin=plain(f"x: {USER}")), '"alice"'),
         (6, _argv("an empty option -s", "generate", "-", "-s", "", stdin=plain(f"x: {USER}")),
          '"alice"'),
@@ -328,8 +329,8 @@ COMMANDS: Final = tuple(
         (9, _env("a validation that is no expression", plain(f"x: {USER}"),
                  AVP_PATH_VALIDATION="("), "error"),
         *((9, _env(f"the validation {expression}", plain(f"x: {USER}"),
-                   AVP_PATH_VALIDATION=expression), gives)
-          for gives, expressions in _VALIDATIONS.items() for expression in expressions),
+                   AVP_PATH_VALIDATION=expression), expected)
+          for expected, expressions in _VALIDATIONS.items() for expression in expressions),
         # Backends.
         (10, _env("no such backend", plain(f"x: {USER}"), AVP_TYPE="magic"), "error"),
         (10, _env("spaces around the backend", plain(f"x: {USER}"), AVP_TYPE=" vault\n"),
@@ -357,4 +358,4 @@ WORDS: Final = tuple(
         (("version",), {"VAULT_CLIENT_TIMEOUT": "x", "ARGOCD_ENV_VAULT_ADDR": "y"}),
     )
 )
-"""What prints words for a person, no manifests."""
+"""Commands that print text for a person instead of manifests."""

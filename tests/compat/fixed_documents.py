@@ -1,4 +1,4 @@
-"""Manifests for each rule of argocd-vault-plugin's, and what becomes of them in both programs.
+"""Manifests for each rule of argocd-vault-plugin, with the result of both programs.
 
 RULES lists the rules by their number; `Fixed.line` names the one that a case shows.
 """
@@ -22,14 +22,14 @@ RULES: Final[Mapping[int, str]] = {
     16: "3. what only looks like a placeholder",
     17: "4. what is trimmed from a match",
     18: "5. how modifiers are split off",
-    19: "6. where placeholders are sought",
-    22: "7. types: the whole field takes the value's",
+    19: "6. where placeholders are searched for",
+    22: "7. types: the whole field gets the type of the value",
     23: "8. ConfigMaps hold text; base64 in Secrets",
     24: "9. missing keys, and remove-missing",
     25: "10. versions, and paths that are cleaned",
     28: "the seven modifiers",
 }
-"""The rules of argocd-vault-plugin that both programs follow. Its defects are deviations.py's."""
+"""The rules of argocd-vault-plugin that both programs follow. For its defects see deviations.py."""
 
 
 @dataclass(frozen=True)
@@ -39,21 +39,21 @@ class Fixed:
     Attributes:
         line: the rule that it shows.
         case: the input.
-        gives: what both programs make of it (`Outcome.shown`).
+        expected: the result of both programs (`Outcome.shown`).
     """
 
     line: int
     case: Case
-    gives: str
+    expected: str
 
     @property
     def name(self) -> str:
-        """A name for the test's report."""
+        """Return the name of the test."""
         return f"{self.line}: {self.case.name}"
 
 
 def annotated(body: str, *, kind: str = "Widget", path: str = "kv/data/app", **others: str) -> str:
-    """A manifest with the path annotation; `kv_version="1"` and the like are further ones."""
+    """Return a manifest with the path annotation, and others such as `kv_version="1"`."""
     lines = [f'    avp.kubernetes.io/path: "{path}"']
     lines += [
         f'    avp.kubernetes.io/{name.replace("_", "-")}: "{value}"'
@@ -63,12 +63,12 @@ def annotated(body: str, *, kind: str = "Widget", path: str = "kv/data/app", **o
 
 
 def plain(body: str, *, kind: str = "Widget") -> str:
-    """A manifest without annotations."""
+    """Return a manifest without annotations."""
     return f"kind: {kind}\n{body}\n"
 
 
 def encoded(text: str | bytes) -> str:
-    """A text in base64."""
+    """Return a text in base64."""
     return base64.b64encode(text.encode() if isinstance(text, str) else text).decode()
 
 
@@ -83,25 +83,25 @@ _TABLE: Final = (
     (7, "escapes of JSON", r'{"kind": "A", "x": "\ud83e\udd89 \/ \u003ca\u003e"}', '"🦉 / <a>"'),
     (7, "no kind", "metadata: {name: a}\n", "error"),
     (7, "an empty kind", "kind: ''\nx: 1\n", "error"),
-    (7, "a kind that is no text", "kind: yes\nx: 1\n", "error"),
-    (7, "an apiVersion that is none", "apiVersion: a/b/c\nkind: A\n", "error"),
-    (7, "an apiVersion that is no text", "apiVersion: 1\nkind: A\nx: 1\n", "1"),
+    (7, "a kind that is not text", "kind: yes\nx: 1\n", "error"),
+    (7, "an invalid apiVersion", "apiVersion: a/b/c\nkind: A\n", "error"),
+    (7, "an apiVersion that is not text", "apiVersion: 1\nkind: A\nx: 1\n", "1"),
     (7, "one document of two without kind", "kind: A\n---\nx: 1\n", "error"),
     (7, "a document that is a list", "- kind: A\n", "error"),
     (7, "a document that is a text", "text\n", "error"),
-    (7, "a document that is no YAML", "kind: A\nx: [\n", "error"),
+    (7, "a document that is not YAML", "kind: A\nx: [\n", "error"),
     (7, "a key that is null", "kind: A\n~: 1\n", "error"),
     (7, "a key that is a list", "kind: A\n? [a]\n: 1\n", "error"),
     (7, "a number without end", "kind: A\nx: .inf\n", "error"),
     (7, "a tag that does not fit", "kind: A\nx: !!int a\n", "error"),
-    (7, "a merge of no mapping", "kind: A\nx: {<<: 1}\n", "error"),
+    (7, "a merge of something that is not a mapping", "kind: A\nx: {<<: 1}\n", "error"),
     (7, "a directive", "%YAML 1.1\n---\nkind: A\n", "error"),
     (7, "a question mark in braces", "kind: A\nx: [a?b]\n", "error"),
     (7, "an escaped slash", 'kind: A\nx: "a\\/b"\n', "error"),
     (7, "a byte order mark", "\ufeffkind: A\nx: 1\n", "1"),
-    (7, "line ends of Windows", "kind: A\r\nx: |\r\n  a\r\n  b\r\n", r'"a\nb\n"'),
+    (7, "Windows line ends", "kind: A\r\nx: |\r\n  a\r\n  b\r\n", r'"a\nb\n"'),
     (7, "no line end at the end", f"kind: A\nx: |\n  {USER}", r'"alice\n"'),
-    (7, "an item of a List that has no annotations and is no Secret",
+    (7, "an item of a List that has no annotations and is not a Secret",
      plain(f"items:\n- {{kind: A, x: <user>, z: '{USER}'}}", kind="List"),
      '[{"kind": "A", "x": "<user>", "z": "alice"}]'),
     (7, "annotations of a List", annotated("items: [{kind: A, x: <user>}]", kind="List"),
@@ -116,18 +116,18 @@ _TABLE: Final = (
      "[true, 511, 1000]"),
     (7, "anchors and merges", "kind: A\na: &a {x: 1}\nb: {<<: *a, z: 2}\n",
      '{"a": {"x": 1}, "b": {"x": 1, "z": 2}}'),
-    (7, "repeated keys", f"kind: A\nx: {{a: 1, a: '{USER}', z: 1, 'z': 2}}\n",
+    (7, "duplicate keys", f"kind: A\nx: {{a: 1, a: '{USER}', z: 1, 'z': 2}}\n",
      '{"a": "alice", "z": 2}'),
-    (7, "a repeated key whose first value cannot be filled",
+    (7, "a duplicate key whose first value cannot be resolved",
      "kind: A\nx: <path:kv/data/app#absent>\nx: {a: <path:kv/data/absent#a>}\nx: 1\n", "1"),
-    (7, "a repeated kind",
+    (7, "a duplicate kind",
      f"kind: ConfigMap\nkind: Secret\ndata: {{a: {encoded(USER)}}}\n",
      f'{{"a": "{encoded("alice")}"}}'),
-    (7, "repeated keys in JSON", '{"kind": "A", "x": 1, "x": "<path:kv/data/app#user>"}',
+    (7, "duplicate keys in JSON", '{"kind": "A", "x": 1, "x": "<path:kv/data/app#user>"}',
      '"alice"'),
-    (7, "repeated booleans as keys", "kind: A\nx: {on: 1, YES: 2}\n", '{"true": 2}'),
-    (7, "repeated numbers as keys", "kind: A\nx: {0x1: 1, 1: 2}\n", '{"1": 2}'),
-    (7, "repeated merge keys",
+    (7, "duplicate boolean keys", "kind: A\nx: {on: 1, YES: 2}\n", '{"true": 2}'),
+    (7, "duplicate number keys", "kind: A\nx: {0x1: 1, 1: 2}\n", '{"1": 2}'),
+    (7, "duplicate merge keys",
      "kind: A\nx: {a: 1, <<: {a: 2, b: 2}, <<: {b: 3}, z: 4, <<: {z: 5}}\n",
      '{"a": 2, "b": 3, "z": 5}'),
     (7, "repeated metadata",
@@ -193,17 +193,17 @@ _TABLE: Final = (
     (17, "tabs around a key", annotated('x: "<\\tuser>"'), "error"),
     (17, "tabs around an inline key", plain('x: "<path:kv/data/app#\\tuser\\t>"'), '"alice"'),
     (17, "spaces before a path stay", plain("x: '<path: kv/data/app#user>'"), "error"),
-    (17, "spaces behind a path stay", plain("x: '<path:kv/data/app #user>'"), "error"),
+    (17, "spaces after a path stay", plain("x: '<path:kv/data/app #user>'"), "error"),
     # 5. How modifiers are split off.
     (18, "at every bar", annotated("x: <user | base64encode | base64encode>"), '"WVd4cFkyVT0="'),
     (18, "without spaces", annotated("x: <user|base64encode>"), '"YWxpY2U="'),
     (18, "words are joined with one space", annotated("x: '<json | jsonPath {.user}   {.port}>'"),
      '"app 5432"'),
     (18, "with an inline path", plain("x: <path:kv/data/app#user|base64encode>"), '"YWxpY2U="'),
-    (18, "behind a version", plain("x: <path:kv/data/app#user#1 | base64encode>"), '"Ym9i"'),
+    (18, "after a version", plain("x: <path:kv/data/app#user#1 | base64encode>"), '"Ym9i"'),
     (18, "an inline path whose modifier holds a hash",
      plain("x: <path:kv/data/app#json | jsonPath {.a#b}>"), "error"),
-    # 6. Where is sought.
+    # 6. Where placeholders are searched for.
     (19, "in a map", annotated("a: {b: {c: <user>}}"), '{"b": {"c": "alice"}}'),
     (19, "in a list", annotated("a: [<user>, b]"), '["alice", "b"]'),
     (19, "in a map in a list", annotated("a: [{b: <user>}]"), '[{"b": "alice"}]'),
@@ -213,13 +213,13 @@ _TABLE: Final = (
     (19, "in metadata", plain(f"metadata: {{name: '{USER}'}}"), '{"name": "alice"}'),
     (19, "in a block", annotated("a: |\n  x <user>\n  y"), r'"x alice\ny\n"'),
     (19, "in a folded block", annotated("a: >-\n  x <user>\n  y"), '"x alice y"'),
-    (19, "behind an escape", annotated('a: "\\u003cuser\\x3e"'), '"alice"'),
+    (19, "written with an escape", annotated('a: "\\u003cuser\\x3e"'), '"alice"'),
     (19, "at an alias", annotated("a: &a <user>\nb: *a"), '{"a": "alice", "b": "alice"}'),
-    (19, "at an alias of what is not sought", annotated("a: [[&a <user>]]\nb: *a"),
+    (19, "at an alias of what is not searched", annotated("a: [[&a <user>]]\nb: *a"),
      '{"a": [["<user>"]], "b": "alice"}'),
     (19, "not at an alias that is a key", annotated("a: &a <user>\n*a : b"),
      '{"<user>": "b", "a": "alice"}'),
-    (19, "what was filled in is not sought again", annotated("a: [<angle>, <inline>]"),
+    (19, "a value is not searched again", annotated("a: [<angle>, <inline>]"),
      '["<user>", "<path:kv/data/app#user>"]'),
     (19, "not in what a merge key overrides",
      annotated("x:\n  a: <absent>\n  <<: {a: <user>, b: <absent>}\n  b: 1"),
@@ -266,7 +266,7 @@ _TABLE: Final = (
      f'{{"a": "{encoded(bytes([255, 0]) + b"alice")}"}}'),
     (23, "base64 with an inline path and no annotation",
      plain(f"data: {{a: {encoded(USER)}}}", kind="Secret"), '{"a": "YWxpY2U="}'),
-    (23, "base64 without its padding is none",
+    (23, "base64 without padding is text",
      annotated(f"data: {{a: {encoded('<user>xx').rstrip('=')}}}", kind="Secret"),
      f'{{"a": "{encoded("<user>xx").rstrip("=")}"}}'),
     (23, "base64 with line breaks",
@@ -326,7 +326,7 @@ _TABLE: Final = (
     # 10. Versions and paths.
     (25, "secret-version", annotated("a: <user>", secret_version="1"), '"bob"'),
     (25, "secret-version of no version", annotated("a: <user>", secret_version="7"), "error"),
-    (25, "secret-version that is no number", annotated("a: <user>", secret_version="x"), "error"),
+    (25, "secret-version not a number", annotated("a: <user>", secret_version="x"), "error"),
     (25, "secret-version 0 is the newest", annotated("a: <user>", secret_version="0"), '"alice"'),
     (25, "secret-version below 0 too", annotated("a: <user>", secret_version="-1"), '"alice"'),
     (25, "secret-version is not for inline paths", annotated(f"a: {USER}", secret_version="1"),
@@ -382,22 +382,22 @@ _TABLE: Final = (
     (28, "jsonParse of a text", annotated("a: <json-text | jsonParse | base64encode>"),
      f'"{encoded("quoted ü")}"'),
     (28, "jsonParse of null and on", annotated("a: <json-null | jsonParse | jsonPath x>"), '"x"'),
-    (28, "jsonParse of no JSON", annotated("a: <json-bad | jsonParse>"), "error"),
+    (28, "jsonParse of invalid JSON", annotated("a: <json-bad | jsonParse>"), "error"),
     (28, "jsonParse of a mapping", annotated("a: <object | jsonParse>"), "error"),
     (28, "jsonParse with an argument", annotated("a: <json | jsonParse x>"), "error"),
     (28, "yamlParse", annotated("a: <yaml | yamlParse>"),
      '{"hosts": ["a", "b"], "mode": 511, "port": 5432, "true": true, "user": "app"}'),
     (28, "yamlParse of merges", annotated("a: <yaml-merge | yamlParse>"),
      '{"base": {"x": 1}, "use": {"true": 2, "x": 1}}'),
-    (28, "yamlParse of no YAML", annotated("a: <yaml-bad | yamlParse>"), "error"),
+    (28, "yamlParse of invalid YAML", annotated("a: <yaml-bad | yamlParse>"), "error"),
     (28, "yamlParse of a number", annotated("a: <port | yamlParse>"), "error"),
     (28, "indent", annotated("a: <lines | indent 2>"), r'"first\n  second\n  third\n  fourth"'),
-    (28, "indent by nothing", annotated("a: <lines | indent 0>"),
+    (28, "indent by 0", annotated("a: <lines | indent 0>"),
      r'"first\nsecond\nthird\nfourth"'),
     (28, "indent by less", annotated("a: <lines | indent -2>"), r'"first\nsecond\nthird\nfourth"'),
     (28, "indent one line by far", annotated("a: <user | indent 999999999999>"), '"alice"'),
     (28, "indent of white space", annotated("a: <breaks | indent 2>"), r'"\n  late\n"'),
-    (28, "indent by no number", annotated("a: <lines | indent x>"), "error"),
+    (28, "indent with an invalid number", annotated("a: <lines | indent x>"), "error"),
     (28, "indent without a number", annotated("a: <lines | indent>"), "error"),
     (28, "indent of a number", annotated("a: <port | indent 2>"), "error"),
     (28, "sha256sum", annotated("a: <user | sha256sum>"),
@@ -409,5 +409,5 @@ _TABLE: Final = (
 )  # fmt: skip
 
 DOCUMENTS: Final = tuple(
-    Fixed(line, manifests(name, text), gives) for line, name, text, gives in _TABLE
+    Fixed(line, manifests(name, text), expected) for line, name, text, expected in _TABLE
 )

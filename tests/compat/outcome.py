@@ -1,27 +1,28 @@
-"""How a program ended, told in the same way for both."""
+"""The outcome of a run, in the same form for both programs."""
 
 import json
 from dataclasses import dataclass
 from typing import Any, Final
 
 from avp_py.errors import Failure
-from tests.compat.reading import Manifest, UnreadableError, canonical, read_output
+from tests.compat.reading import Manifest, canonical
+from tests.integration.reader import Reader, UnreadableError
 
 _NAMES: Final = ("apiVersion", "kind", "metadata")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a case.
+    """The outcome of a case.
 
     Attributes:
         output: what was printed.
-        documents: the manifests in it; None where the program failed.
-        error: what was said of the failure.
-        panicked: whether it was no failure but a crash.
-        unreadable: whether it ended well, and printed what Argo CD cannot read.
+        documents: the manifests in it; None if the program failed.
+        error: the error message.
+        panicked: whether it crashed.
+        unreadable: whether it succeeded, but Argo CD cannot read its output.
         failures: avp-py's failures one by one.
-        code: the exit code of a process that was the case's own.
+        code: the exit code, if the case had its own process.
     """
 
     output: str = ""
@@ -34,11 +35,11 @@ class Outcome:
 
     @property
     def is_ok(self) -> bool:
-        """Whether there are manifests."""
+        """Return whether there are manifests."""
         return self.documents is not None
 
     def shown(self) -> str:
-        """What became of the manifests, in a few characters: without what names them."""
+        """Return the manifests in a few characters, without apiVersion, kind and metadata."""
         if self.documents is None:
             return "crash" if self.panicked else "unreadable" if self.unreadable else "error"
         bodies: list[Any] = []
@@ -54,23 +55,23 @@ class Outcome:
         return json.dumps(value, ensure_ascii=False, sort_keys=True) if bodies else "nothing"
 
     def describe(self) -> str:
-        """The outcome for a person."""
+        """Return the outcome for a report."""
         if self.is_ok:
             return self.output or "(no manifest)\n"
         return f"{'PANIC' if self.panicked else 'ERROR'}: {self.error.rstrip()}\n"
 
 
-def printed(output: str) -> Outcome:
-    """The outcome of a program that ended well."""
+def printed(output: str, reader: Reader) -> Outcome:
+    """Return the outcome of a program that succeeded, as Argo CD reads what it printed."""
     try:
-        return Outcome(output, tuple(read_output(output)))
+        return Outcome(output, tuple(each.content for each in reader.read(output)))
     except UnreadableError as error:
         said = f"printed what Argo CD cannot read: {error}\n{output}"
         return Outcome(output, error=said, unreadable=True)
 
 
 def are_equal(theirs: Outcome, ours: Outcome) -> bool:
-    """Whether a team would see no difference: same manifests or an error, and exit code."""
+    """Return whether both printed equal manifests or both failed, with the same exit code."""
     if theirs.code != ours.code:
         return False
     if theirs.documents is None or ours.documents is None:

@@ -7,23 +7,29 @@ from pathlib import Path
 from typing import Final
 
 from tests.compat.case import Case, Link
-from tests.compat.original import PANIC, SECONDS
 from tests.compat.outcome import Outcome, printed
+from tests.compat.vault_plugin import PANIC, SECONDS
+from tests.integration.reader import Reader
 
 _CRASHED: Final = "goroutine "
 
 
 def run(
-    argv: Sequence[str | Path], case: Case, env: Mapping[str, str], facts: Mapping[str, str]
+    argv: Sequence[str | Path],
+    case: Case,
+    env: Mapping[str, str],
+    facts: Mapping[str, str],
+    reader: Reader,
 ) -> Outcome:
-    """A case in a process of its own.
+    """Run a case in its own process.
 
     Args:
         argv: the program.
         case: the case.
-        env: the whole environment, but for what the case adds or takes away; HOME is a fresh
-            folder, which gets the files.
-        facts: what `{NAME}` stands for in the command line, the variables and the files.
+        env: the whole environment, except for what the case adds or removes; HOME is a fresh
+            folder, to which the files are written.
+        facts: the values of `{NAME}` in the command line, the variables and the files.
+        reader: reads what the program prints.
     """
     folder = Path(env["HOME"]) / "files"
     facts = {**facts, "files": str(folder)}
@@ -46,7 +52,7 @@ def run(
     )
     err = done.stderr.decode(errors="replace")
     if done.returncode == 0:
-        return dataclasses.replace(printed(done.stdout.decode()), code=0)
+        return dataclasses.replace(printed(done.stdout.decode(), reader), code=0)
     panicked = done.returncode == PANIC and _CRASHED in err
     return Outcome(done.stdout.decode(), error=err, panicked=panicked, code=done.returncode)
 

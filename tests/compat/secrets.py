@@ -115,7 +115,7 @@ NUMBERS: Final[Mapping[str, str]] = {
     "large": "1e21",
     "tiny": "1e-7",
 }
-"""JSON's text of numbers: Vault keeps it in KV 1, and changes some in KV 2."""
+"""Numbers as JSON text: KV 1 of Vault keeps the text, KV 2 changes some."""
 
 STRUCTURES: Final[Mapping[str, Any]] = {
     "yes-value": True,
@@ -175,11 +175,11 @@ SECRETS: Final[Mapping[str, Sequence[str]]] = {
     "old/x/data/y": ('{"data": {"user": "inner"}, "user": "outer"}',),
     "old/nulled": ('{"data": null, "user": "outer"}',),
 }
-"""Every secret with its versions in their order, as JSON."""
+"""Every secret with its versions in order, as JSON."""
 
 
 def write_all(vault: Vault) -> None:
-    """Mounts the engines and writes the secrets, with a version deleted and one destroyed."""
+    """Mount the engines and write the secrets; one version is deleted, and one destroyed."""
     for mount, version in (("kv", "2"), ("old", "1")):
         vault.client.sys.enable_secrets_engine("kv", path=mount, options={"version": version})
     for path, versions in SECRETS.items():

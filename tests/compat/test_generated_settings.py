@@ -1,4 +1,4 @@
-"""Settings from several places, made at random: both programs go by the same ones."""
+"""Generated settings from several sources: both programs use the same ones."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -10,12 +10,12 @@ from tests.compat.generator import make_settings_case
 from tests.compat.outcome import are_equal
 
 SHARE = 20
-"""For so many cases of manifests there is one of settings, since it takes two processes."""
+"""There is one case of settings for so many others, since it needs two processes."""
 
 SHOWN = 5
 
 
-def test_both_programs_go_by_the_same_settings(
+def test_both_programs_use_the_same_settings(
     run_both: RunBoth, count: int, seed: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cases = [make_settings_case(seed, index) for index in range(max(count // SHARE, 1))]

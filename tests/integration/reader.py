@@ -2,11 +2,14 @@
 
 import json
 import subprocess
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+_INT64: Final = range(-(2**63), 2**63)
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,11 @@ class UnreadableError(ValueError):
 
 
 class Reader:
-    """A running reader."""
+    """A running reader, which threads may share."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
+        self._lock = threading.Lock()
 
     def read(self, output: str) -> list[Read]:
         """The objects in a plugin's output.
@@ -48,12 +52,19 @@ class Reader:
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(output) + "\n")
-        self._process.stdin.flush()
-        answer = json.loads(self._process.stdout.readline())
+        with self._lock:
+            self._process.stdin.write(json.dumps(output) + "\n")
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+        answer = json.loads(line, parse_int=_number)
         if answer.get("error"):
             raise UnreadableError(answer["error"])
         return [_read(each) for each in answer["objects"]]
+
+
+def _number(text: str) -> int | float:
+    """Return a whole number as Kubernetes holds it: beyond int64 it is a float64."""
+    return int(text) if int(text) in _INT64 else float(text)
 
 
 def _read(answer: Mapping[str, Any]) -> Read:

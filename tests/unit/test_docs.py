@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 
+from tests.compat.deviations import DEVIATIONS, PAGE, page
 from tests.conftest import ROOT
 
 
@@ -28,3 +29,14 @@ def test_the_threat_model_names_tests_that_exist() -> None:
         for name in re.findall(r"`([^`]+)`", names):
             found = (path / name).is_dir() or f"def {name}(" in path.read_text()
             assert found, f"{place} has no {name}"
+
+
+def test_the_details_of_compatibility_are_current() -> None:
+    assert PAGE.read_text() == page(), "run `python -m tests.compat.deviations`"
+
+
+def test_the_page_for_users_links_each_difference_once() -> None:
+    text = (ROOT / "docs" / "compatibility.md").read_text()
+    links = re.findall(r"\[([\w-]+)\]\(compatibility-details\.md#([\w-]+)\)", text)
+    assert all(name == anchor for name, anchor in links)
+    assert sorted(name for name, _ in links) == sorted(DEVIATIONS)

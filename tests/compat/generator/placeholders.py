@@ -1,19 +1,44 @@
-"""Strings with placeholders in them: right ones, wrong ones, and what only looks like one."""
+"""Strings with placeholders: valid ones, invalid ones, and what only looks like one.
 
+None of them leads to a row of the table of deviations.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from tests.compat import secrets
 from tests.compat.generator.draw import Draw
 
-_PLAIN_KEYS: Final = ("user", "password", "port", "pem", "json", "yaml", "list", "object", "float")
-_MISSING_KEYS: Final = ("absent", "User", "usr", "nothing", "only-first", "data", "-")
+_MISSING_KEYS: Final = ("absent", "User", "usr", "nothing", "only-first", "-")
+_COMMON_TEXTS: Final = ("user", "password", "pem", "json", "yaml")
+_TEXTS: Final = tuple(secrets.TEXTS)
+_CONTROLS: Final = tuple(name for name in secrets.CONTROLS if name != "next-line")
+_FLAT: Final = (*secrets.NUMBERS, "yes-value", "no-value")
+_STRUCTURES: Final = ("list", "no-items", "object", "no-keys", "objects", "nested")
 
-_PATHS: Final = {
+
+@dataclass(frozen=True)
+class Context:
+    """How the strings of a document are read.
+
+    Attributes:
+        generic: whether `<key>` is a placeholder.
+        kv_version: the value of its annotation, or an empty string.
+        text_only: whether a list, a mapping or a parsed number would crash argocd-vault-plugin.
+        searched: whether placeholders are filled; they are not in nested lists.
+    """
+
+    generic: bool
+    kv_version: str = ""
+    text_only: bool = False
+    searched: bool = True
+
+
+_PATHS: Final[Mapping[str, float]] = {
     "kv/data/app": 30,
     "kv/data/other": 10,
     "kv/data/team/web/deep": 5,
-    "old/app": 4,
-    "old/other": 2,
     "kv/data/absent": 2,
     "kv/data/gone": 1,
     "kv/data/bare": 1,
@@ -21,35 +46,52 @@ _PATHS: Final = {
     "kv/data/über": 1,
     "kv/data/50%25": 1,
     "kv/data/50%2525": 1,
+    "kv/data/x/data/y": 0.5,
     "kv//data/app": 1,
     "kv/data/app/": 1,
     "/kv/data/app": 1,
     "./kv/data/./app": 1,
     "kv/data/x/../app": 1,
-    "kv/../old/app": 1,
-    "../v1/kv/data/app": 1,
-    "../../x": 1,
     " kv/data/app": 1,
     "kv/data/app ": 1,
-    "kv/app": 1,
-    "kv/metadata/app": 1,
     "nowhere/data/app": 1,
     "kv/data/app?version=1": 1,
     "kv\\data\\app": 0.5,
+}
+_PATHS_OF_KV_1: Final[Mapping[str, float]] = {
+    "old/app": 20,
+    "old/other": 10,
+    "old/wrapped": 1,
+    "old/nulled": 1,
+    "old/text": 1,
+    "old/x/data/y": 1,
+    "old/data/app": 1,
+    "old//app/": 1,
+    "/old/app": 1,
+    "kv/../old/app": 1,
+    "kv/data/other": 1,
+    "old/absent": 1,
+    "old": 0.5,
+}
+_PATHS_WITHOUT_DATA: Final[Mapping[str, float]] = {
+    "kv/app": 1,
+    "kv/metadata/app": 1,
+    "kv/x/data/y": 0.5,
     "kv/data": 1,
     "kv": 0.5,
     "/": 0.5,
     ".": 0.5,
+    "old": 0.3,
+    "old/app": 1,
     "old/wrapped": 1,
     "old/data/app": 0.5,
-    "old/x/data/y": 0.5,
-    "kv/x/data/y": 0.5,
-    "kv/data/x/data/y": 0.5,
-    "old": 0.3,
-    "old/nulled": 0.5,
-    "old/text": 0.5,
-    "sys/mounts": 0.5,
-    "auth/token/lookup-self": 0.5,
+}
+"""Without an annotation, avp-py detects the KV version, and argocd-vault-plugin fails."""
+
+_BY_KV_VERSION: Final[Mapping[str, Mapping[str, float]]] = {
+    "": _PATHS,
+    "1": _PATHS_OF_KV_1,
+    "2": {**_PATHS, **_PATHS_WITHOUT_DATA},
 }
 
 _VERSIONS: Final = {
@@ -90,6 +132,7 @@ _JSON_PATHS: Final = (
     "{[?(@.size>1)].name}",
     "{.absent}",
     "{..name}",
+    "{..on}",
     "{$}",
     "{.a}",
     "{.id}",
@@ -109,19 +152,16 @@ _JSON_PATHS: Final = (
 
 _MODIFIERS: Final = {
     "base64encode": 8,
-    "base64decode": 5,
     "jsonPath": 12,
-    "jsonParse": 8,
-    "yamlParse": 6,
     "indent": 8,
     "sha256sum": 5,
-    "unknown": 1,
-    "Base64Encode": 0.5,
-    "upper": 1,
-    "default": 0.7,
-    "toJson": 0.7,
-    "": 0.7,
 }
+"""Modifiers that turn text into text, or fail."""
+
+_UNKNOWN_MODIFIERS: Final = ("unknown", "Base64Encode", "base64-encode")
+
+_LARGE_INTEGERS: Final = frozenset({"json-near", "json-big"})
+"""JSON whose integers argocd-vault-plugin rounds."""
 
 _INDENTS: Final = {
     "2": 6,
@@ -137,12 +177,11 @@ _INDENTS: Final = {
     "1.5": 0.3,
     "0x2": 0.3,
     "1_0": 0.3,
-    "2 keep": 0.3,
     "00000000000000000000002": 0.1,
     "99999999999999999999": 0.1,
 }
 
-_FITTING: Final = {
+_TO_TEXT: Final = {
     "text": (
         "base64encode",
         "sha256sum",
@@ -164,29 +203,19 @@ _FITTING: Final = {
         "jsonPath {.tls.ca}",
         "jsonPath {range .hosts[*]}{@}{','}{end}",
         "jsonPath {$}",
-        "jsonPath {..on}",
-        "jsonParse",
         "jsonParse | jsonPath {.port}",
         "yamlParse | jsonPath {.hosts[1]}",
-        "base64encode | base64decode | jsonParse",
-        "jsonPath {.tls} | jsonParse",
     ),
-    "json-list": (
-        "jsonPath {[0].name}",
-        "jsonPath {[?(@.name!='a')].name}",
-        "jsonParse",
-        "yamlParse",
-    ),
-    "json-number": ("jsonParse", "jsonPath {$}", "yamlParse"),
-    "json-near": ("jsonParse", "jsonPath {.id}"),
-    "json-floats": ("jsonParse", "jsonPath {.a} {.b} {.c} {.d} {.e}", "jsonPath {$}", "yamlParse"),
-    "json-true": ("jsonParse", "yamlParse", "jsonPath {$}"),
-    "json-text": ("jsonParse", "jsonParse | base64encode", "yamlParse"),
-    "json-keys": ("jsonParse", "jsonPath {.a}", "jsonPath {$}", "yamlParse"),
-    "json-same": ("jsonParse", "jsonPath {.a}"),
-    "yaml": ("yamlParse", "yamlParse | jsonPath {.user}", "yamlParse | jsonPath {.on} {.mode}"),
-    "yaml-list": ("yamlParse", "yamlParse | jsonPath {[2]}"),
-    "yaml-merge": ("yamlParse", "yamlParse | jsonPath {.use.x}"),
+    "json-list": ("jsonPath {[0].name}", "jsonPath {[?(@.name!='a')].name}"),
+    "json-number": ("jsonPath {$}",),
+    "json-floats": ("jsonPath {.a} {.b} {.c} {.d} {.e}", "jsonPath {$}"),
+    "json-true": ("jsonPath {$}",),
+    "json-text": ("jsonParse | base64encode",),
+    "json-keys": ("jsonPath {.a}", "jsonPath {$}"),
+    "json-same": ("jsonPath {.a}",),
+    "yaml": ("yamlParse | jsonPath {.user}", "yamlParse | jsonPath {.on} {.mode}"),
+    "yaml-list": ("yamlParse | jsonPath {[2]}",),
+    "yaml-merge": ("yamlParse | jsonPath {.use.x}",),
     "base64": ("base64decode", "base64decode | sha256sum"),
     "base64-lines": ("base64decode",),
     "base64-placeholder": ("base64decode",),
@@ -198,14 +227,38 @@ _FITTING: Final = {
     "pem": ("indent 4", "base64encode"),
     "lines": ("indent 2", "indent 8"),
 }
-"""What a key's value can take; `text` stands for any text."""
+"""Modifiers that turn the value of a key into text; `text` is the value of any text key."""
 
-_GOOD_PATHS: Final = {
-    "kv/data/app": 20,
-    "kv//data/app/": 1,
-    "/kv/data/app": 1,
-    "./kv/data/./app": 1,
-    "kv/data/x/../app": 1,
+_TO_ANYTHING: Final = {
+    "json": ("jsonParse", "base64encode | base64decode | jsonParse", "jsonPath {.tls} | jsonParse"),
+    "json-list": ("jsonParse", "yamlParse"),
+    "json-number": ("jsonParse", "yamlParse"),
+    "json-floats": ("jsonParse", "yamlParse"),
+    "json-true": ("jsonParse", "yamlParse"),
+    "json-text": ("jsonParse", "yamlParse"),
+    "json-keys": ("jsonParse", "yamlParse"),
+    "json-same": ("jsonParse",),
+    "json-bad": ("jsonParse", "yamlParse"),
+    "yaml": ("yamlParse",),
+    "yaml-list": ("yamlParse",),
+    "yaml-merge": ("yamlParse",),
+    "yaml-bad": ("yamlParse",),
+    "user": ("yamlParse", "jsonParse"),
+    "port": ("base64encode", "indent 2", "jsonParse"),
+    "list": ("base64encode", "sha256sum", "yamlParse"),
+}
+"""Modifiers that turn the value of a key into any type, or fail."""
+
+_GOOD_PATHS: Final[Mapping[str, Mapping[str, float]]] = {
+    "": {
+        "kv/data/app": 20,
+        "kv//data/app/": 1,
+        "/kv/data/app": 1,
+        "./kv/data/./app": 1,
+        "kv/data/x/../app": 1,
+    },
+    "1": {"old/app": 20, "old//app/": 1, "kv/../old/app": 1},
+    "2": {"kv/data/app": 20, "kv//data/app/": 1},
 }
 
 _ODDITIES: Final = (
@@ -218,28 +271,10 @@ _ODDITIES: Final = (
     "<user>>",
     ">user<",
     "<us\ner>",
-    "<user|>",
-    "<user | >",
     "<absent | >",
-    "<user || base64encode>",
-    "<user | base64encode |>",
-    "<path:kv/data/app#>",
-    "<path:kv/data/app>",
     "<path:filename>",
-    'route("/<path:name>")  # a > b',
-    "/<path:name>\n# a > <path:kv/data/app#user>",
     "&lt;path:name&gt; #",
     "use <path:...> here",
-    " <port>\n",
-    "<list> ",
-    "\n<object>",
-    "<path:#user>",
-    "<path:##user>",
-    "<path:kv/data/app##1>",
-    "<path:kv/data/app#user#>",
-    "<path:kv/data/app#user#1#2>",
-    "< path:kv/data/app#user>",
-    "<path:kv/data/app#user",
     "<mypath:kv/data/app#user>",
     "<PATH:kv/data/app#user>",
     "<path:kv/data/app#us>er>",
@@ -247,9 +282,6 @@ _ODDITIES: Final = (
     "<path:kv/data/<app#user>",
     "<path:kv/data/other> text # more >",
     "<path:path:kv/data/app#user>",
-    "<path:kv/data/app#user\n>",
-    "<path:kv/data/\napp#user>",
-    "<path:kv/data/app#user#1\n2>",
     "<path:kv/data/app# user >",
     "<path:kv/data/app#user|base64encode>",
     "<path:kv/data/app#\tuser\t>",
@@ -271,6 +303,29 @@ _ODDITIES: Final = (
     "<path:kv/data/app#user><path:kv/data/other#user>",
     "<path:kv/data/app#user | jsonPath {.a#b}>",
 )
+
+_OVER_LINES: Final = (
+    "<path:kv/data/app#user\n>",
+    "<path:kv/data/\napp#user>",
+    "<path:kv/data/app#user#1\n2>",
+)
+"""Placeholders where `<key>` is not one, and unresolved ones where it is."""
+
+_UNRESOLVED: Final = (
+    "<path:kv/data/app#>",
+    "<path:kv/data/app>",
+    "<path:#user>",
+    "<path:##user>",
+    "<path:kv/data/app##1>",
+    "<path:kv/data/app#user#>",
+    "<path:kv/data/app#user#1#2>",
+    "< path:kv/data/app#user>",
+    "<path:kv/data/app#user",
+)
+"""What argocd-vault-plugin deploys as it is, and avp-py too with AVP_LEFTOVERS=ignore."""
+
+_AMID_SPACE: Final = (" <port>\n", "<yes-value> ")
+_STRUCTURES_AMID_SPACE: Final = ("<list> ", "\n<object>")
 
 _LITERALS: Final = (
     "postgres://",
@@ -358,7 +413,6 @@ WORDS: Final = (
     "http://x/y",
     "\u2028",
     "\u00a0",
-    "\u0085",
     "\u0007",
     "\ufeff",
     "aGVsbG8=",
@@ -366,92 +420,117 @@ WORDS: Final = (
 )
 
 
-def key(draw: Draw) -> str:
-    """A key of a secret, mostly one that is there."""
-    kinds = {"plain": 12, "any": 8, "missing": 2}
-    tables = {"plain": _PLAIN_KEYS, "any": secrets.KEYS, "missing": _MISSING_KEYS}
-    return draw.pick(tables[draw.weighed(kinds)])
-
-
-def path(draw: Draw) -> str:
-    """A path of a secret, mostly one that is there."""
-    return draw.weighed(_PATHS)
+def path(draw: Draw, kv_version: str) -> str:
+    """Return the path of a secret, mostly one that exists."""
+    return draw.weighed(_BY_KV_VERSION[kv_version])
 
 
 def version(draw: Draw) -> str:
-    """A version, mostly one that is there."""
+    """Return a version, mostly one that exists."""
     return draw.weighed(_VERSIONS)
 
 
-def modifier(draw: Draw) -> str:
-    """A modifier with its arguments, mostly right ones."""
-    name = draw.weighed(_MODIFIERS)
-    if name == "jsonPath":
-        words = draw.pick(_JSON_PATHS)
-    elif name == "indent":
-        words = draw.weighed(_INDENTS)
-    else:
-        words = draw.pick(("x", "2", "x y")) if draw.chance(0.05) else ""
-    return f"{name}{draw.pick((' ', '  ', chr(9))) if draw.chance(0.1) else ' '}{words}".rstrip(" ")
+def placeholder(draw: Draw, context: Context, *, whole: bool) -> str:
+    """Return one placeholder.
 
-
-def placeholder(draw: Draw, *, generic: bool, of_text: bool = False) -> str:
-    """One placeholder, generic or inline; `of_text` asks for one whose value is text, if right."""
+    Args:
+        draw: the random choices.
+        context: how it is read.
+        whole: whether it is the whole string, so that its value may have any type.
+    """
     if draw.wild and draw.chance(0.5):
-        return _wild(draw, generic=generic)
-    return _fitting(draw, generic=generic, of_text=of_text)
+        return _wild(draw, context)
+    return _fitting(draw, context, whole=whole)
 
 
-def _wild(draw: Draw, *, generic: bool) -> str:
-    if generic and draw.chance(0.6):
-        body = key(draw)
-    else:
-        body = f"path:{path(draw)}#{key(draw)}"
+def _wild(draw: Draw, context: Context) -> str:
+    """Return a placeholder whose value is text or missing, or that is invalid."""
+    if draw.chance(0.03):
+        good = "old/app" if context.kv_version == "1" else "kv/data/app"
+        return f"<path:{good}#user | {draw.pick(_UNKNOWN_MODIFIERS)}>"
+    kind = draw.weighed({"common": 12, "any": 8, "missing": 2})
+    name = draw.pick({"common": _COMMON_TEXTS, "any": _TEXTS, "missing": _MISSING_KEYS}[kind])
+    body = name
+    if not context.generic or draw.chance(0.4):
+        body = f"path:{path(draw, context.kv_version)}#{name}"
         if draw.chance(0.2):
             body += f"#{version(draw)}"
-    if draw.chance(0.05):
+    if context.generic and draw.chance(0.05):
         body = f" {body}" if draw.chance(0.5) else f"{body} "
     for _ in range(draw.weighed({0: 6, 1: 3, 2: 1, 3: 0.3})):
-        body += f"{draw.pick((' | ', '|', ' |', '| '))}{modifier(draw)}"
+        body += f"{draw.pick((' | ', '|', ' |', '| '))}{_modifier(draw, name)}"
     return f"<{body}>"
 
 
-def _fitting(draw: Draw, *, generic: bool, of_text: bool) -> str:
-    statement = ""
-    if of_text:
-        name = draw.pick(list(secrets.TEXTS))
-        if draw.chance(0.3):
-            statement = draw.pick(("|", " | ")) + draw.pick(_FITTING["text"])
-    elif draw.chance(0.35):
-        name = draw.pick(list(_FITTING))
-        statement = draw.pick(("|", " | ")) + draw.pick(_FITTING[name])
-        if name == "text":
-            name = draw.pick(list(secrets.TEXTS))
-    elif generic and draw.chance(0.02):
-        name = draw.pick(_MISSING_KEYS)
+def _modifier(draw: Draw, name: str) -> str:
+    modifier = draw.weighed(_MODIFIERS)
+    if modifier == "jsonPath" and name in _LARGE_INTEGERS:
+        modifier = "sha256sum"
+    if modifier == "jsonPath":
+        words = draw.pick(_JSON_PATHS)
+    elif modifier == "indent":
+        words = draw.weighed(_INDENTS)
     else:
-        name = draw.pick(_PLAIN_KEYS if draw.chance(0.5) else secrets.KEYS)
-    if generic and draw.chance(0.7):
+        words = draw.pick(("x", "2", "x y")) if draw.chance(0.05) else ""
+    space = draw.pick((" ", "  ", "\t")) if draw.chance(0.1) else " "
+    return f"{modifier}{space}{words}".rstrip(" ")
+
+
+def _fitting(draw: Draw, context: Context, *, whole: bool) -> str:
+    statement = ""
+    if draw.chance(0.35):
+        anything = whole and not context.text_only and draw.chance(0.4)
+        table = _TO_ANYTHING if anything else _TO_TEXT
+        name = draw.pick(list(table))
+        statement = draw.pick(("|", " | ")) + draw.pick(table[name])
+        if name == "text":
+            name = draw.pick(_TEXTS)
+    elif context.generic and draw.chance(0.02):
+        name = draw.pick(_MISSING_KEYS)
+    elif draw.chance(0.3):
+        name = draw.pick(_COMMON_TEXTS)
+    else:
+        names = [*_TEXTS, *secrets.ODD_KEYS]
+        if draw.wild:
+            names += _CONTROLS
+        if whole:
+            names += _FLAT if context.text_only else (*_FLAT, *_STRUCTURES)
+        name = draw.pick(names)
+    if context.generic and draw.chance(0.7):
         return f"<{name}{statement}>"
-    if not statement and draw.chance(0.2):
+    if not statement and context.kv_version != "1" and draw.chance(0.2):
         return "<path:kv/data/other#host>" if draw.chance(0.5) else "<path:kv/data/app#user#2>"
-    return f"<path:{draw.weighed(_GOOD_PATHS)}#{name}{statement}>"
+    return f"<path:{draw.weighed(_GOOD_PATHS[context.kv_version])}#{name}{statement}>"
 
 
-def text(draw: Draw, *, generic: bool) -> str:
-    """A string that mostly holds placeholders."""
+def text(draw: Draw, context: Context) -> str:
+    """Return a string that mostly holds placeholders."""
+    if not context.searched:
+        return draw.pick(WORDS if draw.chance(0.5) else ("<user>", "a <port> b", "<absent>"))
     match draw.weighed({"whole": 8, "mixed": 5, "odd": 2 if draw.wild else 0.3, "word": 2}):
         case "whole":
-            return placeholder(draw, generic=generic)
+            return placeholder(draw, context, whole=True)
         case "odd":
-            odd = draw.pick(_ODDITIES)
-            return odd if draw.chance(0.6) else draw.pick(_LITERALS) + odd + draw.pick(_LITERALS)
+            return _odd(draw, context)
         case "word":
             return draw.pick(WORDS)
     parts = []
     for _ in range(draw.number(1, 3)):
         parts.append(draw.pick(_LITERALS))
-        parts.append(placeholder(draw, generic=generic, of_text=draw.chance(0.9)))
+        parts.append(placeholder(draw, context, whole=False))
     if draw.chance(0.5):
         parts.append(draw.pick(_LITERALS))
     return "".join(parts)
+
+
+def _odd(draw: Draw, context: Context) -> str:
+    if draw.chance(0.1):
+        alone = _AMID_SPACE if context.text_only else (*_AMID_SPACE, *_STRUCTURES_AMID_SPACE)
+        return draw.pick(alone)
+    odd = [*_ODDITIES]
+    if not context.generic or draw.lenient:
+        odd += _OVER_LINES
+    if draw.lenient:
+        odd += _UNRESOLVED
+    chosen = draw.pick(odd)
+    return chosen if draw.chance(0.6) else draw.pick(_LITERALS) + chosen + draw.pick(_LITERALS)

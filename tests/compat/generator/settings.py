@@ -1,6 +1,6 @@
-"""Settings from several places at once: the Application, the environment, a file of any form.
+"""Settings from several sources at once: the Application, the environment, a file of any format.
 
-Only what both programs take alike is made here; `deviations.py` has the rest, case by case.
+All of them are the same to both programs; `deviations.py` has the others.
 """
 
 import json
@@ -23,13 +23,13 @@ _VALUES: Final[Mapping[str, tuple[str, ...]]] = {
     "VAULT_ADDR": ("{VAULT_ADDR}", "{VAULT_ADDR}/", "http://127.0.0.1:1"),
     "VAULT_MAX_RETRIES": ("0",),
 }
-"""What a setting may be, the one that mostly leads to the secret first; `{NAME}` is filled in where
+"""The values of each setting, beginning with the one that mostly works. `{NAME}` is replaced when
 the program runs."""
 
 _NEEDED: Final = ("AVP_TYPE", "AVP_AUTH_TYPE", "AVP_KV_VERSION", "VAULT_TOKEN", "VAULT_ADDR")
 
 _GUARDS: Final = frozenset({"AVP_PATH_VALIDATION"})
-"""What no operator can hand on (the row `tenant-settings`)."""
+"""What an operator cannot permit to tenants (the row `tenant-settings`)."""
 
 _READS: Final = {"kv/data/app": 3, "kv/data/other": 2, "old/other": 1}
 
@@ -38,7 +38,7 @@ _ENDINGS: Final = (".yaml", ".yml", ".json", ".env", ".dotenv")
 
 @dataclass(frozen=True)
 class _Places:
-    """What each place says."""
+    """The settings in each source."""
 
     application: dict[str, str]
     environment: dict[str, str]
@@ -46,11 +46,11 @@ class _Places:
 
 
 def make_settings_case(seed: str, index: int) -> Case:
-    """A placeholder, and settings that say where it leads.
+    """Return a case of a placeholder and the settings that resolve it.
 
     Args:
-        seed: what all cases follow from.
-        index: which of them.
+        seed: the seed of all cases.
+        index: the number of the case.
     """
     draw = Draw(f"{seed}/settings/{index}")
     places = _settings(draw)

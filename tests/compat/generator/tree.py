@@ -1,24 +1,26 @@
-"""Manifests as trees, before they are written down."""
+"""Manifests as trees, before they are written as text."""
 
 import base64
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from tests.compat.generator import placeholders
 from tests.compat.generator.draw import Draw
+from tests.compat.generator.placeholders import Context
 
 
 @dataclass(frozen=True)
 class Raw:
-    """A scalar that is written as it is, and means what YAML takes it for."""
+    """A scalar that is written as it is, with the type that YAML gives it."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Map:
-    """A mapping; a key that is no Raw is a string."""
+    """A mapping; a key that is not a Raw is a string."""
 
     entries: "tuple[tuple[str | Raw, Tree], ...]"
 
@@ -31,7 +33,6 @@ _KINDS: Final = {
     "Deployment": 20,
     "Widget": 10,
     "List": 5,
-    "SecretList": 1,
     "secret": 1,
     "": 0.5,
     "Secret ": 0.3,
@@ -121,7 +122,6 @@ _RARE_RAW: Final = (
     "{a, b: }",
     "[a: b]",
     "{a:b}",
-    "[a:b, c:]",
     '{"a":b}',
     "[? x]",
     "[[a], [b, [c]]]",
@@ -159,7 +159,6 @@ _KEYS: Final = (
     "1",
     "true",
     "<user>",
-    "<path:kv/data/app#user>",
     "x<port>",
     "a: b",
     "# x",
@@ -167,9 +166,10 @@ _KEYS: Final = (
     "k" * 130,
     "",
     "~",
-    "<<",
     "'",
 )
+
+_UNRESOLVED_KEY: Final = "<path:kv/data/app#user>"
 
 _RAW_KEYS: Final = (
     "1",
@@ -193,6 +193,9 @@ _RAW_KEYS: Final = (
     "<user>",
     "=",
 )
+"""A mapping has at most one of them: two with the same name in JSON may differ in type."""
+
+_LIKE_RAW_KEYS: Final = frozenset({"1", "true"})
 
 _BOOLS: Final = {
     "true": 10,
@@ -216,10 +219,11 @@ _PREFIX: Final = "avp.kubernetes.io/"
 
 
 def manifest(draw: Draw) -> Map:
-    """One manifest."""
+    """Return one manifest."""
     kind = draw.weighed(_KINDS)
     api_version = draw.weighed(_API_VERSIONS)
-    generic = draw.chance(0.55)
+    kv_version = draw.weighed({"": 10, "1": 1, "2": 1})
+    context = Context(draw.chance(0.55), kv_version, text_only=kind == "ConfigMap")
     entries: list[tuple[str | Raw, Tree]] = [("apiVersion", api_version), ("kind", kind)]
     if draw.chance(0.01):
         entries[1] = ("kind", Raw(draw.pick(("5", "true", "null", "", "[a]", "1.5"))))
@@ -228,78 +232,96 @@ def manifest(draw: Draw) -> Map:
     for name in ("apiVersion", "kind"):
         if draw.chance(0.01):
             entries = [entry for entry in entries if entry[0] != name]
-    entries.append(("metadata", _metadata(draw, generic=generic)))
-    entries += _body(draw, kind, generic=generic)
+    entries.append(("metadata", _metadata(draw, context)))
+    entries += _body(draw, kind, context)
     if draw.chance(0.2):
         entries = draw.some(entries, 1)
     return Map(tuple(entries))
 
 
-def _metadata(draw: Draw, *, generic: bool) -> Tree:
-    if draw.chance(0.01):
+def _metadata(draw: Draw, context: Context) -> Tree:
+    if not context.kv_version and draw.chance(0.01):
         return Raw(draw.pick(("null", "", "text", "[]", "5")))
     entries: list[tuple[str | Raw, Tree]] = [("name", "web")]
     if draw.chance(0.1):
-        entries[0] = ("name", placeholders.text(draw, generic=generic))
-    annotations = _annotations(draw, generic=generic)
-    if draw.chance(0.01):
+        entries[0] = ("name", placeholders.text(draw, context))
+    annotations = _annotations(draw, context)
+    if not context.kv_version and draw.chance(0.01):
         entries.append(("annotations", Raw(draw.pick(("null", "", "text", "[]", "{}")))))
     elif annotations:
         entries.append(("annotations", Map(tuple(annotations))))
     if draw.chance(0.1):
-        entries.append(("labels", _map(draw, 2, generic=generic)))
+        entries.append(("labels", _map(draw, 2, context)))
     return Map(tuple(entries))
 
 
-def _annotations(draw: Draw, *, generic: bool) -> list[tuple[str | Raw, Tree]]:
+def _annotations(draw: Draw, context: Context) -> list[tuple[str | Raw, Tree]]:
     found: list[tuple[str | Raw, Tree]] = []
-    if generic:
-        common = {"kv/data/app": 20, "kv/data/other": 3, "": 0.7}
-        path = placeholders.path(draw) if draw.wild and draw.chance(0.4) else draw.weighed(common)
+    kv_version = context.kv_version
+    is_odd = False
+    if context.generic:
+        path = "old/app" if kv_version == "1" else "kv/data/app"
+        if draw.chance(0.03):
+            path = "old/other" if kv_version == "1" else "kv/data/other"
+        if draw.wild and draw.chance(0.4):
+            path, is_odd = placeholders.path(draw, kv_version), True
         found.append((f"{_PREFIX}path", path))
-        if path.startswith("old/") and draw.chance(0.8):
-            found.append((f"{_PREFIX}kv-version", "1"))
-    if draw.wild and draw.chance(0.15) and len(found) < 2:
-        found.append((f"{_PREFIX}kv-version", draw.pick(("1", "2", "3", "", " 2", "02"))))
+    if draw.wild and draw.chance(0.05):
+        kv_version, is_odd = draw.pick(("3", "", " 2", "02")), True
+    if kv_version != "" or (is_odd and kv_version != context.kv_version):
+        found.append((f"{_PREFIX}kv-version", kv_version))
     if draw.wild and draw.chance(0.2):
         found.append((f"{_PREFIX}secret-version", placeholders.version(draw)))
+        is_odd = True
+    if draw.chance(0.1):
+        found.append((f"{_PREFIX}remove-missing", draw.weighed(_BOOLS)))
+    if is_odd and context.generic:
+        # argocd-vault-plugin always reads the path, so a placeholder makes avp-py read it too.
+        found.append(("note", "<user>"))
+        return found
     if draw.chance(0.03):
         found.append((f"{_PREFIX}ignore", draw.weighed(_BOOLS)))
     if draw.chance(0.1):
-        found.append((f"{_PREFIX}remove-missing", draw.weighed(_BOOLS)))
-    if draw.chance(0.1):
-        found.append(("note", placeholders.text(draw, generic=generic)))
-    if draw.chance(0.01):
-        found.append(("number", Raw(draw.pick(_RAW))))
-    if found and draw.chance(0.01):
-        index = draw.number(0, len(found) - 1)
-        found[index] = (found[index][0], Raw(draw.pick(("1", "2", "true", "null", "", "[]"))))
+        found.append(("note", placeholders.text(draw, context)))
     return found
 
 
-def _body(draw: Draw, kind: str, *, generic: bool) -> list[tuple[str | Raw, Tree]]:
+def _body(draw: Draw, kind: str, context: Context) -> list[tuple[str | Raw, Tree]]:
     if kind == "Secret":
         fields = draw.some(("data", "stringData"), 0.7)
         body: list[tuple[str | Raw, Tree]] = [
-            (field, _map(draw, 1, generic=generic, encoded=field == "data")) for field in fields
+            (field, _map(draw, 1, context, encoded=field == "data")) for field in fields
         ]
         if draw.chance(0.3):
-            body.append(("type", placeholders.text(draw, generic=generic)))
+            body.append(("type", placeholders.text(draw, context)))
         return body
     if kind == "ConfigMap":
-        return [("data", _map(draw, 1, generic=generic))]
-    if kind.endswith("List"):
-        items = [manifest(draw) if draw.chance(0.5) else _tree(draw, 2, generic=generic)]
-        return [("items", items)]
-    return [("spec", _map(draw, 3, generic=generic))]
+        return [("data", _map(draw, 1, context))]
+    if kind == "List":
+        return [("items", tuple(_item(draw, context) for _ in range(draw.number(0, 2))))]
+    return [("spec", _map(draw, 3, context))]
 
 
-def _map(draw: Draw, depth: int, *, generic: bool, encoded: bool = False) -> Map:
+def _item(draw: Draw, context: Context) -> Tree:
+    """Return an item of a list that is the same whether it counts as an object or not."""
+    item = _map(draw, 2, context)
+    if draw.chance(0.5):
+        kind = draw.pick(("Widget", "Deployment"))
+        return Map((("apiVersion", "v1"), ("kind", kind), ("spec", item)))
+    return item
+
+
+def _map(draw: Draw, depth: int, context: Context, *, encoded: bool = False) -> Map:
     entries: list[tuple[str | Raw, Tree]] = []
     seen: set[str] = set()
+    has_raw_key = draw.chance(0.03)
     for _ in range(draw.weighed({0: 1, 1: 6, 2: 6, 3: 4, 4: 2})):
         name: str | Raw = draw.pick(_KEYS) if draw.chance(0.4) else f"key{len(entries)}"
-        if draw.chance(0.02):
+        if draw.lenient and draw.chance(0.01):
+            name = _UNRESOLVED_KEY
+        if has_raw_key and name in _LIKE_RAW_KEYS:
+            continue
+        if has_raw_key and not entries:
             name = Raw(draw.pick(_RAW_KEYS))
         said = name.text if isinstance(name, Raw) else name
         if said in seen and not draw.chance(0.02):
@@ -307,15 +329,17 @@ def _map(draw: Draw, depth: int, *, generic: bool, encoded: bool = False) -> Map
         seen.add(said)
         value: Tree
         if encoded and draw.chance(0.7):
-            value = _encoded(draw, generic=generic)
+            value = _encoded(draw, context)
         else:
-            value = _tree(draw, depth - 1, generic=generic)
+            value = _tree(draw, depth - 1, context)
         entries.append((name, value))
     return Map(tuple(entries))
 
 
-def _tree(draw: Draw, depth: int, *, generic: bool) -> Tree:
-    kinds = {"text": 10.0, "raw": 2.0, "rare": 0.3 if draw.wild else 0.05}
+def _tree(draw: Draw, depth: int, context: Context, *, in_list: bool = False) -> Tree:
+    kinds = {"text": 10.0, "raw": 2.0}
+    if context.searched:
+        kinds["rare"] = 0.3 if draw.wild else 0.05
     if depth > 0 or draw.chance(0.1):
         kinds |= {"map": 4, "list": 4}
     match draw.weighed(kinds):
@@ -324,29 +348,33 @@ def _tree(draw: Draw, depth: int, *, generic: bool) -> Tree:
         case "rare":
             return Raw(draw.pick(_RARE_RAW))
         case "map":
-            return _map(draw, depth - 1, generic=generic)
+            return _map(draw, depth - 1, context)
         case "list":
+            inner = dataclasses.replace(context, searched=context.searched and not in_list)
             count = draw.number(0, 3)
-            return tuple(_tree(draw, depth - 1, generic=generic) for _ in range(count))
-    return placeholders.text(draw, generic=generic)
+            return tuple(_tree(draw, depth - 1, inner, in_list=True) for _ in range(count))
+    return placeholders.text(draw, context)
 
 
-def _encoded(draw: Draw, *, generic: bool) -> Tree:
-    text = placeholders.text(draw, generic=generic).encode()
+def _encoded(draw: Draw, context: Context) -> Tree:
     if draw.chance(0.1):
-        text = draw.pick((b"\xff\x00", b"\xfe", b"\x80<")) + text
-    if draw.chance(0.03):
-        text += b"\xff>"
+        word = draw.pick(placeholders.WORDS).encode()
+        encoded = base64.b64encode(word).decode()
+        return draw.pick(
+            (
+                encoded.rstrip("="),
+                base64.urlsafe_b64encode(word).decode(),
+                base64.b64encode(encoded.encode()).decode(),
+                f" {encoded}",
+            )
+        )
+    inner = dataclasses.replace(context, text_only=True)
+    if draw.chance(0.1):
+        before, after = draw.pick((b"\xff\x00", b"\xfe")), draw.pick((b"", b"\xff>"))
+        text = before + placeholders.placeholder(draw, inner, whole=False).encode() + after
+    else:
+        text = placeholders.text(draw, inner).encode()
     encoded = base64.b64encode(text).decode()
-    match draw.weighed({"": 20, "wrapped": 1, "bare": 1, "url": 0.5, "twice": 0.5, "spaced": 0.5}):
-        case "wrapped":
-            return "\n".join(encoded[at : at + 8] for at in range(0, len(encoded), 8)) + "\n"
-        case "bare":
-            return encoded.rstrip("=")
-        case "url":
-            return base64.urlsafe_b64encode(text).decode()
-        case "twice":
-            return base64.b64encode(encoded.encode()).decode()
-        case "spaced":
-            return f" {encoded}"
+    if draw.chance(0.05):
+        return "\n".join(encoded[at : at + 8] for at in range(0, len(encoded), 8)) + "\n"
     return encoded

@@ -1,4 +1,4 @@
-"""Trees as YAML text, in every style that YAML has."""
+"""Writes trees as YAML text, in every style that YAML has."""
 
 import re
 from collections.abc import Sequence
@@ -21,18 +21,32 @@ _WORDS: Final = ("y", "yes", "true", "on", "n", "no", "false", "off", "null")
 
 
 class Writer:
-    """Writes one document; anchors are known from where they stand on."""
+    """Writes one document.
 
-    def __init__(self, draw: Draw) -> None:
+    There are no aliases at the top, in metadata, in a list of objects or in nested lists, where
+    their content could lead to a deviation.
+    """
+
+    def __init__(self, draw: Draw, *, exact: bool = False) -> None:
+        """Prepare to write.
+
+        Args:
+            draw: the choices.
+            exact: whether the text must read as the tree; otherwise some strings may change.
+        """
         self._draw = draw
+        self._exact = exact
         self._anchors: list[str] = []
+        self._keys: list[str] = []
         self._maps: list[str] = []
-        self._rare = draw.chance(0.04)
+        self._rare = draw.chance(0.04) and not exact
         self._step = draw.weighed({2: 10, 4: 2, 1: 1})
         self._compact = draw.chance(0.5)
 
     def document(self, tree: Tree) -> str:
-        """The document, with a line break at its end."""
+        """Return the document, with a line break at its end."""
+        if isinstance(tree, Map) and any(key == "items" for key, _ in tree.entries):
+            self._rare = False
         if self._draw.chance(0.05):
             return self._flow(tree) + "\n"
         if isinstance(tree, Map) and tree.entries:
@@ -42,7 +56,8 @@ class Writer:
     def _entries(self, tree: Map, indent: int) -> str:
         pad = " " * indent
         lines = ""
-        if self._rare and self._maps and self._draw.chance(0.3):
+        is_typed = any(isinstance(key, Raw) for key, _ in tree.entries)
+        if self._rare and indent and self._maps and not is_typed and self._draw.chance(0.3):
             sources = self._draw.pick(self._maps)
             lines += (
                 f"{pad}<<: {'[*' + sources + ']' if self._draw.chance(0.3) else '*' + sources}\n"
@@ -52,20 +67,25 @@ class Writer:
                 lines += f"{pad}# a comment with <user> in it\n"
             if self._draw.chance(0.01):
                 lines += "\n"
+            rare, exact = self._rare, self._exact
+            if key == "metadata":
+                # If one annotation is not a string, argocd-vault-plugin ignores all of them.
+                self._rare, self._exact = False, True
             lines += f"{pad}{self._key(key, pad)}:{self._value(value, indent)}"
+            self._rare, self._exact = rare, exact
         return lines
 
     def _key(self, key: str | Raw, pad: str) -> str:
         if isinstance(key, Raw):
             return key.text
-        if self._rare and self._anchors and self._draw.chance(0.03):
-            return f"*{self._draw.pick(self._anchors)} "
+        if self._rare and self._keys and self._draw.chance(0.03):
+            return f"*{self._draw.pick(self._keys)} "
         written = self._one_line(key, flow=False)
         return f"? {written}\n{pad}" if len(written) > 120 else written
 
-    def _value(self, value: Tree, indent: int) -> str:
-        """What stands behind a `:`, with the line break at its end."""
-        if self._rare and self._anchors and self._draw.chance(0.15):
+    def _value(self, value: Tree, indent: int, *, in_list: bool = False) -> str:
+        """Return what comes after a `:` or a `-`, with the line break at its end."""
+        if self._rare and indent and self._anchors and self._draw.chance(0.15):
             return f" *{self._draw.pick(self._anchors)}\n"
         if isinstance(value, Raw):
             return f" {value.text}{self._comment()}\n" if value.text else "\n"
@@ -74,7 +94,9 @@ class Writer:
             name = f"a{len(self._anchors)}"
             anchor = f" &{name}"
             self._anchors.append(name)
-            if isinstance(value, Map):
+            if isinstance(value, str) and "path:" not in value:
+                self._keys.append(name)
+            if isinstance(value, Map) and all(isinstance(key, str) for key, _ in value.entries):
                 self._maps.append(name)
         if isinstance(value, str):
             return f"{anchor} {self._text(value, indent)}"
@@ -82,7 +104,7 @@ class Writer:
             return f"{anchor} {self._flow(value)}{self._comment()}\n"
         if isinstance(value, Map):
             return f"{anchor}{self._comment()}\n" + self._entries(value, indent + self._step)
-        inner = indent if self._compact else indent + self._step
+        inner = indent if self._compact and not in_list else indent + self._step
         return f"{anchor}{self._comment()}\n" + self._items(value, inner)
 
     def _items(self, items: Sequence[Tree], indent: int) -> str:
@@ -94,31 +116,34 @@ class Writer:
                     " " * (indent + 2)
                 )
             else:
-                lines += f"{pad}-{self._value(item, indent)}"
+                rare = self._rare
+                self._rare = rare and isinstance(item, str | Raw | Map)
+                lines += f"{pad}-{self._value(item, indent, in_list=True)}"
+                self._rare = rare
         return lines
 
     def _comment(self) -> str:
         return " # a comment with <user> in it" if self._draw.chance(0.02) else ""
 
     def _text(self, text: str, indent: int) -> str:
-        """A string as a value in block context, with the line break at its end."""
+        """Return a string as a value in block context, with the line break at its end."""
         fits = text.strip(" \n") and not _NOT_BLOCK.search(text)
         if fits and self._draw.chance(0.7 if "\n" in text else 0.05):
             return self._block(text, indent)
         written = self._one_line(text, flow=False)
-        if " " in written and self._draw.chance(0.03):
-            # A break in a flow scalar is a space; one in the wrong place changes the text.
+        if " " in written and not self._exact and self._draw.chance(0.03):
+            # A line break in a flow scalar is a space; in the wrong place it changes the text.
             at = written.index(" ")
             written = written[:at] + "\n" + " " * (indent + self._step) + written[at + 1 :]
         return f"{written}{self._comment()}\n"
 
     def _block(self, text: str, indent: int) -> str:
-        style = self._draw.weighed({"|": 5, ">": 1})
+        style = "|" if self._exact else self._draw.weighed({"|": 5, ">": 1})
         step = self._step if self._draw.chance(0.9) else self._step + 1
         body = text.removesuffix("\n")
         hint = str(step) if text[0] in " \n" or self._draw.chance(0.05) else ""
         chomp = "" if text.endswith("\n") else "-"
-        if text.endswith("\n\n") or self._draw.chance(0.05):
+        if text.endswith("\n\n") or (not self._exact and self._draw.chance(0.05)):
             chomp = self._draw.pick(("+", "+", "", "-"))
         header = f"{style}{hint}{chomp}" if self._draw.chance(0.8) else f"{style}{chomp}{hint}"
         pad = " " * (indent + step)
@@ -130,9 +155,10 @@ class Writer:
         styles = {"double": 3.0}
         if _SAFE.fullmatch(text) and not bad.search(text):
             # Plain, some words are no strings.
-            styles["plain"] = 0.2 if text.lower() in _WORDS else 6
-        elif text.isprintable() and text.strip("!") and self._draw.chance(0.02):
-            # In brackets, yaml.v2 takes the comma behind a tag for a part of it, libyaml does not.
+            is_word = text.lower() in _WORDS
+            styles["plain"] = 0 if is_word and self._exact else 0.2 if is_word else 6
+        elif text.isprintable() and text.strip("!") and not self._exact and self._draw.chance(0.02):
+            # In brackets, yaml.v2 reads a comma after a tag as part of it, libyaml does not.
             return text.lstrip("!") if flow else text
         if not _NOT_SINGLE.search(text):
             styles["single"] = 3

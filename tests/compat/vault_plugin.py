@@ -1,8 +1,8 @@
 """Runs the real argocd-vault-plugin on a case, or on many at once.
 
-It prints manifest by manifest, each with a `---` behind it, and stops at the first that fails. So
-many documents go to one process; what came out is counted, the next one is the one that failed,
-and another process goes on behind it.
+It prints each manifest with a `---` after it, and stops at the first that fails. So one process
+gets many documents: the number of manifests in its output says which document failed, and another
+process continues after that one.
 """
 
 import subprocess
@@ -11,40 +11,42 @@ from pathlib import Path
 
 from tests.compat.case import Case
 from tests.compat.outcome import Outcome, printed
-from tests.compat.reading import UnreadableError, read_document
+from tests.integration.reader import Reader, UnreadableError
 
 SECONDS = 120
-"""The most that one process may take; it takes a few milliseconds for each document."""
+"""The time limit of one process, which needs a few milliseconds for each document."""
 
 PANIC = 2
-"""How a Go program exits from a panic."""
+"""The exit code of a Go program that panics."""
 
 
-class Original:
+class VaultPlugin:
     """The real program.
 
     Attributes:
         program: its path.
-        env: the whole environment that it gets.
+        env: its whole environment.
+        reader: reads its output.
     """
 
-    def __init__(self, program: Path, env: Mapping[str, str]) -> None:
+    def __init__(self, program: Path, env: Mapping[str, str], reader: Reader) -> None:
         self.program = program
         self.env = env
+        self.reader = reader
 
     def run(self, case: Case) -> Outcome:
-        """One case on standard input, in a process of its own."""
+        """Run one case on standard input, in its own process."""
         code, out, err = self._start(case.stdin)
         if code == 0:
-            return printed(out)
+            return printed(out, self.reader)
         return Outcome(error=err, panicked=code == PANIC)
 
     def run_all(self, cases: Sequence[Case]) -> list[Outcome]:
-        """Many cases on standard input, of which those that are one document share processes."""
+        """Run many cases on standard input; those that are one document share processes."""
         outcomes: dict[int, Outcome] = {}
         together: list[int] = []
         for index, case in enumerate(cases):
-            if is_one_document(case.stdin):
+            if self._is_one_document(case.stdin):
                 together.append(index)
             else:
                 outcomes[index] = self.run(case)
@@ -59,17 +61,34 @@ class Original:
         while len(done) < len(cases):
             rest = cases[len(done) :]
             code, out, err = self._start(b"".join(_set_off(each) for each in rest))
-            good = [printed(each) for each in _outputs(out)]
+            good = [printed(each, self.reader) for each in _outputs(out)]
             done += good
             if code == 0:
-                assert len(good) == len(rest), "a document was taken for one and is none"
+                assert len(good) == len(rest), "a case was counted as one document, and is not one"
                 break
             if not good and _was_unreadable(err) and len(rest) > 1:
-                # One of them cannot be read, and so none was printed.
+                # One of them cannot be read, so none was printed.
                 half = len(rest) // 2
                 return done + self._share(rest[:half]) + self._share(rest[half:])
             done.append(Outcome(error=err, panicked=code == PANIC))
         return done
+
+    def _is_one_document(self, stdin: bytes) -> bool:
+        """Return whether a text is one manifest, also after the `---` of another one."""
+        try:
+            text = stdin.decode()
+        except UnicodeDecodeError:
+            return False
+        if text.startswith(("{", "\ufeff")) or any(
+            line.startswith("---") for line in text.splitlines()
+        ):
+            return False
+        try:
+            # After a marker, a brace does not make it JSON.
+            found = self.reader.read(f"---\n{text}")
+        except UnreadableError:
+            return False
+        return len(found) == 1 and bool(found[0].kind)
 
     def _start(self, stdin: bytes) -> tuple[int, str, str]:
         done = subprocess.run(
@@ -85,12 +104,12 @@ class Original:
 
 
 def _set_off(case: Case) -> bytes:
-    # A line break more would be one more in a block scalar at the end.
+    # An extra line break would become part of a block scalar at the end.
     return b"---\n" + case.stdin + (b"" if case.stdin.endswith(b"\n") else b"\n")
 
 
 def _was_unreadable(err: str) -> bool:
-    """Whether the error is one that comes before the first manifest is looked at."""
+    """Return whether the error is about reading, before the first manifest is processed."""
     if err.removeprefix("Error: ").startswith(_OF_READING):
         return True
     assert err.removeprefix("Error: ").startswith(_OF_A_MANIFEST), err
@@ -120,22 +139,5 @@ _OF_A_MANIFEST = (
 
 
 def _outputs(out: str) -> list[str]:
-    """The manifests that were printed; no line of one begins with `---`."""
+    """Return the manifests that were printed; no line of a manifest begins with `---`."""
     return [f"{each}\n" for each in f"\n{out}".split("\n---\n")[:-1]]
-
-
-def is_one_document(stdin: bytes) -> bool:
-    """Whether a text is one manifest, also behind the `---` of another."""
-    try:
-        text = stdin.decode()
-    except UnicodeDecodeError:
-        return False
-    if text.startswith(("{", "\ufeff")) or any(
-        line.startswith("---") for line in text.splitlines()
-    ):
-        return False
-    try:
-        value = read_document(text)
-    except UnreadableError:
-        return False
-    return isinstance(value, dict) and isinstance(value.get("kind"), str) and bool(value["kind"])
