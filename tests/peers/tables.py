@@ -63,7 +63,9 @@ def load(name: str, allowed: Sequence[str]) -> Table:
     text = (FOLDER / name).read_text()
     data = yaml.safe_load(text)
     rows = tuple(_row(each, data["version"], frozenset(allowed)) for each in data["cases"])
-    functions = frozenset(f"{file} {each}" for file, names in data["functions"].items() for each in names)
+    functions = frozenset(
+        f"{file} {each}" for file, names in data["functions"].items() for each in names
+    )
     rest = {key: data[key] for key in data.keys() - {"cases", "functions", "without", "version"}}
     return Table(rows, functions, data.get("without", {}), rest)
 

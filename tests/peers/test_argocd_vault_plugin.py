@@ -85,7 +85,9 @@ def api(vault: Vault) -> Iterator[StandIn]:
 
 
 @pytest.fixture(scope="module")
-def facts(vault: Vault, api: StandIn, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+def facts(
+    vault: Vault, api: StandIn, tmp_path_factory: pytest.TempPathFactory
+) -> Mapping[str, str]:
     """What `{NAME}` stands for in a row."""
     role_id, secret_id = vault.approle("kv/data/*", "plain/*", "sys/internal/ui/mounts/*")
     kubeconfig = tmp_path_factory.mktemp("cluster") / "config"
