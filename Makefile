@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 SOURCES := avp_py tests tools examples benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo unit test compat image image-test sbom format lint language types check tools docs \
+.PHONY: help demo unit test compat peers image image-test sbom format lint language types check tools docs \
 	requirements clean
 
 help: ## list the targets
@@ -42,6 +42,10 @@ test: tools ## unit, golden and integration tests, on the real programs of tools
 compat: $(READY) ## the real argocd-vault-plugin on the same input (COMPAT_CASES=2000 SEED=any)
 	@$(BIN)/python tools/build.py argocd-vault-plugin reader vault >/dev/null
 	@$(BIN)/python -m pytest tests/compat $(PYTEST_ARGS)
+
+peers: $(READY) ## what argocd-vault-plugin, kustomize and Argo CD ask of themselves
+	@$(BIN)/python tools/build.py argocd-vault-plugin vault kustomize helm argocd >/dev/null
+	@$(BIN)/python -m pytest -n 2 tests/peers $(PYTEST_ARGS)
 
 image: $(READY) ## build the image, print its size (docs/image.md; IMAGE=name:tag BASE_IMAGE=...)
 	@$(BIN)/python tools/image build

@@ -1,0 +1,1 @@
+"""What the peers' own test suites ask, asked of avp-py and of the peer."""
