@@ -18,9 +18,9 @@ class Row:
 
     Attributes:
         name: what is true.
-        sources: where the fact is from, each `FILE FUNCTION` in the peer's repository.
-        version: the peer's version that the fact was read in.
-        differs: why avp-py and the peer differ; empty where they do not.
+        sources: where the fact is from, each `FILE FUNCTION` in the other project's repository.
+        version: the other project's version that the fact was read in.
+        differs: why avp-py and the other project differ; empty where they do not.
         fields: what the suite's own test reads.
     """
 
@@ -42,7 +42,7 @@ class Table:
 
     Attributes:
         rows: the cases.
-        functions: every test of the peer's files, as `FILE FUNCTION`.
+        functions: every test of the other project's files, as `FILE FUNCTION`.
         without: the tests that have no case, with the reason.
         fields: what else the table holds.
     """
