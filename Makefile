@@ -44,7 +44,7 @@ compat: $(READY) ## the real argocd-vault-plugin on the same input (COMPAT_CASES
 	@$(BIN)/python -m pytest tests/compat $(PYTEST_ARGS)
 
 peers: $(READY) ## what argocd-vault-plugin, kustomize and Argo CD ask of themselves
-	@$(BIN)/python tools/build.py argocd-vault-plugin vault kustomize helm argocd >/dev/null
+	@$(BIN)/python tools/build.py argocd-vault-plugin reader vault kustomize helm argocd >/dev/null
 	@$(BIN)/python -m pytest -n 2 tests/peers $(PYTEST_ARGS)
 
 image: $(READY) ## build the image, print its size (docs/image.md; IMAGE=name:tag BASE_IMAGE=...)

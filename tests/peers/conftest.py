@@ -1,14 +1,23 @@
 """The real programs, and a Vault with the secrets of the cases."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import build_tools
+from tests.integration import reader as readers
+from tests.integration.reader import Reader
 
 
 @pytest.fixture(scope="session")
 def programs() -> Mapping[str, Path]:
     """The real programs."""
-    return build_tools("argocd-vault-plugin", "vault", "kustomize", "helm", "argocd")
+    return build_tools("argocd-vault-plugin", "reader", "vault", "kustomize", "helm", "argocd")
+
+
+@pytest.fixture(scope="session")
+def reader(programs: Mapping[str, Path]) -> Iterator[Reader]:
+    """Argo CD's own libraries, one process for all cases."""
+    with readers.start(programs["reader"]) as running:
+        yield running

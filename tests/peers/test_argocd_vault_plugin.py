@@ -14,6 +14,7 @@ import yaml
 from tests.compat import processes
 from tests.compat.case import Case
 from tests.compat.outcome import Outcome, are_equal, printed
+from tests.integration.reader import Reader
 from tests.integration.stand_in import Asked, Exchange, StandIn, as_json, forward, stand_in
 from tests.integration.vault import Vault, serve
 from tests.peers.tables import FOLDER, Row, Table, load, problems
@@ -106,6 +107,7 @@ def test_both_programs_do_what_the_peer_asks(
     vault: Vault,
     api: StandIn,
     facts: Mapping[str, str],
+    reader: Reader,
     row: Row,
     tmp_path: Path,
 ) -> None:
@@ -121,9 +123,11 @@ def test_both_programs_do_what_the_peer_asks(
         home.mkdir()
         api.asked.clear()
         for _ in range(row.fields.get("runs", 1)):
-            outcome = processes.run([program], _case(row), {**env, "HOME": str(home)}, facts)
+            outcome = processes.run(
+                [program], _case(row), {**env, "HOME": str(home)}, facts, reader
+            )
         outcomes[side] = (outcome, _logins(row, api))
-        _check(row, side, outcome, {**facts, "files": str(home / "files")})
+        _check(row, side, outcome, {**facts, "files": str(home / "files")}, reader)
         _check_requests(row, side, api.asked)
     (theirs, their_logins), (ours, our_logins) = outcomes.values()
     if "prints" not in row.fields:
@@ -132,9 +136,11 @@ def test_both_programs_do_what_the_peer_asks(
 
 
 @pytest.mark.parametrize("backend", TABLES["settings"].fields["backends"])
-def test_a_backend_of_the_peer_alone_is_an_error_of_ours(backend: str, tmp_path: Path) -> None:
+def test_a_backend_of_the_peer_alone_is_an_error_of_ours(
+    backend: str, reader: Reader, tmp_path: Path
+) -> None:
     case = Case(backend, b"kind: Widget\ninline: <path:kv/data/greeting#hello>\n")
-    outcome = processes.run([OURS], case, {"HOME": str(tmp_path), "AVP_TYPE": backend}, {})
+    outcome = processes.run([OURS], case, {"HOME": str(tmp_path), "AVP_TYPE": backend}, {}, reader)
     assert not outcome.is_ok
     assert "AVP_TYPE" in outcome.error
     assert backend in outcome.error
@@ -156,7 +162,7 @@ def _case(row: Row) -> Case:
     )
 
 
-def _check(row: Row, side: str, outcome: Outcome, facts: Mapping[str, str]) -> None:
+def _check(row: Row, side: str, outcome: Outcome, facts: Mapping[str, str], reader: Reader) -> None:
     told = f"{side}:\n{outcome.describe()}"
     wanted: Mapping[str, Any] = row.fields.get(side, row.fields)
     if "prints" in wanted:
@@ -170,7 +176,7 @@ def _check(row: Row, side: str, outcome: Outcome, facts: Mapping[str, str]) -> N
         assert not outcome.panicked, told
         assert error in outcome.error, told
     else:
-        assert outcome.documents == printed(wanted["gives"]).documents, told
+        assert outcome.documents == printed(wanted["gives"], reader).documents, told
 
 
 def _logins(row: Row, api: StandIn) -> int:
