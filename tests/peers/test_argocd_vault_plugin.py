@@ -123,7 +123,8 @@ def test_both_programs_do_what_the_peer_asks(
         home.mkdir()
         api.asked.clear()
         for _ in range(row.fields.get("runs", 1)):
-            outcome = processes.run(
+            own = {**env, "HOME": str(home)}
+            outcome = processes.run([program], _case(row), own, facts, reader)
                 [program], _case(row), {**env, "HOME": str(home)}, facts, reader
             )
         outcomes[side] = (outcome, _logins(row, api))
