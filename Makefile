@@ -36,8 +36,10 @@ unit: $(READY) ## unit and golden tests but the slow ones: a minute, and no Go p
 	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" -q \
 		tests/unit tests/golden $(PYTEST_ARGS)
 
-test: tools ## unit, golden and integration tests, on the real programs of tools/
-	@$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+COVERAGE = $(if $(PYTEST_ARGS),,--cov --cov-report=term:skip-covered)
+
+test: tools ## unit, golden and integration tests, on the real programs of tools/; coverage
+	@$(BIN)/python -m pytest -n 2 $(COVERAGE) $(PYTEST_ARGS)
 
 compat: $(READY) ## the real argocd-vault-plugin on the same input (COMPAT_CASES=2000 SEED=any)
 	@$(BIN)/python tools/build.py argocd-vault-plugin reader vault >/dev/null
@@ -88,4 +90,4 @@ requirements: $(READY) ## pin the dependencies anew, with hashes (needs uv)
 		--no-emit-index-url --no-header --no-annotate --constraints dev.txt build.in -o build.txt
 
 clean: ## remove what was made in the checkout
-	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dist .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -24,6 +24,14 @@ hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "any")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Measure coverage in unit and golden tests only, without the slow ones."""
+    for item in items:
+        folder = item.path.relative_to(ROOT / "tests").parts[0]
+        if folder not in {"unit", "golden"} or item.get_closest_marker("slow"):
+            item.add_marker("no_cover")
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A skipped test is a failed run: what a test needs is built, not hoped for."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
