@@ -24,6 +24,7 @@ from avp_py.golang.yaml_text import quoted
 from avp_py.manifests.head import decode_base64
 from avp_py.manifests.packed import LAYERS
 from avp_py.manifests.placeholders import read_encoded, read_template
+from avp_py.manifests.walk import Visit, walk
 
 MAX_ADDED: Final = 8 * 1024 * 1024
 """How many characters a text may grow by. Kubernetes refuses objects beyond 1.5 MiB."""
@@ -82,38 +83,42 @@ class _Finder:
         self._targets = targets
         root = document.root
         self._items = root.get("items") if isinstance(root, MappingNode) else None
-        self._places: dict[Node, tuple[bool, int]] = {}
+        self._states: dict[Node, tuple[bool, int]] = {}
         """Whether placeholders are sought where a target is, and in which item of a list it is."""
         self._holds: dict[Node, bool] = {}
         """Whether a target holds placeholders."""
 
-    def misfits(
-        self, node: Node, sought: bool = True, number: int = 0
-    ) -> Iterator[AliasNode | ScalarNode]:
-        """Those below a node in the order of the text.
-
-        Args:
-            node: the node.
-            sought: whether placeholders are sought there.
-            number: the number of the item that it is in, from 1: an item has its own annotations.
-        """
-        if node in self._targets:
-            self._places[node] = (sought, number)
-        match node:
-            case AliasNode():
-                fits = self._places.get(node.target) == (sought, number) and not self._removes
+    def misfits(self, root: Node) -> Iterator[AliasNode | ScalarNode]:
+        """Yield the aliases below a node that are to be written out, in the order of the text."""
+        states: list[tuple[bool, int]] = []
+        """Of each collection that a node is in, whether placeholders are sought there, and in which
+        item of a list it is: an item has its own annotations."""
+        for visit in walk(root, keys=True, overridden=True):
+            node = visit.node
+            if visit.is_key:
+                # An alias that is a key has become the scalar that it stands for.
+                is_alias = self._text.startswith("*", node.start)
+                if isinstance(node, ScalarNode) and is_alias and self._holds_placeholders(node):
+                    yield node
+                continue
+            del states[visit.depth :]
+            state = self._state(visit, states[-1] if states else (True, 0))
+            states.append(state)
+            if node in self._targets:
+                self._states[node] = state
+            if isinstance(node, AliasNode):
+                fits = self._states.get(node.target) == state and not self._removes
                 if not fits and self._holds_placeholders(node.target):
                     yield node
-            case SequenceNode():
-                for place, item in enumerate(node.items, 1):
-                    is_list = isinstance(dereference(item), SequenceNode)
-                    within = place if node == self._items else number
-                    yield from self.misfits(item, sought and not is_list, within)
-            case MappingNode():
-                for key, value in node.entries:
-                    if self._text.startswith("*", key.start) and self._holds_placeholders(key):
-                        yield key
-                    yield from self.misfits(value, sought, number)
+
+    def _state(self, visit: Visit, above: tuple[bool, int]) -> tuple[bool, int]:
+        if not isinstance(visit.parent, SequenceNode) or visit.place is None:
+            return above
+        is_sought, number = above
+        is_list = isinstance(dereference(visit.node), SequenceNode)
+        if visit.parent == self._items and isinstance(visit.place.part, int):
+            number = visit.place.part + 1
+        return is_sought and not is_list, number
 
     def _holds_placeholders(self, node: Node) -> bool:
         """Whether placeholders are in a node. Many aliases can stand for one."""

@@ -4,14 +4,14 @@ Argo CD, helm and argocd-vault-plugin read YAML with yaml.v2, for which the last
 counts.
 """
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
-from avp_py.golang.nodes import MappingNode, Node, SequenceNode
 from avp_py.golang.walks import repeated
 from avp_py.manifests.intent import Finding
-from avp_py.manifests.manifest import Manifest, Place
+from avp_py.manifests.manifest import Manifest
+from avp_py.manifests.walk import Visit, walk
 
 MAX_FOUND: Final = 10
 """How many repeated keys of a manifest are reported."""
@@ -43,24 +43,20 @@ def duplicates(manifest: Manifest, *, is_sure: bool) -> Iterator[Finding]:
         manifest: the manifest.
         is_sure: whether nobody can mean it.
     """
-    return islice(_look(manifest.root, None, manifest.items, is_sure=is_sure), MAX_FOUND)
+    return islice(_look(manifest, is_sure=is_sure), MAX_FOUND)
 
 
-def _look(node: Node, place: Place | None, items: Set[Node], *, is_sure: bool) -> Iterator[Finding]:
-    """Yield those below a node; what is an item of its own is not looked at."""
-    if node in items or not repeated(node):
-        return
-    if isinstance(node, SequenceNode):
-        for index, item in enumerate(node.items):
-            yield from _look(item, Place(place, index), items, is_sure=is_sure)
-    elif isinstance(node, MappingNode):
-        for entry in node.entries:
-            below = Place(place, entry.key.value)
-            if entry.is_repeated:
-                reason = "duplicate key: Argo CD takes the last one, and not this one"
-                hint = "keep one of the two"
-                if entry.is_merge:
-                    reason = "duplicate merge key (<<): Argo CD merges both, and the last one wins"
-                    hint = "write one << with a list of the two, in which the first one wins"
-                yield Finding(reason, hint, str(below), entry.key.start, is_sure)
-            yield from _look(entry.value, below, items, is_sure=is_sure)
+def _look(manifest: Manifest, *, is_sure: bool) -> Iterator[Finding]:
+    # What is an item of its own is not looked at.
+    def is_entered(visit: Visit) -> bool:
+        return visit.node not in manifest.items and repeated(visit.node)
+
+    for visit in walk(manifest.root, is_entered, keys=True, overridden=True):
+        if not visit.is_key or visit.entry is None or not visit.entry.is_repeated:
+            continue
+        reason = "duplicate key: Argo CD takes the last one, and not this one"
+        hint = "keep one of the two"
+        if visit.entry.is_merge:
+            reason = "duplicate merge key (<<): Argo CD merges both, and the last one wins"
+            hint = "write one << with a list of the two, in which the first one wins"
+        yield Finding(reason, hint, str(visit.place), visit.node.start, is_sure)

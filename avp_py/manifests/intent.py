@@ -8,10 +8,11 @@ import difflib
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from avp_py.golang.nodes import MappingNode, Node, ScalarNode, SequenceNode, dereference
+from avp_py.golang.nodes import MappingNode, ScalarNode, dereference
 from avp_py.manifests.head import PREFIX, decode_base64, text_of
-from avp_py.manifests.manifest import Manifest, Place
+from avp_py.manifests.manifest import Manifest
 from avp_py.manifests.placeholders import NAMED
+from avp_py.manifests.walk import Place, walk
 
 ANNOTATIONS: Final = (
     "path", "import", "kv-version", "secret-version", "ignore", "remove-missing",
@@ -132,15 +133,22 @@ def _unfilled(manifest: Manifest, slips: list[Finding]) -> Iterator[Finding]:
     """Yield the values that are wholly `<word>` in a document without a path annotation."""
     is_secret = manifest.kind == "Secret"
     words = [
-        (str(place), scalar.start)
-        for place, scalar in _values(manifest.root, None)
-        if NAMED.fullmatch(text_of(scalar).strip())
+        (str(visit.place), visit.node.start)
+        for visit in walk(manifest.root)
+        if isinstance(visit.node, ScalarNode) and _is_named(visit.node)
     ]
     if not words:
         return
     hint = f"add the annotation {PREFIX}path, write it as <path:PATH#KEY>, or, where the text is "
     hint += f'meant, add the annotation {PREFIX}ignore: "true"'
-    misplaced = next(_misplaced(manifest.root, None), None)
+    misplaced = next(
+        (
+            visit.place
+            for visit in walk(manifest.root, overridden=True)
+            if visit.entry is not None and visit.entry.key.value == f"{PREFIX}path"
+        ),
+        None,
+    )
     if slips:
         hint = slips[0].hint
     elif misplaced is not None:
@@ -162,53 +170,21 @@ def _in_keys(manifest: Manifest) -> Iterator[Finding]:
     No key of `data`, label or annotation of Kubernetes can have brackets. A key with other text
     beside them may be meant as it is.
     """
-    for place, key in _keys(manifest.root, None):
-        if NAMED.fullmatch(text_of(key).strip()):
+    for visit in walk(manifest.root, keys=True):
+        if visit.is_key and isinstance(visit.node, ScalarNode) and _is_named(visit.node):
             yield Finding(
                 "a placeholder in a key is not filled",
                 "move it to the value; if the text is meant as it is, add the annotation "
                 f'{PREFIX}ignore: "true", or ask the operator for AVP_LEFTOVERS=ignore',
-                str(place),
-                key.start,
+                str(visit.place),
+                visit.node.start,
                 is_sure=True,
             )
 
 
-def _keys(node: Node, place: Place | None) -> Iterator[tuple[Place, ScalarNode]]:
-    """Yield the keys below a node, with their places."""
-    if isinstance(node, SequenceNode):
-        for index, item in enumerate(node.items):
-            yield from _keys(item, Place(place, index))
-    elif isinstance(node, MappingNode):
-        for entry in node.effective:
-            below = Place(place, entry.key.value)
-            yield below, entry.key
-            yield from _keys(entry.value, below)
-
-
-def _values(node: Node, place: Place | None) -> Iterator[tuple[Place | None, ScalarNode]]:
-    """Yield the scalars in mappings and lists, without keys, with their places."""
-    if isinstance(node, ScalarNode):
-        yield place, node
-    elif isinstance(node, SequenceNode):
-        for index, item in enumerate(node.items):
-            yield from _values(item, Place(place, index))
-    elif isinstance(node, MappingNode):
-        for entry in node.effective:
-            yield from _values(entry.value, Place(place, entry.key.value))
-
-
-def _misplaced(node: Node, place: Place | None) -> Iterator[Place]:
-    """Yield the places below a node that are named like our path annotation."""
-    if isinstance(node, SequenceNode):
-        for index, item in enumerate(node.items):
-            yield from _misplaced(item, Place(place, index))
-    elif isinstance(node, MappingNode):
-        for entry in node.entries:
-            below = Place(place, entry.key.value)
-            if entry.key.value == f"{PREFIX}path":
-                yield below
-            yield from _misplaced(entry.value, below)
+def _is_named(scalar: ScalarNode) -> bool:
+    """Return whether a scalar is wholly `<word>`."""
+    return NAMED.fullmatch(text_of(scalar).strip()) is not None
 
 
 def _not_base64(manifest: Manifest) -> Iterator[Finding]:

@@ -1,15 +1,13 @@
 """Objects as Kubernetes sees them: kind, name, our annotations, and where placeholders stand."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from avp_py.errors import DocumentError, Failures
 from avp_py.golang.documents import Document
 from avp_py.golang.lines import Lines
-from avp_py.golang.nodes import Entry, MappingNode, Node, ScalarNode, SequenceNode, dereference
-from avp_py.golang.walks import is_target
+from avp_py.golang.nodes import MappingNode, Node, ScalarNode, SequenceNode, dereference
 from avp_py.manifests.head import (
     PREFIX,
     Annotations,
@@ -21,46 +19,7 @@ from avp_py.manifests.head import (
 )
 from avp_py.manifests.packed import LAYERS
 from avp_py.manifests.placeholders import Packed, Template, read_encoded, read_template
-
-LONGEST_KEY: Final = 80
-"""How much of a key the path of a field shows, in characters."""
-
-LONGEST_FIELD: Final = 1000
-"""How much of the path of a field is shown, in characters."""
-
-
-class Place(NamedTuple):
-    """Where a node is in a document; it is written out where somebody reads it.
-
-    Keys may be long, and very many fields be below one.
-
-    Attributes:
-        parent: the place of the collection; None for the document.
-        part: the key in it, or the number of the item.
-    """
-
-    parent: "Place | None"
-    part: str | int
-
-    def __str__(self) -> str:
-        """The path of the field, as `data.url` or `spec.args[0]`."""
-        parts: list[str | int] = []
-        place: Place | None = self
-        while place is not None:
-            parts.append(place.part)
-            place = place.parent
-        path = ""
-        for part in reversed(parts):
-            if isinstance(part, int):
-                path += f"[{part}]"
-                continue
-            key = part if len(part) <= LONGEST_KEY else f"{part[:LONGEST_KEY]}…"
-            # Letters, digits, `_` and `-` need no quotes.
-            if key.replace("-", "_").replace("_", "a").isalnum():
-                path += f".{key}" if path else key
-            else:
-                path += f"[{json.dumps(key, ensure_ascii=False)}]"
-        return path if len(path) <= LONGEST_FIELD else f"{path[:LONGEST_FIELD]}…"
+from avp_py.manifests.walk import Place, Visit, walk
 
 
 class Origin(NamedTuple):
@@ -260,7 +219,7 @@ def _manifest(
     if not annotations.ignore and _may_hold_placeholders(text, span, kind):
         generic = annotations.path is not None
         finder = _Finder(own_items, generic=generic, secret=kind == "Secret")
-        fields = tuple(finder.mapping(root, None))
+        fields = tuple(finder.fields(root))
     return Manifest(
         root,
         document.start,
@@ -299,65 +258,10 @@ def _may_hold_placeholders(text: str, span: tuple[int, int], kind: str) -> bool:
     return kind == "Secret" or any(text.find(each, *span) >= 0 for each in ("<", "\\", "!"))
 
 
-def counted(
-    mapping: MappingNode, hidden: Set[str] = frozenset()
-) -> Iterator[tuple[Entry, Set[str]]]:
-    """The entries of a mapping that count; a merge key with the keys that count nothing in it.
-
-    Of equal keys, and of a key and a merge key that brings it in too, the last one counts, as for
-    yaml.v2, and nobody sees the others, but where an alias stands for one. A key that is not
-    a string counts wherever merge keys are: not every key of its name is equal to it.
-
-    Args:
-        mapping: the mapping.
-        hidden: those of its keys that do not count.
-    """
-    entries = mapping.entries
-    if not (hidden or mapping.columns.merges or mapping.columns.repeats):
-        yield from ((entry, hidden) for entry in entries)
-        return
-    latest: dict[str, int] = {}
-    """Where each key comes last, if there is a merge key."""
-    for number, entry in enumerate(entries if any(each.is_merge for each in entries) else ()):
-        latest.update(dict.fromkeys(_strings(entry), number))
-    for number, entry in enumerate(entries):
-        if entry.is_merge:
-            yield entry, {key for key in _strings(entry) if key in hidden or latest[key] > number}
-            continue
-        is_hidden = entry.name in hidden or latest.get(entry.name, number) > number
-        is_read = not (entry.is_overridden or (is_hidden and entry.is_string))
-        if is_read or entry.is_used_elsewhere:
-            yield entry, frozenset()
-
-
-def _strings(entry: Entry) -> Set[str]:
-    """Return the keys that an entry stands for and that are strings."""
-    if entry.is_merge:
-        return frozenset().union(*(source.keys(strings=True) for source in entry.sources()))
-    return frozenset((entry.name,) if entry.is_string else ())
-
-
-def merged(merge: Entry, hidden: Set[str]) -> Iterator[tuple[MappingNode, Set[str]]]:
-    """The mappings that are written in a merge key, with those of their keys that do not count.
-
-    All count in one that an alias stands for, too.
-    """
-    items = merge.value.items if isinstance(merge.value, SequenceNode) else (merge.value,)
-    found = set(hidden)
-    for item in items:
-        source = dereference(item)
-        keys = source.keys(strings=True) if isinstance(source, MappingNode) else set()
-        if isinstance(item, MappingNode):
-            is_shared = is_target(item) or is_target(merge.value)
-            yield item, frozenset() if is_shared else found & keys
-        found |= keys
-
-
 class _Finder:
-    """Seeks placeholders where AVP does: in map values, and in strings directly in lists.
+    """Finds placeholders where AVP does: in map values, and in strings directly in lists.
 
-    Not in keys, and not below a list in a list (replaceInner in AVP's pkg/kube/util.go). What an
-    alias stands for is sought at its anchor; what is an item of its own, nowhere.
+    Not in keys, and not below a list in a list (replaceInner in AVP's pkg/kube/util.go).
     """
 
     def __init__(self, items: Set[Node], *, generic: bool, secret: bool) -> None:
@@ -367,45 +271,30 @@ class _Finder:
         self._templates: dict[str, Template] = {}
         """What was read already: many fields may hold the same."""
 
-    def mapping(
-        self, mapping: MappingNode, place: Place | None, hidden: Set[str] = frozenset()
-    ) -> Iterator[Field]:
-        """The fields below a mapping; `hidden` are those of its keys that do not count."""
-        if mapping in self._items:
-            return
-        for entry, beyond in counted(mapping, hidden):
-            if entry.is_merge:
-                for source, more in merged(entry, beyond):
-                    yield from self.mapping(source, Place(place, "<<"), more)
-            else:
-                yield from self._entry(entry, mapping, Place(place, entry.key.value))
+    def fields(self, root: MappingNode) -> Iterator[Field]:
+        """Yield the fields of a manifest."""
+        for visit in walk(root, self._is_entered):
+            if isinstance(visit.node, ScalarNode):
+                yield from self._field(visit.node, visit)
 
-    def _entry(self, entry: Entry, mapping: MappingNode, place: Place) -> Iterator[Field]:
-        value = entry.value
-        if isinstance(value, MappingNode):
-            yield from self.mapping(value, place)
-        elif isinstance(value, SequenceNode):
-            for index, item in enumerate(value.items):
-                if isinstance(item, MappingNode):
-                    yield from self.mapping(item, Place(place, index))
-                elif isinstance(item, ScalarNode):
-                    yield from self._scalar(item, Place(place, index), None)
-        elif isinstance(value, ScalarNode):
-            yield from self._scalar(value, place, mapping)
+    def _is_entered(self, visit: Visit) -> bool:
+        if visit.node in self._items:
+            return False
+        is_list = isinstance(visit.node, SequenceNode)
+        return not (is_list and isinstance(visit.parent, SequenceNode))
 
-    def _scalar(
-        self, scalar: ScalarNode, place: Place, parent: MappingNode | None
-    ) -> Iterator[Field]:
-        said = text_of(scalar)
-        decoded = decode_base64(said) if self._secret else None
-        template = self._templates.get(said)
+    def _field(self, scalar: ScalarNode, visit: Visit) -> Iterator[Field]:
+        text = text_of(scalar)
+        decoded = decode_base64(text) if self._secret else None
+        template = self._templates.get(text)
         if template is not None:
             pass
         elif decoded is not None:
             template = read_encoded(decoded, generic=self._generic)
         else:
             layers = LAYERS if self._secret else 0
-            template = read_template(said, generic=self._generic, layers=layers)
-        if template is not None:
-            self._templates[said] = template
-            yield Field(scalar, place, template, decoded is not None, parent)
+            template = read_template(text, generic=self._generic, layers=layers)
+        if template is not None and visit.place is not None:
+            self._templates[text] = template
+            parent = visit.parent if isinstance(visit.parent, MappingNode) else None
+            yield Field(scalar, visit.place, template, decoded is not None, parent)

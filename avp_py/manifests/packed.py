@@ -15,8 +15,11 @@ from avp_py.expressions import Expression
 LAYERS: Final = 3
 """How many layers of base64 are looked into."""
 
-WORD: Final = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
-"""A run of either alphabet, with its padding; 8 characters are the shortest that hold `<path:`."""
+SHORTEST: Final = 8
+"""How many characters of base64 hold `<path:`, at least."""
+
+WORD: Final = re.compile(rf"[A-Za-z0-9+/_-]{{{SHORTEST},}}={{0,2}}")
+"""A run of either alphabet, with its padding."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from avp_py.manifests.manifest import Field, Manifest
 from avp_py.manifests.packed import STANDARD
 from avp_py.manifests.placeholders import Packed, Placeholder, Template
 from avp_py.manifests.scalars import refuse_unrepresentable, render_scalar
+from avp_py.manifests.walk import Visit, walk
 from avp_py.values import Number, Value
 
 
@@ -259,23 +260,20 @@ def _removals(text: str, root: MappingNode, removed: Set[Node]) -> list[_Edit]:
     """The cuts that take out each entry whose key or value is removed."""
     cuts: list[_Edit] = []
 
-    def visit(node: Node) -> None:
-        if isinstance(node, SequenceNode):
-            for item in node.items:
-                visit(item)
-        elif isinstance(node, MappingNode) and node.entries:
-            gone = [additions.is_removed(entry, removed) for entry in node.entries]
-            if all(gone):
-                cuts.append((*additions.content_span(text, node), "{}"))
-                return
-            for entry, is_gone in zip(node.entries, gone, strict=True):
-                if not is_gone:
-                    visit(entry.value)
-            cuts.extend(
-                _flow_cuts(text, node, gone) if node.flow else _block_cuts(text, node, gone)
-            )
+    def is_kept(visit: Visit) -> bool:
+        return visit.entry is None or not additions.is_removed(visit.entry, removed)
 
-    visit(root)
+    for visit in walk(root, is_kept, overridden=True):
+        node = visit.node
+        if not isinstance(node, MappingNode) or not node.entries or not is_kept(visit):
+            continue
+        gone = [additions.is_removed(entry, removed) for entry in node.entries]
+        if all(gone):
+            cuts.append((*additions.content_span(text, node), "{}"))
+        elif node.flow:
+            cuts.extend(_flow_cuts(text, node, gone))
+        else:
+            cuts.extend(_block_cuts(text, node, gone))
     return cuts
 
 

@@ -7,17 +7,18 @@ documentation are full of text in angle brackets.
 
 import re
 from collections import deque
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
 from avp_py.expressions import SPACE, Expression
-from avp_py.golang.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from avp_py.golang.nodes import ScalarNode
 from avp_py.manifests.head import text_of
-from avp_py.manifests.manifest import Field, Manifest, Place, counted, merged
-from avp_py.manifests.packed import LAYERS, SIGNS, WORD, has_sign, readings, unwrapped
+from avp_py.manifests.manifest import Field, Manifest
+from avp_py.manifests.packed import LAYERS, SHORTEST, SIGNS, WORD, has_sign, readings, unwrapped
 from avp_py.manifests.placeholders import Packed, Template
+from avp_py.manifests.walk import walk
 
 _FORMS: Mapping[str, str] = {
     "<": "as it is",
@@ -76,47 +77,16 @@ def unresolved(text: str, manifest: Manifest) -> Sequence[Unresolved]:
         return ()
     if not is_secret and not _HINT.is_in(text[manifest.start : manifest.end]):
         return ()
-    finder = _Finder(manifest, is_secret=is_secret)
-    finder.look(manifest.root, None)
-    return finder.found
-
-
-class _Finder:
-    """Looks at every scalar that counts, keys too; at what an alias stands for at its anchor.
-
-    What is an item of its own is not looked at.
-
-    Attributes:
-        found: the unresolved placeholders, in the order of the text.
-    """
-
-    def __init__(self, manifest: Manifest, *, is_secret: bool) -> None:
-        self.found: list[Unresolved] = []
-        self._items = manifest.items
-        self._fields = {field.scalar: field for field in manifest.fields}
-        self._is_secret = is_secret
-
-    def look(self, node: Node, place: Place | None, hidden: Set[str] = frozenset()) -> None:
-        """Looks below a node; `hidden` are those of its keys that do not count."""
-        match node:
-            case ScalarNode():
-                form = _form(node, self._fields.get(node), is_secret=self._is_secret)
-                if form:
-                    field = "" if place is None else str(place)
-                    is_packed = form.endswith(_INSIDE)
-                    self.found.append(Unresolved(field, form, is_packed, node.start))
-            case SequenceNode():
-                for index, item in enumerate(node.items):
-                    self.look(item, Place(place, index))
-            case MappingNode() if node not in self._items:
-                for entry, beyond in counted(node, hidden):
-                    below = Place(place, entry.key.value)
-                    if entry.is_merge:
-                        for source, more in merged(entry, beyond):
-                            self.look(source, below, more)
-                    else:
-                        self.look(entry.key, below)
-                        self.look(entry.value, below)
+    fields = {field.scalar: field for field in manifest.fields}
+    found: list[Unresolved] = []
+    # What is an item of its own is not looked at.
+    for visit in walk(manifest.root, lambda each: each.node not in manifest.items, keys=True):
+        if isinstance(visit.node, ScalarNode):
+            form = _form(visit.node, fields.get(visit.node), is_secret=is_secret)
+            if form:
+                place, is_packed = str(visit.place or ""), form.endswith(_INSIDE)
+                found.append(Unresolved(place, form, is_packed, visit.node.start))
+    return found
 
 
 _INSIDE: Final = ", inside base64"
@@ -149,8 +119,10 @@ def _unpacked(text: str, layers: int, *, is_secret: bool) -> str:
     Where there is a sign of `<path:`, each of the four places is tried at which a word can begin:
     it may be a part of a longer one. In a Secret, escaped forms count too.
     """
+    if not layers or len(text) < SHORTEST:
+        return ""
     is_likely = has_sign(text)
-    if not layers or not (is_secret or is_likely):
+    if not (is_secret or is_likely):
         return ""
     for match in WORD.finditer(unwrapped(text)):
         tried = 4 if is_likely and has_sign(match[0]) else int(is_secret)
