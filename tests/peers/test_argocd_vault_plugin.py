@@ -125,8 +125,6 @@ def test_both_programs_do_what_the_peer_asks(
         for _ in range(row.fields.get("runs", 1)):
             own = {**env, "HOME": str(home)}
             outcome = processes.run([program], _case(row), own, facts, reader)
-                [program], _case(row), {**env, "HOME": str(home)}, facts, reader
-            )
         outcomes[side] = (outcome, _logins(row, api))
         _check(row, side, outcome, {**facts, "files": str(home / "files")}, reader)
         _check_requests(row, side, api.asked)
