@@ -266,8 +266,8 @@ DEVIATIONS: Mapping[str, Deviation] = {
         "error",
     ),
     "only-the-first-document-is-read": Deviation(
-        "Between two lines of `---`, only the first document is read: what comes after `...` is "
-        "dropped.",
+        "Between two lines of `---`, only the first document is read: what comes after `...`, or "
+        "after a mapping in braces, is dropped.",
         "An error.",
         Reason.LOSS,
         "kind: A\n...\nkind: X\n",
@@ -366,6 +366,14 @@ DEVIATIONS: Mapping[str, Deviation] = {
         "kind: A\n--- {kind: B, x: 1}\n",
         "error",
         '[{}, {"x": 1}]',
+    ),
+    "byte-order-mark-after-the-first-marker": Deviation(
+        "If the first line is `---`, a byte order mark after it becomes part of the first key.",
+        "It is removed, as after every other `---`.",
+        Reason.EXTENSION,
+        "---\n\ufeffkind: X\nspec: text\n",
+        "error",
+        '"text"',
     ),
     "flow-style-first": Deviation(
         "Input that begins with a brace must be JSON throughout.",

@@ -24,6 +24,7 @@ ROWS: Final[Mapping[str, Deviation]] = {
 
 _WRITTEN_SO: Final = frozenset(
     {
+        "byte-order-mark-after-the-first-marker",
         "byte-order-mark-inside",
         "colon-at-the-end-in-flow-style",
         "flow-style-first",
@@ -35,7 +36,8 @@ _WRITTEN_SO: Final = frozenset(
 )
 """Rows about the YAML style itself; other examples can be written in any style."""
 
-_FIRST: Final = "flow-style-first"
+_FIRST: Final = frozenset({"byte-order-mark-after-the-first-marker", "flow-style-first"})
+"""Rows about the beginning of the input."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def make_deviating_case(seed: str, index: int, reader: Reader) -> Deviating:
     draw.wild = draw.lenient = False
     name = list(ROWS)[index % len(ROWS)]
     texts = [separate(Writer(draw).document(manifest(draw))) for _ in range(draw.number(0, 3))]
-    position = 0 if name == _FIRST else draw.number(0, len(texts))
+    position = 0 if name in _FIRST else draw.number(0, len(texts))
     example = ROWS[name].case.text
     if name not in _WRITTEN_SO and draw.chance(0.7):
         (found,) = reader.read(example)
@@ -75,7 +77,7 @@ def make_deviating_case(seed: str, index: int, reader: Reader) -> Deviating:
     label = f"SEED={seed} deviating {index}"
     whole = [*texts[:position], example, *texts[position:]]
     text = "".join(
-        each if not number and name == _FIRST else separate(each)
+        each if not number and name in _FIRST else separate(each)
         for number, each in enumerate(whole)
     )
     return Deviating(

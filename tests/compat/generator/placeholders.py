@@ -453,8 +453,9 @@ def _wild(draw: Draw, context: Context) -> str:
     body = name
     if not context.generic or draw.chance(0.4):
         body = f"path:{path(draw, context.kv_version)}#{name}"
-        if draw.chance(0.2):
-            body += f"#{version(draw)}"
+        number = version(draw) if draw.chance(0.2) else ""
+        if number or (context.generic and draw.chance(0.01)):
+            body += f"#{number}"
     if context.generic and draw.chance(0.05):
         body = f" {body}" if draw.chance(0.5) else f"{body} "
     for _ in range(draw.weighed({0: 6, 1: 3, 2: 1, 3: 0.3})):

@@ -26,7 +26,7 @@ _SEPARATORS: Final = {
     " ---\n": 0.3,
 }
 
-_ENDS: Final = {"": 30, "---\n": 3, "...\n": 1, "# end\n": 1, "\n\n": 1, "---": 0.5, "null\n": 0.3}
+_ENDS: Final = {"": 30, "---\n": 3, "...\n": 1, "# end\n": 1, "\n\n": 1, "---": 0.5}
 
 _STARTS: Final = {
     "": 30,
@@ -88,7 +88,8 @@ def separate(document: str) -> str:
 
 def _not_json(text: str) -> str:
     """Return a text that is read as YAML, even where its first document is in braces."""
-    return f"---\n{text}" if text.removeprefix("\ufeff").startswith("{") else text
+    bare = text.removeprefix("\ufeff")
+    return f"---\n{bare}" if bare.startswith("{") else text
 
 
 def _text(draw: Draw) -> str:
@@ -152,7 +153,8 @@ def _value(tree: Tree) -> Any:
             try:
                 return json.loads(tree.text)
             except ValueError:
-                return tree.text
+                # A tag would be text before a placeholder.
+                return tree.text.replace("<", "")
         case Map():
             return {
                 key.text if isinstance(key, Raw) else key: _value(value)

@@ -16,6 +16,11 @@ _NAMED: Final = dict(
     zip('\n\t"\\\r\0\u0085\u00a0\u2028\u2029\u0007\u001b', 'nt"\\r0N_LPae', strict=True)
 )
 
+_EXACT: Final = ("apiVersion", "kind", "metadata")
+"""Fields whose change could lead to a deviation."""
+
+_SHORT: Final = 8
+"""A string of fewer characters is not an unresolved placeholder, also not in base64."""
 
 _WORDS: Final = ("y", "yes", "true", "on", "n", "no", "false", "off", "null")
 
@@ -68,8 +73,8 @@ class Writer:
             if self._draw.chance(0.01):
                 lines += "\n"
             rare, exact = self._rare, self._exact
-            if key == "metadata":
-                # If one annotation is not a string, argocd-vault-plugin ignores all of them.
+            if key in _EXACT:
+                # A kind with a line break is another kind; an annotation must be a string.
                 self._rare, self._exact = False, True
             lines += f"{pad}{self._key(key, pad)}:{self._value(value, indent)}"
             self._rare, self._exact = rare, exact
@@ -94,7 +99,7 @@ class Writer:
             name = f"a{len(self._anchors)}"
             anchor = f" &{name}"
             self._anchors.append(name)
-            if isinstance(value, str) and "path:" not in value:
+            if isinstance(value, str) and len(value) < _SHORT:
                 self._keys.append(name)
             if isinstance(value, Map) and all(isinstance(key, str) for key, _ in value.entries):
                 self._maps.append(name)
@@ -194,11 +199,14 @@ class Writer:
             case str():
                 return self._one_line(tree, flow=True)
             case Map():
-                pairs = (
-                    f"{key.text if isinstance(key, Raw) else self._one_line(key, flow=True)}: "
-                    f"{self._flow(value)}"
-                    for key, value in tree.entries
-                )
-                return "{" + ", ".join(pairs) + "}"
+                return "{" + ", ".join(self._pair(*entry) for entry in tree.entries) + "}"
             case _:
                 return "[" + ", ".join(self._flow(item) for item in tree) + "]"
+
+    def _pair(self, key: str | Raw, value: Tree) -> str:
+        exact = self._exact
+        self._exact = exact or key in _EXACT
+        written = key.text if isinstance(key, Raw) else self._one_line(key, flow=True)
+        pair = f"{written}: {self._flow(value)}"
+        self._exact = exact
+        return pair
