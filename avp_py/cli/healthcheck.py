@@ -20,7 +20,7 @@ from avp_py.settings import Program, Resolution, Settings, resolve
 EXIT_UNHEALTHY = 1
 
 Check = tuple[str, Callable[[], str]]
-"""The name of what is checked, and what does it: gives what is told of it, or raises AvpError."""
+"""The name of a check, and what does it: returns the text to print, or raises AvpError."""
 
 
 def add_parser(

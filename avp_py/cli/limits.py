@@ -1,4 +1,4 @@
-"""What holds a run to its time and memory, whatever it is doing when those are used up."""
+"""The time and memory limits of a run, in force at any moment of it."""
 
 import errno
 import faulthandler

@@ -34,9 +34,9 @@ settings: environment variables; `{prog} help settings` lists them
 
 
 def build_parser(program: Program = Program.AVP_PY) -> Parser:
-    """The parser of the command line, one sub-command a file.
+    """Return the parser of the command line; each sub-command has a file.
 
-    Options may stand before the command too, as argocd-vault-plugin takes them; the help of a
+    Options may also precede the command, as argocd-vault-plugin accepts them; the help of a
     command shows them.
     """
     parser = Parser(

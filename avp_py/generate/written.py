@@ -21,7 +21,7 @@ MAX_BYTES: Final = 4 << 20
 """How large the files may be in all, in bytes. Beyond that, nothing is looked for."""
 
 MAX_PARSED: Final = 256 << 10
-"""How large the files may be in all whose documents are told apart, in characters: parsing that
+"""How large the files may be in all whose documents are distinguished, in characters: parsing that
 takes a second or two at most."""
 
 MAX_PLACES: Final = 100

@@ -17,7 +17,7 @@ from avp_py.golang.yaml_scalars import Scalar, ScalarError, key_of, scalar_value
 from avp_py.values import Value
 
 MAX_ALIASED_CHARACTERS = 8 * 1024 * 1024
-"""How many characters aliases may stand for altogether, as often as they are used."""
+"""How many characters aliases may expand to altogether, each as often as it is used."""
 
 _Raw: TypeAlias = "Scalar | list[_Raw] | dict[str | None, _Raw]"
 """What yaml.v2 makes of a node. The key None stands for one that JSON cannot have."""

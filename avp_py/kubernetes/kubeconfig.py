@@ -76,7 +76,7 @@ def read_kubeconfig(listed: str) -> Access:
             raise user.unusable(f"{field} is not supported", _INSTEAD)
     token, certificate = _token(user), _client_certificate(user)
     if not token and not certificate:
-        raise user.unusable("there are no credentials", _INSTEAD)
+        raise user.unusable("no credentials are set", _INSTEAD)
     return Access(
         server=server,
         source=str(path),

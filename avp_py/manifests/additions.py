@@ -80,7 +80,7 @@ def edits(
     entry = _field_of(root, new)
     if root.get(new.field) != (None if entry is None else dereference(entry.value)):
         raise DocumentError(
-            f"{new.place} comes from a merge key (<<), and cannot take keys",
+            f"{new.place} comes from a merge key (<<), so no keys can be added",
             hint="write the mapping out",
         )
     if (root if entry is None else entry.value) in targets:
@@ -103,8 +103,8 @@ def edits(
         return [(at, at, _lines(new.values, _indent(text, target), _line_break(text, at)))]
     if isinstance(target, ScalarNode) and target.is_null:
         return [(target.start, target.end, f" {flow(new.values)}")]
-    what = "an alias" if isinstance(target, AliasNode) else "no mapping"
-    raise DocumentError(f"{new.place} is {what}, and cannot take keys", hint="write it out")
+    what = "an alias" if isinstance(target, AliasNode) else "not a mapping"
+    raise DocumentError(f"{new.place} is {what}, so no keys can be added", hint="write it out")
 
 
 def is_removed(entry: Entry, removed: Set[Node]) -> bool:
@@ -125,7 +125,7 @@ def content_span(text: str, mapping: MappingNode) -> tuple[int, int]:
 
 
 def brace(text: str, mapping: MappingNode) -> int:
-    """Where a mapping in flow style opens: an anchor or a tag may stand before it."""
+    """Where a mapping in flow style opens: an anchor or a tag may precede it."""
     return text.index("{", mapping.start)
 
 
@@ -166,7 +166,7 @@ def properties_start(text: str, start: int, first: int) -> int:
 
 
 MAX_PROPERTIES: Final = 512
-"""How far before a node its tag and anchor are sought; a line may hold very many."""
+"""How far before a node its tag and anchor are looked for; a line may hold very many."""
 
 
 def _is_property(text: str, at: int) -> bool:
@@ -233,6 +233,6 @@ def _line_break(text: str, at: int) -> str:
 
 
 def _into(text: str, mapping: MappingNode, pairs: str) -> tuple[int, int, str]:
-    """Behind the opening brace: the last entry may have a comma behind it, or not."""
+    """After the opening brace: the last entry may have a comma after it, or not."""
     at = brace(text, mapping) + 1
     return at, at, f"{pairs}, "

@@ -1,7 +1,7 @@
 """Aliases (`*base`) of text with placeholders, written out where they do not share its fate.
 
-What text becomes depends on where it stands: in a key, or below a list in a list, it stays as it
-is, and where its value is missing, it may be removed. An alias can stand where its anchor does not.
+What text becomes depends on its position: in a key, or below a list in a list, it stays as it
+is, and where its value is missing, it may be removed. An alias can be where its anchor could not.
 """
 
 import re
@@ -84,15 +84,15 @@ class _Finder:
         root = document.root
         self._items = root.get("items") if isinstance(root, MappingNode) else None
         self._states: dict[Node, tuple[bool, int]] = {}
-        """Whether placeholders are sought where a target is, and in which item of a list it is."""
+        """Whether a target can hold placeholders, and in which item of a list it is."""
         self._holds: dict[Node, bool] = {}
         """Whether a target holds placeholders."""
 
     def misfits(self, root: Node) -> Iterator[AliasNode | ScalarNode]:
         """Yield the aliases below a node that are to be written out, in the order of the text."""
         states: list[tuple[bool, int]] = []
-        """Of each collection that a node is in, whether placeholders are sought there, and in which
-        item of a list it is: an item has its own annotations."""
+        """Of each collection that a node is in, whether it can hold placeholders, and in which item
+        of a list it is: an item has its own annotations."""
         for visit in walk(root, keys=True, overridden=True):
             node = visit.node
             if visit.is_key:

@@ -191,7 +191,7 @@ def _inline_spans(text: str) -> Iterator[tuple[int, int]]:
     Apart from AVP, what cannot be a path of Vault's begins no match: `<path:name>` is a route to
     Flask and Django, and a `#` and a `>` may follow somewhere.
 
-    The path runs to the first `#`. The key runs to the first `>` behind it (but is never empty,
+    The path runs to the first `#`. The key runs to the first `>` after it (but is never empty,
     so a `>` in its first place belongs to it); where a second `#` comes first, the version runs
     from there to the next `>` in the same way, and no third `#` may come before that.
     """

@@ -370,14 +370,14 @@ class _Comparison:
 
         Args:
             root: the old document.
-            values: what takes the place of its scalars.
+            values: what replaces its scalars.
             ignored: keys of the old or the new document that are not compared.
         """
         self._values = values
         self._ignored = ignored
         self._targets = aliased(root)
         self._places: dict[Node, Node] = {}
-        """What the new document has in the place of what aliases stand for in the old one."""
+        """What the new document has instead of what aliases stand for in the old one."""
 
     def holds(self, old: Node | None, new: Node | None) -> bool:
         """Whether `new` is `old` with the values; None is nothing, which nothing is like."""

@@ -61,7 +61,7 @@ def flow(value: Value) -> str:
 
 
 def render_scalar(scalar: ScalarNode, source: str, value: Value) -> str:
-    """The text that takes the place of a scalar.
+    """Return the text that replaces a scalar.
 
     A literal block stays one where the value allows it, so that a diff shows the changed lines
     only; any other string is double-quoted, which leaves no reader a choice of type.
@@ -77,7 +77,7 @@ def render_scalar(scalar: ScalarNode, source: str, value: Value) -> str:
     block = _literal(old, scalar.value, value) if isinstance(value, str) else None
     if block is not None and scalar.style == "|":
         return block
-    # A comment stands behind a block scalar's header. The scalar ends with its line breaks; what
+    # A comment follows a block scalar's header. The scalar ends with its line breaks; what
     # follows must still begin on its own line.
     comment = old.partition("\n")[0].rstrip("\r").partition("#")[2]
     return flow(value) + (f" #{comment}" if comment else "") + old[len(old.rstrip(" \t\r\n")) :]

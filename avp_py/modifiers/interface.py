@@ -51,7 +51,7 @@ class Example:
 
     Attributes:
         before: the value that goes in.
-        call: the modifier with its arguments, as it stands in a placeholder.
+        call: the modifier with its arguments, as it is written in a placeholder.
         after: the value that comes out.
     """
 

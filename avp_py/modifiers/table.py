@@ -21,7 +21,7 @@ from avp_py.values import Number, Value
 
 
 def _structure(name: str) -> Function:
-    """A function of structure.py, which is loaded with the parsers behind it when it is used."""
+    """A function of structure.py, which is loaded with its parsers when it is used."""
 
     def late(arguments: Sequence[str], value: Value) -> Value:
         from avp_py.modifiers import structure
@@ -114,7 +114,7 @@ _ALL = (
         "default TEXT",
         "The text, where the backend has no such key or it is null. Any other value stays as it "
         'is. Quotes around the text, single or double, are not part of it, so `default ""` is the '
-        "empty text; white space in it becomes one space; `|` and `>` cannot stand in it. It is "
+        "empty text; white space in it becomes one space; it cannot contain `|` or `>`. It is "
         "text even where it looks like a number: for a field that needs one, write "
         "`<replicas | toJson | default 3 | jsonParse>`.",
         Example(None, "default not set", "not set"),
@@ -200,7 +200,7 @@ def apply(name: str, arguments: Sequence[str], value: "Value | Missing") -> "Val
 
     Args:
         name: the modifier's name.
-        arguments: the words behind it, as split on white space.
+        arguments: the words after it, as split on white space.
         value: the value, or MISSING, which passes through all but `default`, whatever their
             arguments.
 

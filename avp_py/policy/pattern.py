@@ -24,7 +24,7 @@ class Pattern:
     Attributes:
         text: the pattern.
         separator: the text between its segments: `/` in a path, `:` in the name of a Secret.
-        template: the text as a template; None where nothing is inserted.
+        template: the text as a template; None if nothing is inserted.
     """
 
     text: str

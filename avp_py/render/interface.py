@@ -37,7 +37,7 @@ class Rendered:
         names_templates: whether helm names the template of each document, in a comment before it.
         inputs: the paths of what it was rendered from, as far as that is known.
         has_all_inputs: whether nothing in it can come from elsewhere, such as a chart.
-        root: the directory that those are in, symlinks resolved; None where nothing is looked for.
+        root: the directory that those are in, symlinks resolved; None if nothing is looked for.
     """
 
     source: str

@@ -1,9 +1,9 @@
 """Files of NAME=value lines, read as argocd-vault-plugin's library reads them.
 
 The rules, and the patterns, are those of gotenv v1.6.0 (gotenv.go), which viper reads env files
-with: `export` may stand before a name, `: ` may stand for `=`, `#` begins a comment, quotes may
-span lines, and `$NAME` is filled from the environment or from a line above unless it stands in
-single quotes or behind a backslash.
+with: `export` may precede a name, `: ` may replace `=`, `#` begins a comment, quotes may
+span lines, and `$NAME` is filled from the environment or from a line above unless it is in
+single quotes or after a backslash.
 """
 
 import re

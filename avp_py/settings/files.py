@@ -68,7 +68,7 @@ def _read_json(text: str, path: Path) -> Mapping[str, str]:
     for name, value in _pairs(root, path):
         key = name.upper()
         if key in values:
-            raise SettingsError(f"{path}: {name[:80]!r} stands twice", hint="keep one of the two")
+            raise SettingsError(f"{path}: duplicate name {name[:80]!r}", hint="keep one of the two")
         if isinstance(value, bool):
             values[key] = "true" if value else "false"
         elif isinstance(value, str):
@@ -108,8 +108,8 @@ def _read_yaml(text: str, path: Path) -> Mapping[str, str]:
         for entry in root.entries:
             if written.count(entry.key.value) > 1:
                 raise SettingsError(
-                    f"{path}, {position(text, entry.key.start)}: {entry.key.value[:80]!r} stands "
-                    "twice",
+                    f"{path}, {position(text, entry.key.start)}: duplicate name "
+                    f"{entry.key.value[:80]!r}",
                     hint="keep one of the two",
                 )
         for key in sorted(root.keys()):

@@ -64,8 +64,8 @@ def image_tag(raw: str) -> str:
 def image(raw: str) -> Image:
     """An image with what to set, in the form of Argo CD's own `kustomize.images`.
 
-    `name:tag`, `name@digest`, `name:tag@digest`, or `name=newname` with any of these ends. A `*` in
-    the place of new name, tag or digest keeps what the kustomization says, as kustomize has it.
+    `name:tag`, `name@digest`, `name:tag@digest`, or `name=newname` with any of these ends. A `*` for
+    a new name, tag or digest keeps what the kustomization says, as in kustomize.
     """
     match = _IMAGE.fullmatch(raw.strip())
     if not match or not (
@@ -79,7 +79,7 @@ def image(raw: str) -> Image:
 
 
 def split_image(raw: str) -> tuple[str, str] | None:
-    """An image of a manifest as its name, and what stands behind it with `:` or `@`, or None."""
+    """Return an image of a manifest as its name, and what follows it with `:` or `@`; or None."""
     match = _IMAGE.fullmatch(raw)
     if not match or match["old"] or match["name"] == "*":
         return None

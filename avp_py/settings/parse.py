@@ -188,7 +188,7 @@ def ports(raw: str) -> tuple[int, ...]:
 
 
 def words(raw: str) -> tuple[str, ...]:
-    """Names set apart by commas or white space."""
+    """Return names that are separated by commas or white space."""
     return tuple(re.findall(r"[^,\s]+", raw))
 
 
@@ -288,7 +288,7 @@ def address(raw: str) -> str:
 
 
 def proxy(raw: str) -> Sensitive:
-    """The URL of a proxy, in which a user and password may stand."""
+    """Return the URL of a proxy, which may contain a user and password."""
     stripped = raw.strip()
     if not re.fullmatch(r"https?://\S+", stripped):
         raise MalformedError("the URL of a proxy", "set it to http://HOST:PORT")
@@ -318,7 +318,7 @@ class RateLimit:
 
 
 def rate_limit(raw: str) -> RateLimit:
-    """A rate, with a burst behind a colon; without one it is the rate (Vault's api/client.go)."""
+    """Return a rate, with a burst after a colon; by default the rate (Vault's api/client.go)."""
     match = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)(?::([0-9]{1,6}))?", raw.strip())
     if match is None or not (rate := float(match[1])):
         raise MalformedError(

@@ -22,7 +22,7 @@ class RenderSettings:
         "ARGOCD_APP_SOURCE_PATH",
         Owner.ARGOCD,
         parse.verbatim,
-        "the directory's path in the repository; it tells where the repository begins",
+        "the directory's path in the repository; the root of the repository follows from it",
     )
     kube_version: str | None = setting(
         "KUBE_VERSION",

@@ -178,7 +178,7 @@ class _Given:
         return parse.words(self._operators(next(each for each in TABLE if each.name == name)))
 
     def find(self, setting: Setting) -> tuple[Value, str]:
-        """Return what is set, empty where nothing is, and who says so, for messages."""
+        """Return what is set, or an empty text, and its source, for messages."""
         name = setting.name
         if name in self.permitted:
             if name in self.parameters:

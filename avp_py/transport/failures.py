@@ -150,7 +150,7 @@ def _explain_redirect(peer: Peer) -> tuple[str, str]:
 
 
 def _contacted(error: Exception, peer: Peer) -> str:
-    """Return the address that a request was sent to: not the peer's own after a redirect."""
+    """Return the address that a request was sent to; a redirect may have changed it."""
     contacted = getattr(getattr(error, "request", None), "url", None) or ""
     url = urlsplit(contacted)
     if not url.hostname or contacted.startswith(f"{peer.address}/"):

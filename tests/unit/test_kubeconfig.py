@@ -217,7 +217,7 @@ def test_an_empty_field_counts_as_unset(kubeconfig: Path, empty: str | None) -> 
             config(contexts=[{"name": "here", "context": {"cluster": "c"}}]),
             "the user of the current context is not set",
         ),
-        (config(user={}), "users[u]: there are no credentials"),
+        (config(user={}), "users[u]: no credentials are set"),
         (config(user={"client-key-data": encoded(KEY)}), "users[u]: client-certificate is not set"),
         (config(user={"client-certificate-data": encoded(PEM)}), "users[u]: client-key is not set"),
         (

@@ -1,7 +1,7 @@
 """The phrases to avoid: the list is read strictly, and a phrase is found across lines."""
 
 import pytest
-from language import NOT_YET, PHRASES, Finding, files, find, read_phrases
+from language import PHRASES, Finding, files, find, read_phrases
 
 from tests.conftest import ROOT
 
@@ -45,7 +45,3 @@ def test_the_list_of_the_project_can_be_read() -> None:
 def test_the_pages_and_the_tools_are_checked() -> None:
     checked = {str(path.relative_to(ROOT)) for path in files()}
     assert {"README.md", "docs/installation.md", "tools/docs.py", "Makefile"} <= checked
-
-
-def test_what_is_not_checked_yet_exists() -> None:
-    assert [each for each in NOT_YET if not (ROOT / each).exists()] == []

@@ -241,7 +241,7 @@ def test_an_env_file_is_read_as_the_original_reads_it(
         ("c.json", "[]", "the settings are no object"),
         ("c.json", '"canary"', "the settings are no object"),
         ("c.json", '{"AVP_A": ["canary"]}', "'AVP_A' has more than one value"),
-        ("c.json", '{"AVP_A": "1", "avp_a": "2"}', "'avp_a' stands twice"),
+        ("c.json", '{"AVP_A": "1", "avp_a": "2"}', "duplicate name 'avp_a'"),
         ("c.yaml", "AVP_A:\n  b: canary\n", "line 2, column 3: a setting has a name and one value"),
         ("c.yaml", "A: [\n", "not valid YAML"),
         ("c.env", "A=1\ncanary\n", "line 2: not NAME=value"),

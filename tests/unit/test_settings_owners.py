@@ -1,4 +1,4 @@
-"""Who may set what: a tenant has no way to a setting that is not handed on to it."""
+"""Who may set what: a tenant has no way to a setting that is not delegated to it."""
 
 import ast
 import json

@@ -11,7 +11,7 @@ MAX_ENGINE: Final = 40
 """How much of the name of an engine is shown, in characters."""
 
 API_PREFIXES: Final = ("metadata/", "subkeys/")
-"""Parts of version 2's API that can be read and hold no secret, in the place of `data/`."""
+"""Parts of version 2's API that can be read and hold no secret, instead of `data/`."""
 
 
 class UnexplainedError(BackendError):

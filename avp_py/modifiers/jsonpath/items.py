@@ -1,7 +1,7 @@
 """What an expression works on: values, and what Go has beside them.
 
 Source: client-go v0.29.1, third_party/forked/golang/template, and Go's reflect, by whose kinds it
-tells values apart.
+distinguishes values.
 """
 
 import operator

@@ -1,6 +1,6 @@
 """The nodes of a JSONPath template.
 
-Source: client-go v0.29.1, util/jsonpath/node.go. `at` is where a node stands in the template,
+Source: client-go v0.29.1, util/jsonpath/node.go. `at` is the position of a node in the template,
 counted from 1.
 """
 

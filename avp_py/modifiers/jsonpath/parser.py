@@ -1,8 +1,8 @@
 """From the text of a JSONPath template to its nodes.
 
 Source: client-go v0.29.1, util/jsonpath/parser.go. It has no grammar, so this follows it function
-by function, odd cases included: `[]` is the first item, `['a.b']` is two fields, and what stands
-behind a `}` inside of brackets is dropped.
+by function, odd cases included: `[]` is the first item, `['a.b']` is two fields, and what follows a
+`}` inside of brackets is dropped.
 """
 
 import math
