@@ -89,7 +89,7 @@ DEVIATIONS: Mapping[str, Deviation] = {
         '["a", "b: c", 3, null, true, 1.5]',
         "error",
     ),
-    "panic-value-is-no-text": Deviation(
+    "panic-value-is-not-text": Deviation(
         "A list, a mapping or a parsed number in a ConfigMap or in base64 crashes it.",
         "A number is written as text; a list or mapping is an error.",
         Reason.CRASH,
@@ -126,7 +126,7 @@ DEVIATIONS: Mapping[str, Deviation] = {
         "crash",
         "error",
     ),
-    "panic-data-is-no-object": Deviation(
+    "panic-data-is-not-an-object": Deviation(
         "A secret of KV 1 whose `data` is text, read as KV 2, crashes it.",
         "The KV version of the mount is used; where a setting says 2, it is an error.",
         Reason.CRASH,
@@ -134,7 +134,7 @@ DEVIATIONS: Mapping[str, Deviation] = {
         "crash",
         '"outer"',
     ),
-    "base64decode-hides-faults": Deviation(
+    "base64decode-hides-errors": Deviation(
         "`base64decode` drops everything from the first invalid character on.",
         "An error.",
         Reason.LOSS,
@@ -158,7 +158,7 @@ DEVIATIONS: Mapping[str, Deviation] = {
         '"<json-null | jsonParse>"',
         "error",
     ),
-    "leftover-placeholder": Deviation(
+    "unresolved-placeholder": Deviation(
         "A `<path:` with a `#` or `/data/` after it that it does not take for a placeholder (four "
         "parts, a "
         "space before `path`, in a key, in a list in a list, escaped as `\\u003c`, `%3C` or "
@@ -214,7 +214,7 @@ DEVIATIONS: Mapping[str, Deviation] = {
         '\\"PHBhdGg6a3YvZGF0YS9hcHAjdXNlcj46PHBhdGg6a3YvZGF0YS9hcHAjdXNlcj4=\\"}"}',
         '{"a": "{\\"auth\\": \\"YWxpY2U6YWxpY2U=\\"}"}',
     ),
-    "bytes-are-no-text": Deviation(
+    "bytes-that-are-not-utf-8": Deviation(
         "Bytes that are not UTF-8 become replacement characters.",
         "An error.",
         Reason.CORRUPTION,
@@ -230,7 +230,7 @@ DEVIATIONS: Mapping[str, Deviation] = {
         '"a b"',
         "error",
     ),
-    "base64-is-written-anew": Deviation(
+    "base64-is-encoded-again": Deviation(
         "Base64 in a Secret that contains `<…>` but no placeholder is encoded again.",
         "It stays as it is.",
         Reason.CORRUPTION,
@@ -246,7 +246,7 @@ DEVIATIONS: Mapping[str, Deviation] = {
         '{"a": "b"}',
         '{"<<": {"a": "b"}}',
     ),
-    "annotation-is-no-string": Deviation(
+    "annotation-is-not-a-string": Deviation(
         "If one annotation is not a string, all annotations of the document are ignored.",
         "Those of `avp.kubernetes.io` apply. One of them that is not a string is an error; null is "
         "the empty string, as in Kubernetes.",
@@ -290,7 +290,7 @@ DEVIATIONS: Mapping[str, Deviation] = {
         "nothing",
         "error",
     ),
-    "path-climbs": Deviation(
+    "path-leaves-v1": Deviation(
         "A path with too many `..` leaves `/v1/`.",
         "An error.",
         Reason.LEAK,
@@ -312,7 +312,7 @@ DEVIATIONS: Mapping[str, Deviation] = {
         '"auth/token/root"',
         "error",
     ),
-    "nothing-is-no-keys": Deviation(
+    "response-without-data": Deviation(
         "A response without data is a secret without keys.",
         "An error: nothing was found at the path.",
         Reason.LOSS,
@@ -359,7 +359,7 @@ DEVIATIONS: Mapping[str, Deviation] = {
         '"inner"',
         '"outer"',
     ),
-    "text-behind-a-marker": Deviation(
+    "text-after-a-marker": Deviation(
         "Text after a `---` on the same line is an error.",
         "It is read, and printed on its own line.",
         Reason.EXTENSION,
@@ -430,7 +430,7 @@ DEVIATIONS: Mapping[str, Deviation] = {
         '"alice"',
         "error",
     ),
-    "path-validation-before-cleaning": Deviation(
+    "path-validation-before-normalising": Deviation(
         "`AVP_PATH_VALIDATION` checks the path as written: `^kv/data/other` allows "
         "`kv/data/other/../app`.",
         "It checks the normalised path, which is the one requested.",
@@ -544,7 +544,7 @@ DEVIATIONS: Mapping[str, Deviation] = {
         "error",
         "1",
     ),
-    "type-and-auth-by-themselves": Deviation(
+    "type-and-auth-are-optional": Deviation(
         "`AVP_TYPE` and `AVP_AUTH_TYPE` must be set.",
         "The type defaults to `vault`; the auth method follows from the credentials that are set.",
         Reason.EXTENSION,
@@ -594,7 +594,7 @@ DEVIATIONS: Mapping[str, Deviation] = {
         "error",
         '"alice"',
     ),
-    "path-validation-of-unclean-paths": Deviation(
+    "path-validation-of-other-spellings": Deviation(
         "`AVP_PATH_VALIDATION` rejects `kv//data/app` where it allows `kv/data/app`.",
         "Both are the same normalised path.",
         Reason.EXTENSION,
@@ -606,7 +606,7 @@ DEVIATIONS: Mapping[str, Deviation] = {
         "error",
         '"alice"',
     ),
-    "folder-behind-a-symlink": Deviation(
+    "folder-given-by-a-symlink": Deviation(
         "A path that is a symlink to a folder is an error.",
         "It is read as a folder.",
         Reason.EXTENSION,

@@ -31,7 +31,7 @@ _WRITTEN_SO: Final = frozenset(
         "key-of-two-types",
         "merge-key-is-not-quoted",
         "only-the-first-document-is-read",
-        "text-behind-a-marker",
+        "text-after-a-marker",
     }
 )
 """Rows about the YAML style itself; other examples can be written in any style."""
