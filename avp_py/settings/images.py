@@ -64,8 +64,8 @@ def image_tag(raw: str) -> str:
 def image(raw: str) -> Image:
     """An image with what to set, in the form of Argo CD's own `kustomize.images`.
 
-    `name:tag`, `name@digest`, `name:tag@digest`, or `name=newname` with any of these ends. A `*` for
-    a new name, tag or digest keeps what the kustomization says, as in kustomize.
+    `name:tag`, `name@digest`, `name:tag@digest`, or `name=newname` with any of these ends. A `*`
+    for a new name, tag or digest keeps what the kustomization says, as in kustomize.
     """
     match = _IMAGE.fullmatch(raw.strip())
     if not match or not (
