@@ -79,7 +79,7 @@ class FileBackend(Backend):
             raise SettingsError(
                 f"cannot read {path}, which AVP_FILE names: {error.strerror}",
                 hint="set AVP_FILE to the YAML file with the secrets",
-            ) from None
+            ) from error
         except UnicodeDecodeError:
             raise DocumentError(f"{path} is not UTF-8", hint="save it as UTF-8") from None
         secrets: dict[str, Secret] = {}

@@ -65,7 +65,7 @@ class Console:
         except OSError as error:
             raise OutputError(
                 f"standard output cannot be written: {error.strerror}", hint=_INCOMPLETE
-            ) from None
+            ) from error
         except TimeLimitReached:
             raise OutputError(
                 "standard output was not read within the time limit of the run "

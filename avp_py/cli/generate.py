@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
             raise UsageError(
                 f"{named} cannot be used: {error.strerror}",
                 hint="name a folder with manifests, or - for standard input",
-            ) from None
+            ) from error
     resolution = resolve(read_sources(arguments, console))
     logger.info("version %s, Python %s", __version__, platform.python_version())
     source, started = _source(named, resolution.settings, console)
@@ -110,5 +110,5 @@ def _read(stdin: BinaryIO, most: int) -> bytes:
         raise UsageError(
             f"standard input cannot be read: {error.strerror}",
             hint="pass the manifests through a pipe or from a file",
-        ) from None
+        ) from error
     return b"".join(parts)

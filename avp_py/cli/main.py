@@ -114,7 +114,7 @@ def _parse(argv: Sequence[str], program: Program) -> argparse.Namespace:
             except MalformedError as error:
                 raise UsageError(
                     f"{name} is not {error.expected}: {quoted(value)}", hint=error.form
-                ) from None
+                ) from error
         else:
             words.append(word)
     parser = build_parser(program)

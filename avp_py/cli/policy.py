@@ -82,7 +82,7 @@ def _typed(read: Callable[[str], str]) -> Callable[[str], str]:
         try:
             return read(raw)
         except MalformedError as error:
-            raise UsageError(f"{quoted(raw)} is not {error.expected}", hint=error.form) from None
+            raise UsageError(f"{quoted(raw)} is not {error.expected}", hint=error.form) from error
 
     return typed
 
@@ -97,7 +97,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     except OSError as error:
         raise UsageError(
             f"{arguments.file} cannot be used: {error.strerror}", hint="name the file of a policy"
-        ) from None
+        ) from error
     permissions = Permissions(read_policy(arguments.file), identity)
     verdicts = list(_verdicts(arguments, permissions))
     for what, verdict in verdicts:

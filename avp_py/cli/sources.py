@@ -21,7 +21,7 @@ def read_source(path: str) -> Source:
         raise UsageError(
             f"{path} cannot be used: {error.strerror}",
             hint="change to a directory that exists, or name an absolute path",
-        ) from None
+        ) from error
 
 
 def read_sources(arguments: argparse.Namespace, console: Console) -> Sources:

@@ -142,10 +142,10 @@ class Resolver:
             try:
                 value = apply(words[0], words[1:], value)
             except UnknownModifierError as error:
-                raise PlaceholderError(str(error), hint=error.hint) from None
+                raise PlaceholderError(str(error), hint=error.hint) from error
             except ModifierError as error:
                 hint = "`avp-py help modifiers` says what each modifier accepts"
-                raise PlaceholderError(f"modifier {words[0]}: {error}", hint=hint) from None
+                raise PlaceholderError(f"modifier {words[0]}: {error}", hint=hint) from error
         if value is MISSING:
             raise _missing(placeholder.key, secret)
         if found is None and secret.doubt is not None:

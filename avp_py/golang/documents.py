@@ -52,7 +52,7 @@ def parse(text: str, source: str, read_key: KeyReader | None = None) -> Sequence
     try:
         composed = list(compose(columns, KeyChecks(columns, read_key)))
     except YamlTextError as error:
-        raise _located(error, text, source) from None
+        raise _located(error, text, source) from error
     lines = Lines(text)
     ends = [*(each.start for each in composed[1:]), len(text)]
     starts = [0, *ends]

@@ -141,7 +141,7 @@ class _Decoder:
         try:
             value = scalar_value(columns.value(row), tag, implicit=tag in (None, "!"))
         except ScalarError as error:
-            raise self._error(str(error), row) from None
+            raise self._error(str(error), row) from error
         if isinstance(value, float) and not math.isfinite(value) and self._infinity is None:
             self._infinity = row
         return value

@@ -77,7 +77,7 @@ def _binary(text: str) -> str:
     try:
         return gobase64.decode(text)
     except Base64TextError as error:
-        raise ScalarError(f"the value is {error}") from None
+        raise ScalarError(f"the value is {error}") from error
 
 
 def _plain(text: str) -> tuple[str, Scalar]:

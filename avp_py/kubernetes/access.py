@@ -115,7 +115,7 @@ def _read_in_pod(path: Path) -> bytes:
             f"cannot read the pod's service account: {path}: {error.strerror}",
             hint="mount a projected token there, or set automountServiceAccountToken: true (Argo "
             "CD's own manifests set false for the repo-server)",
-        ) from None
+        ) from error
 
 
 def read_file(path: Path) -> bytes:

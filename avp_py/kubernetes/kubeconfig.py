@@ -173,7 +173,7 @@ def _read(path: Path, what: str) -> bytes:
         raise SettingsError(
             f"{what}: cannot read {path}: {error.strerror}",
             hint="name a file that exists and can be read",
-        ) from None
+        ) from error
 
 
 def _parse(path: Path) -> _Fields:

@@ -119,7 +119,7 @@ def refuse_unreadable(
         raise DocumentError(
             f"{line_of}: Kubernetes cannot read the document: {error.cause}",
             hint="quote the value or key at that place",
-        ) from None
+        ) from error
 
 
 def _is_infinite(scalar: ScalarNode) -> bool:

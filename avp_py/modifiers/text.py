@@ -59,7 +59,7 @@ def base64decode(text: str) -> str:
     try:
         return gobase64.decode(text)
     except Base64TextError as error:
-        raise ModifierError(f"the value is {error}") from None
+        raise ModifierError(f"the value is {error}") from error
 
 
 def base64url(text: str) -> str:

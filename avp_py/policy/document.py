@@ -40,7 +40,7 @@ def read_policy(file: Path) -> Policy:
         raise SettingsError(
             f"the policy {file} cannot be read: {error.strerror}",
             hint="AVP_POLICY names a YAML file; without it nothing is read from a backend",
-        ) from None
+        ) from error
     except UnicodeDecodeError:
         raise DocumentError(f"the policy {file} is not UTF-8", hint="save it as UTF-8") from None
     return _Reader(text, str(file)).policy()
@@ -137,7 +137,7 @@ class _Reader:
             try:
                 patterns.append(Pattern.read(text, _PATTERNS[key]))
             except FaultyTemplateError as error:
-                raise self._error(item, f"{key}: {text[:200]!r} is {error}", _EXAMPLE) from None
+                raise self._error(item, f"{key}: {text[:200]!r} is {error}", _EXAMPLE) from error
         return tuple(patterns)
 
     def _mapping(self, node: Node, known: Collection[str], what: str) -> dict[str, Entry]:

@@ -63,7 +63,7 @@ class Pattern:
             # Another name than the sample's may match.
             if template is None:
                 reason = f"a pattern that matches nothing: {error}"
-                raise FaultyTemplateError(reason) from None
+                raise FaultyTemplateError(reason) from error
         return pattern
 
     def fill(self, identity: Identity) -> tuple[str, ...]:

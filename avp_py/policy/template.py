@@ -101,9 +101,9 @@ def default_path(template: str, identity: Identity) -> str:
             f"the path annotation is empty, and the path template needs more: {error}",
             hint="write the path into the annotation, or set ARGOCD_APP_NAMESPACE and "
             "ARGOCD_APP_NAME as Argo CD does",
-        ) from None
+        ) from error
     except FaultyTemplateError as error:
         raise SettingsError(
             f"AVP_PATH_TEMPLATE is {error}",
             hint="the default is kv/data/{{ namespace }}/{{ app }}",
-        ) from None
+        ) from error

@@ -122,7 +122,7 @@ class Child:
                 raise
             ports = ", ".join(map(str, confined.connect)) or "none"
             hint = f"{error.hint}; a render may connect to the ports of AVP_RENDER_PORTS ({ports})"
-            raise ChildError(error.reason, hint=hint, detail=error.detail) from None
+            raise ChildError(error.reason, hint=hint, detail=error.detail) from error
         name, seconds = Path(self._program).name, time.monotonic() - begin
         logger.info("%s %s took %.2f s", name, arguments[0], seconds)
         return output

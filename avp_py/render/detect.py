@@ -91,4 +91,4 @@ def detect_mode(source: Source, mode: Mode) -> Mode:
         raise RenderError(
             f"{source} cannot be read: {error.strerror}",
             hint="name a folder or a regular file; - reads standard input",
-        ) from None
+        ) from error

@@ -117,7 +117,7 @@ def _release(settings: RenderSettings, given: str | None) -> str | None:
         name = parse.release_name(given)
     except parse.MalformedError as error:
         reason = f"HELM_ARGS: --name-template is not {error.expected}"
-        raise SettingsError(reason, hint=error.form) from None
+        raise SettingsError(reason, hint=error.form) from error
     if settings.helm_release_name not in (None, name):
         raise SettingsError(
             "HELM_RELEASE_NAME and --name-template in HELM_ARGS name the release differently",

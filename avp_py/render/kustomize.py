@@ -120,7 +120,7 @@ class KustomizeRenderer(Renderer):
             if self._settings.network:
                 raise
             hint = f"{error.hint}; AVP_RENDER_NETWORK forbids remote bases and charts"
-            raise ChildError(error.reason, hint=hint, detail=error.detail) from None
+            raise ChildError(error.reason, hint=hint, detail=error.detail) from error
 
     def _unread(self, file: Path) -> RenderError:
         name = os.path.relpath(file, self._source.path.resolve())
@@ -171,7 +171,7 @@ class KustomizeRenderer(Renderer):
         except ChildError as error:
             name = os.path.relpath(file, self._source.path.resolve())
             reason = f"kustomize cannot read {name}"
-            raise ChildError(reason, hint=error.hint, detail=error.detail) from None
+            raise ChildError(reason, hint=error.hint, detail=error.detail) from error
 
     def _refuse_copy(self, folder: Path, repository: Repository, tree: Path) -> None:
         """Refuse what the staging copy of the folder refers to, after kustomize wrote to it.

@@ -63,7 +63,7 @@ def _file_names(root: Path, most: int) -> Sequence[str]:
         except OSError as error:
             raise RenderError(
                 f"the folder {folder.relative_to(root)} cannot be read: {error.strerror}"
-            ) from None
+            ) from error
         most -= len(entries)
         if most < 0:
             raise RenderError(
@@ -113,7 +113,7 @@ def _read(root: Path, path: Path, name: str, most: int) -> bytes:
     try:
         data = read_file(root, path, most + 1)
     except OSError as error:
-        raise RenderError(f"{name} cannot be read: {error.strerror}") from None
+        raise RenderError(f"{name} cannot be read: {error.strerror}") from error
     if data is None:
         raise RenderError(f"{name} is not a regular file", hint="remove it from the folder")
     if len(data) > most:

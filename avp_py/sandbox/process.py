@@ -164,7 +164,7 @@ class _Family:
                     " and not a script that starts another one, which the sandbox denies; the "
                     "operator's setting AVP_SANDBOX=off runs it without a sandbox"
                 )
-            raise ChildError(f"{name} cannot be started: {error.strerror}", hint=hint) from None
+            raise ChildError(f"{name} cannot be started: {error.strerror}", hint=hint) from error
 
     def end(self) -> None:
         """Kill the child if it still runs, and all that it has started."""

@@ -45,7 +45,7 @@ def read_config(path: Path, environ: Mapping[str, str]) -> Mapping[str, str]:
     except OSError as error:
         raise SettingsError(
             f"the settings file {path} cannot be read: {error.strerror}", hint="check -c"
-        ) from None
+        ) from error
     except UnicodeDecodeError:
         raise SettingsError(f"the settings file {path} is not UTF-8", hint="save it so") from None
     if kind == ".json":
@@ -135,5 +135,5 @@ def _read_env(text: str, path: Path, environ: Mapping[str, str]) -> Mapping[str,
         raise SettingsError(
             f"{path}, line {error.line}: not NAME=value",
             hint="write one setting a line, as AVP_TYPE=vault",
-        ) from None
+        ) from error
     return {name.upper(): value for name, value in values.items()}

@@ -381,4 +381,4 @@ def _parse_item(setting: Setting, raw: str, source: str) -> Any:
         return setting.parse(raw)
     except parse.MalformedError as error:
         given = "" if error.given is None else f": {quoted(error.given)}"
-        raise SettingsError(f"{source} is not {error.expected}{given}", hint=error.form) from None
+        raise SettingsError(f"{source} is not {error.expected}{given}", hint=error.form) from error

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from avp_py.settings.parse import MalformedError
 from avp_py.settings.regexp import regexp
 
 
@@ -120,7 +121,7 @@ def test_it_matches_from_the_beginning_and_no_more_than_in_go(expression: str, p
 def test_what_go_refuses_is_refused_with_the_reason_and_without_its_text(
     expression: str, reason: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(ValueError, match=r"^a regular expression") as caught:
+    with pytest.raises(MalformedError, match=r"^a regular expression") as caught:
         regexp(expression)
 
     assert str(caught.value) == f"a regular expression in the syntax of Go (RE2): {reason}"
@@ -128,7 +129,7 @@ def test_what_go_refuses_is_refused_with_the_reason_and_without_its_text(
 
 
 def test_one_that_takes_too_much_memory_is_refused(capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(ValueError, match=r"pattern too large - compile failed$"):
+    with pytest.raises(MalformedError, match=r"pattern too large - compile failed$"):
         regexp(r"\pL{1000}" * 4)
 
     assert capfd.readouterr() == ("", "")

@@ -233,7 +233,7 @@ def test_a_misspelt_program_is_named_where_the_render_fails(run: Run, tmp_path: 
     result = run("generate", tmp_path, env=env)
 
     assert result.code == 1
-    assert "kustomize is not there" in result.err
+    assert "kustomize not found on PATH" in result.err
     assert "did you mean AVP_KUSTOMIZE?" in result.err
 
 

@@ -145,7 +145,7 @@ class VaultBackend(Backend):
         except ForbiddenError:
             raise read_denied(location) from None
         except RejectedError as error:
-            raise read_rejected(location, error) from None
+            raise read_rejected(location, error) from error
         if not location.engine_version and not _may_be_version_2(answer):
             location = self._mounts.place(location)
             self._check_engine(location)

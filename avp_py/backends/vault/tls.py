@@ -89,4 +89,4 @@ def _load(name: str, path: str, load: Callable[[str], None]) -> None:
     except OSError as error:
         raise SettingsError(
             f"{name}: {path} cannot be read: {error.strerror}", hint="set it to a file that exists"
-        ) from None
+        ) from error

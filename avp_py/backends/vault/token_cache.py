@@ -139,7 +139,7 @@ class TokenCache:
             raise SettingsError(
                 f"AVP_TOKEN_CACHE: cannot use {self._folder}: {why}",
                 hint="name a directory of our user, or one that can be created",
-            ) from None
+            ) from error
         try:
             _check(os.fstat(folder), str(self._folder), "chmod 700 it if it is our user's")
             yield folder
@@ -203,7 +203,7 @@ def _read(folder: int, name: str, path: Path) -> bytes | None:
     except OSError as error:
         raise SettingsError(
             f"AVP_TOKEN_CACHE: cannot use {what}: {error.strerror}", hint=hint
-        ) from None
+        ) from error
     try:
         status = os.fstat(descriptor)
         _check(status, what, hint)
@@ -242,7 +242,7 @@ def _read_key(folder: int, path: Path) -> bytes:
             raise SettingsError(
                 f"AVP_TOKEN_CACHE: cannot write to {path}: {error.strerror}",
                 hint="name a directory that can be written",
-            ) from None
+            ) from error
         key = _read(folder, _KEY, path)
     return key or b""
 

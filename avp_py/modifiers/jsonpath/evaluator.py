@@ -82,7 +82,7 @@ def _utf8(text: str) -> bytes:
     try:
         return gojson.utf8(text)
     except gojson.JsonTextError as error:
-        raise JsonPathError(str(error)) from None
+        raise JsonPathError(str(error)) from error
 
 
 class _Evaluation:
