@@ -12,6 +12,9 @@ _NOT_PLAIN: Final = re.compile(r": | #")
 _NOT_FLOW: Final = re.compile(r"[\[\]{},?]|: | #|:$")
 _NOT_SINGLE: Final = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029\ufeff]")
 _NOT_BLOCK: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x85\u2028\u2029\ufeff]")
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/=\n]+")
+"""Folded, it has spaces in it, and only avp-py fills placeholders in it."""
+
 _NAMED: Final = dict(
     zip('\n\t"\\\r\0\u0085\u00a0\u2028\u2029\u0007\u001b', 'nt"\\r0N_LPae', strict=True)
 )
@@ -143,7 +146,8 @@ class Writer:
         return f"{written}{self._comment()}\n"
 
     def _block(self, text: str, indent: int) -> str:
-        style = "|" if self._exact else self._draw.weighed({"|": 5, ">": 1})
+        is_base64 = _BASE64.fullmatch(text) is not None
+        style = "|" if self._exact or is_base64 else self._draw.weighed({"|": 5, ">": 1})
         step = self._step if self._draw.chance(0.9) else self._step + 1
         body = text.removesuffix("\n")
         hint = str(step) if text[0] in " \n" or self._draw.chance(0.05) else ""
