@@ -10,7 +10,7 @@
     │   ├── SandboxError        a child process cannot have the sandbox that it must have
     │   └── ChildError          kustomize or helm failed, or ran out of time
     ├── DocumentError       manifests (or another YAML text) cannot be read
-    ├── PathError           a path that may not be asked for
+    ├── PathError           a path that may not be read
     ├── PlaceholderError    a value does not fit the place that wants it
     ├── BackendError        a backend gave no secret
     │   ├── UnreachableError    no usable answer from its address
@@ -175,7 +175,7 @@ class DocumentError(AvpError):
 
 
 class PathError(AvpError):
-    """A path in the backend that may not be asked for."""
+    """A path in the backend that may not be read."""
 
 
 class PlaceholderError(AvpError):

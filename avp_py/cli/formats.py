@@ -25,7 +25,7 @@ IDENTITY: Final[Mapping[str, str]] = {
     "project": "ARGOCD_APP_PROJECT_NAME",
     "app": "ARGOCD_APP_NAME",
 }
-"""The fields of a record that say who asks, and the variables that they come from."""
+"""The fields of a record that identify the Application, and their variables."""
 
 _EXPANSION: Final = 3
 """How many times longer JSON may be than its text in UTF-8: `ä` takes 2 bytes, `\\u00e4` 6."""

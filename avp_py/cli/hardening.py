@@ -29,11 +29,11 @@ def harden(log: Log) -> None:
         kind: type[BaseException], error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
         # Threads that end for the same reason say the same.
-        if kind not in told:
-            told.add(kind)
+        if kind not in reported:
+            reported.add(kind)
             log.write(_crash(log, kind, error))
 
-    told: set[type[BaseException]] = set()
+    reported: set[type[BaseException]] = set()
     # Without a handler anywhere, Python prints what libraries warn of: urllib3 quotes headers that
     # it cannot read.
     logging.getLogger().addHandler(logging.NullHandler())

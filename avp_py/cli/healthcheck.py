@@ -36,7 +36,7 @@ def add_parser(
         description="Checks the settings, the policy, the temporary folder, kustomize, helm and "
         "the sandbox of child processes (by the name argocd-vault-plugin, which renders nothing, "
         "the first three), and prints a line for each. The exit code is 0 when all is well, "
-        "else 1. The backend is asked only on request: an outage of it must not stop a sidecar.",
+        "else 1. The backend is contacted on request only: its outage must not stop a sidecar.",
         allow_abbrev=False,
     )
     parser.add_argument(

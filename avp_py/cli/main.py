@@ -63,7 +63,7 @@ def _show_help(parser: Parser, _arguments: argparse.Namespace, console: Console)
 
 
 def _common_options(*, shown: bool) -> Parser:
-    # What is not given stays unset, so that a command does not undo what stands before it.
+    # What is not given stays unset, so that a command does not undo what precedes it.
     common = Parser(add_help=False, argument_default=argparse.SUPPRESS)
 
     def add(*names: str, help: str, **kwargs: Any) -> None:  # noqa: A002 - argparse's word

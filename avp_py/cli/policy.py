@@ -21,7 +21,7 @@ _MEANINGS = {
 
 
 class _PathsAnywhere(Parser):
-    """Takes PATHs behind options too: before Python 3.12.7, argparse gives up after FILE."""
+    """Accept PATHs after options too: before Python 3.12.7, argparse gives up after FILE."""
 
     def add_rest(self, found: Any, rest: Sequence[str]) -> None:
         if any(word.startswith("-") for word in rest):

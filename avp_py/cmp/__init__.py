@@ -1,6 +1,6 @@
 """What Argo CD wants of a config management plugin beyond manifests: plugin.yaml, parameters.
 
-Rendering and secrets are not this package's: it stands beside the command `generate`, above the
+Rendering and secrets are not this package's: it is next to the command `generate`, above the
 core.
 """
 

@@ -107,7 +107,7 @@ def print_float(number: float) -> str:
 
 
 def _digits(number: float) -> tuple[str, int]:
-    """The shortest digits that read back as the number, and where the point stands in them."""
+    """Return the shortest digits that read back as the number, and the place of the point."""
     mantissa, _, exponent = repr(abs(number)).partition("e")
     whole, _, fraction = mantissa.partition(".")
     digits = (whole + fraction).lstrip("0")
@@ -133,7 +133,7 @@ def _scientific(number: float) -> str:
 def utf8(text: str) -> bytes:
     """The bytes that the text stands for.
 
-    Bytes that are no UTF-8 stand in a text as surrogates (PEP 383, surrogateescape).
+    Bytes that are not UTF-8 are surrogates in a text (PEP 383, surrogateescape).
 
     Raises:
         JsonTextError: it holds another surrogate, which no bytes stand for.

@@ -11,6 +11,7 @@ from typing import Final
 
 from avp_py.errors import ClusterError, SettingsError
 from avp_py.settings import Sensitive
+from avp_py.settings.parse import MalformedError
 from avp_py.settings.parse import token as parse_token
 
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -173,7 +174,7 @@ def read_token(data: bytes, what: str) -> Sensitive:
         raise SettingsError(f"{what} is empty", hint="it must contain the token and nothing else")
     try:
         return parse_token(data.decode("ascii"))
-    except ValueError:
+    except (UnicodeDecodeError, MalformedError):
         raise SettingsError(
             f"{what} contains characters that are not printable ASCII",
             hint="it must contain the token and nothing else",

@@ -118,7 +118,7 @@ def _field_of(root: MappingNode, new: Addition) -> Entry | None:
 
 
 def content_span(text: str, mapping: MappingNode) -> tuple[int, int]:
-    """Where all entries of a mapping stand, so that `{…}` can take their place."""
+    """Return the span of all entries of a mapping, which `{…}` can replace."""
     start = brace(text, mapping) if mapping.flow else entry_start(text, _first(mapping))
     # A block scalar at its end holds the line breaks before what follows.
     return start, start + len(text[start : mapping.end].rstrip())
@@ -130,7 +130,7 @@ def brace(text: str, mapping: MappingNode) -> int:
 
 
 def entry_start(text: str, entry: Entry) -> int:
-    """Where an entry of a block mapping begins: at its key, or at what stands before that.
+    """Where an entry of a block mapping begins: at its key, or at what precedes that.
 
     That is an anchor, a tag, or a `?`.
     """

@@ -1,4 +1,4 @@
-"""Objects as Kubernetes sees them: kind, name, our annotations, and where placeholders stand."""
+"""Objects as Kubernetes sees them: kind, name, our annotations, and where placeholders are."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -253,7 +253,7 @@ def _import_of(node: Node) -> Node | None:
 def _may_hold_placeholders(text: str, span: tuple[int, int], kind: str) -> bool:
     """A cheap look that saves the walk.
 
-    A `<` can also hide behind an escape, or in base64, which a tag can announce.
+    A `<` can also be hidden by an escape, or in base64, which a tag can announce.
     """
     return kind == "Secret" or any(text.find(each, *span) >= 0 for each in ("<", "\\", "!"))
 

@@ -1,4 +1,4 @@
-"""The placeholder's grammar: where placeholders stand in a string, and what each asks for.
+"""The placeholder's grammar: where placeholders are in a string, and what each refers to.
 
 It is argocd-vault-plugin's (pkg/kube/util.go, v1.18.1), odd corners included:
 
@@ -28,7 +28,7 @@ NAMED: Final = re.compile(r"<[A-Za-z_][\w.-]*(?:\s*\|[^<>\n]*)?>", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Placeholder:
-    """What stands between the angle brackets.
+    """What is between the angle brackets.
 
     Attributes:
         text: the placeholder as written, with its brackets.
@@ -36,7 +36,7 @@ class Placeholder:
             document's annotation.
         key: the key that is wanted.
         version: the version of an inline placeholder, `""` for the newest.
-        modifiers: the statements behind each `|`, as written.
+        modifiers: the statements after each `|`, as written.
     """
 
     text: str
@@ -212,7 +212,7 @@ def _inline_spans(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _route_end(text: str, start: int, end: int) -> int:
-    """Return the last place that shows a route: a quote, or a line break behind a `>`; else -1."""
+    """Return the last place that shows a route: a quote, or a line break after a `>`; else -1."""
     line = text.rfind("\n", start, end)
     if line >= 0 and text.find(">", start, line) < 0:
         line = -1

@@ -29,10 +29,10 @@ _DOUBTFUL = Expression(
     rf"|(?:~|null|\b[0-9]\w{{16,}}){_GAP}*[:,}}#]"
     rf"|^[ -]*:|[{{,]{_GAP}*:"
 )
-"""What stands in every document that JSON cannot say, and in some that it can."""
+"""What is in every document that JSON cannot represent, and in some others."""
 
 _MISSPELT = Expression(rf"(?m)\\/|\?|(?:[\[{{,]|{_GAP}):[^ \t\r\n]|(?:^|[\[{{,:]|{_GAP})!")
-"""What stands in every document that libyaml takes and yaml.v2 does not, and in some others."""
+"""What is in every document that libyaml accepts and yaml.v2 rejects, and in some others."""
 
 _MARK: Final = "\ufeff"
 """A byte order mark. libyaml skips one at the beginning of a line, which is text to yaml.v2. Where
@@ -42,11 +42,11 @@ that follow, whatever that is (is_bom in yamlprivateh.go, v2.4.2)."""
 _CONTROL = Expression(
     f"{UNREPRESENTABLE.pattern}|binary|\\\\(?:x[7-9]|u00[7-9]|N|u[fF]{{3}}[eEfF]|U0000(?:00[7-9]|[fF]{{3}}[eEfF]))"
 )
-"""What stands in every document with such a character: itself, an escape for one near it, or the
-tag of what stands in base64."""
+"""What is in every document with such a character: itself, an escape for one near it, or the
+tag of base64."""
 
 _LARGE = Expression(r"[0-9][eE]\+?[0-9]{2}|[0-9]{308}")
-"""What stands in every document of JSON with a number that is too large for float64."""
+"""What is in every document of JSON with a number that is too large for float64."""
 
 _LEADING_COLON = Expression(rf"[{SPACE}\[{{,]:")
 

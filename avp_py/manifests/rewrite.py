@@ -220,7 +220,7 @@ def _replacement(text: str, scalar: ScalarNode, value: Value) -> "_Edit":
         anchor = "".join(f"{each} " for each in words if each.startswith("&"))
     blank_end = _blank_end(text, end) if scalar.style is None else end
     if text.find("\t", end, blank_end) >= 0:
-        # Behind a plain scalar a line may hold a tab and nothing else, behind quotes not.
+        # After a plain scalar a line may hold a tab and nothing else, after quotes not.
         end = blank_end
     return start, end, anchor + render_scalar(scalar, text, value)
 
@@ -297,7 +297,7 @@ def _flow_cuts(text: str, node: MappingNode, gone: Sequence[bool]) -> list[_Edit
 def _block_cuts(text: str, node: MappingNode, gone: Sequence[bool]) -> list[_Edit]:
     """Entries on lines of their own: each goes with its lines.
 
-    The first entry can share its line with what stands before it (`- a: 1`); then it goes up to
+    The first entry can share its line with what precedes it (`- a: 1`); then it goes up to
     the next entry, which takes its place on that line.
     """
     cuts: list[_Edit] = []

@@ -68,7 +68,7 @@ def render_scalar(scalar: ScalarNode, source: str, value: Value) -> str:
 
     Args:
         scalar: the scalar that is replaced.
-        source: the text of the stream that it stands in.
+        source: the text of the stream that it is in.
         value: what it shall be.
     """
     old = source[scalar.start : scalar.end]

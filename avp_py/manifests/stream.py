@@ -22,7 +22,7 @@ _ESCAPE = re.compile(
 """An escape of JSON; the two of a surrogate pair are one character."""
 
 _BREAKS = {"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029", "\ufeff": "\\ufeff"}
-"""What JSON lets stand in a string and YAML takes for a line break or may skip, and its escape."""
+"""What JSON allows in a string and YAML reads as a line break or may skip, and its escape."""
 
 _HELMS_COMMENT: Final = "# Source: "
 
@@ -246,13 +246,13 @@ def assemble(stream: Stream, changed: Mapping[int, str]) -> str:
     if stream.is_cut and stream.documents and stream.documents[-1].start not in changed:
         text = text.removesuffix("\n")
     if text.lstrip()[:1] == "{" and not list(_json_bounds(text)):
-        # Argo CD's reader takes what begins with a brace for JSON, if no --- stands before it.
+        # Argo CD's reader reads what begins with a brace as JSON, if no --- precedes it.
         text = f"---\n{text}"
     return text
 
 
 def _set_off(document: Document, text: str) -> str:
-    """The text with nothing behind its `---`: Argo CD's splitter does not take the rest of that."""
+    """Return the text with nothing after its `---`: Argo CD's splitter drops that line's rest."""
     if document.marker_end is None:
         return text
     marker = document.marker_end - document.start

@@ -38,7 +38,7 @@ _BOUND = re.compile(
 `<path:name>` is a route to Flask and Django."""
 
 _LONGEST_PATH = 1000
-"""How far behind `<path:` a key is looked for, in characters."""
+"""How far after `<path:` a key is looked for, in characters."""
 
 _HINT = Expression(rf"(?:<|3[cC];?|lt;|60;)[{SPACE}]*path|\\[xuU\r\n]|!|{SIGNS}")
 """What is in the text of each document with an unresolved placeholder, but for some in base64 in a

@@ -46,7 +46,7 @@ _ALL = (
     Modifier(
         "base64decode",
         "base64decode",
-        "The text that stands in base64. Invalid base64 is an error.",
+        "The text inside base64. Invalid base64 is an error.",
         Example("dXNlcjpwYXNz", "base64decode", "user:pass"),
         on_text(text.base64decode),
     ),
@@ -97,7 +97,7 @@ _ALL = (
     Modifier(
         "indent",
         "indent N [keep]",
-        "Every line but the first behind N spaces. Lines are trimmed and empty ones dropped; with "
+        "Every line but the first after N spaces. Lines are trimmed and empty ones dropped; with "
         "`keep` they stay as they are.",
         Example("a:\n  b\n\nc", "indent 4 keep", "a:\n      b\n\n    c"),
         text.indent,
@@ -105,7 +105,7 @@ _ALL = (
     Modifier(
         "nindent",
         "nindent N",
-        "A line break, then every line behind N spaces, as in Helm.",
+        "A line break, then every line after N spaces, as in Helm.",
         Example("a:\n  b", "nindent 2", "\n  a:\n    b"),
         text.nindent,
     ),

@@ -54,7 +54,7 @@ def base64decode(text: str) -> str:
     """Source: AVP v1.18.1, pkg/kube/modifiers.go; Go's base64.StdEncoding skips line breaks.
 
     Raises:
-        ModifierError: the text is not base64, where AVP gives what stands before the fault.
+        ModifierError: the text is not base64, where AVP returns what precedes the fault.
     """
     try:
         return gobase64.decode(text)

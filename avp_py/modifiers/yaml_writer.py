@@ -1,7 +1,7 @@
 """YAML text of a value, for toYaml: as Helm's, and read alike by YAML 1.1 and YAML 1.2.
 
 Block style, keys sorted, two spaces for each level, lists as far to the left as their key. Text
-stands plain where no reader takes it for anything else, as a literal block where it has lines, and
+is plain where no reader reads it as anything else, a literal block where it has lines, and
 in double quotes everywhere else.
 """
 
@@ -79,7 +79,7 @@ def _entry(key: str, value: Value) -> list[str]:
 
 
 def _hang(mark: str, value: Value) -> list[str]:
-    """The lines behind a `-`, or behind the `:` of a key that has a `?`."""
+    """Return the lines after a `-`, or after the `:` of a key that has a `?`."""
     first, *rest = _lines(value)
     # A literal block has its indentation already.
     return [f"{mark} {first}", *(rest if isinstance(value, str) else _indented(rest))]

@@ -25,7 +25,7 @@ class Image(NamedTuple):
     """An image to set.
 
     Attributes:
-        name: its name as it stands in manifests, without tag.
+        name: its name as it is in manifests, without tag.
         argument: the whole, as `kustomize edit set image` takes it.
     """
 

@@ -62,7 +62,7 @@ def regexp(raw: str) -> Regexp:
 
     options = re2.Options()
     options.log_errors = False  # RE2 would write the expression to standard error
-    options.never_capture = True  # groups cost memory, and nobody asks what one has matched
+    options.never_capture = True  # groups cost memory, and what one has matched is not needed
     options.max_mem = MAX_MEMORY
     try:
         compiled = re2.compile(raw, options)

@@ -115,7 +115,7 @@ def _is_anothers(rest: str, value: str) -> bool:
     if rest in _OTHERS or rest.startswith(_OTHERS_BEGIN):
         return True
     groups = _SERVICE.groups(rest)
-    # Only its value tells AVP_X_PORT from a setting.
+    # Only its value distinguishes AVP_X_PORT from a setting.
     return groups is not None and (
         not groups[0] or value.startswith(("tcp://", "udp://", "sctp://"))
     )

@@ -160,7 +160,7 @@ def classify(error: Exception) -> Problem:
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield the error and its causes; urllib3 hides some behind a cause that has none."""
+    """Yield the error and its causes; urllib3 hides some below a cause that has none."""
     yield error
     for each in (error.__cause__, error.__context__):
         if each is not None:

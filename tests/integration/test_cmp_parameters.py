@@ -109,7 +109,10 @@ def test_the_ui_of_a_broken_folder_still_has_its_parameters(
 @pytest.mark.parametrize(
     ("parameter", "says"),
     [
-        ({"name": "images", "string": "web:1"}, "1. the parameter images holds a string where an "),
+        (
+            {"name": "images", "string": "web:1"},
+            "1. the parameter images holds a string: expected an array",
+        ),
         ({"name": "tag", "string": "canary"}, "1. unknown parameter 'tag'"),
         (
             {"name": "VAULT_ADDR", "string": "http://127.0.0.1:9"},

@@ -273,7 +273,7 @@ CASES: Final[Mapping[str, Case]] = {
     ),
     "a folder without manifests": Case(
         (errors.RenderError,),
-        "holds no kustomization",
+        "has no kustomization",
         lambda stage: Attempt((write(stage.folder / "app", {"readme": ""}),)),
     ),
     "kustomize is not there": Case(
@@ -605,7 +605,7 @@ def test_a_crash_tells_no_text(name: str, place: str, form: str, sandbox: Sandbo
     # Either behind main's own net, or where that is not spread yet.
     target = "sys.modules['avp_py.cli.main'].main"
     if place == "command":
-        target = "sys.modules['avp_py.cli.version'].load"
+        target = "sys.modules['avp_py.cli.version'].resolve"
     before = f"""
 import logging, threading, time, warnings
 SECRET = {VALUE!r}

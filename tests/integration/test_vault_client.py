@@ -94,7 +94,7 @@ def test_an_unset_address_is_reported_as_such(
     fails: Fails, monkeypatch: pytest.MonkeyPatch, *, token: bool
 ) -> None:
     default = f"https://127.0.0.1:{free_port()}"
-    monkeypatch.setattr("avp_py.settings.groups.DEFAULT_ADDRESS", default)
+    monkeypatch.setattr("avp_py.settings.vault.DEFAULT_ADDRESS", default)
     credentials = {"VAULT_TOKEN": TOKEN} if token else {"AVP_ROLE_ID": "r", "AVP_SECRET_ID": "s"}
 
     said = fails(WANTED, {**credentials, "VAULT_MAX_RETRIES": "0"})
@@ -109,7 +109,7 @@ def test_a_development_server_at_the_default_address_is_recognised(
     fails: Fails, vault: Vault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     default = vault.address.replace("http:", "https:")
-    monkeypatch.setattr("avp_py.settings.groups.DEFAULT_ADDRESS", default)
+    monkeypatch.setattr("avp_py.settings.vault.DEFAULT_ADDRESS", default)
 
     said = fails(WANTED, {"VAULT_TOKEN": TOKEN})
 

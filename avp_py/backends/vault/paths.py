@@ -42,7 +42,7 @@ def with_engine(location: Location, default: str | None) -> Location:
 
 
 def candidates(location: Location, default: str | None) -> Iterable[str]:
-    """Return every path that Vault may be asked for.
+    """Return every path that may be requested of Vault.
 
     Args:
         location: the location.

@@ -30,6 +30,7 @@ from typing import Final
 from avp_py.backends.vault.auth import LoginRequest
 from avp_py.errors import SettingsError
 from avp_py.settings import Sensitive, VaultSettings
+from avp_py.settings.parse import MalformedError
 from avp_py.settings.parse import token as parse_token
 
 MARGIN_SECONDS: Final = 60
@@ -94,7 +95,14 @@ class TokenCache:
         try:
             entry = json.loads(data or b"")
             token, left = parse_token(entry["token"]), entry["expires"] - time.time()
-        except (AttributeError, LookupError, RecursionError, TypeError, ValueError):
+        except (
+            AttributeError,
+            LookupError,
+            MalformedError,
+            RecursionError,
+            TypeError,
+            ValueError,
+        ):
             return None
         # A time that is too far in the future was written with a wrong clock, or by somebody else.
         return token if 0 < left <= MAX_SECONDS else None

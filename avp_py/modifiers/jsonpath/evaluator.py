@@ -171,7 +171,7 @@ class _Evaluation:
             reason = f"`{node.name}` is neither `range` nor `end` nor a field (`.{node.name}`)"
             raise MismatchError(reason, node.at, found=bool(items))
         if self._in_range == 0:
-            raise MismatchError("`end` stands outside of a range", node.at, found=False)
+            raise MismatchError("`end` is outside of a range", node.at, found=False)
         self._end_range += 1
         return []
 
@@ -197,7 +197,7 @@ class _Evaluation:
             if not 0 <= start < size or not 0 <= end <= size:
                 raise MismatchError("the index is out of the list's range", node.at, found=True)
             if start > end:
-                raise MismatchError("the slice starts behind its end", node.at, found=True)
+                raise MismatchError("the slice starts after its end", node.at, found=True)
             if node.step is not None and node.step <= 0:
                 raise MismatchError("the step of a slice is not above 0", node.at, found=True)
             found += item[start : end : node.step]

@@ -32,7 +32,7 @@ class MismatchError(JsonPathError):
     """The data does not fit.
 
     Attributes:
-        found: whether client-go returns results beside the error; a filter that asks whether
+        found: whether client-go returns results beside the error; a filter that tests whether
             something exists looks at nothing else.
     """
 

@@ -90,7 +90,7 @@ class Union:
 
 @dataclass(frozen=True)
 class Filter:
-    """`[?(left operator right)]`; without an operator it asks whether `left` exists."""
+    """`[?(left operator right)]`; without an operator it tests whether `left` exists."""
 
     left: "Expression"
     operator: str
@@ -100,7 +100,7 @@ class Filter:
 
 @dataclass(frozen=True)
 class Expression:
-    """What stands in one pair of braces; each node takes what the one before it gave."""
+    """What is in one pair of braces; each node gets the results of the one before it."""
 
     nodes: "tuple[Node, ...]"
 

@@ -69,7 +69,7 @@ def _parse(text: str, *, origin: int | None) -> tuple[Text | Expression, ...]:
 
 
 class _Reader:
-    """Reads one expression, from behind its `{`.
+    """Read one expression, from after its `{`.
 
     Attributes:
         position: the index that comes next.
@@ -118,7 +118,7 @@ class _Reader:
         # outside of its one pair of quotes. So this calls itself a few times at most.
         reader = _Reader(text + "}", 0, self._at(at))
         expression = reader.read()
-        # client-go reads on behind the brace; it drops what it finds, but for errors.
+        # client-go reads on after the brace; it drops what it finds, but for errors.
         _parse(f"{text}}}"[reader.position :], origin=self._at(at))
         return expression
 
