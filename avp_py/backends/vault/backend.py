@@ -85,12 +85,13 @@ class VaultBackend(Backend):
         """
         if location.path.partition("/")[0] in OWN_PATHS:
             raise _own_path(location.path)
+        # Before the version is looked at: version 1 of the engine has none.
+        location = with_engine(location, self._kv_version)
         if location.version and not _VERSION.fullmatch(location.version):
             raise BackendError(
                 f"{location.version[:40]!r} is not a version number",
                 hint="write a number, or no version for the newest",
             )
-        location = with_engine(location, self._kv_version)
         if location.engine_version:
             yield location
             return
