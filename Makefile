@@ -36,10 +36,14 @@ unit: $(READY) ## unit and golden tests but the slow ones: a minute, and no Go p
 	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" -q \
 		tests/unit tests/golden $(PYTEST_ARGS)
 
-COVERAGE = $(if $(PYTEST_ARGS),,--cov --cov-report=term:skip-covered)
-
+# Coverage is measured in the tests that it does not slow down much (tests/conftest.py).
 test: tools ## unit, golden and integration tests, on the real programs of tools/; coverage
-	@$(BIN)/python -m pytest -n 2 $(COVERAGE) $(PYTEST_ARGS)
+ifdef PYTEST_ARGS
+	@$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+else
+	@$(BIN)/python -m pytest -n 2 -m "not no_cover" --cov --cov-report=term:skip-covered
+	@$(BIN)/python -m pytest -n 2 -m no_cover
+endif
 
 compat: $(READY) ## the real argocd-vault-plugin on the same input (COMPAT_CASES=2000 SEED=any)
 	@$(BIN)/python tools/build.py argocd-vault-plugin reader vault >/dev/null
