@@ -32,7 +32,8 @@ def parse(parser: "Parser", words: Sequence[str], defaults: argparse.Namespace) 
         UsageError: the command line is wrong.
     """
     try:
-        return parser.parse_args(words, defaults)
+        # argparse changes what it gets, also where it stops halfway.
+        return parser.parse_args(words, argparse.Namespace(**vars(defaults)))
     except _HelpRequested as requested:
         text = requested.text
     arguments = argparse.Namespace(**vars(defaults))

@@ -155,6 +155,12 @@ def test_the_option_version_is_the_command(run: Run, programs: Mapping[str, str]
     assert run("--version", env=programs) == run("version", env=programs)
 
 
+def test_help_wins_over_the_version(run: Run) -> None:
+    shown = run("--help", env={})
+    assert shown.out.startswith("usage: avp-py ")
+    assert run("--version", "--help", env={}) == shown
+
+
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
