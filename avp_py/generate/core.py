@@ -160,7 +160,7 @@ class _Run:
             if self._settings.policy.fail_on_unresolved:
                 self._failures.add(*_unresolved(stream))
             self._findings.add_all(stream)
-        if not len(self._failures) and not any(stream.manifests for stream in streams):
+        if not self._failures and not any(stream.manifests for stream in streams):
             raise GenerateError([_nothing(self._request)])
         logger.info("documents: %d, placeholders: %d", documents, _placeholders(streams))
         return streams
@@ -200,7 +200,7 @@ class _Run:
             self._limits.charge(len(stream.text))
             texts.append(resolver.resolve(stream))
         self._failures.add(*self._findings.failures)
-        if len(self._failures):
+        if self._failures:
             raise self._error()
         text = texts[0] if len(texts) == 1 else manifests.join(texts)
         return Output(text, tuple(self._findings.warnings))
@@ -217,7 +217,8 @@ class _Run:
         if wanting:
             gate = PolicyGate(settings.identity, self._permissions)
             settings = complete(self._request.resolution, gate, self._limits.left, read_secret)
-        gate = PolicyGate(settings.identity, self._permissions, settings.policy.path_validation)
+        identity = self._settings.identity
+        gate = PolicyGate(identity, self._permissions, settings.policy.path_validation)
         plan = Plan(settings, by_kind=gate.depends_on_kind)
         for manifest in wanting:
             plan.add(manifest)
@@ -280,9 +281,9 @@ def _render(request: Request, limits: Limits) -> Sequence[Rendered]:
         settings.identity,
         request.resolution.sources.environ,
     )
-    begin = time.monotonic()
+    begin = limits.clock()
     rendered = renderer.render()
-    logger.info("rendered by %s in %.2f s", renderer.name, time.monotonic() - begin)
+    logger.info("rendered by %s in %.2f s", renderer.name, limits.clock() - begin)
     return rendered
 
 

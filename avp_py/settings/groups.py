@@ -1,7 +1,7 @@
 """The settings, in groups by who uses them. Each field declares its setting."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -259,14 +259,13 @@ class Settings:
     secret: ApplicationSecret | None = None
     warnings: tuple[Failure, ...] = ()
 
-    def value(self, setting: Setting) -> Any:
-        """Return the value of a setting."""
-        return next(
-            getattr(getattr(self, group.name), field)
+    def values(self) -> Mapping[str, Any]:
+        """Return the value of each setting, by its name."""
+        return {
+            setting.name: getattr(getattr(self, group.name), field)
             for group in dataclasses.fields(self)
-            for field, each in declared(group.type)
-            if each is setting
-        )
+            for field, setting in declared(group.type)
+        }
 
 
 def _all_settings() -> Iterator[Setting]:

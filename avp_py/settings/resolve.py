@@ -86,7 +86,8 @@ class Resolution:
         Raises:
             GenerateError: it sets what it may not, or holds what is malformed.
         """
-        settings = _read_all(self.sources, values, secret=True)
+        settings, overridable = _read_all(self.sources, values, secret=True)
+        overridable.raise_any()
         if trust is None:
             return settings
         return judge_secret(self.settings, settings, name, trust)
@@ -103,19 +104,17 @@ def resolve(sources: Sources) -> Resolution:
             surely misspelt.
     """
     sources = dataclasses.replace(sources, environ=_known_to(sources.program, sources.environ))
-    if sources.config is not None:
-        return Resolution(_read_all(sources, sources.config), sources, None, ())
-    # Without a name on the command line the Secret's name is a setting itself.
-    name = sources.secret_name
-    if not name and sources.program is Program.AVP_PY:
-        name = _lenient(sources, groups.BackendSettings).secret_name
+    settings, overridable = _read_all(sources, sources.config or {})
+    name = None
+    if sources.config is None:
+        # Without a name on the command line the Secret's name is a setting itself.
+        is_avp_py = sources.program is Program.AVP_PY
+        name = sources.secret_name or (settings.backend.secret_name if is_avp_py else None)
+    if not name:
+        overridable.raise_any()
     operators = (sources.secret_name, sources.environ.get("AVP_SECRET"))
-    return Resolution(
-        _read_all(sources, {}, may_change=bool(name)),
-        sources,
-        name or None,
-        tuple(each.strip() for each in operators if each),
-    )
+    operators_secrets = tuple(each.strip() for each in operators if each)
+    return Resolution(settings, sources, name or None, operators_secrets)
 
 
 def read_limits(sources: Sources) -> groups.LimitSettings:
@@ -190,21 +189,31 @@ class _Given:
         return (self._operators(setting) if setting.counts_without_prefix else ""), name
 
     def _operators(self, setting: Setting) -> str:
-        """Return what the operator says, in the environment and in the settings file or Secret."""
-        environ, config = (each.get(setting.name, "") for each in (self.environ, self._config))
-        return config or environ if setting.is_backends else environ or config
+        return _operators(setting, self.environ, self._config)
+
+
+def _operators(setting: Setting, environ: Mapping[str, str], config: Mapping[str, str]) -> str:
+    """Return what the operator says, in the environment and in the settings file or Secret."""
+    here, there = environ.get(setting.name, ""), config.get(setting.name, "")
+    return there or here if setting.is_backends else here or there
 
 
 def _read_all(
-    sources: Sources, config: Mapping[str, str], *, secret: bool = False, may_change: bool = False
-) -> Settings:
+    sources: Sources, config: Mapping[str, str], *, secret: bool = False
+) -> tuple[Settings, Failures]:
     """Read all settings.
 
     Args:
         sources: where they come from.
         config: what the settings file holds; or the Secret, where `secret` says so.
         secret: whether it is the Secret, which an Application may have chosen.
-        may_change: whether a Secret may still override what is malformed.
+
+    Returns:
+        The settings, and what is malformed of those that a Secret can still override; these are
+        None.
+
+    Raises:
+        GenerateError: anything else is malformed, or not permitted.
     """
     failures, overridable = Failures(), Failures()
     place = "the Secret with the settings" if secret else "the settings file"
@@ -220,7 +229,7 @@ def _read_all(
     failures.add(*_trespasses(given))
 
     def read(group: type[G]) -> G:
-        return _read_group(group, given, failures, overridable if may_change else failures)
+        return _read_group(group, given, failures, overridable)
 
     settings = Settings(
         identity=read(groups.Identity),
@@ -232,13 +241,13 @@ def _read_all(
         log=read(groups.LogSettings),
         warnings=warnings,
     )
-    if len(failures):
+    if failures:
         failures.add(*overridable)
     failures.raise_any()
     if sources.disable_token_cache:
         vault = dataclasses.replace(settings.vault, token_cache=None)
         settings = dataclasses.replace(settings, vault=vault)
-    return settings
+    return settings, overridable
 
 
 def _read_group(group: type[G], given: _Given, failures: Failures, overridable: Failures) -> G:
@@ -254,20 +263,19 @@ def _read_group(group: type[G], given: _Given, failures: Failures, overridable: 
     for name, setting in declared(group):
         values[name] = None
         with (overridable if setting.is_backends else failures).catch():
-            values[name] = _read(setting, given)
+            values[name] = _read(setting, *given.find(setting))
     return group(**values)
 
 
 def _lenient(sources: Sources, group: type[G]) -> G:
     """Read a group of settings from the operator's sources; a malformed one counts as unset."""
-    ignored = Failures()
-    given = _Given(sources.environ, sources.config or {}, ignored)
-    unset = _Given({}, {}, ignored)
     values: dict[str, Any] = {}
     for name, setting in declared(group):
-        values[name] = _read(setting, unset)
-        with ignored.catch():
-            values[name] = _read(setting, given)
+        try:
+            raw = _operators(setting, sources.environ, sources.config or {})
+            values[name] = _read(setting, raw, setting.name)
+        except SettingsError:
+            values[name] = _read(setting, "", setting.name)
     return group(**values)
 
 
@@ -339,8 +347,8 @@ def _advice_on_trespass(name: str, place: str) -> str:
     return advice
 
 
-def _read(setting: Setting, given: _Given) -> Any:
-    value, source = given.find(setting)
+def _read(setting: Setting, value: Value, source: str) -> Any:
+    """Return the value of a setting, or its default if nothing is set."""
     if not value:
         if setting.default is None:
             return None

@@ -37,7 +37,8 @@ def judge_secret(
     Raises:
         GenerateError: it names files of the sidecar, and is not trusted with that.
     """
-    given = [setting for setting in TABLE if before.value(setting) != after.value(setting)]
+    old, new = before.values(), after.values()
+    given = [setting for setting in TABLE if old[setting.name] != new[setting.name]]
     if Trust.FILES not in trusted:
         failures = [
             Failure(
@@ -46,7 +47,7 @@ def judge_secret(
                 hint=f"remove it from the Secret, {OPERATORS_WAYS} (trust: [{Trust.FILES}])",
             )
             for setting in given
-            if _names_file(setting, after)
+            if _names_file(setting, new[setting.name])
         ]
         if failures:
             raise GenerateError(failures)
@@ -57,8 +58,8 @@ def judge_secret(
     return dataclasses.replace(after, secret=secret)
 
 
-def _names_file(setting: Setting, settings: Settings) -> bool:
+def _names_file(setting: Setting, value: object) -> bool:
     """Return whether the value of a setting is a file; a socket is one, too."""
     if setting.trust is Trust.FILES:
         return True
-    return setting.trust is Trust.ADDRESS and str(settings.value(setting)).startswith("unix:")
+    return setting.trust is Trust.ADDRESS and str(value).startswith("unix:")

@@ -117,10 +117,9 @@ def test_a_guard_in_another_form_is_an_error(name: str) -> None:
 
 
 def _tenants_word(settings: Settings) -> dict[str, object]:
+    values = settings.values()
     return {
-        setting.name: settings.value(setting)
-        for setting in TABLE
-        if setting.owner is not Owner.TENANT
+        setting.name: values[setting.name] for setting in TABLE if setting.owner is not Owner.TENANT
     }
 
 
