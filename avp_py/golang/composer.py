@@ -51,8 +51,8 @@ class _Frame:
 
     Attributes:
         row: its row.
-        anchor: its anchor, or None.
         keys: the keys of a mapping that are checked, else None.
+        is_anchored: whether it has an anchor.
         last: the row of the last value or item; its own where there is none.
         size: how many nodes it has once its aliases are written out.
     """

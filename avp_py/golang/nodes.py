@@ -54,8 +54,8 @@ class Children(Generic[_Child]):
         return any(True for _ in self)
 
 
-class ScalarNode(NamedTuple):
-    """A scalar.
+class _View(NamedTuple):
+    """A node.
 
     Attributes:
         columns: the nodes of its text.
@@ -64,6 +64,36 @@ class ScalarNode(NamedTuple):
 
     columns: Columns
     row: int
+
+    @property
+    def start(self) -> int:
+        """Where it begins, in characters: a scalar after its anchor or tag, a collection at it."""
+        return self.columns.starts[self.row]
+
+    @property
+    def end(self) -> int:
+        """Where it ends.
+
+        A block scalar ends at the start of the next line, a block collection with its last value.
+        """
+        return self.columns.ends[self.row]
+
+
+class _Collection(_View):
+    """A mapping or a sequence."""
+
+    __slots__ = ()
+
+    @property
+    def flow(self) -> bool:
+        """Whether it is written in braces or brackets."""
+        return self.columns.kinds[self.row] in (FLOW_MAPPING, FLOW_SEQUENCE)
+
+
+class ScalarNode(_View):
+    """A scalar."""
+
+    __slots__ = ()
 
     @property
     def value(self) -> str:
@@ -79,16 +109,6 @@ class ScalarNode(NamedTuple):
     def tag(self) -> str | None:
         """An explicit tag, or None."""
         return self.columns.tags.get(self.row)
-
-    @property
-    def start(self) -> int:
-        """Where its own text begins (after an anchor or tag), in characters."""
-        return self.columns.starts[self.row]
-
-    @property
-    def end(self) -> int:
-        """Where it ends; for a block scalar the start of the next line."""
-        return self.columns.ends[self.row]
 
     @property
     def is_null(self) -> bool:
@@ -143,16 +163,10 @@ class Entry(NamedTuple):
                     yield source
 
 
-class MappingNode(NamedTuple):
-    """A mapping.
+class MappingNode(_Collection):
+    """A mapping."""
 
-    Attributes:
-        columns: the nodes of its text.
-        row: its number among them, by which it is known.
-    """
-
-    columns: Columns
-    row: int
+    __slots__ = ()
 
     @property
     def entries(self) -> Children[Entry]:
@@ -165,21 +179,6 @@ class MappingNode(NamedTuple):
         if not self.columns.repeats:
             return self.entries
         return (entry for entry in self.entries if not entry.is_overridden)
-
-    @property
-    def flow(self) -> bool:
-        """Whether it is written in braces."""
-        return self.columns.kinds[self.row] == FLOW_MAPPING
-
-    @property
-    def start(self) -> int:
-        """Where it begins, at its anchor or tag if it has one."""
-        return self.columns.starts[self.row]
-
-    @property
-    def end(self) -> int:
-        """Where it ends; a block mapping ends with its last value."""
-        return self.columns.ends[self.row]
 
     def get(self, key: str) -> "Node | None":
         """Return the node under `key`, aliases followed and merge keys (`<<`) honoured, or None.
@@ -231,63 +230,26 @@ class MappingNode(NamedTuple):
         return found
 
 
-class SequenceNode(NamedTuple):
-    """A sequence.
+class SequenceNode(_Collection):
+    """A sequence."""
 
-    Attributes:
-        columns: the nodes of its text.
-        row: its number among them, by which it is known.
-    """
-
-    columns: Columns
-    row: int
+    __slots__ = ()
 
     @property
     def items(self) -> "Children[Node]":
         """Its items, in the order of the text."""
         return Children(_items, self.columns, self.row)
 
-    @property
-    def flow(self) -> bool:
-        """Whether it is written in brackets."""
-        return self.columns.kinds[self.row] == FLOW_SEQUENCE
 
-    @property
-    def start(self) -> int:
-        """Where it begins, at its anchor or tag if it has one."""
-        return self.columns.starts[self.row]
+class AliasNode(_View):
+    """An alias, as `*base`."""
 
-    @property
-    def end(self) -> int:
-        """Where it ends; a block sequence ends with its last item."""
-        return self.columns.ends[self.row]
-
-
-class AliasNode(NamedTuple):
-    """An alias, as `*base`.
-
-    Attributes:
-        columns: the nodes of its text.
-        row: its number among them, by which it is known.
-    """
-
-    columns: Columns
-    row: int
+    __slots__ = ()
 
     @property
     def target(self) -> "Node":
         """The node that it stands for."""
         return node_at(self.columns, self.columns.links[self.row])
-
-    @property
-    def start(self) -> int:
-        """Where it begins."""
-        return self.columns.starts[self.row]
-
-    @property
-    def end(self) -> int:
-        """Where it ends."""
-        return self.columns.ends[self.row]
 
 
 Node: TypeAlias = ScalarNode | MappingNode | SequenceNode | AliasNode
