@@ -68,9 +68,10 @@ def open_workspace(environ: Mapping[str, str], names: Collection[str] = ()) -> I
         RenderError: it cannot be made, or (any OSError in the context) not be filled.
     """
     try:
+        parent = temporary_directory(environ)
         with contextlib.suppress(OSError):
-            _remove_stale(temporary_directory(environ))
-        folder, lock = _make_folder(temporary_directory(environ))
+            _remove_stale(parent)
+        folder, lock = _make_folder(parent)
         try:
             for name in ("home", "scratch", "provided"):
                 (folder / name).mkdir()
