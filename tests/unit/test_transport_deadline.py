@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import requests
 
-from avp_py.transport import Peer, Problem, RequestFailedError, Route, new_context, open_session
+from avp_py.transport import Problem, RequestFailedError, Route, new_context, open_session
 from avp_py.transport.send import send
+from tests.unit.transports import server
 
 SECONDS = 0.6
 
@@ -66,20 +67,7 @@ def reply(handler: http.server.BaseHTTPRequestHandler, status: int, **headers: s
 
 
 def route(address: str, **more: Any) -> Route:
-    peer = Peer(
-        name="the server",
-        address=address,
-        address_setting="ADDRESS",
-        timeout_setting="TIMEOUT",
-        proxy_setting="PROXY",
-        header_settings="TOKEN",
-        ca_hint="put it into CA",
-        server_name_setting="NAME",
-        client_certificate_setting="CERTIFICATE",
-        has_client_certificate=False,
-        redirect_setting="",
-    )
-    return Route(peer, lambda: new_context(verify=False), 1000, **more)
+    return Route(server(address), lambda: new_context(verify=False), 1000, **more)
 
 
 def get(route: Route) -> requests.Response:

@@ -17,22 +17,10 @@ from avp_py.errors import AvpError
 from avp_py.transport import Peer, Problem, RequestFailedError
 from avp_py.transport.failures import too_large, translate
 from avp_py.transport.problems import PROBLEMS, ROOTS, classify
+from tests.unit.transports import CANARY, certificate_error, server, tls_error
 
 ADDRESS = "https://server.example:8200"
-CANARY = "canary-of-the-original"
-PEER = Peer(
-    name="the server",
-    address=ADDRESS,
-    address_setting="ADDRESS",
-    timeout_setting="TIMEOUT",
-    proxy_setting="PROXY",
-    header_settings="TOKEN",
-    ca_hint="put it into CA",
-    server_name_setting="SERVER_NAME",
-    client_certificate_setting="CERTIFICATE and KEY",
-    has_client_certificate=False,
-    redirect_setting="",
-)
+PEER = server(ADDRESS)
 
 
 def exceptions_of(module: ModuleType) -> Sequence[type[Exception]]:
@@ -185,63 +173,51 @@ def test_the_size_limit_is_in_the_message() -> None:
     assert error.reason == f"the answer of the server at {ADDRESS} is larger than 32 MiB"
 
 
-def _tls(reason: str) -> ssl.SSLError:
-    error = ssl.SSLError(1, CANARY)
-    error.reason = reason
-    return error
-
-
-def _certificate(code: int, message: str) -> ssl.SSLCertVerificationError:
-    error = ssl.SSLCertVerificationError(1, CANARY)
-    error.verify_code, error.verify_message = code, message
-    return error
-
-
 BY_OPENSSL: Mapping[str, tuple[ssl.SSLError, str, str]] = {
     "expired": (
-        _certificate(10, "certificate has expired"),
+        certificate_error(10, "certificate has expired"),
         f"the TLS certificate of {ADDRESS} is expired, or not valid yet: certificate has expired",
         "renew the certificate",
     ),
     "not yet valid": (
-        _certificate(9, "certificate is not yet valid"),
+        certificate_error(9, "certificate is not yet valid"),
         f"the TLS certificate of {ADDRESS} is expired, or not valid yet: certificate is not yet",
         "the clock of this machine",
     ),
     "other name": (
-        _certificate(62, "Hostname mismatch, certificate is not valid for 'server.example'."),
+        certificate_error(62, "Hostname mismatch, certificate is not valid for 'server.example'."),
         f"the TLS certificate of {ADDRESS} is for another name: Hostname mismatch, certificate is "
         "not valid for 'server.example'",
         "or set SERVER_NAME to one",
     ),
     "unknown CA": (
-        _certificate(20, "unable to get local issuer certificate"),
+        certificate_error(20, "unable to get local issuer certificate"),
         f"the TLS certificate of {ADDRESS} is not signed by a trusted CA: unable to get local",
         "put it into CA",
     ),
     "revoked": (
-        _certificate(23, "certificate revoked"),
+        certificate_error(23, "certificate revoked"),
         f"the TLS certificate of {ADDRESS} is not trusted: certificate revoked",
         "check the certificate of the server",
     ),
     "plain HTTP": (
-        _tls("WRONG_VERSION_NUMBER"),
+        tls_error("WRONG_VERSION_NUMBER"),
         f"the server at {ADDRESS} does not speak TLS, but most likely plain HTTP (wrong version "
         "number)",
         "set ADDRESS to http://server.example:8200 if that is meant",
     ),
     "plain HTTP, as newer OpenSSL calls it": (
-        _tls("RECORD_LAYER_FAILURE"),
+        tls_error("RECORD_LAYER_FAILURE"),
         f"the server at {ADDRESS} does not speak TLS, but most likely plain HTTP",
         "set ADDRESS to http://server.example:8200 if that is meant",
     ),
     "client certificate": (
-        _tls("TLSV13_ALERT_CERTIFICATE_REQUIRED"),
+        tls_error("TLSV13_ALERT_CERTIFICATE_REQUIRED"),
         f"the server at {ADDRESS} requires a client certificate",
         "set CERTIFICATE and KEY",
     ),
     "another": (
-        _tls("NO_PROTOCOLS_AVAILABLE"),
+        tls_error("NO_PROTOCOLS_AVAILABLE"),
         f"no TLS connection to {ADDRESS}: no protocols available",
         "check ADDRESS, the server's TLS settings",
     ),
@@ -261,7 +237,7 @@ def test_openssl_says_why_tls_failed(name: str) -> None:
 
 def test_a_rejected_client_certificate_is_not_a_missing_one() -> None:
     peer = dataclasses.replace(PEER, has_client_certificate=True)
-    error = caused_by(requests.exceptions.SSLError, _tls("TLSV1_ALERT_UNKNOWN_CA"))
+    error = caused_by(requests.exceptions.SSLError, tls_error("TLSV1_ALERT_UNKNOWN_CA"))
 
     assert failed(error, peer).reason.startswith(
         f"the server at {ADDRESS} rejected our client certificate"

@@ -1,7 +1,6 @@
 """Every failed request to Vault becomes one of our errors, in our words."""
 
 import inspect
-import ssl
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 
@@ -17,9 +16,9 @@ from avp_py.settings import VaultSettings
 from avp_py.settings.vault import DEFAULT_ADDRESS
 from avp_py.transport.failures import translate
 from tests.settings import load
+from tests.unit.transports import CANARY, certificate_error, tls_error
 
 ADDRESS = "https://vault.example:8200"
-CANARY = "canary-of-the-original"
 SETTINGS = load({"VAULT_ADDR": ADDRESS, "VAULT_CLIENT_TIMEOUT": "7"}).vault
 
 SAID = "what Vault said"
@@ -110,18 +109,6 @@ def _system(errno: int) -> OSError:
     return OSError(errno, CANARY)
 
 
-def _tls(reason: str) -> ssl.SSLError:
-    error = ssl.SSLError(1, CANARY)
-    error.reason = reason
-    return error
-
-
-def _certificate(code: int, message: str) -> ssl.SSLCertVerificationError:
-    error = ssl.SSLCertVerificationError(1, CANARY)
-    error.verify_code, error.verify_message = code, message
-    return error
-
-
 @pytest.mark.parametrize(
     ("original", "kind", "reason", "hint"),
     [
@@ -164,7 +151,7 @@ def test_a_request_that_got_no_answer(
 def test_the_setting_that_names_the_wrong_ca_is_named(setting: str) -> None:
     value = "-----BEGIN CERTIFICATE-----\n" if setting == "VAULT_CACERT_BYTES" else "/trust"
     error = requests.exceptions.SSLError(CANARY)
-    error.__context__ = _certificate(19, "self-signed certificate in certificate chain")
+    error.__context__ = certificate_error(19, "self-signed certificate in certificate chain")
 
     said = lost(error, load({"VAULT_ADDR": ADDRESS, setting: value}).vault)
 
@@ -199,7 +186,7 @@ def test_an_unset_address_is_reported_as_such(
     refused = requests.ConnectionError(CANARY)
     refused.__context__ = _system(111)
     untrusted = requests.exceptions.SSLError(CANARY)
-    untrusted.__context__ = _tls("WRONG_VERSION_NUMBER")
+    untrusted.__context__ = tls_error("WRONG_VERSION_NUMBER")
 
     error = lost(refused, vault)
     late = requests.Timeout(CANARY)
