@@ -8,7 +8,7 @@ from avp_py.render.files import read_files
 from avp_py.render.interface import Rendered, Renderer, Source
 from avp_py.render.kustomization import FILE_NAMES as KUSTOMIZATION_NAMES
 from avp_py.render.tools import ask_builder, ask_version, builder_version, version_of
-from avp_py.render.workspace import open_workspace, temporary_directory
+from avp_py.render.workspace import open_workspace
 
 __all__ = [
     "KUSTOMIZATION_NAMES",
@@ -24,6 +24,5 @@ __all__ = [
     "open_renderer",
     "open_workspace",
     "read_files",
-    "temporary_directory",
     "version_of",
 ]

@@ -5,7 +5,6 @@ No I/O but the settings file: environment and command line are passed in.
 
 from avp_py.settings.declaration import (
     OUR_PREFIXES,
-    TENANT_PREFIX,
     Kind,
     Owner,
     Setting,
@@ -16,15 +15,11 @@ from avp_py.settings.files import read_config
 from avp_py.settings.groups import (
     TABLE,
     ApplicationSecret,
-    BackendSettings,
     Identity,
-    LimitSettings,
-    LogSettings,
     PolicySettings,
     Settings,
 )
 from avp_py.settings.images import Image
-from avp_py.settings.parameters import PARAMETERS
 from avp_py.settings.parse import LogFormat, RateLimit, SandboxMode, Sensitive, WarningMode
 from avp_py.settings.program import Program
 from avp_py.settings.regexp import Regexp
@@ -43,17 +38,12 @@ from avp_py.settings.vault import VaultSettings
 __all__ = [
     "OPERATORS_WAYS",
     "OUR_PREFIXES",
-    "PARAMETERS",
     "TABLE",
-    "TENANT_PREFIX",
     "ApplicationSecret",
-    "BackendSettings",
     "Identity",
     "Image",
     "Kind",
-    "LimitSettings",
     "LogFormat",
-    "LogSettings",
     "Owner",
     "PolicySettings",
     "Program",
