@@ -31,14 +31,14 @@ class Expression:
         return re2.compile(self._pattern)
 
     def is_in(self, text: str) -> bool:
-        """Whether it matches anywhere in a text. Halves of characters count as question marks."""
+        """Return whether it matches anywhere in a text; halves of characters count as `?`."""
         return self._compiled.search(text.encode(errors="replace")) is not None
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
-        """Yields start and end of each match in a text of whole characters."""
+        """Yield start and end of each match in a text of whole characters."""
         return (match.span() for match in self._compiled.finditer(text))
 
     def groups(self, text: str) -> Sequence[str | None] | None:
-        """The groups where it matches the whole of a text, else None."""
+        """Return the groups where it matches the whole of a text, else None."""
         match = self._compiled.fullmatch(text)
         return None if match is None else match.groups()

@@ -29,7 +29,7 @@ def add_parser(
     common: Parser,
     program: Program,
 ) -> None:
-    """Adds the command."""
+    """Add the command."""
     parser = commands.add_parser(
         "generate",
         parents=[common],
@@ -50,7 +50,7 @@ def add_parser(
 
 
 def run(arguments: argparse.Namespace, console: Console) -> None:
-    """Prints the manifests, at once, when all went well."""
+    """Print the manifests, at once, when all went well."""
     if not arguments.path:
         # Path("") would be the working directory.
         raise UsageError(

@@ -28,11 +28,11 @@ def add_parser(
     common: Parser,
     _program: Program,
 ) -> None:
-    """Adds the command."""
+    """Add the command."""
     parser = commands.add_parser(
         "healthcheck",
         parents=[common],
-        help="tell whether a run would find what it needs",
+        help="check whether a run would find what it needs",
         description="Checks the settings, the policy, the temporary folder, kustomize, helm and "
         "the sandbox of child processes (by the name argocd-vault-plugin, which renders nothing, "
         "the first three), and prints a line for each. The exit code is 0 when all is well, "
@@ -49,7 +49,7 @@ def add_parser(
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    """Prints a line for each check, as soon as it is done; gives the exit code."""
+    """Print a line for each check, as soon as it is done; return the exit code."""
     is_healthy = True
     for name, check in _checks(arguments, console):
         try:

@@ -18,7 +18,7 @@ def add_parser(
     root: Parser,
     program: Program,
 ) -> None:
-    """Adds the command, which shows what `root` knows."""
+    """Add the command, which shows what `root` knows."""
     parser = commands.add_parser(
         "help",
         help="show the help of a command",

@@ -99,12 +99,12 @@ def _common_options(*, shown: bool) -> Parser:
 
 
 def _file(text: str) -> Path | None:
-    """The file of an option; an empty name is none, as argocd-vault-plugin takes it."""
+    """Return the file of an option; an empty name is none, as argocd-vault-plugin takes it."""
     return Path(text) if text else None
 
 
 def _parse(argv: Sequence[str], program: Program) -> argparse.Namespace:
-    """The command line; a boolean option may have a value, as Go's have: `--verbose=false`."""
+    """Return the command line; a boolean option may have a value, as in Go: `--verbose=false`."""
     words = []
     for word in argv:
         name, equals, value = word.partition("=")
@@ -133,7 +133,7 @@ _BOOLEANS = ("--verbose", "--verbose-sensitive-output", "--disable-token-cache")
 
 
 def main(argv: Sequence[str], console: Console, program: Program = Program.AVP_PY) -> int:
-    """Runs a command.
+    """Run a command.
 
     Args:
         argv: the arguments, without the program's name.

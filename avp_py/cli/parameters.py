@@ -17,7 +17,7 @@ def add_parser(
     common: Parser,
     _program: Program,
 ) -> None:
-    """Adds the command."""
+    """Add the command."""
     parser = commands.add_parser(
         "parameters",
         parents=[common],
@@ -39,7 +39,7 @@ def add_parser(
 
 
 def run(arguments: argparse.Namespace, console: Console) -> None:
-    """Prints the list."""
+    """Print the list."""
     announcements: Sequence[Announcement] = ()
     # By that name parameters do not count.
     if arguments.program is Program.AVP_PY:

@@ -13,7 +13,7 @@ def add_parser(
     common: Parser,
     _program: Program,
 ) -> None:
-    """Adds the command."""
+    """Add the command."""
     parser = commands.add_parser(
         "plugin",
         parents=[common],
@@ -33,7 +33,7 @@ def add_parser(
 
 
 def run(arguments: argparse.Namespace, console: Console) -> None:
-    """Prints it, or a line for each."""
+    """Print it, or a line for each."""
     for plugin in PLUGINS:
         if plugin.name == arguments.name:
             console.write(plugin.manifest())

@@ -34,7 +34,7 @@ def add_parser(
     common: Parser,
     program: Program,
 ) -> None:
-    """Adds the command."""
+    """Add the command."""
     parser = commands.add_parser(
         "policy",
         help="explain what a policy allows",
@@ -76,7 +76,7 @@ def add_parser(
 
 
 def _typed(read: Callable[[str], str]) -> Callable[[str], str]:
-    """A parser of settings as argparse wants it: a name that fails a run is wrong usage here."""
+    """Return a parser of settings for argparse: a malformed name is wrong usage here."""
 
     def typed(raw: str) -> str:
         try:
@@ -88,7 +88,7 @@ def _typed(read: Callable[[str], str]) -> Callable[[str], str]:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    """Prints a line for each path and Secret; gives the exit code."""
+    """Print a line for each path and Secret; return the exit code."""
     # The sources say how messages are written, and how long it may take.
     read_sources(arguments, console)
     identity = Identity(app=arguments.app, namespace=arguments.namespace, project=arguments.project)
@@ -132,7 +132,7 @@ def _verdicts(
 
 
 def _trust(permissions: Permissions, namespace: str, name: str) -> Iterator[str]:
-    """What a Secret may say that an Application names, a line for each."""
+    """Yield what a Secret may say that an Application names, a line for each."""
     trust = permissions.trust(namespace, name)
     for what, meaning in _MEANINGS.items():
         if what in trust:

@@ -25,7 +25,7 @@ def add_parser(
     common: Parser,
     program: Program,
 ) -> None:
-    """Adds the command."""
+    """Add the command."""
     if program is Program.ARGOCD_VAULT_PLUGIN:
         parser = commands.add_parser(
             "version",
@@ -50,7 +50,7 @@ def add_parser(
 
 
 def run(arguments: argparse.Namespace, console: Console) -> None:
-    """Prints a line for each."""
+    """Print a line for each."""
     settings = _programs(read_sources(arguments, console))
     mode = settings.sandbox
     lines = (
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
 
 
 def run_as_avp(_arguments: argparse.Namespace, console: Console) -> None:
-    """Prints the line of argocd-vault-plugin (cmd/version.go, v1.18.1)."""
+    """Print the line of argocd-vault-plugin (cmd/version.go, v1.18.1)."""
     console.write(f"argocd-vault-plugin {_FOLLOWED} (avp-py {__version__}) BuildDate: unknown\n")
 
 

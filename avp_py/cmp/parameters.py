@@ -33,7 +33,7 @@ class Announcement:
     value: str | Sequence[str] | Mapping[str, str] | None
 
     def as_json(self) -> Mapping[str, Any]:
-        """The announcement in Argo CD's own names."""
+        """Return the announcement in Argo CD's own names."""
         announced = {
             "name": self.name,
             "title": self.title,

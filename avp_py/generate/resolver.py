@@ -234,7 +234,7 @@ def _missing(key: str, secret: Secret) -> _MissingKeyError:
 
 
 def _as_text(value: Value) -> str:
-    """A value as a Secret or ConfigMap holds it: text; lists and mappings as JSON."""
+    """Return a value as a Secret or ConfigMap holds it: text; lists and mappings as JSON."""
     match value:
         case str():
             return value

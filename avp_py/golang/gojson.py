@@ -44,7 +44,7 @@ class Float64(Number):
 
 
 def read(text: str) -> Value:
-    """Reads a JSON text as json.Unmarshal does into an interface{}: numbers are Float64.
+    """Read a JSON text as json.Unmarshal does into an interface{}: numbers are Float64.
 
     Raises:
         JsonTextError: the text is not JSON, nests deeper than MAX_DEPTH (Go's own limit is 10,000),
@@ -69,7 +69,7 @@ def read(text: str) -> Value:
 
 
 def write(value: Value) -> str:
-    """The text of json.Marshal: compact, keys sorted, `<`, `>` and `&` escaped."""
+    """Return the text of json.Marshal: compact, keys sorted, `<`, `>` and `&` escaped."""
     match value:
         case None:
             return "null"
@@ -93,14 +93,14 @@ def _write_string(text: str) -> str:
 
 
 def write_float(number: float) -> str:
-    """A finite float64 as json.Marshal writes it (encoding/json/encode.go, floatEncoder)."""
+    """Return a finite float64 as json.Marshal writes it (encoding/json/encode.go, floatEncoder)."""
     if number == 0 or 1e-6 <= abs(number) < 1e21:
         return _positional(number)
     return re.sub(r"e-0(\d)\Z", r"e-\1", _scientific(number))
 
 
 def print_float(number: float) -> str:
-    """A finite float64 as fmt.Print prints it (strconv/ftoa.go, format 'g', shortest digits)."""
+    """Return a finite float64 as fmt.Print does (strconv/ftoa.go, format 'g', shortest digits)."""
     if number == 0 or -4 <= _digits(number)[1] - 1 < 6:
         return _positional(number)
     return _scientific(number)
@@ -131,7 +131,7 @@ def _scientific(number: float) -> str:
 
 
 def utf8(text: str) -> bytes:
-    """The bytes that the text stands for.
+    """Return the bytes that the text stands for.
 
     Bytes that are not UTF-8 are surrogates in a text (PEP 383, surrogateescape).
 
@@ -146,7 +146,7 @@ def utf8(text: str) -> bytes:
 
 
 def is_unicode(value: Value) -> bool:
-    """Whether no text in the value holds bytes that are no UTF-8. The value must be shallow."""
+    """Return whether every text in the value is UTF-8. The value must be shallow."""
     if isinstance(value, str):
         return _SURROGATE.search(value) is None
     keys = all(map(is_unicode, value)) if isinstance(value, Mapping) else True
@@ -154,7 +154,7 @@ def is_unicode(value: Value) -> bool:
 
 
 def is_shallow(value: Value) -> bool:
-    """Whether collections nest no deeper than MAX_DEPTH, so that functions may recurse on them."""
+    """Return whether collections nest no deeper than MAX_DEPTH: functions may recurse on them."""
     level = _children(value)
     for _ in range(MAX_DEPTH):
         if not level:
@@ -186,7 +186,7 @@ def _may_hold_surrogates(text: str) -> bool:
 
 
 def _replace_surrogates(value: Value) -> Value:
-    """The value with U+FFFD for each half of a pair, as Go's decoder puts for what is not Unicode.
+    """Return the value with U+FFFD for each half of a surrogate pair, as Go's decoder does.
 
     Source: encoding/json/decode.go, unquoteBytes.
     """

@@ -14,7 +14,7 @@ from avp_py.golang.nodes import MappingNode, Node, ScalarNode, node_at
 
 
 def scalars(node: Node) -> Iterator[tuple[ScalarNode, bool]]:
-    """The scalars below a node, keys too, and whether they are in braces or brackets."""
+    """Yield the scalars below a node, keys too, and whether they are in braces or brackets."""
     columns, row = node.columns, node.row
     kinds, end = columns.kinds, columns.after(row)
     open_ends: list[tuple[int, bool]] = []
@@ -32,7 +32,7 @@ def scalars(node: Node) -> Iterator[tuple[ScalarNode, bool]]:
 
 
 def mappings(node: Node) -> Iterator[MappingNode]:
-    """The mappings below a node, itself included; aliases are not followed."""
+    """Yield the mappings below a node, itself included; aliases are not followed."""
     columns = node.columns
     for row in range(node.row, columns.after(node.row)):
         if columns.kinds[row] in (MAPPING, FLOW_MAPPING):
@@ -40,18 +40,18 @@ def mappings(node: Node) -> Iterator[MappingNode]:
 
 
 def repeated(node: Node) -> bool:
-    """Whether a mapping below a node, itself included, has equal keys with different values."""
+    """Return whether a mapping, at a node or below, has equal keys with different values."""
     repeats, end = node.columns.repeats, node.columns.after(node.row)
     return any(repeats.find(each, node.row, end) >= 0 for each in (OVERRIDDEN, MERGED))
 
 
 def is_target(node: Node) -> bool:
-    """Whether an alias stands for a node."""
+    """Return whether an alias stands for a node."""
     return node.columns.has_target(node.row, node.row + 1)
 
 
 def aliased(node: Node) -> set[Node]:
-    """The nodes that aliases below a node stand for."""
+    """Return the nodes that aliases below a node stand for."""
     columns = node.columns
     targets = set(columns.targets(node.row, columns.after(node.row)))
     return {node_at(columns, each) for each in targets}

@@ -47,7 +47,7 @@ class ScalarError(AvpError):
 
 
 def scalar_value(text: str, tag: str | None, *, implicit: bool) -> Scalar:
-    """The value of a scalar.
+    """Return the value of a scalar.
 
     Source: yaml.v2 v2.4.0, resolve.go and the function scalar of decode.go.
 
@@ -81,7 +81,7 @@ def _binary(text: str) -> str:
 
 
 def _plain(text: str) -> tuple[str, Scalar]:
-    """The tag and the value of a plain scalar."""
+    """Return the tag and the value of a plain scalar."""
     if text in _WORDS:
         return _WORDS[text]
     if _DOTTED.fullmatch(text) and not math.isinf(number := float(text)):
@@ -99,7 +99,7 @@ def _plain(text: str) -> tuple[str, Scalar]:
 
 
 def _integer(digits: str) -> int | None:
-    """The integer that strconv.ParseInt or ParseUint reads in base 0, or None."""
+    """Return the integer that strconv.ParseInt or ParseUint reads in base 0, or None."""
     match = _INTEGER.fullmatch(digits)
     if match is None:
         match = _SIGNED_BINARY.fullmatch(digits)
@@ -124,7 +124,7 @@ def _big_integer(digits: str) -> Float64:
 
 
 def key_of(scalar: Scalar) -> str | None:
-    """The scalar as a key, None where JSON can have none like it: null, or beyond 64 bits.
+    """Return the scalar as a key, None where JSON can have none like it: null, or beyond 64 bits.
 
     Source: sigs.k8s.io/yaml v1.3.0, convertToJSONableObject, which rounds to float32, too.
     """

@@ -23,7 +23,7 @@ colon."""
 
 
 def quoted(text: str) -> str:
-    """The text as a double-quoted scalar that is at once JSON, YAML 1.1 and YAML 1.2.
+    """Return the text as a double-quoted scalar that is at once JSON, YAML 1.1 and YAML 1.2.
 
     Raises:
         PlaceholderError: the text holds half of a surrogate pair, which no encoding can carry.

@@ -40,7 +40,7 @@ class Addition:
 
 
 def addition(manifest: Manifest, values: Mapping[str, str]) -> Addition:
-    """The keys of a secret that a manifest does not name itself.
+    """Return the keys of a secret that a manifest does not name itself.
 
     Args:
         manifest: a Secret or ConfigMap.
@@ -62,7 +62,7 @@ def addition(manifest: Manifest, values: Mapping[str, str]) -> Addition:
 def edits(
     text: str, targets: Set[Node], new: Addition, removed: Set[Node]
 ) -> list[tuple[int, int, str]]:
-    """The edits that write the new keys: start, end, text.
+    """Return the edits that write the new keys: start, end, text.
 
     Args:
         text: the text of the stream.
@@ -125,12 +125,12 @@ def content_span(text: str, mapping: MappingNode) -> tuple[int, int]:
 
 
 def brace(text: str, mapping: MappingNode) -> int:
-    """Where a mapping in flow style opens: an anchor or a tag may precede it."""
+    """Return where a mapping in flow style opens: an anchor or a tag may precede it."""
     return text.index("{", mapping.start)
 
 
 def entry_start(text: str, entry: Entry) -> int:
-    """Where an entry of a block mapping begins: at its key, or at what precedes that.
+    """Return where an entry of a block mapping begins: at its key, or at what precedes that.
 
     That is an anchor, a tag, or a `?`.
     """
@@ -142,7 +142,7 @@ def entry_start(text: str, entry: Entry) -> int:
 
 
 def properties_start(text: str, start: int, first: int) -> int:
-    """Where the anchor and tag before a node begin, or where the node itself does.
+    """Return where the anchor and tag before a node begin, or where the node itself does.
 
     Args:
         text: the text of the stream.
@@ -175,7 +175,7 @@ def _is_property(text: str, at: int) -> bool:
 
 
 def find(root: MappingNode, new: Addition) -> Set[Node] | None:
-    """The keys in which an edited manifest differs from the old one by its new keys only.
+    """Return the keys in which an edited manifest differs from the old one by its new keys only.
 
     Args:
         root: the node of the edited one.
@@ -213,12 +213,12 @@ def _lines(values: Mapping[str, str], indent: str, line_break: str) -> str:
 
 
 def _line(text: str, mapping: MappingNode) -> int:
-    """Where the first line of a block mapping begins."""
+    """Return where the first line of a block mapping begins."""
     return text.rfind("\n", 0, _first(mapping).key.start) + 1
 
 
 def _indent(text: str, mapping: MappingNode) -> str:
-    """The spaces before each entry of a block mapping; the first may be after a dash."""
+    """Return the spaces before each entry of a block mapping; the first may be after a dash."""
     return " " * (entry_start(text, _first(mapping)) - _line(text, mapping))
 
 
@@ -227,7 +227,7 @@ def _first(mapping: MappingNode) -> Entry:
 
 
 def _line_break(text: str, at: int) -> str:
-    """The line break of the line that a place is in."""
+    """Return the line break of the line that a place is in."""
     newline = text.find("\n", at)
     return "\r\n" if newline > 0 and text[newline - 1] == "\r" else "\n"
 

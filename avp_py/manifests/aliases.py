@@ -37,7 +37,7 @@ _LONG_KEY = 100
 
 
 def write_out(text: str, documents: Sequence[Document], source: str) -> str:
-    """The text without those aliases that what is filled in at their anchor would not fit.
+    """Return the text without those aliases that what is filled in at their anchor would not fit.
 
     Args:
         text: a text of YAML documents.
@@ -65,7 +65,7 @@ def write_out(text: str, documents: Sequence[Document], source: str) -> str:
 
 
 def _misfits(text: str, document: Document) -> "Iterator[AliasNode | ScalarNode]":
-    """The aliases of a document that are to be written out, those that are keys too."""
+    """Yield the aliases of a document that are to be written out, those that are keys too."""
     if document.root is None:
         return
     targets = aliased(document.root)
@@ -121,7 +121,7 @@ class _Finder:
         return is_sought and not is_list, number
 
     def _holds_placeholders(self, node: Node) -> bool:
-        """Whether placeholders are in a node. Many aliases can stand for one."""
+        """Return whether placeholders are in a node. Many aliases can stand for one."""
         known = self._holds.get(node)
         if known is None:
             known = self._holds[node] = self._look(node)
@@ -141,7 +141,7 @@ class _Finder:
 
 
 def _holds_packed(text: str) -> bool:
-    """Whether placeholders are in base64 in a text, if that is in a Secret."""
+    """Return whether placeholders are in base64 in a text, if that is in a Secret."""
     decoded = decode_base64(text)
     if decoded is not None:
         return read_encoded(decoded, generic=True) is not None
@@ -149,7 +149,7 @@ def _holds_packed(text: str) -> bool:
 
 
 def _flow(node: Node) -> Iterator[str]:
-    """Yields the pieces of a node on one line, without aliases and anchors."""
+    """Yield the pieces of a node on one line, without aliases and anchors."""
     match node:
         case ScalarNode():
             yield _scalar(node)

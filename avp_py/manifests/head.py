@@ -139,7 +139,7 @@ def kind_of_item(item: MappingNode, kind: str) -> str:
 
 
 def string_of(node: Node | None) -> str | None:
-    """The text of a node that Kubernetes reads as a string, or None."""
+    """Return the text of a node that Kubernetes reads as a string, or None."""
     if not isinstance(node, ScalarNode) or not _is_string(node):
         return None
     said = text_of(node)
@@ -148,7 +148,7 @@ def string_of(node: Node | None) -> str | None:
 
 
 def text_of(scalar: ScalarNode) -> str:
-    """The text that a scalar says to Kubernetes: what is tagged as binary is base64."""
+    """Return the text that a scalar says to Kubernetes: what is tagged as binary is base64."""
     if scalar.tag != BINARY:
         return scalar.value
     packed = scalar.value.translate(_NO_SPACE)
@@ -157,7 +157,7 @@ def text_of(scalar: ScalarNode) -> str:
 
 
 def decode_base64(text: str) -> str | None:
-    """The text inside base64 as Go reads it, or None where it is empty or not base64."""
+    """Return the text inside base64 as Go reads it, or None where it is empty or not base64."""
     try:
         return gobase64.decode(text) or None
     except Base64TextError:
@@ -167,7 +167,7 @@ def decode_base64(text: str) -> str | None:
 def _refuse_look_alikes(
     mapping: MappingNode, fields: Mapping[str, str], path: str, where: Callable[[], str]
 ) -> None:
-    """Refuses keys that are one of the fields in other letters.
+    """Refuse keys that are one of the fields in other letters.
 
     Argo CD looks at the field as it is, and the API server at any that encoding/json takes for it
     (SimpleMetaFactory.Interpret in apimachinery's serializer/json/meta.go, v0.34): `Kind`, and

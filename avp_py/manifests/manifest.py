@@ -251,7 +251,7 @@ def _import_of(node: Node) -> Node | None:
 
 
 def _may_hold_placeholders(text: str, span: tuple[int, int], kind: str) -> bool:
-    """A cheap look that saves the walk.
+    """Return whether placeholders are possible: a cheap check that saves the walk.
 
     A `<` can also be hidden by an escape, or in base64, which a tag can announce.
     """

@@ -165,12 +165,12 @@ def _read_word(word: str, generic: bool, layers: int) -> Packed | None:
 
 
 def has_generic_match(text: str) -> bool:
-    """Whether the string holds anything in angle brackets on one line."""
+    """Return whether the string holds anything in angle brackets on one line."""
     return next(_generic_spans(text), None) is not None
 
 
 def _generic_spans(text: str) -> Iterator[tuple[int, int]]:
-    """The matches of genericPlaceholder: from a `<` to the next `>` on its line."""
+    """Yield the matches of genericPlaceholder: from a `<` to the next `>` on its line."""
     start = text.find("<")
     while start >= 0:
         stop = text.find(">", start)
@@ -186,7 +186,7 @@ def _generic_spans(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _inline_spans(text: str) -> Iterator[tuple[int, int]]:
-    """The matches of specificPathPlaceholder.
+    """Yield the matches of specificPathPlaceholder.
 
     Apart from AVP, what cannot be a path of Vault's begins no match: `<path:name>` is a route to
     Flask and Django, and a `#` and a `>` may follow somewhere.
@@ -220,7 +220,7 @@ def _route_end(text: str, start: int, end: int) -> int:
 
 
 def _inline_end(text: str, first: int) -> int:
-    """The end of the match whose path ends at `first`, or -1."""
+    """Return the end of the match whose path ends at `first`, or -1."""
     for hash_ in (first, text.find("#", first + 1)):
         if hash_ < 0:
             break

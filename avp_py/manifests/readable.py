@@ -56,7 +56,7 @@ _ESCAPED_SLASH = Expression(r"(?:^|[^\\])(?:\\\\)*\\/")
 def refuse_unreadable(
     text: str, document: Document, where: str, *, is_json: bool, is_moved: bool = False
 ) -> None:
-    """Refuses a document that Kubernetes could not read.
+    """Refuse a document that Kubernetes could not read.
 
     Args:
         text: the text of the whole stream.
@@ -123,14 +123,14 @@ def refuse_unreadable(
 
 
 def _is_infinite(scalar: ScalarNode) -> bool:
-    """Whether it is a number of JSON that float64 cannot hold; Argo CD would take it for text."""
+    """Return whether it is a number of JSON beyond float64, which Argo CD would read as text."""
     if scalar.style is not None or scalar.value[:1] not in "-0123456789":
         return False
     return math.isinf(float(scalar.value))
 
 
 def _refuse_spelling(text: str, scalar: ScalarNode, flow: bool, lines: Lines, where: str) -> None:
-    """Refuses what libyaml reads and yaml.v2 does not."""
+    """Refuse what libyaml reads and yaml.v2 does not."""
     if scalar.style == '"' and _ESCAPED_SLASH.is_in(text[scalar.start : scalar.end]):
         problem, hint = "the escape \\/", "write the slash without the backslash"
     elif flow and scalar.style is None and _is_misread(text, scalar):
@@ -144,6 +144,6 @@ def _refuse_spelling(text: str, scalar: ScalarNode, flow: bool, lines: Lines, wh
 
 
 def _is_misread(text: str, scalar: ScalarNode) -> bool:
-    """Whether yaml.v2 takes a part of a plain scalar for an indicator."""
+    """Return whether yaml.v2 takes a part of a plain scalar for an indicator."""
     before = max(scalar.start - 1, 0)
     return "?" in text[scalar.start : scalar.end] or _LEADING_COLON.is_in(text[before : scalar.end])

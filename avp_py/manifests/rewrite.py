@@ -54,7 +54,7 @@ class Replacement:
 
 
 def render_field(field: Field, kind: str, value_of: Callable[[Placeholder], Value]) -> Value:
-    """The value of a field once its placeholders are filled.
+    """Return the value of a field once its placeholders are filled.
 
     A placeholder that is the whole field, but for white space, gives it the value with its type.
     Inside a longer string a number or boolean is written out. In a ConfigMap and inside base64
@@ -116,7 +116,7 @@ def _text(value: Value, place: str) -> str:
 def rewrite(
     text: str, manifest: Manifest, replacements: Sequence[Replacement], new: Sequence[Addition] = ()
 ) -> str:
-    """The text of one document with its fields filled, and new keys added.
+    """Return the text of one document with its fields filled, and new keys added.
 
     Args:
         text: the text of the stream that holds the document.
@@ -161,7 +161,7 @@ def rewrite(
 
 
 def _reappearing(root: MappingNode, values: Mapping[Node, FieldValue]) -> Iterator[Node]:
-    """The keys that would count again where the one that overrides them is removed.
+    """Yield the keys that would count again where the one that overrides them is removed.
 
     They are equal keys, beside it and in merge keys.
 
@@ -188,7 +188,7 @@ def _reappearing(root: MappingNode, values: Mapping[Node, FieldValue]) -> Iterat
 def _applied(
     node: MappingNode, targets: Set[Node], *, is_own: bool = True
 ) -> Iterator[tuple[Entry, bool]]:
-    """The entries that make up a mapping; of equal keys, the last one counts.
+    """Yield the entries that make up a mapping; of equal keys, the last one counts.
 
     Args:
         node: the mapping.
@@ -245,7 +245,7 @@ _Edit: TypeAlias = tuple[int, int, str]
 
 
 def _outside(edits: Sequence[_Edit], cuts: Sequence[_Edit]) -> list[_Edit]:
-    """The cuts, none within another, and the edits that no cut takes away."""
+    """Return the cuts, none within another, and the edits that no cut takes away."""
     ordered = sorted(cuts)
     starts = [cut[0] for cut in ordered]
 
@@ -257,7 +257,7 @@ def _outside(edits: Sequence[_Edit], cuts: Sequence[_Edit]) -> list[_Edit]:
 
 
 def _removals(text: str, root: MappingNode, removed: Set[Node]) -> list[_Edit]:
-    """The cuts that take out each entry whose key or value is removed."""
+    """Return the cuts that take out each entry whose key or value is removed."""
     cuts: list[_Edit] = []
 
     def is_kept(visit: Visit) -> bool:
@@ -278,7 +278,7 @@ def _removals(text: str, root: MappingNode, removed: Set[Node]) -> list[_Edit]:
 
 
 def _flow_cuts(text: str, node: MappingNode, gone: Sequence[bool]) -> list[_Edit]:
-    """Entries in braces: each goes with its comma, the last ones with the comma before them."""
+    """Return the cuts in braces: an entry goes with its comma, the last with the one before it."""
     cuts: list[_Edit] = []
     entries = tuple(node.entries)
     last_kept = max(index for index, is_gone in enumerate(gone) if not is_gone)
@@ -295,7 +295,7 @@ def _flow_cuts(text: str, node: MappingNode, gone: Sequence[bool]) -> list[_Edit
 
 
 def _block_cuts(text: str, node: MappingNode, gone: Sequence[bool]) -> list[_Edit]:
-    """Entries on lines of their own: each goes with its lines.
+    """Return the cuts of entries on lines of their own: each goes with its lines.
 
     The first entry can share its line with what precedes it (`- a: 1`); then it goes up to
     the next entry, which takes its place on that line.
@@ -347,7 +347,7 @@ def _verify(
 
 
 def _new_keys(root: Node | None, new: Sequence[Addition]) -> Set[Node] | None:
-    """The keys by which an edited document differs; None where the new ones are not all there."""
+    """Return the keys by which an edited document differs; None if a new one is missing."""
     ignored: set[Node] = set()
     items = root.get("items") if isinstance(root, MappingNode) else None
     roots = [root, *(map(dereference, items.items) if isinstance(items, SequenceNode) else ())]
@@ -366,7 +366,7 @@ class _Comparison:
     def __init__(
         self, root: MappingNode, values: Mapping[Node, FieldValue], ignored: Set[Node]
     ) -> None:
-        """Begins a comparison.
+        """Begin a comparison.
 
         Args:
             root: the old document.
@@ -380,7 +380,7 @@ class _Comparison:
         """What the new document has instead of what aliases stand for in the old one."""
 
     def holds(self, old: Node | None, new: Node | None) -> bool:
-        """Whether `new` is `old` with the values; None is nothing, which nothing is like."""
+        """Return whether `new` is `old` with the values; None is nothing, which nothing is like."""
         if old is None or new is None:
             return False
         if isinstance(old, AliasNode) or isinstance(new, AliasNode):
@@ -427,7 +427,7 @@ def _is_removed(entry: Entry, values: Mapping[Node, FieldValue]) -> bool:
 
 
 def _holds(node: Node, value: Value) -> bool:
-    """Whether a node that was written for a value says that value."""
+    """Return whether a node that was written for a value says that value."""
     match value, node:
         case str(), ScalarNode():
             return node.value == value and node.style in ('"', "|") and node.tag is None

@@ -10,7 +10,7 @@ from avp_py.values import Number, Value
 
 
 def refuse_unrepresentable(value: Value) -> None:
-    """Refuses what would not reach Kubernetes as it is, in whatever field.
+    """Refuse what would not reach Kubernetes as it is, in whatever field.
 
     Raises:
         PlaceholderError: a text in the value holds what Argo CD cannot carry, or a number is beyond
@@ -40,7 +40,7 @@ def refuse_unrepresentable(value: Value) -> None:
 
 
 def flow(value: Value) -> str:
-    """The value as JSON text on one line, numbers in the form that every YAML reader takes."""
+    """Return the value as JSON on one line, numbers in the form that every YAML reader accepts."""
     match value:
         case str():
             return quoted(value)
@@ -84,7 +84,7 @@ def render_scalar(scalar: ScalarNode, source: str, value: Value) -> str:
 
 
 def _literal(old: str, old_value: str, value: str) -> str | None:
-    """The block with another content, or None where a literal block cannot hold it as it is."""
+    """Return the block with another content, or None if a literal block cannot hold it."""
     header, _, body = old.partition("\n")
     content = old_value.lstrip("\n")
     first = body.lstrip("\n").partition("\n")[0]

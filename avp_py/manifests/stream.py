@@ -118,7 +118,7 @@ def _template_of(text: str, document: Document) -> str:
 
 
 def _false_markers(text: str, documents: Sequence[Document], source: str) -> Iterable[Failure]:
-    """A failure for each line that begins as a document does to one reader only.
+    """Yield a failure for each line that begins as a document does to one reader only.
 
     Readers of Kubernetes split a stream by lines (YAMLReader in apimachinery's
     util/yaml/decoder.go, v0.34), whatever they are part of. To YAML 1.1 a line ends at a carriage
@@ -155,7 +155,7 @@ def _begins_scalar(documents: Sequence[Document], start: int) -> bool:
 
 
 def _line_starts(text: str, prefix: str) -> Iterator[int]:
-    """Where lines with a prefix begin."""
+    """Yield where lines with a prefix begin."""
     if text.startswith(prefix):
         yield 0
     found = text.find(f"\n{prefix}")
@@ -165,7 +165,7 @@ def _line_starts(text: str, prefix: str) -> Iterator[int]:
 
 
 def _prepare(data: bytes, source: str) -> tuple[str, bool]:
-    """The text as YAML, and whether it was written in JSON."""
+    """Return the text as YAML, and whether it was written in JSON."""
     # yaml_parser_determine_encoding in readerc.go of yaml.v2, v2.4.2.
     is_utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     encoding = "UTF-16" if is_utf16 else "UTF-8"
@@ -203,14 +203,14 @@ def _without_late_marks(text: str) -> str:
 
 
 def _as_in_yaml(match: re.Match[str]) -> str:
-    """An escape of JSON as YAML takes it."""
+    """Return an escape of JSON as YAML takes it."""
     if match[1]:
         return bytes.fromhex(match[1] + match[2]).decode("utf-16-be")
     return "/" if match[0] == "\\/" else match[0]
 
 
 def _json_bounds(text: str) -> Iterable[tuple[int, int]]:
-    """Where each JSON document of the text begins and ends; nothing if it is not all JSON."""
+    """Return the span of each JSON document of the text; nothing if it is not all JSON."""
     decoder = json.JSONDecoder()
     bounds = []
     start = _skip_space(text, 0)
@@ -231,7 +231,7 @@ def _skip_space(text: str, start: int) -> int:
 
 
 def assemble(stream: Stream, changed: Mapping[int, str]) -> str:
-    """The text of a stream with some of its documents changed.
+    """Return the text of a stream with some of its documents changed.
 
     Args:
         stream: the stream.

@@ -66,7 +66,7 @@ class Unresolved:
 
 
 def unresolved(text: str, manifest: Manifest) -> Sequence[Unresolved]:
-    """The places of a manifest that hold an unresolved placeholder; none in one that is ignored.
+    """Return the unresolved placeholders of a manifest; none of one that is ignored.
 
     Args:
         text: the text of the stream.
@@ -93,7 +93,7 @@ _INSIDE: Final = ", inside base64"
 
 
 def _form(scalar: ScalarNode, field: Field | None, *, is_secret: bool) -> str:
-    """How the unresolved placeholder in a scalar is written; nothing where there is none."""
+    """Return how the unresolved placeholder in a scalar is written; nothing where there is none."""
     if field is not None:
         return _left(field.template, is_packed=field.encoded, is_secret=is_secret)
     said = text_of(scalar)
@@ -101,7 +101,7 @@ def _form(scalar: ScalarNode, field: Field | None, *, is_secret: bool) -> str:
 
 
 def _left(template: Template, *, is_packed: bool, is_secret: bool) -> str:
-    """How the unresolved placeholder beside those of a template is written."""
+    """Return how the unresolved placeholder beside those of a template is written."""
     for part in template.parts:
         form = ""
         if isinstance(part, Packed):
@@ -114,7 +114,7 @@ def _left(template: Template, *, is_packed: bool, is_secret: bool) -> str:
 
 
 def _unpacked(text: str, layers: int, *, is_secret: bool) -> str:
-    """How the unresolved placeholder in base64 in a text is written.
+    """Return how the unresolved placeholder in base64 in a text is written.
 
     Where there is a sign of `<path:`, each of the four places is tried at which a word can begin:
     it may be a part of a longer one. In a Secret, escaped forms count too.
@@ -134,7 +134,7 @@ def _unpacked(text: str, layers: int, *, is_secret: bool) -> str:
 
 
 def _search(text: str) -> str:
-    """How the first unresolved placeholder in a text is written; nothing where there is none."""
+    """Return how the first unresolved placeholder in a text is written; `""` without one."""
     openings = _OPENING.finditer(text)
     following = next(openings, None)
     current: deque[re.Match[str]] = deque()

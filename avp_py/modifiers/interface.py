@@ -83,7 +83,7 @@ class Modifier:
 
 
 def on_text(function: Callable[[str], str]) -> Function:
-    """A modifier's function that takes text, and no arguments."""
+    """Return a modifier's function that takes text, and no arguments."""
 
     def checked(arguments: Sequence[str], value: Value) -> Value:
         no_arguments(arguments)
@@ -93,13 +93,13 @@ def on_text(function: Callable[[str], str]) -> Function:
 
 
 def no_arguments(arguments: Sequence[str]) -> None:
-    """Refuses arguments where there are to be none."""
+    """Refuse arguments where there are to be none."""
     if arguments:
         raise ModifierError("takes no arguments")
 
 
 def text_of(value: Value) -> str:
-    """The value, which has to be text. Numbers are not, as in AVP."""
+    """Return the value, which has to be text. Numbers are not, as in AVP."""
     match value:
         case str():
             return value
@@ -117,7 +117,7 @@ def text_of(value: Value) -> str:
 
 
 def whole_number(word: str, lowest: int, highest: int) -> int:
-    """The number that an argument says, as Go's strconv.ParseInt reads it in base 10."""
+    """Return the number that an argument says, as Go's strconv.ParseInt reads it in base 10."""
     if not re.fullmatch(r"[+-]?[0-9]{1,18}", word) or not lowest <= int(word) <= highest:
         raise ModifierError(f"{word[:40]!r} is not a whole number from {lowest} to {highest}")
     return int(word)

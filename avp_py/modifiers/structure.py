@@ -12,7 +12,7 @@ from avp_py.values import Value
 
 
 def json_path(arguments: Sequence[str], value: Value) -> Value:
-    """Fills a template from the value, or from the JSON that it is as text.
+    """Fill a template from the value, or from the JSON that it is as text.
 
     Source: AVP v1.18.1, pkg/kube/modifiers.go. Its words are joined with one space.
     """

@@ -21,7 +21,7 @@ from avp_py.values import Number, Value
 
 
 def _structure(name: str) -> Function:
-    """A function of structure.py, which is loaded with its parsers when it is used."""
+    """Return a function of structure.py, which is loaded with its parsers when it is used."""
 
     def late(arguments: Sequence[str], value: Value) -> Value:
         from avp_py.modifiers import structure
@@ -196,7 +196,7 @@ MODIFIERS: Mapping[str, Modifier] = {modifier.name: modifier for modifier in _AL
 
 
 def apply(name: str, arguments: Sequence[str], value: "Value | Missing") -> "Value | Missing":
-    """Applies one modifier.
+    """Apply one modifier.
 
     Args:
         name: the modifier's name.

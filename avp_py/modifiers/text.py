@@ -73,12 +73,12 @@ def sha256sum(text: str) -> str:
 
 
 def sha512sum(text: str) -> str:
-    """The SHA-512 sum in hexadecimal."""
+    """Return the SHA-512 sum in hexadecimal."""
     return hashlib.sha512(utf8(text)).hexdigest()
 
 
 def quote(text: str) -> str:
-    """The text as a string that JSON, YAML 1.1 and YAML 1.2 read alike."""
+    """Return the text as a string that JSON, YAML 1.1 and YAML 1.2 read alike."""
     return quoted(text)
 
 
@@ -88,12 +88,12 @@ def urlencode(text: str) -> str:
 
 
 def trim(text: str) -> str:
-    """The text without white space at its ends."""
+    """Return the text without white space at its ends."""
     return text.strip(SPACE)
 
 
 def indent(arguments: Sequence[str], value: Value) -> Value:
-    """Indents all lines but the first.
+    """Indent all lines but the first.
 
     Source: AVP v1.18.1, pkg/kube/modifiers.go: it trims every line and drops the empty ones (but
     not those of white space). `keep` is ours: lines stay as they are.
@@ -114,7 +114,7 @@ def indent(arguments: Sequence[str], value: Value) -> Value:
 
 
 def nindent(arguments: Sequence[str], value: Value) -> Value:
-    """A line break, then every line indented.
+    """Return a line break, then every line indented.
 
     Source: Sprig v3 (Helm's library), strings.go, nindent: empty lines are indented, too.
     """
@@ -130,7 +130,7 @@ def _lines(value: Value) -> list[str]:
 
 
 def _int64(word: str) -> int:
-    """The number that Go's strconv.ParseInt reads in base 10."""
+    """Return the number that Go's strconv.ParseInt reads in base 10."""
     number = int(word) if _INTEGER.fullmatch(word) else None
     if number is None or not -(2**63) <= number < 2**63:
         raise ModifierError(f"{word[:40]!r} is not a whole number")
@@ -138,14 +138,14 @@ def _int64(word: str) -> int:
 
 
 def _padding(spaces: int, lines: Sequence[str]) -> str:
-    """The spaces before each of the lines."""
+    """Return the spaces before each of the lines."""
     if spaces * len(lines) > MAX_LENGTH:
         raise ModifierError(f"would give more than {MAX_LENGTH} characters")
     return " " * spaces if lines else ""
 
 
 def bcrypt(arguments: Sequence[str], value: Value) -> Value:
-    """The bcrypt hash of a password, with a new salt each time."""
+    """Return the bcrypt hash of a password, with a new salt each time."""
     if len(arguments) > 1:
         raise ModifierError("takes the cost, or nothing")
     cost = whole_number(arguments[0], *BCRYPT_COSTS) if arguments else BCRYPT_COST
@@ -160,7 +160,7 @@ def bcrypt(arguments: Sequence[str], value: Value) -> Value:
 
 
 def default_text(arguments: Sequence[str]) -> str:
-    """The words of `default`, with one space between them, without quotes around the whole."""
+    """Return the words of `default`, separated by one space, without quotes around the whole."""
     if not arguments:
         raise ModifierError('takes the text to use; the empty text is ""')
     text = " ".join(arguments)
@@ -169,6 +169,6 @@ def default_text(arguments: Sequence[str]) -> str:
 
 
 def present(arguments: Sequence[str], value: Value) -> Value:
-    """The value that is there, where `default` has nothing to do."""
+    """Return the value that is there, where `default` has nothing to do."""
     default_text(arguments)
     return value

@@ -18,7 +18,7 @@ _NOT_LITERAL = re.compile(NOT_IN_BLOCK.pattern + r"|\n\n\Z|\n[ \t]+\Z")
 
 
 def write(value: Value) -> str:
-    """The text, without a last line break unless the value's text ends in one.
+    """Return the text, without a last line break unless the value's text ends in one.
 
     Raises:
         PlaceholderError: a text in it is not Unicode.

@@ -33,7 +33,7 @@ class EnvFileError(AvpError):
 
 
 def parse_env(text: str, environ: Mapping[str, str]) -> Mapping[str, str]:
-    """The values by name.
+    """Return the values by name.
 
     Args:
         text: the text of the file.
@@ -52,7 +52,7 @@ def parse_env(text: str, environ: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """The lines that say something, with their numbers; one whose quote stays open goes on."""
+    """Yield the lines with a setting, and their numbers; one whose quote is open goes on."""
     lines = enumerate(text.split("\n"), 1)
     for number, raw in lines:
         line = raw.strip()
@@ -71,7 +71,7 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _open_quote(line: str) -> str:
-    """The quote that a line's value begins with and does not end, or an empty text."""
+    """Return the quote that a line's value begins with and does not end, or an empty text."""
     delimiter = line.find("=") if "=" in line else line.find(":")
     value = line[delimiter + 1 :].strip() if 0 < delimiter < len(line) - 1 else ""
     if value[:1] not in ("'", '"') or not value:

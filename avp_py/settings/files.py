@@ -21,7 +21,7 @@ _ENV = (".env", ".dotenv")
 
 
 def read_config(path: Path, environ: Mapping[str, str]) -> Mapping[str, str]:
-    """Reads the file.
+    """Read the file.
 
     Args:
         path: the file; its ending says its format: .yaml, .yml, .json, .env or .dotenv.
@@ -86,7 +86,7 @@ class _Object(list[tuple[str, Any]]):
 
 
 def _pairs(root: Any, path: Path) -> Sequence[tuple[str, Any]]:
-    """The names and values of an object; null is an empty one."""
+    """Return the names and values of an object; null is an empty one."""
     if root is None:
         return ()
     if not isinstance(root, _Object):

@@ -34,7 +34,7 @@ class Image(NamedTuple):
 
 
 def image_name(raw: str) -> str:
-    """The name of an image, or `name=newname`, as `kustomize edit set image` takes it.
+    """Return the name of an image, or `name=newname`, as `kustomize edit set image` takes it.
 
     With a tag in it, IMAGE_TAG would be a second one: kustomize 5.8.1 makes `web:1.0:2.0` of both.
     """
@@ -52,7 +52,7 @@ def image_name(raw: str) -> str:
 
 
 def image_tag(raw: str) -> str:
-    """A tag, a digest `sha256:…`, or `tag@sha256:…` (the grammar of the distribution project)."""
+    """Return a tag, a digest `sha256:…`, or `tag@sha256:…` (the distribution project's grammar)."""
     if not _IMAGE_TAG.fullmatch(raw.strip()):
         raise MalformedError(
             "a valid tag",
@@ -62,7 +62,7 @@ def image_tag(raw: str) -> str:
 
 
 def image(raw: str) -> Image:
-    """An image with what to set, in the form of Argo CD's own `kustomize.images`.
+    """Return an image with what to set, in the form of Argo CD's own `kustomize.images`.
 
     `name:tag`, `name@digest`, `name:tag@digest`, or `name=newname` with any of these ends. A `*`
     for a new name, tag or digest keeps what the kustomization says, as in kustomize.

@@ -20,17 +20,17 @@ _SUBDOMAIN = re.compile(rf"(?=.{{1,253}}\Z){SUBDOMAIN}")
 
 
 def is_label(text: str) -> bool:
-    """Whether this is a name without dots, as a namespace has."""
+    """Return whether this is a name without dots, as a namespace has."""
     return _LABEL.fullmatch(text) is not None
 
 
 def is_subdomain(text: str) -> bool:
-    """Whether this is a name that may have dots, as most objects have."""
+    """Return whether this is a name that may have dots, as most objects have."""
     return _SUBDOMAIN.fullmatch(text) is not None
 
 
 def application(raw: str) -> str:
-    """The name of an Application, after its namespace and `_` where that is not Argo CD's own."""
+    """Return an Application's name, after its namespace and `_` if that is not Argo CD's own."""
     namespace, separator, name = raw.rpartition("_")
     if not is_subdomain(name) or (separator and not is_label(namespace)):
         raise MalformedError(
@@ -42,7 +42,7 @@ def application(raw: str) -> str:
 
 
 def namespace(raw: str) -> str:
-    """The name of a namespace."""
+    """Return the name of a namespace."""
     if not is_label(raw):
         raise MalformedError(
             "the name of a namespace",
@@ -52,7 +52,7 @@ def namespace(raw: str) -> str:
 
 
 def project(raw: str) -> str:
-    """The name of an AppProject."""
+    """Return the name of an AppProject."""
     if not is_subdomain(raw):
         raise MalformedError(
             "the name of a project",

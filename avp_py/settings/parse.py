@@ -46,7 +46,7 @@ class Sensitive(Guarded):
         return hash((Sensitive, self._text))
 
     def reveal(self) -> str:
-        """The credential itself, for the one call that sends it."""
+        """Return the credential itself, for the one call that sends it."""
         return self._text
 
 
@@ -67,17 +67,17 @@ _ANNOTATION_KEY = re.compile(
 
 
 def text(raw: str) -> str:
-    """The text, without white space at its ends."""
+    """Return the text, without white space at its ends."""
     return raw.strip()
 
 
 def verbatim(raw: str) -> str:
-    """The text as it is."""
+    """Return the text as it is."""
     return raw
 
 
 def file_path(raw: str) -> str:
-    """The path of a file; messages show it, so what may be the file's text is refused.
+    """Return the path of a file; messages show it, so what may be the file's text is refused.
 
     A line break at its end, as a Secret often has, is no part of it.
     """
@@ -105,19 +105,19 @@ def passed_on(raw: str) -> tuple[str, ...]:
 
 
 def absolute(raw: str) -> str:
-    """An absolute path: another would begin in the working directory, which is a tenant's."""
+    """Return an absolute path: any other begins in the working directory, a tenant's."""
     if not raw.startswith("/"):
         raise MalformedError("an absolute path", "write it from the root, as /etc/avp/policy.yaml")
     return raw
 
 
 def sensitive(raw: str) -> Sensitive:
-    """A credential, without the line break that a file or Secret often ends with."""
+    """Return a credential, without the line break that a file or Secret often ends with."""
     return Sensitive(raw.rstrip("\r\n"))
 
 
 def token(raw: str) -> Sensitive:
-    """A token, in characters that an HTTP header can carry."""
+    """Return a token, in characters that an HTTP header can carry."""
     stripped = raw.strip()
     if not re.fullmatch(r"[!-~]+", stripped):
         raise MalformedError(
@@ -128,7 +128,7 @@ def token(raw: str) -> Sensitive:
 
 
 def boolean(raw: str) -> bool:
-    """A boolean in the forms of Go's strconv.ParseBool."""
+    """Return a boolean in the forms of Go's strconv.ParseBool."""
     if raw.strip() in _TRUE:
         return True
     if raw.strip() in _FALSE:
@@ -137,7 +137,7 @@ def boolean(raw: str) -> bool:
 
 
 def fail_or_ignore(raw: str) -> bool:
-    """Whether something is a failure."""
+    """Return whether something is a failure."""
     if raw.strip() in ("fail", "ignore"):
         return raw.strip() == "fail"
     raise MalformedError("a valid choice", "fail or ignore", raw)
@@ -193,7 +193,7 @@ def words(raw: str) -> tuple[str, ...]:
 
 
 def positive(raw: str) -> int:
-    """A whole number from 1 to 1000."""
+    """Return a whole number from 1 to 1000."""
     return _whole(raw, 1, 1000)
 
 
@@ -201,7 +201,7 @@ _UNITS = {"": 1, "Ki": 1024, "Mi": 1024**2, "Gi": 1024**3}
 
 
 def size(raw: str) -> int:
-    """A number of bytes: a whole number, or with a unit as `100Mi`, up to 1 TiB."""
+    """Return a number of bytes: a whole number, or with a unit as `100Mi`, up to 1 TiB."""
     match = re.fullmatch("([0-9]{1,12})(Ki|Mi|Gi|)", raw.strip())
     number = int(match[1]) * _UNITS[match[2]] if match else 0
     if not 0 < number <= 1024**4:
@@ -214,7 +214,7 @@ def size(raw: str) -> int:
 
 
 def amount(raw: str) -> int:
-    """A whole number from 1 to 10 000 000."""
+    """Return a whole number from 1 to 10 000 000."""
     stripped = raw.strip()
     if not re.fullmatch("[0-9]{1,8}", stripped) or not 1 <= int(stripped) <= 10_000_000:
         raise MalformedError("a valid number", "a whole number from 1 to 10000000", raw)
@@ -222,7 +222,7 @@ def amount(raw: str) -> int:
 
 
 def retries(raw: str) -> int:
-    """A whole number of 32 bits, as Vault's own client takes."""
+    """Return a whole number of 32 bits, as Vault's own client takes."""
     return _whole(raw, 0, 2**32 - 1)
 
 
@@ -234,7 +234,7 @@ def _whole(raw: str, least: int, most: int) -> int:
 
 
 def seconds(raw: str) -> float:
-    """A length of time in seconds: a number, or Go's form as `1m30s`."""
+    """Return a length of time in seconds: a number, or Go's form as `1m30s`."""
     value = _duration(raw.strip())
     if value is None or not 0 < value <= _DAY:
         raise MalformedError(
@@ -244,7 +244,7 @@ def seconds(raw: str) -> float:
 
 
 def time_limit(raw: str) -> float:
-    """A length of time as `seconds` reads it; what is not above 0 is no limit.
+    """Return a length of time as `seconds` reads it; what is not above 0 is no limit.
 
     No limit, and one beyond a day, is a day here.
     """
@@ -276,7 +276,7 @@ def _duration(text: str) -> float | None:
 
 
 def address(raw: str) -> str:
-    """An http or https URL, without a slash at its end, or the URL of a socket."""
+    """Return an http or https URL, without a slash at its end, or the URL of a socket."""
     stripped = raw.strip().rstrip("/")
     scheme, colon, rest = stripped.partition(":")
     stripped = scheme.lower() + colon + rest
@@ -296,7 +296,7 @@ def proxy(raw: str) -> Sensitive:
 
 
 def pem(raw: str) -> str:
-    """The text of a PEM file with certificates."""
+    """Return the text of a PEM file with certificates."""
     if "-----BEGIN " not in raw or not raw.isascii():
         raise MalformedError(
             "the text of a PEM file", "ASCII with a line -----BEGIN CERTIFICATE-----"
@@ -328,7 +328,7 @@ def rate_limit(raw: str) -> RateLimit:
 
 
 def release_name(raw: str) -> str:
-    """The name of a release of Helm."""
+    """Return the name of a release of Helm."""
     if not _RELEASE_NAME.fullmatch(raw.strip()):
         raise MalformedError(
             "a valid release name",
@@ -338,7 +338,7 @@ def release_name(raw: str) -> str:
 
 
 def annotation_key(raw: str) -> str:
-    """The key of an annotation, as Kubernetes' docs give its syntax."""
+    """Return the key of an annotation, as Kubernetes' docs give its syntax."""
     if not _ANNOTATION_KEY.fullmatch(raw.strip()):
         raise MalformedError("a valid annotation key", "such as github.com/url")
     return raw.strip()

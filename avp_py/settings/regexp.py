@@ -47,12 +47,12 @@ class Regexp:
     compiled: Any = field(repr=False, compare=False)
 
     def matches(self, text: str) -> bool:
-        """Whether a text matches from its beginning; its end may be any."""
+        """Return whether a text matches from its beginning; its end may be any."""
         return self.compiled.match(text) is not None
 
 
 def regexp(raw: str) -> Regexp:
-    """A regular expression in the syntax of Go.
+    """Return a regular expression in the syntax of Go.
 
     Raises:
         MalformedError: Go would refuse it, or it takes too much memory. The message shows

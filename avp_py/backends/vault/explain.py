@@ -190,7 +190,7 @@ def _write(path: str, may_name: MayName) -> str:
 
 
 def _other_version(wrong: str, right: str, setting: str | None) -> str:
-    """What to do where a setting or an annotation says another version than the mount has."""
+    """Return what to do if a setting or an annotation has another version than the mount."""
     annotate = f'annotate the document with avp.kubernetes.io/kv-version: "{right}"'
     if setting != wrong:
         return f"{annotate}, or remove the annotation (the version is then detected)"

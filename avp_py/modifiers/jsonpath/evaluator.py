@@ -48,7 +48,7 @@ MAX_OUTPUT = 8 * 1024 * 1024
 
 
 def evaluate(template: str, data: Value) -> str:
-    r"""Fills a template.
+    r"""Fill a template.
 
     Args:
         template: the template.
@@ -97,7 +97,7 @@ class _Evaluation:
         self._left = MAX_RESULTS
 
     def run(self, data: Value) -> Sequence[Sequence[Item]]:
-        """The results of each node of the template, in the order in which they print."""
+        """Return the results of each node of the template, in the order in which they print."""
         return self._find(NOTHING if data is None else data, 0)
 
     def _find(self, data: Item, first: int) -> list[Sequence[Item]]:

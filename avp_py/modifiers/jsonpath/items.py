@@ -55,7 +55,7 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
 
 
 def compare(left: Item, right: Item, node: Filter, *, found: bool) -> bool:
-    """Whether a filter's comparison holds.
+    """Return whether a filter's comparison holds.
 
     Source: client-go v0.29.1, third_party/forked/golang/template/funcs.go.
 
@@ -87,26 +87,26 @@ _SCALARS = (int, float, str, bool)
 
 
 def plain(item: Item) -> Item:
-    """The item, a Number as Go sees it: json.Number is a string."""
+    """Return the item, a Number as Go sees it: json.Number is a string."""
     if isinstance(item, Float64):
         return item.value
     return item.text if isinstance(item, Number) else item
 
 
 def is_list(item: Item) -> TypeGuard[Sequence[Value]]:
-    """Whether the item is a list."""
+    """Return whether the item is a list."""
     return isinstance(item, Sequence) and not isinstance(item, str)
 
 
 def children(item: Item) -> Sequence[Value]:
-    """What is in the item; of an object by sorted keys."""
+    """Return what is in the item; of an object by sorted keys."""
     if isinstance(item, Mapping):
         return [item[key] for key in sorted(item)]
     return item if is_list(item) else ()
 
 
 def kind_of(item: Item) -> str:
-    """The item's type in words."""
+    """Return the item's type in words."""
     match item:
         case None | Nothing():
             return "null"
@@ -127,7 +127,7 @@ def kind_of(item: Item) -> str:
 
 
 def text_of(item: Item) -> str:
-    """What the item prints.
+    """Return what the item prints.
 
     Source: client-go v0.29.1, util/jsonpath/jsonpath.go, PrintResults and evalToText.
     """

@@ -18,7 +18,7 @@ class JsonPathError(AvpError):
 
 
 def located(reason: str, at: int) -> str:
-    """An error's text with the place in the template, cut where the template made it long."""
+    """Return an error's text with the place in the template, cut if the template made it long."""
     shown = reason if len(reason) <= MAX_QUOTED else f"{reason[:MAX_QUOTED]}…"
     return f"{shown}, at character {at} of the template"
 

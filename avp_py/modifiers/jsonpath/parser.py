@@ -43,7 +43,7 @@ _ESCAPED = {
 
 
 def parse(template: str) -> tuple[Text | Expression, ...]:
-    """Reads a template.
+    """Read a template.
 
     Returns:
         Its texts and expressions in their order.
@@ -81,7 +81,7 @@ class _Reader:
         self._origin = origin
 
     def read(self) -> Expression:
-        """Reads up to the `}`, and over it."""
+        """Read up to the `}`, and over it."""
         nodes: list[Node] = []
         while not self._take("}"):
             at = self.position
@@ -243,7 +243,7 @@ class _Reader:
 
 
 def _integer(text: str) -> int | None:
-    """The number that strconv.Atoi reads, or None where it fails."""
+    """Return the number that strconv.Atoi reads, or None where it fails."""
     digits = text[1:] if text[:1] in ("+", "-") else text
     if not (digits.isascii() and digits.isdecimal()) or len(digits.lstrip("0")) > _INT_DIGITS:
         return None
@@ -252,7 +252,7 @@ def _integer(text: str) -> int | None:
 
 
 def _unquote(text: str, quote: str) -> str | None:
-    """What the text between two quotes stands for, or None.
+    """Return what the text between two quotes stands for, or None.
 
     Source: UnquoteExtend, and strconv.UnquoteChar, which it calls for each character.
     """
