@@ -9,6 +9,7 @@
 The entry without a version is the newest. If there is none, the highest version is the newest.
 """
 
+import dataclasses
 import difflib
 import re
 from collections.abc import Iterator, Mapping
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from avp_py.backends.interface import Backend, Location, MayName, Secret
 from avp_py.backends.vault.paths import with_engine
-from avp_py.errors import BackendError, DocumentError, NotFoundError, SettingsError
+from avp_py.errors import DocumentError, Failure, NotFoundError, SettingsError
 from avp_py.golang.documents import parse
 from avp_py.golang.lines import position
 from avp_py.golang.nodes import Entry, MappingNode, Node, ScalarNode, dereference
@@ -116,15 +117,13 @@ class FileBackend(Backend):
             return self._secrets[name]
         raise NotFoundError(f"{self._source} has no {name}", hint=f"add {name} to the file")
 
-    def explain(self, location: Location, error: BackendError, may_name: MayName) -> BackendError:
-        """Return the error with the nearest name in the file that it may name."""
-        if not isinstance(error, NotFoundError):
-            return error
+    def explain(self, location: Location, failure: Failure, may_name: MayName) -> Failure:
+        """Return the failure with the nearest name in the file that it may name."""
         name = f"{location.path}#{location.version}" if location.version else location.path
         for near in difflib.get_close_matches(name, self._secrets, n=MAX_SUGGESTIONS):
             if may_name(near.partition("#")[0]):
-                return NotFoundError(error.reason, hint=f"did you mean {near}?")
-        return error
+                return dataclasses.replace(failure, hint=f"did you mean {near}?")
+        return failure
 
     def _newest(self, path: str) -> str:
         if path in self._secrets:

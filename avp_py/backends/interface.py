@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-from avp_py.errors import BackendError, Failure
+from avp_py.errors import Failure
 from avp_py.values import Guarded, Value
 
 
@@ -106,19 +106,19 @@ class Backend(ABC):
     def explain(
         self,
         location: Location,  # noqa: ARG002 - for those that override this
-        error: BackendError,
+        failure: Failure,
         may_name: MayName,  # noqa: ARG002
-    ) -> BackendError:
-        """Return the error of a failed read, or a better one.
+    ) -> Failure:
+        """Return the failure of a read, or a better one.
 
         This is called after all reads, and may query the backend. It raises nothing.
 
         Args:
             location: the location of the read.
-            error: the error of the read.
-            may_name: called for each other path that the better error would name.
+            failure: what `places` or `read` raised.
+            may_name: called for each other path that the better failure would name.
         """
-        return error
+        return failure
 
     def close(self) -> None:
         """Release what the backend keeps open."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from avp_py.backends.interface import Backend, Gate, Location, Secret, Target
+from avp_py.backends.interface import Backend, Gate, Location, MayName, Secret, Target
 from avp_py.errors import (
     BackendError,
     Failure,
@@ -22,7 +22,7 @@ from avp_py.errors import (
 logger: Final = logging.getLogger(__name__)
 
 EXPLAIN_SECONDS: Final = 5.0
-"""How long failures may be investigated; never more than half of the time that is left."""
+"""The default of `explain_seconds`."""
 
 
 def read_all(
@@ -31,6 +31,7 @@ def read_all(
     concurrency: int,
     deadline: float,
     gate: Gate,
+    explain_seconds: float = EXPLAIN_SECONDS,
 ) -> Mapping[Target, Secret | Failure]:
     """Read each target once.
 
@@ -40,6 +41,8 @@ def read_all(
         concurrency: how many reads run at the same time.
         deadline: when all must be read, on the clock of time.monotonic().
         gate: checks each path before it is read.
+        explain_seconds: how long failures may be investigated; never more than half of the time
+            that is left.
 
     Returns:
         The secret of each target, or why it cannot be read.
@@ -47,14 +50,17 @@ def read_all(
     Raises:
         LimitError: the deadline passed first.
     """
-    errors: list[BackendError | PathError] = []
+    failed: dict[Target, Failure] = {}
 
-    def read(target: Target) -> Secret | BackendError | PathError:
+    def read(target: Target) -> Secret | Failure:
         try:
             return _read(backend, target, gate)
-        except (BackendError, PathError) as error:
-            errors.append(error)
-            return error
+        except PathError as error:
+            (failure,) = error.failures
+        except BackendError as error:
+            (failure,) = error.failures
+            failed[target] = failure
+        return failure
 
     wanted = list(dict.fromkeys(targets))
     is_done = False
@@ -65,13 +71,11 @@ def read_all(
         )
         results = dict(zip(wanted, found, strict=True))
         is_done = all(isinstance(each, Secret) for each in results.values())
-        results |= _explain_failures(pool, backend, results, deadline, gate)
-        return {
-            target: each if isinstance(each, Secret) else each.failures[0]
-            for target, each in results.items()
-        }
+        seconds = min(max((deadline - time.monotonic()) / 2, 0), explain_seconds)
+        return results | _explain_failures(pool, backend, failed, seconds, gate)
     except TimeoutError:
-        known = f"; the first error: {errors[0].reason}" if errors else ""
+        first = next(iter(list(failed.values())), None)
+        known = f"; the first error: {first.reason}" if first else ""
         raise LimitError(
             f"the run exceeded its time limit while secrets were read{known}",
             hint="check how fast the backend answers; AVP_RUN_TIMEOUT sets the time limit",
@@ -84,25 +88,24 @@ def read_all(
 def _explain_failures(
     pool: ThreadPoolExecutor,
     backend: Backend,
-    results: Mapping[Target, Secret | BackendError | PathError],
-    deadline: float,
+    failed: Mapping[Target, Failure],
+    seconds: float,
     gate: Gate,
-) -> Mapping[Target, BackendError]:
-    """Return the errors of the failed reads, better ones where the backend has them in time."""
-    failed = {target: error for target, error in results.items() if isinstance(error, BackendError)}
-    left = (deadline - time.monotonic()) / 2
+) -> Mapping[Target, Failure]:
+    """Return why reads failed, better explained where the backend can say in time."""
     explained = pool.map(
-        lambda each: _explain(backend, each[0], each[1], gate),
+        lambda each: backend.explain(each[0].location, each[1], _may_name(each[0], gate)),
         failed.items(),
-        timeout=min(max(left, 0), EXPLAIN_SECONDS),
+        timeout=seconds,
     )
+    results = dict(failed)
     with contextlib.suppress(TimeoutError):
-        for target, error in zip(failed, explained, strict=True):
-            failed[target] = error
-    return failed
+        for target, failure in zip(failed, explained, strict=True):
+            results[target] = failure
+    return results
 
 
-def _explain(backend: Backend, target: Target, error: BackendError, gate: Gate) -> BackendError:
+def _may_name(target: Target, gate: Gate) -> MayName:
     def may_name(path: str) -> bool:
         try:
             gate(path, target.kind)
@@ -110,7 +113,7 @@ def _explain(backend: Backend, target: Target, error: BackendError, gate: Gate) 
             return False
         return True
 
-    return backend.explain(target.location, error, may_name)
+    return may_name
 
 
 def refused(

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from avp_py.backends import Backend, Gate, Location, MayName, Secret, Target, read, read_all
-from avp_py.errors import BackendError, Failure, NotFoundError, PathError
+from avp_py.backends import Backend, Gate, Location, MayName, Secret, Target, read_all
+from avp_py.errors import Failure, NotFoundError, PathError
 
 THERE, ABSENT, HIDDEN = Location("there"), Location("absent"), Location("hidden")
 WANTED = [Target(ABSENT), Target(THERE), Target(HIDDEN)]
@@ -26,13 +26,13 @@ class Explaining(Backend):
             return Secret({"k": "v"})
         raise NotFoundError(f"no {location.path}")
 
-    def explain(self, location: Location, error: BackendError, may_name: MayName) -> BackendError:
+    def explain(self, location: Location, failure: Failure, may_name: MayName) -> Failure:
         self.calls.append(f"explain {location.path}")
         if self._release is not None:
             self._release.wait(10)
         if not may_name(f"better/{location.path}"):
-            return error
-        return NotFoundError(f"{error.reason}; try better/{location.path}")
+            return failure
+        return Failure(f"{failure.reason}; try better/{location.path}")
 
 
 @pytest.fixture
@@ -47,8 +47,10 @@ def anything(*_: str) -> None:
     """A gate that allows every path."""
 
 
-def found(backend: Backend, gate: Gate = anything, seconds: float = 60) -> dict[str, str]:
-    results = read_all(backend, WANTED, 2, time.monotonic() + seconds, gate)
+def found(
+    backend: Backend, gate: Gate = anything, seconds: float = 60, explain: float = 60
+) -> dict[str, str]:
+    results = read_all(backend, WANTED, 2, time.monotonic() + seconds, gate, explain)
     return {
         target.location.path: result.reason if isinstance(result, Failure) else "read"
         for target, result in results.items()
@@ -89,12 +91,12 @@ def test_a_read_that_the_gate_denies_is_not_explained() -> None:
 
 @pytest.mark.parametrize("seconds", [60, 4])
 def test_an_explanation_that_hangs_leaves_the_first_error(
-    monkeypatch: pytest.MonkeyPatch, release: threading.Event, seconds: float
+    release: threading.Event, seconds: float
 ) -> None:
     # Either limit ends it: that of explanations, or half of the time that the run has left.
-    monkeypatch.setattr(read, "EXPLAIN_SECONDS", 0.2 if seconds == 60 else 60)
+    explain = 0.2 if seconds == 60 else 60
 
-    assert found(Explaining(release), seconds=seconds) == {
+    assert found(Explaining(release), seconds=seconds, explain=explain) == {
         "absent": "no absent",
         "there": "read",
         "hidden": "no hidden",

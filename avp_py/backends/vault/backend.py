@@ -10,7 +10,7 @@ from avp_py.backends.interface import Backend, Location, MayName, Secret
 from avp_py.backends.vault.auth import AuthMethod
 from avp_py.backends.vault.connection import Connection
 from avp_py.backends.vault.explain import (
-    UnexplainedError,
+    Unexplained,
     explain,
     explain_hidden,
     nothing_found,
@@ -25,7 +25,7 @@ from avp_py.backends.vault.mounts import Mounts
 from avp_py.backends.vault.paths import kv_version, shows_version_2, with_engine
 from avp_py.backends.vault.token_cache import TokenCache
 from avp_py.backends.vault.translate import RejectedError
-from avp_py.errors import BackendError, ForbiddenError, LoginError, NotFoundError
+from avp_py.errors import BackendError, Failure, ForbiddenError, LoginError, NotFoundError
 from avp_py.values import Number
 
 _VERSION = re.compile(
@@ -113,18 +113,18 @@ class VaultBackend(Backend):
         """
         return self._logged_in(lambda: self._read_place(location))
 
-    def explain(self, location: Location, error: BackendError, may_name: MayName) -> BackendError:
-        """Return the error with what Vault reports about the mount, if that may be the cause."""
-        if not isinstance(error, UnexplainedError):
-            return error
-        path = error.place.path
+    def explain(self, location: Location, failure: Failure, may_name: MayName) -> Failure:
+        """Return the failure with what Vault reports about the mount, if that may be the cause."""
+        if not isinstance(failure, Unexplained):
+            return failure
+        path = failure.place.path
         version = kv_version(location, self._kv_version)
         mount = self._mounts.find(path)
         if mount is not None:
-            return explain(error, mount, version, self._kv_version, may_name)
+            return explain(failure, mount, version, self._kv_version, may_name)
         if self._mounts.is_hidden(path):
-            return explain_hidden(error, version)
-        return error
+            return explain_hidden(failure, version)
+        return failure
 
     def close(self) -> None:
         """Close the connections."""
