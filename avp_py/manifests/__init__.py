@@ -10,7 +10,8 @@ from avp_py.manifests.head import PREFIX, Annotations
 from avp_py.manifests.intent import Finding, findings, is_base64, is_data, not_base64
 from avp_py.manifests.manifest import Field, Manifest, Origin, read_manifests
 from avp_py.manifests.placeholders import Placeholder, Template, read_template
-from avp_py.manifests.rewrite import REMOVED, Replacement, render_field, rewrite
+from avp_py.manifests.replacement import REMOVED, Replacement
+from avp_py.manifests.rewrite import render_field, rewrite
 from avp_py.manifests.stream import Stream, assemble, join, read_stream
 from avp_py.manifests.unresolved import Unresolved, unresolved
 

@@ -9,6 +9,7 @@ from avp_py.errors import DocumentError
 from avp_py.golang.nodes import AliasNode, Entry, MappingNode, Node, ScalarNode, dereference
 from avp_py.golang.yaml_text import quoted
 from avp_py.manifests.manifest import Manifest
+from avp_py.manifests.replacement import Edit
 from avp_py.manifests.scalars import flow, refuse_unrepresentable
 
 TARGETS: Mapping[str, str] = {"Secret": "stringData", "ConfigMap": "data"}
@@ -59,10 +60,8 @@ def addition(manifest: Manifest, values: Mapping[str, str]) -> Addition:
     return Addition(manifest.root, manifest.item, TARGETS[manifest.kind], wanted)
 
 
-def edits(
-    text: str, targets: Set[Node], new: Addition, removed: Set[Node]
-) -> list[tuple[int, int, str]]:
-    """Return the edits that write the new keys: start, end, text.
+def edits(text: str, targets: Set[Node], new: Addition, removed: Set[Node]) -> list[Edit]:
+    """Return the edits that write the new keys.
 
     Args:
         text: the text of the stream.
@@ -232,7 +231,7 @@ def _line_break(text: str, at: int) -> str:
     return "\r\n" if newline > 0 and text[newline - 1] == "\r" else "\n"
 
 
-def _into(text: str, mapping: MappingNode, pairs: str) -> tuple[int, int, str]:
+def _into(text: str, mapping: MappingNode, pairs: str) -> Edit:
     """After the opening brace: the last entry may have a comma after it, or not."""
     at = brace(text, mapping) + 1
     return at, at, f"{pairs}, "
