@@ -18,6 +18,7 @@ from pathlib import Path
 from avp_py.backends.interface import Backend, Location, MayName, Secret
 from avp_py.backends.vault.paths import with_engine
 from avp_py.errors import DocumentError, Failure, NotFoundError, SettingsError
+from avp_py.files import read_text
 from avp_py.golang.documents import parse
 from avp_py.golang.lines import position
 from avp_py.golang.nodes import Entry, MappingNode, Node, ScalarNode, dereference
@@ -74,15 +75,8 @@ class FileBackend(Backend):
     @classmethod
     def load(cls, path: Path, kv_version: str | None = None) -> "FileBackend":
         """Read the whole file. Raises what open_backend raises."""
-        try:
-            text = path.read_bytes().decode("utf-8-sig")
-        except OSError as error:
-            raise SettingsError(
-                f"cannot read {path}, which AVP_FILE names: {error.strerror}",
-                hint="set AVP_FILE to the YAML file with the secrets",
-            ) from error
-        except UnicodeDecodeError:
-            raise DocumentError(f"{path} is not UTF-8", hint="save it as UTF-8") from None
+        hint = "set AVP_FILE to the YAML file with the secrets"
+        text = read_text(path, "the secrets file", hint)
         secrets: dict[str, Secret] = {}
         for document in parse(text, str(path)):
             root = document.root

@@ -72,7 +72,7 @@ def read_all(
         results = dict(zip(wanted, found, strict=True))
         is_done = all(isinstance(each, Secret) for each in results.values())
         seconds = min(max((deadline - time.monotonic()) / 2, 0), explain_seconds)
-        return results | _explain_failures(pool, backend, failed, seconds, gate)
+        return {**results, **_explain_failures(pool, backend, failed, seconds, gate)}
     except TimeoutError:
         first = next(iter(list(failed.values())), None)
         known = f"; the first error: {first.reason}" if first else ""

@@ -1,13 +1,20 @@
 """Values into documents, and a failure for each placeholder that has none."""
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from avp_py import manifests
 from avp_py.backends import Secret, Target
-from avp_py.errors import AvpError, Failure, Failures, GenerateError, LimitError, PlaceholderError
+from avp_py.errors import (
+    AvpError,
+    Failure,
+    Failures,
+    GenerateError,
+    LimitError,
+    PlaceholderError,
+    did_you_mean,
+)
 from avp_py.generate.findings import Findings
 from avp_py.generate.plan import Plan
 from avp_py.manifests import REMOVED, Addition, Field, Manifest, Placeholder, Replacement, Stream
@@ -226,10 +233,9 @@ def _missing(key: str, secret: Secret) -> _MissingKeyError:
         return _MissingKeyError(secret.doubt.reason, hint=secret.doubt.hint)
     if key in secret:
         return _MissingKeyError(f"the key {key[:80]!r} is null", hint="give it a value")
-    near = difflib.get_close_matches(key, secret, n=1)
     return _MissingKeyError(
         f"the key {key[:80]!r} is not in the secret",
-        hint=f"did you mean {near[0]}?" if near else "check the key, or add it to the secret",
+        hint=did_you_mean(key, secret) or "check the key, or add it to the secret",
     )
 
 

@@ -8,6 +8,7 @@ import difflib
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from avp_py.errors import nearest
 from avp_py.golang.nodes import MappingNode, ScalarNode, dereference
 from avp_py.manifests.head import PREFIX, decode_base64, text_of
 from avp_py.manifests.manifest import Manifest
@@ -121,7 +122,7 @@ def _meant(key: str) -> str:
         if name in ANNOTATIONS:
             return ""
         near = [each for each in ANNOTATIONS if name.lower() in each]
-        near = near or difflib.get_close_matches(name[:100], ANNOTATIONS, n=1, cutoff=0.0)
+        near = near or [nearest(name, ANNOTATIONS, cutoff=0.0)]
         return " or ".join(PREFIX + each for each in near)
     if prefix in _OTHERS or abs(len(prefix) - len(ours)) > 1:
         return ""

@@ -1,9 +1,8 @@
 """The table of all modifiers, and their application."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 
-from avp_py.errors import PlaceholderError
+from avp_py.errors import PlaceholderError, nearest
 from avp_py.golang.gojson import JsonTextError
 from avp_py.modifiers import text
 from avp_py.modifiers.interface import (
@@ -232,6 +231,6 @@ def apply(name: str, arguments: Sequence[str], value: "Value | Missing") -> "Val
 
 def _advice(name: str) -> str:
     by_lower = {known.lower(): known for known in MODIFIERS}
-    close = difflib.get_close_matches(name.lower(), by_lower, n=1)
-    guess = f"did you mean {by_lower[close[0]]}? " if close else ""
+    near = by_lower.get(nearest(name.lower(), by_lower))
+    guess = f"did you mean {near}? " if near else ""
     return f"{guess}`avp-py help modifiers` lists all"

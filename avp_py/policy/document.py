@@ -3,12 +3,12 @@
 An empty file, or one with unknown keys, is an error: a misspelt rule would be a missing one.
 """
 
-import difflib
 from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
-from avp_py.errors import DocumentError, SettingsError
+from avp_py.errors import DocumentError, did_you_mean
+from avp_py.files import read_text
 from avp_py.golang.documents import parse
 from avp_py.golang.lines import position
 from avp_py.golang.nodes import Entry, MappingNode, Node, ScalarNode, SequenceNode, dereference
@@ -34,15 +34,8 @@ def read_policy(file: Path) -> Policy:
         SettingsError: it cannot be read.
         DocumentError: it is not a policy; the message has line and column.
     """
-    try:
-        text = file.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise SettingsError(
-            f"the policy {file} cannot be read: {error.strerror}",
-            hint="AVP_POLICY names a YAML file; without it nothing is read from a backend",
-        ) from error
-    except UnicodeDecodeError:
-        raise DocumentError(f"the policy {file} is not UTF-8", hint="save it as UTF-8") from None
+    hint = "AVP_POLICY names a YAML file; without it nothing is read from a backend"
+    text = read_text(file, "the policy", hint)
     return _Reader(text, str(file)).policy()
 
 
@@ -106,12 +99,10 @@ class _Reader:
         for item in self._items(node, _TRUST):
             word = self._text_of(item, _TRUST)
             if word not in set(Trust):
-                near = difflib.get_close_matches(word, list(Trust), n=1)
-                known = f"known: {', '.join(Trust)}"
                 raise self._error(
                     item,
                     f"unknown {_TRUST} {word[:80]!r}",
-                    f"did you mean {near[0]}?" if near else known,
+                    did_you_mean(word, Trust) or f"known: {', '.join(Trust)}",
                 )
             found.add(Trust(word))
         return frozenset(found)
@@ -147,11 +138,10 @@ class _Reader:
         for entry in mapping.entries:
             key = entry.key.value
             if key not in known:
-                near = difflib.get_close_matches(key, known, n=1)
                 raise self._error(
                     entry.key,
                     f"{what} has no key {key[:80]!r}",
-                    f"did you mean {near[0]}?" if near else f"its keys: {', '.join(known)}",
+                    did_you_mean(key, known) or f"its keys: {', '.join(known)}",
                 )
         if not mapping.entries:
             raise self._error(node, f"{what} with nothing in it", f"its keys: {', '.join(known)}")

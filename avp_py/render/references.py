@@ -9,8 +9,6 @@ api/internal/builtins, api/internal/loader/fileloader.go and api/internal/git/re
 kustomize, api v0.21.
 """
 
-import base64
-import binascii
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +17,8 @@ from typing import Final, TypeAlias
 
 import yaml
 
-from avp_py.golang import yaml_reader
+from avp_py.golang import gobase64, yaml_reader
+from avp_py.golang.gobase64 import Base64TextError
 from avp_py.golang.yaml_error import YamlTextError
 from avp_py.values import Value
 
@@ -225,8 +224,8 @@ def _scalars(text: str) -> tuple[str, ...]:
 
 def _decoded(text: str) -> str:
     try:
-        return base64.b64decode(text).decode("utf-8", "surrogateescape")
-    except binascii.Error:
+        return gobase64.decode(text)
+    except Base64TextError:
         return text
 
 

@@ -53,7 +53,7 @@ def parse_env(text: str, environ: Mapping[str, str]) -> Mapping[str, str]:
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
     """Yield the lines with a setting, and their numbers; one whose quote is open goes on."""
-    lines = enumerate(text.split("\n"), 1)
+    lines = enumerate(text.replace("\r\n", "\n").split("\n"), 1)
     for number, raw in lines:
         line = raw.strip()
         if not line or line.startswith("#"):

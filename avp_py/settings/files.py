@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from avp_py.errors import SettingsError
+from avp_py.files import read_text
 from avp_py.golang.documents import parse
 from avp_py.golang.lines import position
 from avp_py.golang.nodes import MappingNode, ScalarNode
@@ -32,7 +33,7 @@ def read_config(path: Path, environ: Mapping[str, str]) -> Mapping[str, str]:
 
     Raises:
         SettingsError: the file cannot be read, or holds something else than names and values.
-        DocumentError: it is not YAML or JSON.
+        DocumentError: it is not YAML or JSON, or not UTF-8.
     """
     kind = path.suffix or path.name
     if kind not in _YAML + _ENV:
@@ -40,14 +41,7 @@ def read_config(path: Path, environ: Mapping[str, str]) -> Mapping[str, str]:
             f"{path}: the format of the settings file is not known",
             hint=f"let its name end with one of {', '.join(_YAML + _ENV)}",
         )
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise SettingsError(
-            f"the settings file {path} cannot be read: {error.strerror}", hint="check -c"
-        ) from error
-    except UnicodeDecodeError:
-        raise SettingsError(f"the settings file {path} is not UTF-8", hint="save it so") from None
+    text = read_text(path, "the settings file", "check -c")
     if kind == ".json":
         return _read_json(text, path)
     return _read_yaml(text, path) if kind in _YAML else _read_env(text, path, environ)

@@ -57,7 +57,7 @@ def test_before_a_backend_is_asked(run: Run, env: Mapping[str, str], tmp_path: P
     }
     app = write(tmp_path / "app", files)
     result = run("generate", app, env={**env, "AVP_FILE": str(tmp_path / "none.yaml")})
-    assert "none.yaml, which AVP_FILE names: No such file" in result.err
+    assert "none.yaml cannot be read: No such file" in result.err
     assert "      a.yaml: spec.b: <path:, percent-encoded\n" in result.err
 
 

@@ -199,7 +199,7 @@ def test_a_file_that_is_not_utf_8_is_told(tmp_path: Path) -> None:
     with pytest.raises(DocumentError) as caught:
         backend(tmp_path, b"kv/data/app: {a: " + CANARY.encode() + b"\xff}")
 
-    assert caught.value.reason == f"{tmp_path / 'secrets.yaml'} is not UTF-8"
+    assert caught.value.reason == f"the secrets file {tmp_path / 'secrets.yaml'} is not UTF-8"
     assert CANARY not in repr(caught.value)
 
 
@@ -210,7 +210,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, name: str, why: str)
     with pytest.raises(SettingsError) as caught:
         FileBackend.load(tmp_path / name)
 
-    assert caught.value.reason == f"cannot read {tmp_path / name}, which AVP_FILE names: {why}"
+    assert caught.value.reason == f"the secrets file {tmp_path / name} cannot be read: {why}"
 
 
 def test_the_setting_is_wanted() -> None:

@@ -125,7 +125,7 @@ def test_a_settings_file_is_read(run: Run, healthy: Mapping[str, str], tmp_path:
     (line,) = failed(run("healthcheck", "--backend", "-c", config, env=healthy))
 
     assert line.startswith("backend")
-    assert "cannot read /none/secrets.yaml, which AVP_FILE names" in line
+    assert "the secrets file /none/secrets.yaml cannot be read" in line
 
 
 def test_the_file_backend(run: Run, healthy: Mapping[str, str], tmp_path: Path) -> None:

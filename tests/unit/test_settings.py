@@ -231,6 +231,12 @@ def test_an_env_file_is_read_as_the_original_reads_it(
     assert read_config(file, {"HOME": "/home"}) == {"X": "above", "A": value}
 
 
+def test_an_env_file_may_have_the_line_ends_of_windows(tmp_path: Path) -> None:
+    file = tmp_path / "c.env"
+    file.write_bytes(b'A=1\r\nB="two\r\nlines"\r\n')
+    assert read_config(file, {}) == {"A": "1", "B": "two\nlines"}
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
