@@ -13,6 +13,7 @@ import pytest
 
 from avp_py.cli import main
 from avp_py.cli.console import Console
+from avp_py.sandbox import adopt_orphans
 from avp_py.settings import Program
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,6 +40,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if reporter is not None and reporter.stats.get("skipped") and session.exitstatus == 0:
         reporter.write_line("tests were skipped: that fails the run", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _orphans_are_adopted() -> None:
+    """As the entry point does it, for what is run in this process."""
+    adopt_orphans()
 
 
 @dataclass(frozen=True)

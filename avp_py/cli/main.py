@@ -19,7 +19,7 @@ from avp_py.cli.notes import notes_on
 from avp_py.cli.parser import Parser, exit_usage, parse
 from avp_py.cli.report import MAX_FRAMES
 from avp_py.errors import AvpError, GenerateError, UsageError, quoted
-from avp_py.sandbox import memory_limit_error, time_limit_error
+from avp_py.sandbox import adopt_orphans, memory_limit_error, time_limit_error
 from avp_py.settings import Program, Sources, read_limits
 from avp_py.settings.parse import MalformedError, boolean
 
@@ -182,6 +182,7 @@ def start(program: Program = Program.AVP_PY) -> NoReturn:
     """Run the command that `sys.argv` names, and end the process with its exit code."""
     # A run is short, and its many nodes hold no cycles: to look for some takes a third of the time.
     gc.disable()
+    adopt_orphans()
     console = open_console(os.environ)
     harden(console.log)
     try:

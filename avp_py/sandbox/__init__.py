@@ -14,6 +14,7 @@ from avp_py.sandbox.access import (
 )
 from avp_py.sandbox.environment import child_environment, search_path, without_network
 from avp_py.sandbox.helm_wrapper import follow
+from avp_py.sandbox.kernel import adopt_orphans
 from avp_py.sandbox.limits import (
     Limits,
     check_limit,
@@ -31,6 +32,7 @@ __all__ = [
     "Limits",
     "Places",
     "Written",
+    "adopt_orphans",
     "check_limit",
     "child_environment",
     "confine",

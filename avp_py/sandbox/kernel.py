@@ -3,10 +3,12 @@
 import ctypes
 import functools
 import os
+import sys
 from typing import Final
 
 from avp_py.errors import SandboxError
 
+_PR_SET_CHILD_SUBREAPER: Final = 36
 _PR_SET_NO_NEW_PRIVS: Final = 38
 
 
@@ -30,6 +32,16 @@ def prctl(option: int, argument: int) -> int:
     """
     result: int = _library().prctl(option, ctypes.c_ulong(argument), *[ctypes.c_ulong(0)] * 3)
     return result if result >= 0 else -ctypes.get_errno()
+
+
+def adopt_orphans() -> None:
+    """Let what outlives a child of ours become a child of this process, for as long as it lives.
+
+    It is for entry points to call, before a child is started. Where that fails, as in an emulated
+    kernel, what a child leaves behind is not found.
+    """
+    if sys.platform == "linux":
+        prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def forbid_new_privileges() -> None:

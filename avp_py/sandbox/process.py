@@ -51,8 +51,6 @@ KILL_SECONDS: Final = 5.0
 EXEC_READS: Final = 5
 """How often the environment of a process is read that seems to have none."""
 
-_PR_SET_CHILD_SUBREAPER: Final = 36
-
 
 @dataclass(frozen=True)
 class Written:
@@ -128,10 +126,10 @@ def run(
 class _Family:
     """A child and all that it starts.
 
-    What outlives its parent becomes our child (PR_SET_CHILD_SUBREAPER), for as long as this process
-    lives, so that it can be killed and waited for. Which of our children belong to a family is
-    known by the thread that started it: in a Landlock domain with a scope for signals, it can
-    signal no other process. Elsewhere they are known by a variable, as long as they keep it.
+    What outlives its parent becomes our child once the entry point has called `adopt_orphans`, so
+    that it can be killed and waited for. Which of our children belong to a family is known by the
+    thread that started it: in a Landlock domain with a scope for signals, it can signal no other
+    process. Elsewhere they are known by a variable, as long as they keep it.
     """
 
     def __init__(self, starter: ThreadPoolExecutor, access: Access | None) -> None:
@@ -183,9 +181,6 @@ class _Family:
     def _start(
         self, argv: Sequence[str], cwd: Path, env: Mapping[str, str]
     ) -> "subprocess.Popen[bytes]":
-        if sys.platform == "linux":
-            # Where that fails, as in an emulated kernel, what outlives its parent is not found.
-            kernel.prctl(_PR_SET_CHILD_SUBREAPER, 1)
         if self._access is not None:
             kernel.forbid_new_privileges()
             self._is_scoped = restrict_thread(self._access)
