@@ -106,7 +106,10 @@ def _documents(columns: Columns, checks: KeyChecks | None) -> Iterator[Composed]
         # Stream start and end, and a document's end, say nothing that is needed here.
 
 
-def _root(next_event: Callable[[], Any], columns: Columns, checks: KeyChecks | None) -> int | None:
+# One loop without calls for the usual events: it runs for every event of every document.
+def _root(  # noqa: C901, PLR0912, PLR0915
+    next_event: Callable[[], Any], columns: Columns, checks: KeyChecks | None
+) -> int | None:
     """Read the events of one document up to its end and return the row of its node."""
     stack: list[_Frame] = []
     anchors: dict[str, int] = {}

@@ -5,6 +5,7 @@ cannot read is refused here, where the message can say which document it is.
 """
 
 import math
+from collections.abc import Callable
 from typing import Final
 
 from avp_py.errors import DocumentError
@@ -73,22 +74,18 @@ def refuse_unreadable(
     def place(index: int) -> str:
         return where if is_moved else f"{where}, {document.lines.position(index)}"
 
-    if document.root is not None and _CONTROL.is_in(written):
-        for scalar, _ in scalars(document.root):
-            if UNREPRESENTABLE.search(text_of(scalar)):
-                raise DocumentError(
-                    f"{place(scalar.start)}: a control character that Argo CD cannot carry "
-                    "(U+007F to U+009F, U+FFFE or U+FFFF)",
-                    hint="remove it, or put the text into base64 in the data of a Secret",
-                )
+    if _CONTROL.is_in(written):
+        _refuse_scalars(
+            document,
+            place,
+            lambda scalar: UNREPRESENTABLE.search(text_of(scalar)) is not None,
+            "a control character that Argo CD cannot carry (U+007F to U+009F, U+FFFE or U+FFFF)",
+            "remove it, or put the text into base64 in the data of a Secret",
+        )
     if is_json:
-        if document.root is not None and _LARGE.is_in(written):
-            for scalar, _ in scalars(document.root):
-                if _is_infinite(scalar):
-                    raise DocumentError(
-                        f"{place(scalar.start)}: a number in JSON is too large for float64",
-                        hint="write it in quotes, as text",
-                    )
+        if _LARGE.is_in(written):
+            reason = "a number in JSON is too large for float64"
+            _refuse_scalars(document, place, _is_infinite, reason, "write it in quotes, as text")
         return
     if _MARK in written:
         raise DocumentError(
@@ -106,8 +103,24 @@ def refuse_unreadable(
     if document.root is not None and _MISSPELT.is_in(written):
         for scalar, flow in scalars(document.root):
             _refuse_spelling(text, scalar, flow, document.lines, where)
-    if not _DOUBTFUL.is_in(written):
-        return
+    if _DOUBTFUL.is_in(written):
+        _refuse_unread(written, document, where)
+
+
+def _refuse_scalars(
+    document: Document,
+    place: Callable[[int], str],
+    is_refused: Callable[[ScalarNode], bool],
+    reason: str,
+    hint: str,
+) -> None:
+    for scalar, _ in scalars(document.root) if document.root is not None else ():
+        if is_refused(scalar):
+            raise DocumentError(f"{place(scalar.start)}: {reason}", hint=hint)
+
+
+def _refuse_unread(written: str, document: Document, where: str) -> None:
+    """Refuse a document that Go's reader cannot read."""
     # Few documents need it, and it takes a while to load.
     from avp_py.golang import yaml_reader
 

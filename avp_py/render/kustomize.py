@@ -220,18 +220,20 @@ class KustomizeRenderer(Renderer):
                     raise outside(f"{path[:200]!r}, which a kustomization names,")
                 self._refuse_odd(target)
             for remote in refers.remotes:
-                if is_local_git(remote):
-                    raise RenderError(
-                        "a kustomization names a git repository of this machine (file://…)",
-                        hint="name its folder, or its address on the network",
-                    )
-                if not self._settings.network:
-                    raise RenderError(
-                        f"the kustomization names {_shown(remote)}, and nothing remote may be "
-                        "fetched",
-                        hint="put it into the repository; the operator's setting "
-                        "AVP_RENDER_NETWORK permits it",
-                    )
+                self._refuse_remote(remote)
+
+    def _refuse_remote(self, remote: str) -> None:
+        if is_local_git(remote):
+            raise RenderError(
+                "a kustomization names a git repository of this machine (file://…)",
+                hint="name its folder, or its address on the network",
+            )
+        if not self._settings.network:
+            raise RenderError(
+                f"the kustomization names {_shown(remote)}, and nothing remote may be fetched",
+                hint="put it into the repository; the operator's setting AVP_RENDER_NETWORK "
+                "permits it",
+            )
 
     def _refuse_odd(self, path: Path) -> None:
         try:

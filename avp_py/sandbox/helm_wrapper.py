@@ -85,30 +85,9 @@ def check_arguments(
     command = arguments[0] if arguments else ""
     if command not in VALUED:
         raise RefusedError("helm is called with a command that kustomize does not know")
-    names: list[str] = []
-    values: list[str] = []
-    rest = iter(arguments[1:])
-    for word in rest:
-        if word in VALUED[command]:
-            value = next(rest, "")
-            if word == "-f":
-                values.append(value)
-            elif word == "--untardir" and not _is_below(os.path.realpath(value), (writable,)):
-                raise RefusedError(
-                    "a chart would be pulled to a place outside of the copy that kustomize works in"
-                )
-            elif word == "--name-template" and _is_revealing(value):
-                raise RefusedError(
-                    "the nameTemplate of a chart holds env, expandenv or getHostByName, which "
-                    "show the sidecar's environment or query the network"
-                )
-        elif word.startswith("-") and word not in BARE[command]:
-            raise RefusedError(
-                "a name, release or version in helmCharts begins with a dash: helm would read it "
-                "as an option"
-            )
-        elif word not in BARE[command]:
-            names.append(word)
+    names, options = _split(command, arguments[1:])
+    for option, value in options:
+        _check_option(option, value, roots, writable)
     if command == "pull":
         if not network:
             raise RefusedError("AVP_RENDER_NETWORK forbids pulling charts")
@@ -116,7 +95,45 @@ def check_arguments(
             if ".." in name.split("/") or ("/" in name and "://" not in name):
                 raise RefusedError("the name of a chart to pull is a path")
         return
-    for value in values:
+    if len(names) not in (1, 2):
+        raise RefusedError("helm is called without a chart, or with more than one")
+    check_chart(names[-1], roots, limits, network=network, confined=confined)
+
+
+def _split(command: str, arguments: list[str]) -> tuple[list[str], list[tuple[str, str]]]:
+    """Return the names on a command line, and the options that have values.
+
+    Raises:
+        RefusedError: an option is not one that kustomize writes.
+    """
+    names: list[str] = []
+    options: list[tuple[str, str]] = []
+    rest = iter(arguments)
+    for word in rest:
+        if word in VALUED[command]:
+            options.append((word, next(rest, "")))
+        elif word.startswith("-") and word not in BARE[command]:
+            raise RefusedError(
+                "a name, release or version in helmCharts begins with a dash: helm would read it "
+                "as an option"
+            )
+        elif word not in BARE[command]:
+            names.append(word)
+    return names, options
+
+
+def _check_option(option: str, value: str, roots: tuple[str, ...], writable: str) -> None:
+    """Check an option that names a place or holds a template."""
+    if option == "--untardir" and not _is_below(os.path.realpath(value), (writable,)):
+        raise RefusedError(
+            "a chart would be pulled to a place outside of the copy that kustomize works in"
+        )
+    if option == "--name-template" and _is_revealing(value):
+        raise RefusedError(
+            "the nameTemplate of a chart holds env, expandenv or getHostByName, which show the "
+            "sidecar's environment or query the network"
+        )
+    if option == "-f":
         # helm reads the value as a line of CSV (pflag's StringSlice): each field is a file.
         if any(char in value for char in ',"\r\n'):
             raise RefusedError(
@@ -125,9 +142,6 @@ def check_arguments(
             )
         if "://" in value or follow(value, roots) is None:
             raise RefusedError("a values file is outside of the repository")
-    if len(names) not in (1, 2):
-        raise RefusedError("helm is called without a chart, or with more than one")
-    check_chart(names[-1], roots, limits, network=network, confined=confined)
 
 
 def check_chart(
@@ -177,19 +191,24 @@ def check_chart(
             elif stat.S_ISREG(status.st_mode):
                 size += status.st_size
                 if size > limits[0]:
-                    raise RefusedError(
-                        f"the chart is larger than AVP_MAX_INPUT ({limits[0]} bytes)"
-                    )
-                name = _shown(entry.path, top)
-                if entry.name == SCHEMA:
-                    _check_schema(_contents(target), name, network, confined)
-                elif entry.name.endswith(PACKED) and not confined:
-                    _check_packed(_contents(target), name, limits, network)
+                    reason = f"the chart is larger than AVP_MAX_INPUT ({limits[0]} bytes)"
+                    raise RefusedError(reason)
+                _check_file(entry.path, target, top, limits, network, confined)
             else:
                 name = _shown(entry.path, top)
                 raise RefusedError(f"{name} in the chart is neither a file nor a directory")
             if count > limits[1]:
                 raise RefusedError(f"the chart has more files than AVP_MAX_FILES ({limits[1]})")
+
+
+def _check_file(
+    path: str, target: str, top: str, limits: ChartLimits, network: bool, confined: bool
+) -> None:
+    """Check a file in a chart; where it is a symlink, it is read from its target."""
+    if os.path.basename(path) == SCHEMA:
+        _check_schema(_contents(target), _shown(path, top), network, confined)
+    elif path.endswith(PACKED) and not confined:
+        _check_packed(_contents(target), _shown(path, top), limits, network)
 
 
 def _shown(path: str, top: str) -> str:

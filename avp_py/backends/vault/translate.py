@@ -79,8 +79,8 @@ class Translator:
         return UnreachableError(reason, hint=hint)
 
     def _translate_status(self, failed: StatusError) -> BackendError:
-        error, status, attempts = failed.error, failed.status, count_attempts(failed.attempts)
-        address, said = self._peer.address, _message(failed.error)
+        error, attempts = failed.error, count_attempts(failed.attempts)
+        address = self._peer.address
         match error:
             case hvac.exceptions.VaultDown():
                 return UnreachableError(
@@ -97,6 +97,13 @@ class Translator:
                     f"Vault at {address} rejected the request because of a rate limit ({attempts})",
                     hint="lower AVP_CONCURRENCY, or raise the quota",
                 )
+        return self._translate_answer(error, failed.status, attempts)
+
+    def _translate_answer(
+        self, error: hvac.exceptions.VaultError, status: int, attempts: str
+    ) -> BackendError:
+        """Return the error for an answer of Vault's that is about the request."""
+        said = _message(error)
         if error.errors is None and status < 500:
             if any(each in (error.text or "") for each in PLAIN_HTTP_TO_TLS):
                 reason, hint = needs_tls(self._peer)
@@ -122,7 +129,8 @@ class Translator:
             case hvac.exceptions.UnexpectedError() if status == 405:
                 return RejectedError(said or "unsupported operation", status)
         return UnreachableError(
-            f"Vault at {address} failed with status {status}{said and f': {said}'} ({attempts})",
+            f"Vault at {self._peer.address} failed with status {status}{said and f': {said}'} "
+            f"({attempts})",
             hint="try again; check Vault's log",
         )
 
