@@ -11,7 +11,7 @@
     │   └── ChildError          kustomize or helm failed, or ran out of time
     ├── DocumentError       manifests (or another YAML text) cannot be read
     ├── PathError           a path that may not be read
-    ├── PlaceholderError    a value does not fit the place that wants it
+    ├── PlaceholderError    a value does not fit the place where it is written
     ├── BackendError        a backend gave no secret
     │   ├── UnreachableError    no usable answer from its address
     │   ├── LoginError          it does not take our credentials
@@ -179,7 +179,7 @@ class PathError(AvpError):
 
 
 class PlaceholderError(AvpError):
-    """A placeholder is malformed, or its value does not fit the place that wants it."""
+    """A placeholder is malformed, or its value does not fit the place where it is written."""
 
 
 class BackendError(AvpError):

@@ -1,4 +1,4 @@
-"""The values that a backend hands out and a placeholder takes: what JSON can say, and no more."""
+"""The values that backends return and that replace placeholders: what JSON can say."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ class Number:
     def yaml(self) -> str:
         """The same number in the one form that YAML 1.1 and YAML 1.2 both read as a number.
 
-        YAML 1.1 (type `float`) wants a dot in the mantissa and a sign in the exponent.
+        YAML 1.1 (type `float`) requires a dot in the mantissa and a sign in the exponent.
         """
         exponent = _EXPONENT.search(self.text)
         if exponent is None:

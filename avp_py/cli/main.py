@@ -99,7 +99,7 @@ def _common_options(*, shown: bool) -> Parser:
 
 
 def _file(text: str) -> Path | None:
-    """Return the file of an option; an empty name is none, as argocd-vault-plugin takes it."""
+    """Return the file of an option; an empty name is none, as for argocd-vault-plugin."""
     return Path(text) if text else None
 
 
@@ -200,7 +200,7 @@ def start(program: Program = Program.AVP_PY) -> NoReturn:
 
 
 def run_within_avp_run_timeout(argv: Sequence[str], console: Console, program: Program) -> int:
-    """Run a command within the time that AVP_RUN_TIMEOUT gives it, and return the exit code.
+    """Run a command within the time limit AVP_RUN_TIMEOUT, and return the exit code.
 
     Where nothing but faulthandler can end the process, it prints the names of the functions that
     were running. The name of this one is there for whoever reads that.

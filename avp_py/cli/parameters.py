@@ -1,4 +1,4 @@
-"""`avp-py parameters`: prints what an Application may set, as Argo CD's UI wants it."""
+"""`avp-py parameters`: prints what an Application may set, as Argo CD's UI expects it."""
 
 import argparse
 import json

@@ -35,7 +35,7 @@ def add_parser(
             "and that of avp-py.",
             allow_abbrev=False,
         )
-        # It takes surplus arguments without a word.
+        # It ignores surplus arguments.
         parser.add_argument("surplus", nargs="*", help=argparse.SUPPRESS)
         parser.set_defaults(run=run_as_avp)
         return

@@ -1,4 +1,4 @@
-"""What Argo CD wants of a config management plugin beyond manifests: plugin.yaml, parameters.
+"""What Argo CD expects of a config management plugin besides manifests: plugin.yaml, parameters.
 
 Rendering and secrets are not this package's: it is next to the command `generate`, above the
 core.

@@ -22,7 +22,7 @@ class Announcement:
         name: its name in `plugin.parameters` of the Application.
         title: what the UI writes beside the field.
         tooltip: what the UI says of it.
-        kind: what it takes: one text, a list, or a map.
+        kind: what it holds: one text, a list, or a map.
         value: what holds without it; None where nothing does.
     """
 

@@ -20,7 +20,7 @@ class Plugin:
         file: the file in this repository that holds its plugin.yaml.
         mode: how it renders a folder.
         summary: what it is for, as lines of a comment.
-        discover: which folders it takes when the Application names no plugin, as YAML; empty where
+        discover: which folders it renders if the Application names no plugin, as YAML; empty where
             it is used by name only.
     """
 
@@ -60,7 +60,7 @@ PLUGINS: Final[tuple[Plugin, ...]] = (
         "plugin.yaml",
         "kustomize",
         ("A folder with a kustomization, charts in it included.",),
-        # Of the patterns that Argo CD takes only this one, of go-zglob, knows alternatives.
+        # Of the patterns that Argo CD accepts only this one, of go-zglob, knows alternatives.
         f'    find:\n      glob: "{{{_KUSTOMIZATIONS}}}"\n',
     ),
     Plugin(

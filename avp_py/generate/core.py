@@ -60,7 +60,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Output:
-    """What a run gives.
+    """The result of a run.
 
     Attributes:
         text: the manifests as YAML. A document without placeholders is as it was rendered.

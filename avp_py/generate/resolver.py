@@ -23,7 +23,7 @@ from avp_py.sandbox import Limits
 from avp_py.values import Number, Value
 
 _DATA_KEY = re.compile(r"(?!\.\.|\.$)[-._a-zA-Z0-9]{1,253}")
-"""What Kubernetes takes for a key (IsConfigMapKey in apimachinery's validation.go, v0.34)."""
+"""What Kubernetes accepts as a key (IsConfigMapKey in apimachinery's validation.go, v0.34)."""
 
 
 class Resolver:

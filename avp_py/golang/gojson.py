@@ -1,6 +1,6 @@
 """JSON as Go's encoding/json reads and writes it, and numbers as Go's fmt prints them. Pure.
 
-AVP hands values through encoding/json: what jsonPath prints and what jsonParse gives comes from
+AVP hands values through encoding/json: what jsonPath prints and what jsonParse returns comes from
 there. The rules are those of Go 1.26. No error in here carries a part of the text.
 """
 
@@ -20,12 +20,12 @@ _TOO_DEEP = f"it nests deeper than {MAX_DEPTH} levels"
 
 
 class JsonTextError(AvpError):
-    """A text is not JSON that Go would read; the message gives line and column, no content."""
+    """A text is not JSON that Go would read; the message has line and column, no content."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Float64(Number):
-    """A number that was read from a text: jsonPath takes it for a float64, as Go does.
+    """A number that was read from a text: jsonPath reads it as a float64, as Go does.
 
     Its text is what json.Marshal writes for that float64, but that integers keep all of their
     digits, where float64 rounds those beyond 2**53. It equals a Number of the same text.

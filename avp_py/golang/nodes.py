@@ -112,7 +112,7 @@ class ScalarNode(_View):
 
     @property
     def is_null(self) -> bool:
-        """Whether a YAML reader takes it for null (YAML 1.1 and 1.2 agree on these forms)."""
+        """Whether a YAML reader reads it as null (YAML 1.1 and 1.2 agree on these forms)."""
         return self.style is None and self.tag is None and self.value in NULLS
 
 
@@ -150,7 +150,7 @@ class Entry(NamedTuple):
 
     @property
     def is_merge(self) -> bool:
-        """Whether yaml.v2 takes the key for a merge key, `<<`."""
+        """Whether yaml.v2 reads the key as a merge key, `<<`."""
         return is_merge(self.key)
 
     def sources(self) -> "Iterator[MappingNode]":
@@ -294,7 +294,7 @@ def dereference(node: Node) -> "ScalarNode | MappingNode | SequenceNode":
 
 
 def is_merge(key: ScalarNode) -> bool:
-    """Return whether yaml.v2 takes a key for a merge key (isMerge in its decode.go, v2.4.0).
+    """Return whether yaml.v2 reads a key as a merge key (isMerge in its decode.go, v2.4.0).
 
     To libyaml, the tag `!` makes a quoted scalar one whose text decides.
     """

@@ -20,5 +20,5 @@ NULLS: Final = frozenset({"", "~", *_forms("null")})
 
 
 def boolean_name(value: bool) -> str:
-    """Return the name that Kubernetes gives to a key that is a boolean."""
+    """Return the name that Kubernetes has for a key that is a boolean."""
     return "true" if value else "false"

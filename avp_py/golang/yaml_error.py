@@ -54,7 +54,7 @@ def translate(error: yaml.YAMLError, text: str) -> YamlTextError:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         index = error.problem_mark.index
         if text[index : index + 1] == "\t":
-            return at(text, index, "a tab where YAML wants spaces", "indent with spaces")
+            return at(text, index, "a tab where YAML requires spaces", "indent with spaces")
         if error.problem == _NESTING_PROBLEM:
             return at(text, index, TOO_DEEP)
         context = f" ({error.context})" if error.context else ""

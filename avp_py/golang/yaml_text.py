@@ -7,7 +7,7 @@ from typing import Final
 from avp_py.errors import PlaceholderError
 
 _UNSAFE: Final = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
-"""What JSON allows in a string and YAML does not, or takes for a line break."""
+"""What JSON allows in a string and YAML does not, or reads as a line break."""
 
 NOT_IN_BLOCK: Final = re.compile("[\x00-\x08\x0b-\x1f]|" + _UNSAFE.pattern)
 """What a block scalar cannot hold: it has no escapes."""

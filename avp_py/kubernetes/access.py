@@ -51,7 +51,7 @@ class Access:
         proxy: the URL of the HTTP proxy, with its user and password.
         token: our bearer token.
         client_certificate: our certificate. There can be both, and with `kubectl proxy` neither.
-        is_pod: whether all this is what Kubernetes gives to a pod.
+        is_pod: whether all this is what Kubernetes provides to a pod.
     """
 
     server: str
@@ -66,19 +66,19 @@ class Access:
 
     @property
     def address_setting(self) -> str:
-        """What gives the URL."""
+        """Where the URL is set."""
         if self.is_pod:
             return "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT"
         return f"the server in {self.source}"
 
     @property
     def ca_setting(self) -> str:
-        """What gives the CA certificates."""
+        """Where the CA certificates are set."""
         return f"{self.source}/ca.crt" if self.is_pod else f"certificate-authority in {self.source}"
 
 
 def in_cluster(environ: Mapping[str, str]) -> Access:
-    """Return the access that Kubernetes gives to every pod, through the pod's service account.
+    """Return the access that Kubernetes provides to every pod, through the pod's service account.
 
     Args:
         environ: the environment of the process.

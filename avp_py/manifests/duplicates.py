@@ -18,7 +18,7 @@ MAX_FOUND: Final = 10
 
 
 def read_key(text: str, tag: str | None) -> tuple[str, object]:
-    """Return the name that Kubernetes gives to a key, and the value that yaml.v2 takes it for.
+    """Return the name that Kubernetes has for a key, and the value that yaml.v2 reads it as.
 
     Args:
         text: the text of a key that is plain or has a tag.
@@ -54,7 +54,7 @@ def _look(manifest: Manifest, *, is_sure: bool) -> Iterator[Finding]:
     for visit in walk(manifest.root, is_entered, keys=True, overridden=True):
         if not visit.is_key or visit.entry is None or not visit.entry.is_repeated:
             continue
-        reason = "duplicate key: Argo CD takes the last one, and not this one"
+        reason = "duplicate key: Argo CD uses the last one, and not this one"
         hint = "keep one of the two"
         if visit.entry.is_merge:
             reason = "duplicate merge key (<<): Argo CD merges both, and the last one wins"

@@ -19,10 +19,10 @@ from avp_py.golang.nodes import BINARY, MappingNode, Node, ScalarNode, SequenceN
 PREFIX: Final = "avp.kubernetes.io/"
 
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
-"""What Go's strconv.ParseBool takes for true; all else, unparsable text included, is false."""
+"""What Go's strconv.ParseBool reads as true; all else, unparsable text included, is false."""
 
 _WORDS = frozenset({"y", "yes", "true", "on", "n", "no", "false", "off", "null"})
-"""The words that YAML 1.1 takes for something else than text, in lower case."""
+"""The words that YAML 1.1 reads as something else than text, in lower case."""
 
 _NO_SPACE = str.maketrans("", "", " \t")
 
@@ -169,7 +169,7 @@ def _refuse_look_alikes(
 ) -> None:
     """Refuse keys that are one of the fields in other letters.
 
-    Argo CD looks at the field as it is, and the API server at any that encoding/json takes for it
+    Argo CD looks at the field as it is, and the API server at any that encoding/json reads as it
     (SimpleMetaFactory.Interpret in apimachinery's serializer/json/meta.go, v0.34): `Kind`, and
     `kind` with U+212A for the k, which Go folds, too.
 
@@ -208,7 +208,7 @@ def _annotations(metadata: Node | None, label: str, above: Annotations) -> Annot
             value = node.get(PREFIX + name)
             if value is None:
                 continue
-            # Kubernetes takes null for the empty text.
+            # Kubernetes reads null as the empty text.
             said = "" if _is_null(value) else string_of(value)
             if said is None:
                 # AVP then ignores every annotation of the document, without a word.

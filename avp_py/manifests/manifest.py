@@ -133,7 +133,7 @@ def read_manifests(
 ) -> Sequence[Manifest]:
     """Read a document of a stream.
 
-    Argo CD takes a document with items apart (GenerateManifests in its
+    Argo CD splits a document with items (GenerateManifests in its
     reposerver/repository/repository.go, v3.2), but not a list that is an item. So each item is a
     manifest, and what is left of the list is one.
 

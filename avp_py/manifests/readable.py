@@ -157,6 +157,6 @@ def _refuse_spelling(text: str, scalar: ScalarNode, flow: bool, lines: Lines, wh
 
 
 def _is_misread(text: str, scalar: ScalarNode) -> bool:
-    """Return whether yaml.v2 takes a part of a plain scalar for an indicator."""
+    """Return whether yaml.v2 reads a part of a plain scalar as an indicator."""
     before = max(scalar.start - 1, 0)
     return "?" in text[scalar.start : scalar.end] or _LEADING_COLON.is_in(text[before : scalar.end])

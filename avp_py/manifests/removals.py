@@ -125,7 +125,7 @@ def _block_cuts(text: str, node: MappingNode, gone: Sequence[bool]) -> list[Edit
 
 
 def outside(edits: Sequence[Edit], cuts: Sequence[Edit]) -> list[Edit]:
-    """Return the cuts, none within another, and the edits that no cut takes away."""
+    """Return the cuts, none within another, and the edits that no cut removes."""
     ordered = sorted(cuts)
     starts = [cut[0] for cut in ordered]
 

@@ -24,14 +24,14 @@ from avp_py.values import Number, Value
 def render_field(field: Field, kind: str, value_of: Callable[[Placeholder], Value]) -> Value:
     """Return the value of a field once its placeholders are filled.
 
-    A placeholder that is the whole field, but for white space, gives it the value with its type.
+    A placeholder that is the whole field, but for white space, gets the value with its type.
     Inside a longer string a number or boolean is written out. In a ConfigMap and inside base64
     everything is text.
 
     Args:
         field: the field.
         kind: the kind of its document.
-        value_of: gives each placeholder's value.
+        value_of: returns each placeholder's value.
 
     Raises:
         PlaceholderError: a list or mapping where text is needed, or a text that would not reach

@@ -14,7 +14,7 @@ def refuse_unrepresentable(value: Value) -> None:
 
     Raises:
         PlaceholderError: a text in the value holds what Argo CD cannot carry, or a number is beyond
-            float64, which it takes for text.
+            float64, which it reads as text.
     """
     match value:
         case Number():

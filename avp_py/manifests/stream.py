@@ -128,7 +128,7 @@ def _false_markers(text: str, documents: Sequence[Document], source: str) -> Ite
     for start in _line_starts(text, "---"):
         if start in begins:
             continue
-        reason = "a line of a text begins with ---, which Argo CD takes for the end of the document"
+        reason = "a line of a text begins with ---, which Argo CD reads as the end of the document"
         hint = "indent the line"
         if text[start + 3] != "-" and _begins_scalar(documents, start):
             reason = "--- has text right after it, so Argo CD does not take it for a separator"
@@ -180,7 +180,7 @@ def _prepare(data: bytes, source: str) -> tuple[str, bool]:
         return _without_late_marks(text) if "\ufeff" in text else text, False
     # JSON that the readers of YAML, Argo CD's among them, refuse or read otherwise: characters
     # written as two escapes, escaped slashes, separators of lines, and documents one after the
-    # other. All are written as YAML takes them.
+    # other. All are written as YAML accepts them.
     written = text
     if "\\/" in text or "\\ud" in text or "\\uD" in text:
         written = _ESCAPE.sub(_as_in_yaml, text)
@@ -203,7 +203,7 @@ def _without_late_marks(text: str) -> str:
 
 
 def _as_in_yaml(match: re.Match[str]) -> str:
-    """Return an escape of JSON as YAML takes it."""
+    """Return an escape of JSON as YAML accepts it."""
     if match[1]:
         return bytes.fromhex(match[1] + match[2]).decode("utf-16-be")
     return "/" if match[0] == "\\/" else match[0]

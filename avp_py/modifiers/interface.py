@@ -83,7 +83,7 @@ class Modifier:
 
 
 def on_text(function: Callable[[str], str]) -> Function:
-    """Return a modifier's function that takes text, and no arguments."""
+    """Return a modifier's function that accepts text, and no arguments."""
 
     def checked(arguments: Sequence[str], value: Value) -> Value:
         no_arguments(arguments)
@@ -95,7 +95,7 @@ def on_text(function: Callable[[str], str]) -> Function:
 def no_arguments(arguments: Sequence[str]) -> None:
     """Refuse arguments where there are to be none."""
     if arguments:
-        raise ModifierError("takes no arguments")
+        raise ModifierError("accepts no arguments")
 
 
 def text_of(value: Value) -> str:
@@ -104,7 +104,7 @@ def text_of(value: Value) -> str:
         case str():
             return value
         case None:
-            raise ModifierError("takes text, and the value is null")
+            raise ModifierError("expects text, and the value is null")
         case bool():
             kind = "a boolean"
         case Number():
@@ -113,7 +113,7 @@ def text_of(value: Value) -> str:
             kind = "an object"
         case Sequence():
             kind = "a list"
-    raise ModifierError(f"takes text, and the value is {kind}; `toJson` makes text of it")
+    raise ModifierError(f"expects text, and the value is {kind}; `toJson` makes text of it")
 
 
 def whole_number(word: str, lowest: int, highest: int) -> int:

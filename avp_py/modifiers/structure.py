@@ -17,7 +17,7 @@ def json_path(arguments: Sequence[str], value: Value) -> Value:
     Source: AVP v1.18.1, pkg/kube/modifiers.go. Its words are joined with one space.
     """
     if not arguments:
-        raise ModifierError("takes a template, such as {.name}")
+        raise ModifierError("expects a template, such as {.name}")
     data = gojson.read(value) if isinstance(value, str) else value
     return evaluate(" ".join(arguments), data)
 
@@ -38,7 +38,9 @@ def to_json(arguments: Sequence[str], value: Value) -> Value:
     """Source: Sprig v3 (Helm's library), defaults.go, toJson, which is json.Marshal."""
     no_arguments(arguments)
     if not gojson.is_unicode(_shallow(value)):
-        raise ModifierError("takes Unicode, and the value holds other bytes; base64 can carry them")
+        raise ModifierError(
+            "expects Unicode, and the value holds other bytes; base64 can carry them"
+        )
     return gojson.write(value)
 
 

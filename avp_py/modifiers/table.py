@@ -184,7 +184,7 @@ _ALL = (
         "bcrypt [COST]",
         f"The bcrypt hash of a password of at most {text.BCRYPT_BYTES} bytes, with a cost from "
         f"{text.BCRYPT_COSTS[0]} to {text.BCRYPT_COSTS[1]} ({text.BCRYPT_COST} if none is named). "
-        "It is salted: each run gives another text, so that each sync changes the manifest.",
+        "It is salted: each run returns another text, so that each sync changes the manifest.",
         Example("abc", "bcrypt 4", "$2b$04$sNTA8wfhWBHoiD7ZT0vB6uS9KzV0XwgPhozAuC4Ctpa/xuQoomXRu"),
         text.bcrypt,
     ),
@@ -225,7 +225,7 @@ def apply(name: str, arguments: Sequence[str], value: "Value | Missing") -> "Val
     except (PlaceholderError, JsonTextError) as error:
         raise ModifierError(str(error)) from error
     if isinstance(result, str) and len(result) > MAX_LENGTH:
-        raise ModifierError(f"gives more than {MAX_LENGTH} characters")
+        raise ModifierError(f"returns more than {MAX_LENGTH} characters")
     return result
 
 

@@ -32,14 +32,14 @@ BCRYPT_COSTS = (4, 15)
 """The least cost that bcrypt knows, and the highest allowed here: each step doubles the time."""
 
 BCRYPT_BYTES = 72
-"""bcrypt takes so much of a password, and would ignore the rest."""
+"""bcrypt uses so much of a password, and would ignore the rest."""
 
 SPACE = (
     "\t\n\v\f\r \x85\xa0\u1680"
     + "".join(map(chr, range(0x2000, 0x200B)))
     + "\u2028\u2029\u202f\u205f\u3000"
 )
-"""What Go's unicode.IsSpace, and with it strings.TrimSpace, takes for white space."""
+"""What Go's unicode.IsSpace, and with it strings.TrimSpace, reads as white space."""
 
 _QUOTED = re.compile(r"""(["'])((?:(?!\1).)*)\1""", re.DOTALL)
 _INTEGER = re.compile(r"[+-]?0*[0-9]{1,19}")
@@ -99,7 +99,7 @@ def indent(arguments: Sequence[str], value: Value) -> Value:
     not those of white space). `keep` is ours: lines stay as they are.
     """
     if not arguments or list(arguments[1:]) not in ([], ["keep"]):
-        raise ModifierError("takes the number of spaces, and `keep` or nothing")
+        raise ModifierError("expects the number of spaces, and `keep` or nothing")
     first, *lines = _lines(value)
     # Below 0 AVP indents by nothing.
     padding = _padding(_int64(arguments[0]), [line for line in lines if line])
@@ -119,7 +119,7 @@ def nindent(arguments: Sequence[str], value: Value) -> Value:
     Source: Sprig v3 (Helm's library), strings.go, nindent: empty lines are indented, too.
     """
     if len(arguments) != 1:
-        raise ModifierError("takes the number of spaces")
+        raise ModifierError("expects the number of spaces")
     lines = _lines(value)
     padding = _padding(whole_number(arguments[0], 0, MAX_INDENT), lines)
     return "".join(f"\n{padding}{line}" for line in lines)
@@ -147,7 +147,7 @@ def _padding(spaces: int, lines: Sequence[str]) -> str:
 def bcrypt(arguments: Sequence[str], value: Value) -> Value:
     """Return the bcrypt hash of a password, with a new salt each time."""
     if len(arguments) > 1:
-        raise ModifierError("takes the cost, or nothing")
+        raise ModifierError("expects the cost, or nothing")
     cost = whole_number(arguments[0], *BCRYPT_COSTS) if arguments else BCRYPT_COST
     password = utf8(text_of(value))
     if len(password) > BCRYPT_BYTES:
@@ -162,7 +162,7 @@ def bcrypt(arguments: Sequence[str], value: Value) -> Value:
 def default_text(arguments: Sequence[str]) -> str:
     """Return the words of `default`, separated by one space, without quotes around the whole."""
     if not arguments:
-        raise ModifierError('takes the text to use; the empty text is ""')
+        raise ModifierError('expects the text to use; the empty text is ""')
     text = " ".join(arguments)
     quoted = _QUOTED.fullmatch(text)
     return text if quoted is None else quoted[2]

@@ -1,4 +1,4 @@
-"""The settings file that `-c` names: YAML, JSON, or an env file, as argocd-vault-plugin takes them.
+"""The settings file that `-c` names: YAML, JSON, or an env file, as argocd-vault-plugin reads them.
 
 Keys are the names of settings in any case. Unlike there, a value keeps its text: `0123` does not
 become 83, and a number is no crash.

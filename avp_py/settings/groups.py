@@ -70,7 +70,7 @@ class BackendSettings:
         "AVP_KV_VERSION",
         Owner.OPERATOR,
         parse.text,
-        "the version of Vault's KV engine where no annotation gives it: 1 or 2; without "
+        "the version of Vault's KV engine where no annotation says it: 1 or 2; without "
         "it, Vault is queried for paths that do not show it",
     )
     file: str | None = setting(

@@ -26,7 +26,7 @@ class Image(NamedTuple):
 
     Attributes:
         name: its name as it is in manifests, without tag.
-        argument: the whole, as `kustomize edit set image` takes it.
+        argument: the whole, as `kustomize edit set image` expects it.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Image(NamedTuple):
 
 
 def image_name(raw: str) -> str:
-    """Return the name of an image, or `name=newname`, as `kustomize edit set image` takes it.
+    """Return the name of an image, or `name=newname`, as `kustomize edit set image` expects it.
 
     With a tag in it, IMAGE_TAG would be a second one: kustomize 5.8.1 makes `web:1.0:2.0` of both.
     """

@@ -222,7 +222,7 @@ def amount(raw: str) -> int:
 
 
 def retries(raw: str) -> int:
-    """Return a whole number of 32 bits, as Vault's own client takes."""
+    """Return a whole number of 32 bits, as Vault's own client accepts."""
     return _whole(raw, 0, 2**32 - 1)
 
 
@@ -257,7 +257,7 @@ def time_limit(raw: str) -> float:
 def _duration(text: str) -> float | None:
     """Seconds, as Vault's own client reads them (go-secure-stdlib, parseutil.go, v0.1.8).
 
-    That is a number of seconds, days as `2d`, or what Go's time.ParseDuration takes. A number may
+    That is a number of seconds, days as `2d`, or what Go's time.ParseDuration accepts. A number may
     have a fraction here.
     """
     sign, rest = (text[:1], text[1:]) if text[:1] in ("+", "-") else ("", text)

@@ -1,7 +1,7 @@
 r"""Regular expressions as Go reads them: the parser of AVP_PATH_VALIDATION.
 
 Go's regexp (regexp/syntax/parse.go, Go 1.26) and RE2 in C++ (re2/parse.cc, 2025-11-05) are one
-grammar by one author, and match in linear time. What RE2 takes and Go refuses is refused here:
+grammar by one author, and match in linear time. What RE2 accepts and Go refuses is refused here:
 
     \C               one byte of a character
     (?P<ü>a)         a name beyond ASCII
@@ -31,7 +31,7 @@ _BEYOND_GO: Final = re.compile(
     """,
     re.VERBOSE | re.DOTALL | re.ASCII,
 )
-"""The parts of an expression that RE2 takes, as far as they tell what Go would refuse."""
+"""The parts of an expression that RE2 accepts, as far as they show what Go would refuse."""
 
 
 @dataclass(frozen=True)

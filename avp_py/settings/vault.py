@@ -268,12 +268,12 @@ class VaultSettings:
 
     @property
     def address_setting(self) -> str:
-        """The setting that gives the address, or would."""
+        """The setting of the address."""
         return "VAULT_ADDR" if self.agent_address is None else "VAULT_AGENT_ADDR"
 
     @property
     def is_default_address(self) -> bool:
-        """Whether no setting gives the address."""
+        """Whether the address is not set."""
         return self.agent_address is None and self.server_address is None
 
     @property

@@ -13,13 +13,13 @@ class Peer:
     Attributes:
         name: what it is: `Vault`.
         address: its URL.
-        address_setting: what gives the URL.
-        timeout_setting: what gives the time limit; `""` where it is fixed.
-        proxy_setting: what gives the proxy.
-        header_settings: what gives the headers.
+        address_setting: the setting of the URL.
+        timeout_setting: the setting of the time limit; `""` where it is fixed.
+        proxy_setting: the setting of the proxy.
+        header_settings: the settings of the headers.
         ca_hint: what to do where its certificate is signed by an unknown CA.
-        server_name_setting: what gives the name that its certificate must have.
-        client_certificate_setting: what gives our certificate and its key.
+        server_name_setting: the setting of the name that its certificate must have.
+        client_certificate_setting: the settings of our certificate and its key.
         has_client_certificate: whether there is such a certificate.
         redirect_setting: what forbids redirects; `""` where nothing can allow them.
     """

@@ -57,6 +57,6 @@ def send(
 
 
 def retry_after(response: requests.Response) -> float | None:
-    """Return how long a server wants us to wait, in seconds; None if it does not say."""
+    """Return how long a server asks us to wait, in seconds; None if it does not say."""
     text = response.headers.get("Retry-After", "")
     return float(text) if text.isascii() and text.isdigit() else None

@@ -76,7 +76,7 @@ def _differences(
     found, said = manifest.annotations, {}
     for name in ("path", "import", "kv-version", "secret-version", "ignore"):
         if PREFIX + name in annotations:
-            # Kubernetes takes null for the empty text.
+            # Kubernetes reads null as the empty text.
             said[name] = annotations[PREFIX + name] or ""
     expected = (
         said.get("path"),

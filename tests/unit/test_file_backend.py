@@ -177,7 +177,7 @@ MALFORMED = {
     f"kv/data/app: {{a: {CANARY}": "not valid YAML",
     f"kv/data/app:\n  a: {CANARY}\n  a: x{CANARY}\n": "line 3, column 3: duplicate key 'a'",
     f"a: {{k: {CANARY}}}\n---\na: {{k: 1}}\n": "line 3, column 1: duplicate path 'a'",
-    f"kv/data/app:\n\ta: {CANARY}\n": "line 2, column 1: a tab where YAML wants spaces",
+    f"kv/data/app:\n\ta: {CANARY}\n": "line 2, column 1: a tab where YAML requires spaces",
     "a: " + "[" * 500: "nest deeper than",
     f"a: {{k: {CANARY}\x07}}": "U+0007 is not allowed",
 }

@@ -89,7 +89,7 @@ def test_a_repeated_key(stdin: bytes, env: dict[str, str], code: int, word: str,
     result = run("generate", "-", env=env, stdin=stdin)
 
     assert result.code == code
-    assert (f"{word}duplicate key: Argo CD takes the last one" in result.err) == bool(word)
+    assert (f"{word}duplicate key: Argo CD uses the last one" in result.err) == bool(word)
     for where in ("ConfigMap a", "data.a", "standard input:4"):
         assert (where in result.err) == bool(word)
     assert "CANARY" not in result.err

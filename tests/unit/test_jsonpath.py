@@ -111,18 +111,18 @@ def test_a_quoted_byte_is_a_surrogate_until_it_is_a_character() -> None:
         ("{name}", "`name` is neither `range` nor `end` nor a field (`.name`), at character 2"),
         ("{end}", "`end` is outside of a range, at character 2"),
         ("{.zeta.c}", "there is no key 'c', at character 7"),
-        ("{.zeta[0]}", "an index wants a list, and this is an object, at character 7"),
+        ("{.zeta[0]}", "an index requires a list, and this is an object, at character 7"),
         ("{.alpha[7]}", "the index is out of the list's range, at character 8"),
         ("{.alpha[1:0]}", "the slice starts after its end, at character 8"),
         ("{.alpha[::0]}", "the step of a slice is not above 0, at character 8"),
-        ("{.zeta[?(@)]}", "a filter wants a list, and this is an object, at character 7"),
+        ("{.zeta[?(@)]}", "a filter requires a list, and this is an object, at character 7"),
         ("{.alpha[?(@.*=='x')]}", "a filter compares single values, at character 8"),
         ("{.alpha[?(@.name='x')]}", "`=` is none of ==, !=, <, <=, >, >=, at character 8"),
         (
             "{.alpha[?(@.size>1)]}",
             "`>` cannot compare a number that counts as text with an integer, at character 8",
         ),
-        ("{.none[?(@)]}", "a filter wants a list, and this is null, at character 7"),
+        ("{.none[?(@)]}", "a filter requires a list, and this is null, at character 7"),
     ],
 )
 def test_an_error_says_what_is_wrong_and_where(template: str, message: str) -> None:
@@ -134,7 +134,7 @@ def test_an_error_says_what_is_wrong_and_where(template: str, message: str) -> N
 @pytest.mark.parametrize(
     ("template", "message"),
     [
-        ("{[0]}", "an index wants a list, and this is null"),
+        ("{[0]}", "an index requires a list, and this is null"),
         ("{range}{.a}{end}", "null cannot be ranged over"),
     ],
 )

@@ -264,7 +264,7 @@ def test_what_cannot_be_used(kubeconfig: Path, content: Mapping[str, Any], reaso
         ("", ": the file must be a mapping"),
         ("- a", ": the file must be a mapping"),
         ("a: [canary", ", line 1, column 11: not valid YAML: did not find expected ',' or ']'"),
-        ("a:\n\tcanary: b", ", line 2, column 1: a tab where YAML wants spaces"),
+        ("a:\n\tcanary: b", ", line 2, column 1: a tab where YAML requires spaces"),
         ("current-context: [a]", ": current-context must be a string"),
         ("current-context: a\ncontexts: {a: b}", ": contexts must be a list of mappings"),
         ("current-context: a\ncontexts: [a]", ": contexts must be a list of mappings"),

@@ -127,7 +127,7 @@ def test_default_leaves_a_value_alone(value: Value) -> None:
 
 @pytest.mark.parametrize("value", [MISSING, "a"])
 def test_default_wants_a_text(value: Any) -> None:
-    with pytest.raises(ModifierError, match=r'takes the text to use; the empty text is ""'):
+    with pytest.raises(ModifierError, match=r'expects the text to use; the empty text is ""'):
         apply("default", [], value)
 
 
@@ -144,7 +144,7 @@ WORDS = {"indent": ["2"], "nindent": ["2"], "default": ["x"], "jsonPath": ["{}"]
      ({"a": "x"}, "an object")],
 )  # fmt: skip
 def test_most_take_text_only(name: str, value: Value, kind: str) -> None:
-    with pytest.raises(ModifierError, match=f"takes text, and the value is {kind}"):
+    with pytest.raises(ModifierError, match=f"expects text, and the value is {kind}"):
         apply(name, WORDS.get(name, []), value)
 
 
@@ -152,23 +152,23 @@ def test_most_take_text_only(name: str, value: Value, kind: str) -> None:
     "name", sorted(set(MODIFIERS) - {"indent", "nindent", "default", "jsonPath", "bcrypt"})
 )
 def test_most_take_no_arguments(name: str) -> None:
-    with pytest.raises(ModifierError, match="takes no arguments"):
+    with pytest.raises(ModifierError, match="accepts no arguments"):
         apply(name, ["x"], "x")
 
 
 @pytest.mark.parametrize(
     ("name", "words", "message"),
     [
-        ("jsonPath", [], r"takes a template, such as \{\.name\}"),
-        ("indent", [], "takes the number of spaces, and `keep` or nothing"),
-        ("indent", ["2", "kept"], "takes the number of spaces, and `keep` or nothing"),
-        ("indent", ["2", "keep", "x"], "takes the number of spaces, and `keep` or nothing"),
+        ("jsonPath", [], r"expects a template, such as \{\.name\}"),
+        ("indent", [], "expects the number of spaces, and `keep` or nothing"),
+        ("indent", ["2", "kept"], "expects the number of spaces, and `keep` or nothing"),
+        ("indent", ["2", "keep", "x"], "expects the number of spaces, and `keep` or nothing"),
         ("indent", ["two"], "'two' is not a whole number"),
         ("indent", ["9223372036854775808"], "'9223372036854775808' is not a whole number"),
-        ("nindent", [], "takes the number of spaces"),
-        ("nindent", ["2", "keep"], "takes the number of spaces"),
+        ("nindent", [], "expects the number of spaces"),
+        ("nindent", ["2", "keep"], "expects the number of spaces"),
         ("nindent", ["-1"], "'-1' is not a whole number from 0 to 1000"),
-        ("bcrypt", ["10", "x"], "takes the cost, or nothing"),
+        ("bcrypt", ["10", "x"], "expects the cost, or nothing"),
         ("bcrypt", ["3"], "'3' is not a whole number from 4 to 15"),
         ("bcrypt", ["16"], "'16' is not a whole number from 4 to 15"),
         ("bcrypt", ["ten"], "'ten' is not a whole number from 4 to 15"),
@@ -445,7 +445,7 @@ def test_hostile_yaml_is_an_error(text: str, message: str) -> None:
 
 def test_a_chain_of_modifiers_cannot_grow_a_text_without_end() -> None:
     half = "x" * (MAX_LENGTH // 2 + 1)
-    with pytest.raises(ModifierError, match=f"gives more than {MAX_LENGTH} characters"):
+    with pytest.raises(ModifierError, match=f"returns more than {MAX_LENGTH} characters"):
         apply("quote", [], half.replace("x", '"'))
     with pytest.raises(ModifierError, match=f"would give more than {MAX_LENGTH} characters"):
         apply("nindent", ["1000"], "\n" * 10_000)

@@ -104,7 +104,7 @@ def test_lookups_follow_aliases_and_merge_keys() -> None:
         ("a: \x07\n", "line 1, column 4: the character U+0007 is not allowed"),
         ("é: \x07\n", "line 1, column 4: the character U+0007 is not allowed"),
         ("a: [\n", "not valid YAML"),
-        ("a:\n\t- b\n", "line 2, column 1: a tab where YAML wants spaces"),
+        ("a:\n\t- b\n", "line 2, column 1: a tab where YAML requires spaces"),
         ("%TAG ! tag:x,2000:\n---\na: 1\n", "a %YAML or %TAG directive"),
         ("a: 1\n...\nb: 2\n", "did not find expected <document start>"),
     ],

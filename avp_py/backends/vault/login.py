@@ -58,7 +58,7 @@ class Login:
     def renew(self, rejected: int, error: ForbiddenError | LoginError) -> bool:
         """Get another token if that may help.
 
-        Vault before 1.13 gives the same answer for an expired token as for a path that a token may
+        Vault before 1.13 answers the same for an expired token as for a path that a token may
         not read, so the token is first checked by a lookup of itself.
 
         Args:

@@ -85,7 +85,7 @@ class Mounts:
     def is_hidden(self, path: str) -> bool:
         """Return whether Vault accepted the token and still named no mount for the path.
 
-        Then there is no mount, or the token's policies grant nothing in it: Vault gives the same
+        Then there is no mount, or the token's policies grant nothing in it: Vault answers the same
         answer for both, so that nobody can guess names of mounts (pathInternalUIMountRead in
         vault/logical_system.go, v1.21).
         """

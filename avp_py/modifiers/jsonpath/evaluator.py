@@ -2,7 +2,7 @@
 
 Source: client-go v0.29.1, util/jsonpath/jsonpath.go with AllowMissingKeys(false), which is how AVP
 calls it, and its copy of text/template's comparisons. Where Go walks through a map in no order,
-this takes the keys sorted.
+this uses the keys sorted.
 """
 
 from collections.abc import Mapping, Sequence
@@ -132,7 +132,7 @@ class _Evaluation:
     def _spend(self, count: int) -> None:
         self._left -= count
         if self._left < 0:
-            raise JsonPathError(f"the template gives more than {MAX_RESULTS} results")
+            raise JsonPathError(f"the template returns more than {MAX_RESULTS} results")
 
     def _walk(self, items: Sequence[Item], node: Node) -> Sequence[Item]:
         self._spend(1 + len(items))
@@ -182,7 +182,7 @@ class _Evaluation:
                 continue
             if not is_list(item):
                 # client-go panics on nothing.
-                reason = f"an index wants a list, and this is {kind_of(item)}"
+                reason = f"an index requires a list, and this is {kind_of(item)}"
                 raise MismatchError(reason, node.at, found=True)
             size = len(item)
             start = node.start or 0
@@ -241,7 +241,7 @@ class _Evaluation:
         found: list[Item] = []
         for item in items:
             if not is_list(item):
-                reason = f"a filter wants a list, and this is {kind_of(item)}"
+                reason = f"a filter requires a list, and this is {kind_of(item)}"
                 raise MismatchError(reason, node.at, found=True)
             for each in item:
                 if self._passes(each, node, found=bool(found)):
