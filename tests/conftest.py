@@ -11,8 +11,10 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from avp_py.backends import open_backend
 from avp_py.cli import main
 from avp_py.cli.console import Console
+from avp_py.generate import OpenBackend
 from avp_py.sandbox import adopt_orphans
 from avp_py.settings import Program
 
@@ -93,14 +95,18 @@ def environ(tools: Mapping[str, Path]) -> Mapping[str, str]:
 def run() -> Run:
     """Runs the command in this process: `run("generate", folder, env={...}, stdin=b"")`.
 
-    `program` is the name that it is called by.
+    `program` is the name that it is called by; `opener` makes the backend.
     """
 
     def run_main(
-        *argv: object, env: Mapping[str, str], stdin: bytes = b"", program: str = "avp-py"
+        *argv: object,
+        env: Mapping[str, str],
+        stdin: bytes = b"",
+        program: str = "avp-py",
+        opener: OpenBackend = open_backend,
     ) -> Result:
         out, err = io.BytesIO(), io.StringIO()
-        console = Console(dict(env), io.BytesIO(stdin), out, err)
+        console = Console(dict(env), io.BytesIO(stdin), out, err, open_backend=opener)
         code = main([str(each) for each in argv], console, Program(program))
         return Result(code, out.getvalue().decode(), err.getvalue())
 

@@ -1,4 +1,4 @@
-"""What a command gets of the process that it runs in."""
+"""What a command gets of the process that it runs in, and what it reaches from there."""
 
 import functools
 import io
@@ -11,9 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO, TextIO
 
+from avp_py import backends
 from avp_py.cli.limits import ProcessLimits, RunLimits, TimeLimitReached
 from avp_py.cli.log import Log
 from avp_py.errors import OutputError
+from avp_py.generate import OpenBackend
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Console:
         started: when the program began, on the clock of time.monotonic().
         in_background: does something that speeds up what comes later, while the run goes on. It may
             outlive the run, so only a process of the run's own does it; elsewhere it is left out.
+        open_backend: makes the backend that secrets are read from.
     """
 
     environ: Mapping[str, str] = field(repr=False)
@@ -39,6 +42,7 @@ class Console:
     limits: RunLimits = field(default_factory=RunLimits)
     started: float = field(default_factory=time.monotonic)
     in_background: Callable[[Callable[[], None]], None] = lambda _action: None
+    open_backend: OpenBackend = backends.open_backend
 
     @functools.cached_property
     def log(self) -> Log:

@@ -74,7 +74,8 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
     if isinstance(source, Source):
         # Loading the libraries of a backend takes longer than a small render: both at once.
         console.in_background(partial(backends.preload, resolution.settings.backend.type))
-    output = generate(Request(source, arguments.render, resolution, started))
+    request = Request(source, arguments.render, resolution, started)
+    output = generate(request, console.open_backend)
     console.log.warnings(output.warnings)
     console.write(output.text)
 

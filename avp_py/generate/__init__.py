@@ -3,10 +3,11 @@
 It knows no argv and no HTTP; render, backends and settings are handed in or named by the request.
 """
 
-from avp_py.generate.core import Output, Request, generate
+from avp_py.generate.core import OpenBackend, Output, Request, generate
 from avp_py.generate.secret import complete, read_from_cluster
 
 __all__ = [
+    "OpenBackend",
     "Output",
     "Request",
     "complete",

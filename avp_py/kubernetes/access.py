@@ -77,11 +77,12 @@ class Access:
         return f"{self.source}/ca.crt" if self.is_pod else f"certificate-authority in {self.source}"
 
 
-def in_cluster(environ: Mapping[str, str]) -> Access:
+def in_cluster(environ: Mapping[str, str], folder: Path = SERVICE_ACCOUNT) -> Access:
     """Return the access that Kubernetes provides to every pod, through the pod's service account.
 
     Args:
         environ: the environment of the process.
+        folder: the folder with the service account.
 
     Raises:
         ClusterError: not running in a pod, or in one without a service account's token.
@@ -96,7 +97,6 @@ def in_cluster(environ: Mapping[str, str]) -> Access:
             hint="set KUBECONFIG to a file with access to the cluster, or set the settings in "
             "the environment or in a file (-c)",
         )
-    folder = SERVICE_ACCOUNT
     raw_token = _read_in_pod(folder / "token")
     raw_certificates = _read_in_pod(folder / "ca.crt")
     return Access(

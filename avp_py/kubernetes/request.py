@@ -1,5 +1,7 @@
 """One GET to the Kubernetes API, sent again as client-go does."""
 
+import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -45,13 +47,16 @@ class Answer:
     body: bytes = field(repr=False)
 
 
-def get(access: Access, path: str, seconds: float) -> Answer:
+def get(
+    access: Access, path: str, seconds: float, sleep: Callable[[float], None] = time.sleep
+) -> Answer:
     """Return the answer to a GET. A redirect is not followed.
 
     Args:
         access: the way to the API, and the credentials.
         path: the path of the URL, from `/api` on.
         seconds: how long all attempts may take together.
+        sleep: waits for so many seconds before another attempt.
 
     Raises:
         ClusterError: there is no usable answer.
@@ -69,6 +74,7 @@ def get(access: Access, path: str, seconds: float) -> Answer:
                 route.peer,
                 seconds,
                 _pause_after,
+                sleep,
             )
     except RequestFailedError as failed:
         reason, hint = failed.reason, failed.hint

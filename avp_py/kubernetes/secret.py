@@ -7,10 +7,11 @@ import re
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any, Final
 
 from avp_py.errors import ClusterError, SettingsError
-from avp_py.kubernetes.access import Access, in_cluster
+from avp_py.kubernetes.access import SERVICE_ACCOUNT, Access, in_cluster
 from avp_py.kubernetes.kubeconfig import read_kubeconfig
 from avp_py.kubernetes.request import Answer, get, not_the_api
 from avp_py.settings import OUR_PREFIXES
@@ -32,7 +33,10 @@ _ACCOUNT = re.compile(rf'User "system:serviceaccount:(?P<namespace>{LABEL}):(?P<
 
 
 def read_settings_secret(
-    name: str, environ: Mapping[str, str], seconds: float = TIME_LIMIT_SECONDS
+    name: str,
+    environ: Mapping[str, str],
+    seconds: float = TIME_LIMIT_SECONDS,
+    service_account: Path = SERVICE_ACCOUNT,
 ) -> Mapping[str, str]:
     """Read the Secret from the API in KUBECONFIG, or without it from that of this pod's cluster.
 
@@ -45,6 +49,7 @@ def read_settings_secret(
         environ: the environment of the process.
         seconds: how long it may take, from the first file to the last byte; at most
             TIME_LIMIT_SECONDS.
+        service_account: the folder with the service account of this pod.
 
     Returns:
         Its values as text, by their keys in upper case: there, settings can have any case.
@@ -60,7 +65,7 @@ def read_settings_secret(
 
     def read() -> None:
         try:
-            found.set_result(_read(namespace, secret, environ, limit))
+            found.set_result(_read(namespace, secret, environ, limit, service_account))
         except BaseException as error:
             found.set_exception(error)
 
@@ -77,10 +82,10 @@ def read_settings_secret(
 
 
 def _read(
-    namespace: str, secret: str, environ: Mapping[str, str], limit: float
+    namespace: str, secret: str, environ: Mapping[str, str], limit: float, service_account: Path
 ) -> Mapping[str, str]:
     kubeconfig = environ.get("KUBECONFIG", "")
-    access = read_kubeconfig(kubeconfig) if kubeconfig else in_cluster(environ)
+    access = read_kubeconfig(kubeconfig) if kubeconfig else in_cluster(environ, service_account)
     logger.info(
         "settings from the Secret %s/%s at %s, with the credentials in %s",
         namespace, secret, access.server, access.source,

@@ -96,7 +96,7 @@ def run(
     name = f"{Path(argv[0]).name} {argv[1]}"
     # A Landlock domain is a property of a thread, and for good: this one ends with the run.
     with ThreadPoolExecutor(max_workers=1) as starter:
-        family = _Family(starter, access)
+        family = Family(starter, access)
         try:
             with family.start(name, argv, cwd, env) as child:
                 try:
@@ -123,7 +123,7 @@ def run(
     return output
 
 
-class _Family:
+class Family:
     """A child and all that it starts.
 
     What outlives its parent becomes our child once the entry point has called `adopt_orphans`, so

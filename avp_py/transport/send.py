@@ -21,6 +21,7 @@ def send(
     peer: Peer,
     seconds: float,
     pause_after: PauseAfter,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> tuple[requests.Response, int]:
     """Send a request, and send it again if that may help.
 
@@ -29,6 +30,7 @@ def send(
         peer: the server.
         seconds: how long all attempts may take together, from the first byte to the last.
         pause_after: decides about another attempt.
+        sleep: waits for so many seconds.
 
     Returns:
         The last answer, whatever its status, and the number of attempts.
@@ -50,7 +52,7 @@ def send(
         pause = pause_after(outcome, attempts)
         if pause is None or not deadline.allows(pause):
             break
-        time.sleep(pause)
+        sleep(pause)
     if isinstance(outcome, RequestFailedError):
         raise outcome
     return outcome, attempts

@@ -3,6 +3,7 @@
 import math
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -25,11 +26,16 @@ class Laboratory:
             (self.top / name).mkdir()
         interpreter = os.path.realpath(sys.executable)
         self._argv = [interpreter, "-ISc"]
+        self.env = {"TMPDIR": str(self.top / "scratch")}
         self.access = SYSTEM | program_access(interpreter)
         self.access |= Access(
             read=(Path(os.__file__).parent, self.top / "repository"),
             write=(self.top / "scratch",),
         )
+
+    def argv(self, code: str) -> Sequence[str]:
+        """The command line of a child that runs code."""
+        return [*self._argv, code]
 
     def run(
         self,
@@ -41,9 +47,9 @@ class Laboratory:
     ) -> bytes:
         """Run code in a child; without an access, without a sandbox."""
         return run(
-            [*self._argv, code],
+            self.argv(code),
             cwd=self.top,
-            env={"TMPDIR": str(self.top / "scratch")},
+            env=self.env,
             limits=limits,
             access=access,
             places=Places(Path("/none"), Path("/none"), None),

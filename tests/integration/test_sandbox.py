@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -20,7 +21,7 @@ import pytest
 from avp_py.errors import ChildError
 from avp_py.sandbox import Access, Limits, Written, named_access, program_access
 from avp_py.sandbox.landlock import kernel_abi
-from avp_py.sandbox.process import _Family
+from avp_py.sandbox.process import Family
 from tests.conftest import Run
 from tests.integration.hostile import MAP
 from tests.integration.laboratory import Laboratory
@@ -303,17 +304,16 @@ def test_nothing_outlives_a_run(
         f"{OUTLIVING[what]}\n"
     )
     before = children(os.getpid())
-    left: list[int] = []
-    end = _Family.end
-
-    def observed(family: _Family) -> None:
-        left.extend(children(os.getpid()) - before)
-        end(family)
-
-    monkeypatch.setattr(_Family, "end", observed)
 
     laboratory.run(code, laboratory.access)
+    assert children(os.getpid()) == before
 
+    with ThreadPoolExecutor(max_workers=1) as starter:
+        family = Family(starter, laboratory.access)
+        with family.start("python", laboratory.argv(code), laboratory.top, laboratory.env):
+            pass
+        left = children(os.getpid()) - before
+        family.end()
     assert left
     assert children(os.getpid()) == before
 

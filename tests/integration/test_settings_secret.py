@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,10 @@ import pytest
 import yaml
 
 from avp_py.errors import AvpError, ClusterError, SettingsError
-from avp_py.kubernetes import access, read_settings_secret, request, secret
+from avp_py.kubernetes import read_settings_secret
+from avp_py.kubernetes.access import Access
+from avp_py.kubernetes.request import MAX_ANSWER_BYTES, MAX_LOST, get
+from avp_py.settings import Sensitive
 from tests.conftest import Run
 from tests.integration import leaks
 from tests.integration.certificates import Certificate, openssl, self_signed
@@ -105,6 +109,7 @@ OBJECTS: list[Mapping[str, Any]] = [
 Environ = Mapping[str, str]
 Pod = Callable[..., Environ]
 Kubeconfig = Callable[..., Environ]
+Read = Callable[..., Mapping[str, str]]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -113,15 +118,26 @@ def _objects(cluster: Cluster) -> None:
 
 
 @pytest.fixture
-def pod(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pod:
-    """Makes this process a pod of the cluster, with this token; gives the environment."""
+def service_account(tmp_path: Path) -> Path:
+    """The folder with the service account of a pod."""
     folder = tmp_path / "serviceaccount"
     folder.mkdir()
-    monkeypatch.setattr(access, "SERVICE_ACCOUNT", folder)
+    return folder
+
+
+@pytest.fixture
+def read(service_account: Path) -> Read:
+    """Reads a Secret, in a pod with that service account."""
+    return partial(read_settings_secret, service_account=service_account)
+
+
+@pytest.fixture
+def pod(cluster: Cluster, service_account: Path) -> Pod:
+    """Makes a pod of the cluster, with this token; gives its environment."""
 
     def make(token: str = cluster.admin_token, authorities: str | None = None) -> Environ:
-        (folder / "token").write_text(token)
-        (folder / "ca.crt").write_text(authorities or cluster.ca_file.read_text())
+        (service_account / "token").write_text(token)
+        (service_account / "ca.crt").write_text(authorities or cluster.ca_file.read_text())
         return {
             "KUBERNETES_SERVICE_HOST": "127.0.0.1",
             "KUBERNETES_SERVICE_PORT": f"{cluster.port}",
@@ -170,12 +186,14 @@ class Refused:
 
 
 @pytest.fixture
-def refused(cluster: Cluster) -> Callable[..., Refused]:
+def refused(cluster: Cluster, read: Read) -> Callable[..., Refused]:
     """A read that must fail. No credential and no value may be in what is said of it."""
 
-    def read(name: str, environ: Environ, *credentials: str) -> Refused:
+    def read_to_fail(
+        name: str, environ: Environ, *credentials: str, seconds: float = 10
+    ) -> Refused:
         with pytest.raises(AvpError) as caught:
-            read_settings_secret(name, environ)
+            read(name, environ, seconds)
         error = caught.value
         said = f"{error} {error!r} {error.failures!r} {error.hint} {error.detail}"
         said += f"{error.__cause__!r}"
@@ -183,27 +201,27 @@ def refused(cluster: Cluster) -> Callable[..., Refused]:
         assert error.hint
         return Refused(error)
 
-    return read
+    return read_to_fail
 
 
 # --- In a pod ---
 
 
-def test_a_pod_reads_the_secret_of_argocds_namespace(pod: Pod) -> None:
+def test_a_pod_reads_the_secret_of_argocds_namespace(pod: Pod, read: Read) -> None:
     expected = {key.upper(): value for key, value in VALUES.items()}
-    assert read_settings_secret("avp", pod()) == expected
-    assert read_settings_secret("argocd:avp", pod()) == expected
+    assert read("avp", pod()) == expected
+    assert read("argocd:avp", pod()) == expected
 
 
-def test_a_pod_reads_a_secret_of_another_namespace(pod: Pod) -> None:
-    assert read_settings_secret("team-1:web.settings", pod()) == {"A": OTHER}
+def test_a_pod_reads_a_secret_of_another_namespace(pod: Pod, read: Read) -> None:
+    assert read("team-1:web.settings", pod()) == {"A": OTHER}
 
 
-def test_a_secret_without_data_has_no_settings(pod: Pod) -> None:
-    assert read_settings_secret("empty", pod()) == {}
+def test_a_secret_without_data_has_no_settings(pod: Pod, read: Read) -> None:
+    assert read("empty", pod()) == {}
 
 
-def test_the_largest_secret_that_kubernetes_takes(cluster: Cluster, pod: Pod) -> None:
+def test_the_largest_secret_that_kubernetes_takes(cluster: Cluster, pod: Pod, read: Read) -> None:
     text = "0123456789abcde\n" * (1024 * 1024 // 16)
     metadata = {"name": "large", "namespace": "argocd"}
     body = {
@@ -213,15 +231,15 @@ def test_the_largest_secret_that_kubernetes_takes(cluster: Cluster, pod: Pod) ->
         "data": {"A": encoded(text)},
     }
     cluster.run("create", "--validate=false", "-f", "-", stdin=json.dumps(body))
-    assert read_settings_secret("large", pod()) == {"A": text}
+    assert read("large", pod()) == {"A": text}
 
 
 def test_a_role_with_resource_names_is_all_that_is_needed(
-    cluster: Cluster, pod: Pod, refused: Callable[..., Refused]
+    cluster: Cluster, pod: Pod, read: Read, refused: Callable[..., Refused]
 ) -> None:
     token = cluster.token("argocd", "reader")
     environ = pod(f"{token}\n")
-    assert read_settings_secret("avp", environ)["AVP_TYPE"] == VALUES["avp_type"]
+    assert read("avp", environ)["AVP_TYPE"] == VALUES["avp_type"]
     for name, namespace in (("bytes", "argocd"), ("avp", "team-1"), ("missing", "argocd")):
         error = refused(f"{namespace}:{name}", environ, token)
         assert error.reason == (
@@ -253,14 +271,18 @@ def test_a_missing_secret(pod: Pod, refused: Callable[..., Refused]) -> None:
 
 @pytest.mark.parametrize("audience", [None, "someone-else"])
 def test_a_token_that_is_none_or_for_someone_else(
-    cluster: Cluster, pod: Pod, refused: Callable[..., Refused], audience: str | None
+    cluster: Cluster,
+    pod: Pod,
+    service_account: Path,
+    refused: Callable[..., Refused],
+    audience: str | None,
 ) -> None:
     token = "canary.of.a-token"
     if audience:
         token = cluster.token("argocd", "reader", f"--audience={audience}")
     found = refused("avp", pod(token), token)
     assert found.reason == f"the Kubernetes API at {cluster.server} rejected our credentials (401)"
-    assert found.hint.startswith(f"renew the credentials in {access.SERVICE_ACCOUNT}: ")
+    assert found.hint.startswith(f"renew the credentials in {service_account}: ")
 
 
 def test_bytes_that_are_no_text(pod: Pod, refused: Callable[..., Refused]) -> None:
@@ -271,8 +293,8 @@ def test_bytes_that_are_no_text(pod: Pod, refused: Callable[..., Refused]) -> No
     assert isinstance(found.error, SettingsError)
 
 
-def test_bytes_that_are_somebody_elses(pod: Pod) -> None:
-    assert read_settings_secret("foreign-bytes", pod()) == {"AVP_TYPE": "vault"}
+def test_bytes_that_are_somebody_elses(pod: Pod, read: Read) -> None:
+    assert read("foreign-bytes", pod()) == {"AVP_TYPE": "vault"}
 
 
 def test_one_name_in_two_cases(pod: Pod, refused: Callable[..., Refused]) -> None:
@@ -324,12 +346,12 @@ def test_the_longest_names_are_names(pod: Pod, refused: Callable[..., Refused]) 
 
 
 def test_kubeconfig_beats_the_pod(
-    cluster: Cluster, pod: Pod, kubeconfig: Kubeconfig, refused: Callable[..., Refused]
+    cluster: Cluster, pod: Pod, read: Read, kubeconfig: Kubeconfig, refused: Callable[..., Refused]
 ) -> None:
     token = cluster.token("argocd", "nobody")
     environ = {**pod(), **kubeconfig(user={"token": token})}
     assert "argocd/nobody" in refused("avp", environ, token).reason
-    assert read_settings_secret("avp", {**environ, "KUBECONFIG": ""})
+    assert read("avp", {**environ, "KUBECONFIG": ""})
 
 
 @pytest.mark.parametrize("form", ["file", "data"])
@@ -404,9 +426,11 @@ def test_what_kubectl_itself_writes_can_be_read(cluster: Cluster, tmp_path: Path
     assert read_settings_secret("avp", {"KUBECONFIG": str(path)})
 
 
-def test_a_listed_certificate_need_not_be_an_authority(cluster: Cluster, pod: Pod) -> None:
+def test_a_listed_certificate_need_not_be_an_authority(
+    cluster: Cluster, pod: Pod, read: Read
+) -> None:
     leaf, end, _ = cluster.ca_file.read_text().partition("-----END CERTIFICATE-----")
-    assert read_settings_secret("avp", pod(authorities=leaf + end))
+    assert read("avp", pod(authorities=leaf + end))
 
 
 def test_kubectl_proxy_serves_without_tls(cluster: Cluster, kubeconfig: Kubeconfig) -> None:
@@ -434,6 +458,7 @@ def another(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 def test_the_wrong_authority_is_refused_whatever_the_environment_trusts(
     cluster: Cluster,
     pod: Pod,
+    service_account: Path,
     refused: Callable[..., Refused],
     another: Certificate,
     monkeypatch: pytest.MonkeyPatch,
@@ -445,13 +470,11 @@ def test_the_wrong_authority_is_refused_whatever_the_environment_trusts(
     assert found.reason.startswith(
         f"the TLS certificate of {cluster.server} is not signed by a trusted CA: "
     )
-    assert found.hint == (
-        f"put the CA certificate that signed it into {access.SERVICE_ACCOUNT}/ca.crt"
-    )
+    assert found.hint == f"put the CA certificate that signed it into {service_account}/ca.crt"
 
 
 def test_the_right_authority_is_enough_whatever_the_environment_says(
-    pod: Pod, another: Certificate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    pod: Pod, read: Read, another: Certificate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
         monkeypatch.setenv(name, str(another.certificate))
@@ -459,7 +482,7 @@ def test_the_right_authority_is_enough_whatever_the_environment_says(
         for name in ("http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{port}")
         (tmp_path / ".netrc").write_text("machine 127.0.0.1 login a password b\n")
-        assert read_settings_secret("avp", pod())
+        assert read("avp", pod())
 
 
 def test_without_an_authority_the_systems_are_trusted(
@@ -494,10 +517,12 @@ def test_the_name_in_the_certificate(
     assert read_settings_secret("avp", kubeconfig({**elsewhere, **named}))
 
 
-def test_certificates_that_are_broken(pod: Pod, refused: Callable[..., Refused]) -> None:
+def test_certificates_that_are_broken(
+    pod: Pod, service_account: Path, refused: Callable[..., Refused]
+) -> None:
     broken = "-----BEGIN CERTIFICATE-----\nY2FuYXJ5\n-----END CERTIFICATE-----\n"
     found = refused("avp", pod(authorities=broken))
-    assert found.reason == (f"the CA certificates in {access.SERVICE_ACCOUNT}/ca.crt are invalid")
+    assert found.reason == f"the CA certificates in {service_account}/ca.crt are invalid"
 
 
 # --- The way there ---
@@ -546,9 +571,8 @@ def test_a_name_that_nobody_has(kubeconfig: Kubeconfig, refused: Callable[..., R
 
 
 def test_a_server_that_says_nothing(
-    kubeconfig: Kubeconfig, refused: Callable[..., Refused], monkeypatch: pytest.MonkeyPatch
+    kubeconfig: Kubeconfig, refused: Callable[..., Refused]
 ) -> None:
-    monkeypatch.setattr(secret, "TIME_LIMIT_SECONDS", 0.25)
     with silent_server() as port:
         for fields in (
             {"server": f"https://127.0.0.1:{port}"},
@@ -556,7 +580,8 @@ def test_a_server_that_says_nothing(
             {"proxy-url": f"http://127.0.0.1:{port}"},
         ):
             started = time.monotonic()
-            assert "did not answer within 0.2" in refused("avp", kubeconfig(fields)).reason
+            found = refused("avp", kubeconfig(fields), seconds=0.25)
+            assert "did not answer within 0.2" in found.reason
             assert time.monotonic() - started < 2
 
 
@@ -661,12 +686,7 @@ def raw(data: bytes) -> Answer:
         (raw(b"[" * 200_000), f"{NOT_THE_API}"),
         (raw(b"HTTP/1.1 200 OK\r\n\r\n" + b"[" * 200_000), f"{NOT_THE_API} (HTTP status 200)"),
         (raw(b"220 canary-smtp\r\n"), NOT_THE_API),
-        (raw(b"HTTP/1.1 200 OK\r\n\r\n" + b" " * (request.MAX_ANSWER_BYTES + 1)), TOO_LARGE),
-        (
-            raw(b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"kind": "Secret"}'),
-            LOST,
-        ),
-        (raw(b""), LOST),
+        (raw(b"HTTP/1.1 200 OK\r\n\r\n" + b" " * (MAX_ANSWER_BYTES + 1)), TOO_LARGE),
         (
             status(500, Retry_After="9" * 5000),
             "the Kubernetes API at {server} failed (HTTP status 500)",
@@ -683,35 +703,39 @@ def test_odd_answers(
     refused: Callable[..., Refused],
     answer: Answer,
     reason: str,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(request, "LOST_PAUSE_SECONDS", 0.01)
     server.answer = answer
     found = refused("avp", kubeconfig({"server": server.address}), "canary-")
     assert isinstance(found.error, ClusterError)
     assert found.reason == reason.format(server=server.address)
-    assert len(server.asked) == (request.MAX_LOST if reason == LOST else 1)
+    assert len(server.asked) == 1
 
 
-@pytest.mark.parametrize(
-    "lost", [b"", b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"kind": "Secret"}']
-)
-def test_a_connection_that_is_lost_once_is_made_again(
-    server: StandIn, kubeconfig: Kubeconfig, monkeypatch: pytest.MonkeyPatch, lost: bytes
-) -> None:
-    monkeypatch.setattr(request, "LOST_PAUSE_SECONDS", 0.01)
-    server.answer = in_turn(raw(lost), a_secret({"AVP_TYPE": encoded("vault")}))
-    found = read_settings_secret("avp", kubeconfig({"server": server.address}))
-    assert found == {"AVP_TYPE": "vault"}
+LOSSES = [b"", b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"kind": "Secret"}']
+
+
+@pytest.mark.parametrize("lost", LOSSES)
+def test_a_connection_that_is_lost_once_is_made_again(server: StandIn, lost: bytes) -> None:
+    pauses: list[float] = []
+    server.answer = in_turn(raw(lost), a_secret())
+    assert get(Access(server.address, "here", None), "/api", 10, pauses.append).status == 200
+    assert pauses == [1]
+
+
+@pytest.mark.parametrize("lost", LOSSES)
+def test_connections_that_are_lost_again_and_again(server: StandIn, lost: bytes) -> None:
+    pauses: list[float] = []
+    server.answer = raw(lost)
+    with pytest.raises(ClusterError) as caught:
+        get(Access(server.address, "here", None), "/api", 10, pauses.append)
+    assert caught.value.reason == LOST.format(server=server.address)
+    assert len(server.asked) == MAX_LOST
+    assert pauses == [1] * (MAX_LOST - 1)
 
 
 def test_headers_that_drip_end_in_time_too(
-    server: StandIn,
-    kubeconfig: Kubeconfig,
-    refused: Callable[..., Refused],
-    monkeypatch: pytest.MonkeyPatch,
+    server: StandIn, kubeconfig: Kubeconfig, refused: Callable[..., Refused]
 ) -> None:
-    monkeypatch.setattr(secret, "TIME_LIMIT_SECONDS", 0.3)
     given_up = threading.Event()
 
     def drip(exchange: Exchange) -> None:
@@ -723,7 +747,7 @@ def test_headers_that_drip_end_in_time_too(
 
     server.answer = drip
     began = time.monotonic()
-    found = refused("avp", kubeconfig({"server": server.address}))
+    found = refused("avp", kubeconfig({"server": server.address}), seconds=0.3)
     given_up.set()
     assert found.reason.endswith("did not answer within 0.3 s")
     assert time.monotonic() - began < 2
@@ -737,12 +761,11 @@ def test_a_file_without_end_is_none(tmp_path: Path, refused: Callable[..., Refus
 
 
 def test_a_pipe_that_nobody_writes_to_ends_in_time(
-    tmp_path: Path, refused: Callable[..., Refused], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, refused: Callable[..., Refused]
 ) -> None:
-    monkeypatch.setattr(secret, "TIME_LIMIT_SECONDS", 0.2)
     pipe = tmp_path / "config"
     os.mkfifo(pipe)
-    found = refused("avp", {"KUBECONFIG": str(pipe)})
+    found = refused("avp", {"KUBECONFIG": str(pipe)}, seconds=0.2)
     assert found.reason.endswith("could not be read within 0.2 s")
 
 
@@ -768,18 +791,15 @@ def test_a_server_that_is_busy_for_long_is_not_waited_for(
     server: StandIn, kubeconfig: Kubeconfig, refused: Callable[..., Refused]
 ) -> None:
     server.answer = status(429, Retry_After="3600")
-    found = refused("avp", kubeconfig({"server": server.address}))
+    # However much time the run has.
+    found = refused("avp", kubeconfig({"server": server.address}), seconds=7200)
     assert found.reason.endswith("failed (HTTP status 429)")
     assert len(server.asked) == 1
 
 
 def test_an_answer_that_drips_ends_in_time(
-    server: StandIn,
-    kubeconfig: Kubeconfig,
-    refused: Callable[..., Refused],
-    monkeypatch: pytest.MonkeyPatch,
+    server: StandIn, kubeconfig: Kubeconfig, refused: Callable[..., Refused]
 ) -> None:
-    monkeypatch.setattr(secret, "TIME_LIMIT_SECONDS", 0.3)
     given_up = threading.Event()
 
     def drip(exchange: Exchange) -> None:
@@ -792,7 +812,7 @@ def test_an_answer_that_drips_ends_in_time(
     server.answer = drip
     started = time.monotonic()
     try:
-        found = refused("avp", kubeconfig({"server": server.address}))
+        found = refused("avp", kubeconfig({"server": server.address}), seconds=0.3)
     finally:
         given_up.set()
     assert "did not answer within 0.3" in found.reason
@@ -807,28 +827,25 @@ def test_something_else_than_tls(
     assert found.reason.startswith(f"the server at {address} does not speak TLS, but most likely")
 
 
-def test_a_server_that_hangs_up_within_tls(
-    kubeconfig: Kubeconfig,
-    refused: Callable[..., Refused],
-    another: Certificate,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(request, "LOST_PAUSE_SECONDS", 0.01)
+def test_a_server_that_hangs_up_within_tls(another: Certificate) -> None:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(another.certificate, another.key)
     with stand_in(raw(b""), tls) as server:
-        fields = {"server": server.address, "certificate-authority": str(another.certificate)}
-        found = refused("avp", kubeconfig(fields))
-        assert found.reason == LOST.format(server=server.address)
-    tokens = [each.headers["Authorization"].partition(" ")[0] for each in server.asked]
-    assert tokens == ["Bearer"] * request.MAX_LOST
+        trusted = another.certificate.read_text()
+        access = Access(server.address, "here", trusted, token=Sensitive("canary-token"))
+        with pytest.raises(ClusterError) as caught:
+            get(access, "/api", 10, lambda _: None)
+    assert caught.value.reason == LOST.format(server=server.address)
+    assert "canary-token" not in f"{caught.value!r} {caught.value.detail} {caught.value.hint}"
+    tokens = [each.headers["Authorization"] for each in server.asked]
+    assert tokens == ["Bearer canary-token"] * MAX_LOST
 
 
 # --- The command ---
 
 
 def test_a_run_takes_vaults_address_and_token_from_the_secret(
-    cluster: Cluster, pod: Pod, run: Run, vault: Vault, kv2: str
+    cluster: Cluster, kubeconfig: Kubeconfig, run: Run, vault: Vault, kv2: str
 ) -> None:
     vault.write(f"{kv2}/data/app", {"password": "from-the-real-vault"})
     values = {"vault_addr": vault.address, "VAULT_TOKEN": vault.token(f"{kv2}/data/app")}
@@ -844,7 +861,7 @@ def test_a_run_takes_vaults_address_and_token_from_the_secret(
         )
     )
     stdin = manifest({"a": "<password>"}, f"{kv2}/data/app")
-    environ = {"VAULT_ADDR": "http://127.0.0.1:1", **pod()}
+    environ = {"VAULT_ADDR": "http://127.0.0.1:1", **kubeconfig()}
     assert fields(run("generate", "-", "-s", name, env=environ, stdin=stdin)) == {
         "a": "from-the-real-vault"
     }
@@ -860,7 +877,8 @@ def test_a_run_takes_vaults_address_and_token_from_the_secret(
     assert leaks.found(failed.err, [cluster.admin_token, *values.values()]) == []
     with closing(socket.socket()) as unused:
         unused.bind(("127.0.0.1", 0))
-        nowhere = {**environ, "KUBERNETES_SERVICE_PORT": f"{unused.getsockname()[1]}"}
+        address = f"https://127.0.0.1:{unused.getsockname()[1]}"
+        nowhere = {**environ, **kubeconfig({"server": address})}
         result = run("generate", "-", "-s", "gone", env=nowhere, stdin=b"kind: ConfigMap\n")
     assert result.code == 0, "a Secret is read only where a placeholder needs it"
 

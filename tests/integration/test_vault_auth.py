@@ -408,14 +408,8 @@ def test_a_token_file_without_end_is_none(fails: Fails, proxy: StandIn, setting:
 
 
 def test_a_login_that_vault_fails_is_tried_again(
-    run: Run,
-    vault: Vault,
-    proxy: StandIn,
-    document: bytes,
-    kv2: str,
-    monkeypatch: pytest.MonkeyPatch,
+    run: Run, vault: Vault, proxy: StandIn, document: bytes, kv2: str
 ) -> None:
-    monkeypatch.setattr("avp_py.backends.vault.adapter.BACKOFF_SECONDS", 0.001)
     env = approle(vault, proxy, f"{kv2}/data/app")
     proxy.answer = in_turn(as_json(503, {"errors": []}), forward(vault.address))
     assert reads(run, document, env)

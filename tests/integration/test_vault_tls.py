@@ -1,14 +1,15 @@
 """TLS to a real Vault: whom a run trusts, and who it is; each setting works, and fails without."""
 
 import ssl
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 from urllib3.exceptions import InsecureRequestWarning
 
+from avp_py.backends.vault.opening import open_backend
 from tests.conftest import Run
 from tests.integration.certificates import Certificate, openssl, self_signed, signed
 from tests.integration.conftest import Fails
@@ -250,19 +251,19 @@ def test_the_bundle_that_requests_knows_does_not_beat_cacert(
 
 
 def test_an_untrusted_certificate_is_not_tried_again(
-    fails: Fails, place: Place, server: StandIn, monkeypatch: pytest.MonkeyPatch
+    run: Run, place: Place, server: StandIn
 ) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr(time, "sleep", pauses.append)
     own = {
         "VAULT_ADDR": server.address,
         "VAULT_TOKEN": "hvs.some-token",
         "VAULT_CACERT": str(place.other.certificate),
     }
 
-    said = fails(WANTED, own)
+    opener = partial(open_backend, sleep=pauses.append)
+    result = run("generate", "-", env=own, stdin=WANTED, opener=opener)
 
-    assert "is not signed by a trusted CA" in said
+    assert "is not signed by a trusted CA" in result.err
     assert server.asked == []
     assert pauses == []
 

@@ -277,14 +277,11 @@ def test_nothing_is_printed_when_anything_fails(run: Run, tmp_path: Path) -> Non
     assert "canary-value" not in result.err
 
 
-def test_an_unforeseen_error_shows_frames_and_no_message(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unforeseen_error_shows_frames_and_no_message(run: Run) -> None:
     def explode(*_: object) -> None:
         raise RuntimeError("canary-message")
 
-    monkeypatch.setattr("avp_py.cli.generate.generate", explode)
-    result = run("generate", "-", env={}, stdin=MANIFEST)
+    result = run("generate", "-", env={}, stdin=MANIFEST, opener=explode)
     assert result.code == 1
     assert result.err.startswith("avp-py: internal error, RuntimeError; please report it\n")
     assert "in explode" in result.err

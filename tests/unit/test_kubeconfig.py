@@ -10,7 +10,6 @@ import pytest
 import yaml
 
 from avp_py.errors import AvpError, ClusterError, DocumentError, SettingsError
-from avp_py.kubernetes import access
 from avp_py.kubernetes.access import Access, in_cluster
 from avp_py.kubernetes.kubeconfig import read_kubeconfig
 from avp_py.settings import Sensitive
@@ -324,9 +323,8 @@ def test_loopback_may_be_without_tls_and_gets_no_credentials(kubeconfig: Path) -
 
 
 @pytest.fixture
-def pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder where this process finds its service account."""
-    monkeypatch.setattr(access, "SERVICE_ACCOUNT", tmp_path)
+def pod(tmp_path: Path) -> Path:
+    """The folder of a service account."""
     (tmp_path / "token").write_text(f"{TOKEN}\n")
     (tmp_path / "ca.crt").write_text(PEM)
     return tmp_path
@@ -345,7 +343,7 @@ def of_a_pod(host: str = "10.0.0.1", port: str = "443") -> Mapping[str, str]:
     ],
 )
 def test_a_pod_has_all_that_is_needed(pod: Path, host: str, server: str) -> None:
-    assert in_cluster(of_a_pod(host)) == Access(
+    assert in_cluster(of_a_pod(host), pod) == Access(
         server=server,
         source=str(pod),
         is_pod=True,
@@ -366,7 +364,7 @@ def test_neither_a_pod_nor_a_kubeconfig(environ: Mapping[str, str]) -> None:
 def test_a_pod_without_a_service_account(pod: Path, missing: str) -> None:
     (pod / missing).unlink()
     with pytest.raises(ClusterError) as caught:
-        in_cluster(of_a_pod())
+        in_cluster(of_a_pod(), pod)
     assert caught.value.reason == (
         f"cannot read the pod's service account: {pod / missing}: No such file or directory"
     )
@@ -400,6 +398,6 @@ def test_a_pod_with_something_malformed(
     for name, text in files.items():
         (pod / name).write_text(text)
     with pytest.raises(SettingsError) as caught:
-        in_cluster(environ)
+        in_cluster(environ, pod)
     assert caught.value.reason == reason.format(pod=pod)
     assert caught.value.hint

@@ -10,15 +10,16 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
 from avp_py.errors import ChildError
 from avp_py.sandbox import Limits, Places, child_environment
 from avp_py.sandbox.environment import DEFAULTS
-from avp_py.sandbox.process import MARK, _Family
+from avp_py.sandbox.process import MARK, Family
 from avp_py.sandbox.process import run as run_child
 from tests.conftest import Run
 from tests.processes import is_running, until
@@ -250,29 +251,29 @@ def test_time_out_is_a_setting(app: Path, program: Program, run_command: Run) ->
     assert "kustomize build did not finish within 0.2 s" in result.err
 
 
-@pytest.mark.parametrize("where", ["_read", "_Family.start"])
-def test_ctrl_c_ends_the_child(
-    where: str, tmp_path: Path, program: Program, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    children: list[subprocess.Popen[bytes]] = []
-    start = _Family.start
-
-    def started(*arguments: Any) -> "subprocess.Popen[bytes]":
-        children.append(start(*arguments))
-        if where == "_Family.start":
-            raise KeyboardInterrupt
-        return children[0]
-
-    def read(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(_Family, "start", started)
-    monkeypatch.setattr("avp_py.sandbox.process._read", read)
+def test_ctrl_c_ends_the_child(tmp_path: Path, program: Program) -> None:
+    # Its limits are set once `run` has got hold of it.
+    script = program(
+        'echo $$ > "$0.pid"\n'
+        "while [ $(ulimit -t) = unlimited ]; do sleep 0.01; done\n"
+        "kill -INT $PPID; exec sleep 60"
+    )
 
     with pytest.raises(KeyboardInterrupt):
-        run([str(program("exec sleep 60")), "build"], cwd=tmp_path, limits=LIMITS)
+        run([str(script), "build"], cwd=tmp_path, limits=LIMITS)
 
-    with children[0] as child:
+    pid = script.with_name("kustomize.pid").read_text().strip()
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def test_a_child_that_nobody_has_heard_of_is_ended(tmp_path: Path, program: Program) -> None:
+    # Ctrl-C can come after the child was started, and before its caller gets it.
+    with ThreadPoolExecutor(max_workers=1) as starter:
+        family = Family(starter, None)
+        child = family.start("x", [str(program("exec sleep 60"))], tmp_path, PATH)
+        family.end()
+
+    with child:
         assert not Path(f"/proc/{child.pid}").exists()
 
 

@@ -230,18 +230,18 @@ def test_a_password_is_hashed_slowly(folder: Path, monkeypatch: pytest.MonkeyPat
     ],
 )
 def test_a_token_is_kept_for_less_than_its_life(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, seconds: int, kept: int | None
+    folder: Path, seconds: int, kept: int | None
 ) -> None:
-    monkeypatch.setattr(time, "time", lambda: 1_000_000.0)
-    tokens = cache(folder)
+    now = 1_000_000.0
+    tokens = TokenCache(folder, load({}).vault, lambda: now)
     name = tokens.name(REQUEST)
     tokens.put(name, TOKEN, seconds)
     assert tokens.get(name) == (TOKEN if kept else None)
     if kept:
         assert json.loads((folder / name).read_text())["expires"] == 1_000_000 + kept
-        monkeypatch.setattr(time, "time", lambda: 1_000_000.0 + kept - 1)
+        now += kept - 1
         assert tokens.get(name) == TOKEN
-        monkeypatch.setattr(time, "time", lambda: 1_000_000.0 + kept)
+        now += 1
         assert tokens.get(name) is None
 
 

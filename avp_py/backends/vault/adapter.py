@@ -6,7 +6,8 @@ It follows Vault's own client (api/client.go, v1.22), as far as a read and a log
 import base64
 import json
 import re
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -46,12 +47,19 @@ class Adapter(hvac.adapters.RawAdapter):
     """Sends the requests of hvac's client."""
 
     def __init__(
-        self, *args: Any, peer: Peer, max_retries: int, rate: RateLimiter | None, **kwargs: Any
+        self,
+        *args: Any,
+        peer: Peer,
+        max_retries: int,
+        rate: RateLimiter | None,
+        sleep: Callable[[float], None] = time.sleep,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self._peer = peer
         self._max_retries = max_retries
         self._rate = rate
+        self._sleep = sleep
         self._seconds: float = kwargs["timeout"]
 
     def request(
@@ -78,6 +86,7 @@ class Adapter(hvac.adapters.RawAdapter):
             self._peer,
             self._seconds,
             self._pause_after,
+            self._sleep,
         )
         if raise_exception and not response.ok:
             credentials = [

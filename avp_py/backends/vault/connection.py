@@ -3,7 +3,8 @@
 import functools
 import json
 import re
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -65,7 +66,11 @@ class Connection:
 
     @classmethod
     def open(
-        cls, settings: VaultSettings, environ: Mapping[str, str], concurrency: int
+        cls,
+        settings: VaultSettings,
+        environ: Mapping[str, str],
+        concurrency: int,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> "Connection":
         """Make the client; nothing is sent.
 
@@ -73,6 +78,7 @@ class Connection:
             settings: Vault's.
             environ: the environment of the run, which may name proxies.
             concurrency: how many threads read at once, and so how many connections are kept.
+            sleep: waits for so many seconds before another attempt.
 
         Raises:
             SettingsError: a file for TLS cannot be used, or the address is not valid.
@@ -90,6 +96,7 @@ class Connection:
                 peer=route.peer,
                 max_retries=settings.max_retries,
                 rate=RateLimiter(settings.rate_limit) if settings.rate_limit else None,
+                sleep=sleep,
             ),
         )
         return cls(client, Translator(settings))

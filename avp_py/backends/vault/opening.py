@@ -1,7 +1,8 @@
 """Open the backend for Vault, or check it."""
 
 import dataclasses
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from avp_py.backends.vault.auth import open_auth
@@ -15,19 +16,24 @@ CHECK_SECONDS: Final = 5.0
 """How long Vault may take to answer a check, since a probe waits for it."""
 
 
-def open_backend(settings: Settings, environ: Mapping[str, str]) -> VaultBackend:
+def open_backend(
+    settings: Settings,
+    environ: Mapping[str, str],
+    sleep: Callable[[float], None] = time.sleep,
+) -> VaultBackend:
     """Return the backend for Vault; nothing is sent before the first read.
 
     Args:
         settings: all of them.
         environ: the environment of the run, which may name proxies.
+        sleep: waits for so many seconds before another attempt.
 
     Raises:
         SettingsError: a credential or a file for TLS is missing.
     """
     auth = open_auth(settings.vault, settings.secret)
     cache = TokenCache.open(settings.vault)
-    connection = Connection.open(settings.vault, environ, settings.backend.concurrency)
+    connection = Connection.open(settings.vault, environ, settings.backend.concurrency, sleep)
     return VaultBackend(connection, auth, cache, settings.backend.kv_version)
 
 

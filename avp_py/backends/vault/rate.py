@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 
 from avp_py.settings import RateLimit
 
@@ -13,11 +14,18 @@ class RateLimiter:
     golang.org/x/time/rate): a full one allows its burst, and it fills at the rate.
     """
 
-    def __init__(self, limit: RateLimit) -> None:
+    def __init__(self, limit: RateLimit, sleep: Callable[[float], None] = time.sleep) -> None:
+        """Make the limiter.
+
+        Args:
+            limit: the rate and the burst.
+            sleep: waits for so many seconds.
+        """
         self._interval = 1 / limit.per_second
         self._reserve = self._interval * (limit.burst - 1)
         self._next = 0.0
         self._lock = threading.Lock()
+        self._sleep = sleep
 
     def wait(self) -> None:
         """Wait until the next request may be sent."""
@@ -28,4 +36,4 @@ class RateLimiter:
             pause = self._next - now
             self._next += self._interval
         if pause > 0:
-            time.sleep(pause)
+            self._sleep(pause)

@@ -22,7 +22,7 @@ import re
 import secrets
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -54,9 +54,19 @@ logger: Final = logging.getLogger(__name__)
 class TokenCache:
     """The directory, for one way to one Vault. Any number of processes can use it at once."""
 
-    def __init__(self, folder: Path, settings: VaultSettings) -> None:
+    def __init__(
+        self, folder: Path, settings: VaultSettings, clock: Callable[[], float] = time.time
+    ) -> None:
+        """Make the cache; only certificates are read.
+
+        Args:
+            folder: the directory, there or not.
+            settings: Vault's.
+            clock: the time, in seconds since 1970.
+        """
         self._folder = folder
         self._settings = settings
+        self._clock = clock
         self._server = _server(settings)
 
     @classmethod
@@ -94,7 +104,7 @@ class TokenCache:
             data = _read(folder, name, self._folder)
         try:
             entry = json.loads(data or b"")
-            token, left = parse_token(entry["token"]), entry["expires"] - time.time()
+            token, left = parse_token(entry["token"]), entry["expires"] - self._clock()
         except (
             AttributeError,
             LookupError,
@@ -116,10 +126,10 @@ class TokenCache:
         kept = min(seconds - MARGIN_SECONDS, MAX_SECONDS)
         if kept <= 0 or _server(self._settings) != self._server:
             return
-        entry = {"token": token.reveal(), "expires": int(time.time()) + kept}
+        entry = {"token": token.reveal(), "expires": int(self._clock()) + kept}
         with self._opened() as folder:
             try:
-                _sweep(folder)
+                _sweep(folder, self._clock() - MAX_SECONDS)
                 _write(folder, name, json.dumps(entry).encode())
             except OSError as error:
                 logger.info("cannot cache the token: %s", error.strerror)
@@ -255,9 +265,8 @@ def _read_key(folder: int, path: Path) -> bytes:
     return key or b""
 
 
-def _sweep(folder: int) -> None:
+def _sweep(folder: int, oldest: float) -> None:
     """Remove entries that are not used any more, as those for an earlier token of a pod."""
-    oldest = time.time() - MAX_SECONDS
     for name in os.listdir(folder):
         if _ENTRY.fullmatch(name):
             with suppress(FileNotFoundError):
