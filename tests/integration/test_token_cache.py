@@ -112,7 +112,7 @@ def test_a_wrong_credential_is_refused_with_a_warm_cache(
     assert logins(proxy) == 3
 
 
-def test_a_password_is_asked_for_with_a_warm_cache(
+def test_a_wrong_password_is_refused_with_a_warm_cache(
     run: Run, fails: Fails, vault: Vault, document: bytes, env: Mapping[str, str], kv2: str
 ) -> None:
     vault.client.sys.enable_auth_method("userpass", path=kv2)
@@ -180,7 +180,7 @@ def test_a_path_that_stays_forbidden_costs_nobody_a_login(
     assert logins(proxy) == 1
 
 
-def test_a_token_that_may_not_ask_about_itself_stays_where_no_other_can_be_had(
+def test_a_token_that_cannot_be_replaced_is_kept(
     run: Run, fails: Fails, vault: Vault, proxy: StandIn, kv2: str, document: bytes, folder: Path
 ) -> None:
     role_id, secret_id = vault.approle(

@@ -177,9 +177,7 @@ def test_another_server_has_another_name(folder: Path, environ: dict[str, str]) 
     assert cache(folder, **environ).name(REQUEST) != cache(folder).name(REQUEST)
 
 
-def test_a_certificate_that_is_replaced_in_between_is_not_kept_for(
-    folder: Path, tmp_path: Path
-) -> None:
+def test_a_token_is_not_kept_if_the_certificate_was_replaced(folder: Path, tmp_path: Path) -> None:
     pem = tmp_path / "client.pem"
     pem.write_text("old")
     tokens = cache(folder, VAULT_CLIENT_CERT=str(pem))
@@ -274,7 +272,7 @@ def test_what_is_no_entry_is_absent(folder: Path, entry: Path, name: str) -> Non
 
 
 @pytest.mark.parametrize("key", [b"", b"short", b"x" * 33])
-def test_a_key_that_is_none_is_made_anew(folder: Path, entry: Path, key: bytes) -> None:
+def test_an_invalid_key_is_replaced(folder: Path, entry: Path, key: bytes) -> None:
     (folder / "key").write_bytes(key)
     assert cache(folder).name(REQUEST) != entry.name
     assert len((folder / "key").read_bytes()) == 32
