@@ -124,7 +124,7 @@ NOT_VAULT: Mapping[str, Answer] = {
 
 
 @pytest.mark.parametrize("name", NOT_VAULT)
-def test_an_answer_that_is_not_vaults_is_told_so(
+def test_an_answer_that_is_not_from_vault_is_reported(
     fails: Fails, server: StandIn, env: Mapping[str, str], name: str
 ) -> None:
     server.answer = NOT_VAULT[name]
@@ -136,7 +136,7 @@ def test_an_answer_that_is_not_vaults_is_told_so(
 
 
 @pytest.mark.parametrize("name", NOT_VAULT)
-def test_an_answer_to_a_login_that_is_not_vaults_is_told_so(
+def test_a_login_answer_that_is_not_from_vault_is_reported(
     fails: Fails, server: StandIn, login_env: Mapping[str, str], name: str
 ) -> None:
     server.answer = NOT_VAULT[name]
@@ -162,7 +162,7 @@ def test_an_answer_to_a_login_that_is_not_vaults_is_told_so(
         {"auth": [BODY]},
     ],
 )
-def test_a_login_that_gives_no_token_is_not_vaults(
+def test_a_login_answer_without_a_token_is_not_from_vault(
     fails: Fails, server: StandIn, login_env: Mapping[str, str], answer: object
 ) -> None:
     server.answer = as_json(200, answer)
@@ -174,7 +174,7 @@ def test_a_login_that_gives_no_token_is_not_vaults(
 
 
 @pytest.mark.parametrize("namespace", ["with\nline", "ключ"])
-def test_a_namespace_that_no_header_can_carry_is_told_so(
+def test_a_namespace_invalid_in_a_header_is_reported(
     fails: Fails, server: StandIn, env: Mapping[str, str], namespace: str
 ) -> None:
     said = fails(WANTED, {**env, "VAULT_NAMESPACE": namespace})
@@ -197,7 +197,7 @@ FAILING: Mapping[str, tuple[Answer, str]] = {
 
 @pytest.mark.parametrize("name", FAILING)
 @pytest.mark.parametrize(("setting", "requests"), [(None, 3), ("0", 1), ("4", 5)])
-def test_a_failing_vault_is_asked_again_and_then_told(
+def test_a_failing_vault_is_retried_and_then_reported(
     fails: Fails,
     server: StandIn,
     env: Mapping[str, str],
@@ -217,7 +217,7 @@ def test_a_failing_vault_is_asked_again_and_then_told(
     assert len(server.asked) == requests
 
 
-def test_a_vault_that_is_not_initialised_is_told_so_at_once(
+def test_an_uninitialised_vault_is_reported_without_retries(
     fails: Fails, server: StandIn, env: Mapping[str, str]
 ) -> None:
     server.answer = as_json(501, {"errors": ["Vault is not initialized"]})
@@ -242,7 +242,7 @@ HALVES: Mapping[str, Answer] = {
 
 
 @pytest.mark.parametrize("name", HALVES)
-def test_half_an_answer_is_asked_for_again_and_then_told(
+def test_a_truncated_answer_is_retried_and_then_reported(
     fails: Fails, server: StandIn, env: Mapping[str, str], name: str
 ) -> None:
     server.answer = HALVES[name]
@@ -285,7 +285,7 @@ def test_a_vault_that_recovers_in_time_is_no_failure(
     assert len(server.asked) == (6 if with_login else 3)
 
 
-def test_an_answer_that_is_not_the_compression_it_says_is_told(
+def test_an_answer_with_invalid_compression_is_reported(
     fails: Fails, server: StandIn, env: Mapping[str, str]
 ) -> None:
     server.answer = text(200, b"{}", Content_Encoding="gzip")
@@ -294,7 +294,7 @@ def test_an_answer_that_is_not_the_compression_it_says_is_told(
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 405])
-def test_a_refusal_is_not_asked_again(
+def test_a_refused_request_is_not_retried(
     fails: Fails, server: StandIn, env: Mapping[str, str], status: int
 ) -> None:
     server.answer = as_json(status, {"errors": ["no"]})
@@ -347,7 +347,7 @@ DRIPS: Mapping[str, Answer] = {
 
 
 @pytest.mark.parametrize("name", DRIPS)
-def test_an_answer_that_drips_ends_at_the_time_limit(
+def test_a_trickling_answer_ends_at_the_time_limit(
     fails: Fails, server: StandIn, env: Mapping[str, str], name: str
 ) -> None:
     server.answer = DRIPS[name]
@@ -424,9 +424,7 @@ def no_such_name(*_: object, **__: object) -> object:
     raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
 
-def test_a_name_that_does_not_resolve_is_told_so(
-    fails: Fails, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unresolvable_name_is_reported(fails: Fails, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", no_such_name)
     address = "https://vault.example.invalid:8200"
 
@@ -439,7 +437,7 @@ def test_a_name_that_does_not_resolve_is_told_so(
 @pytest.mark.parametrize(
     "address", ["http://127.0.0.1:99999", "http://[::1", f"http://{'a' * 70}.invalid", "http://."]
 )
-def test_an_address_that_is_none_is_told_so(fails: Fails, address: str) -> None:
+def test_an_invalid_address_is_reported(fails: Fails, address: str) -> None:
     said = fails(WANTED, {"VAULT_ADDR": address, "VAULT_TOKEN": TOKEN})
 
     assert "VAULT_ADDR is not a valid URL" in said
@@ -455,7 +453,7 @@ def test_an_address_that_is_none_is_told_so(fails: Fails, address: str) -> None:
     ],
     ids=["with length", "without length", "of an error", "compressed"],
 )
-def test_an_answer_over_the_limit_is_told_so(
+def test_an_answer_over_the_size_limit_is_reported(
     fails: Fails,
     server: StandIn,
     env: Mapping[str, str],
@@ -471,7 +469,7 @@ def test_an_answer_over_the_limit_is_told_so(
     assert len(server.asked) == 1
 
 
-def test_nesting_that_json_allows_and_yaml_does_not_is_told_so(
+def test_nesting_too_deep_for_yaml_is_reported(
     fails: Fails, server: StandIn, env: Mapping[str, str]
 ) -> None:
     deep = b"[" * 900 + b"]" * 900
@@ -552,7 +550,7 @@ def test_a_standby_node_sends_us_to_the_active_one(
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
-def test_a_login_is_sent_on_as_it_is(
+def test_a_redirected_login_keeps_its_method_and_body(
     run: Run, server: StandIn, login_env: Mapping[str, str], status: int
 ) -> None:
     server.answer = in_turn(as_json(200, {"auth": {"client_token": "t"}}), GOOD)
@@ -567,7 +565,7 @@ def test_a_login_is_sent_on_as_it_is(
 
 
 @pytest.mark.parametrize("to", ["/v1/kv/data/app", "ftp://127.0.0.1/x", "file:///etc/passwd"])
-def test_redirects_in_circles_or_elsewhere_are_told(
+def test_redirect_loops_and_other_schemes_are_reported(
     fails: Fails, server: StandIn, env: Mapping[str, str], to: str
 ) -> None:
     server.answer = redirect(307, to)
@@ -629,9 +627,7 @@ def test_no_proxy_is_used_where_no_proxy_says_so(
 
 
 @pytest.mark.parametrize("scheme", ["http", "socks5"])
-def test_a_proxy_that_cannot_be_used_is_told(
-    fails: Fails, env: Mapping[str, str], scheme: str
-) -> None:
+def test_an_unusable_proxy_is_reported(fails: Fails, env: Mapping[str, str], scheme: str) -> None:
     proxy = f"{scheme}://user:canary-of-the-proxy@127.0.0.1:{free_port()}"
     address = "https://vault.example.invalid:8200"
     own = {**env, "VAULT_ADDR": address, "HTTPS_PROXY": proxy}
@@ -642,7 +638,7 @@ def test_a_proxy_that_cannot_be_used_is_told(
     assert "next: check HTTPS_PROXY, HTTP_PROXY and NO_PROXY" in said
 
 
-def test_a_proxy_that_refuses_the_tunnel_is_told(
+def test_a_proxy_that_refuses_the_tunnel_is_reported(
     fails: Fails, server: StandIn, env: Mapping[str, str]
 ) -> None:
     server.answer = as_html(407, PAGE)
@@ -655,7 +651,7 @@ def test_a_proxy_that_refuses_the_tunnel_is_told(
     assert server.asked[0].method == "CONNECT"
 
 
-def test_the_stand_in_speaks_http_well() -> None:
+def test_the_stand_in_keeps_connections_alive() -> None:
     # Otherwise a test above could pass for a wrong reason.
     with (
         stand_in(GOOD) as server,
