@@ -37,7 +37,7 @@ def many(vault: Vault, kv2: str) -> bytes:
     )
 
 
-def test_a_path_is_read_once_for_any_number_of_placeholders_and_documents(
+def test_a_path_is_read_once_for_all_placeholders(
     run: Run, vault: Vault, proxy: StandIn, env: Mapping[str, str], kv2: str
 ) -> None:
     vault.write(f"{kv2}/data/app", {"user": "admin", "password": "hunter22"})
@@ -79,7 +79,7 @@ def test_a_run_logs_in_once(
     assert len(proxy.paths) == 1 + MANY
 
 
-def test_a_refused_login_is_not_tried_again(
+def test_a_refused_login_is_not_retried(
     fails: Fails, proxy: StandIn, env: Mapping[str, str], many: bytes
 ) -> None:
     fails(many, {**env, "AVP_SECRET_ID": "00000000-1111-2222-3333-444444444444"})
@@ -173,7 +173,7 @@ def test_connections_are_kept_alive_when_vault_refuses(
     assert proxy.connections == 1
 
 
-def test_every_failure_is_told_at_once_and_nothing_is_printed(
+def test_all_failures_are_reported_and_nothing_is_printed(
     fails: Fails, vault: Vault, proxy: StandIn, env: Mapping[str, str], kv2: str, many: bytes
 ) -> None:
     vault.write(f"{kv2}/data/app", {"password": "hunter22"})
@@ -247,7 +247,7 @@ def test_an_address_that_does_not_answer_is_waited_for_once(
     assert len(proxy.asked) <= 2
 
 
-def test_a_sealed_vault_is_asked_for_one_secret_only(
+def test_only_one_secret_is_requested_from_a_sealed_vault(
     fails: Fails, proxy: StandIn, many: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("avp_py.backends.vault.adapter.BACKOFF_SECONDS", 0.001)
@@ -261,7 +261,7 @@ def test_a_sealed_vault_is_asked_for_one_secret_only(
     assert len(proxy.asked) == 3
 
 
-def test_when_the_time_is_over_the_first_failure_is_told(
+def test_at_the_time_limit_the_first_failure_is_reported(
     fails: Fails, proxy: StandIn, many: bytes
 ) -> None:
     denied = as_json(403, {"errors": ["permission denied"]})
