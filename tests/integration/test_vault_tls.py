@@ -147,7 +147,9 @@ def _without(env: Mapping[str, str], *names: str) -> Mapping[str, str]:
     return {name: value for name, value in env.items() if name not in names}
 
 
-def test_cacert_names_whom_to_trust(run: Run, env: Mapping[str, str], place: Place) -> None:
+def test_cacert_names_a_trusted_ca_certificate(
+    run: Run, env: Mapping[str, str], place: Place
+) -> None:
     own = {**env, "VAULT_CACERT": str(place.authority.certificate)}
 
     assert fields(run("generate", "-", env=own, stdin=WANTED)) == GIVEN
@@ -161,7 +163,7 @@ def test_the_servers_own_certificate_may_be_trusted(
     assert fields(run("generate", "-", env=own, stdin=WANTED)) == GIVEN
 
 
-def test_capath_names_a_folder_of_them_under_any_names(
+def test_capath_names_a_folder_of_ca_certificates(
     run: Run, env: Mapping[str, str], place: Place, tmp_path: Path
 ) -> None:
     # As Kubernetes mounts a ConfigMap: links to files in a hidden folder.
@@ -188,7 +190,7 @@ def test_cacert_wins_over_capath(
     assert "is not signed by a trusted CA" in said
 
 
-def test_cacert_bytes_holds_the_text_of_such_a_file(
+def test_cacert_bytes_holds_the_text_of_ca_certificates(
     fails: Fails, run: Run, env: Mapping[str, str], place: Place, tmp_path: Path
 ) -> None:
     (tmp_path / "other.pem").write_bytes(place.other.certificate.read_bytes())
@@ -206,7 +208,7 @@ def test_cacert_bytes_holds_the_text_of_such_a_file(
     assert "is not signed by a trusted CA" in said
 
 
-def test_without_either_the_system_says_whom_to_trust(
+def test_without_either_the_ca_certificates_of_the_system_apply(
     fails: Fails,
     run: Run,
     env: Mapping[str, str],
@@ -223,7 +225,7 @@ def test_without_either_the_system_says_whom_to_trust(
 
 
 @pytest.mark.parametrize("setting", ["VAULT_CACERT", "VAULT_CAPATH", None])
-def test_the_bundle_that_requests_knows_is_not_trusted_besides(
+def test_the_ca_bundle_of_requests_is_not_trusted_in_addition(
     fails: Fails,
     env: Mapping[str, str],
     place: Place,
@@ -240,7 +242,7 @@ def test_the_bundle_that_requests_knows_is_not_trusted_besides(
     assert "is not signed by a trusted CA" in fails(WANTED, own)
 
 
-def test_the_bundle_that_requests_knows_does_not_beat_cacert(
+def test_the_ca_bundle_of_requests_does_not_override_cacert(
     run: Run, env: Mapping[str, str], place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(place.other.certificate))
@@ -249,7 +251,7 @@ def test_the_bundle_that_requests_knows_does_not_beat_cacert(
     assert fields(run("generate", "-", env=own, stdin=WANTED)) == GIVEN
 
 
-def test_an_untrusted_certificate_is_not_tried_again(
+def test_an_untrusted_certificate_is_not_retried(
     fails: Fails, place: Place, server: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses: list[float] = []
@@ -273,7 +275,7 @@ def test_skip_verify_trusts_anyone(run: Run, env: Mapping[str, str]) -> None:
     assert fields(run("generate", "-", env=own, stdin=WANTED)) == GIVEN
 
 
-def test_the_name_must_fit(fails: Fails, env: Mapping[str, str], place: Place) -> None:
+def test_the_server_name_must_match(fails: Fails, env: Mapping[str, str], place: Place) -> None:
     trusting = {**env, "VAULT_CACERT": str(place.authority.certificate)}
 
     said = fails(WANTED, {**trusting, "VAULT_TLS_SERVER_NAME": "other.test"})
@@ -324,7 +326,7 @@ def test_without_the_server_name_the_address_must_fit(
 
 
 @pytest.mark.parametrize("which", ["none", "of another authority"])
-def test_a_client_certificate_that_vault_does_not_take_is_told(
+def test_a_client_certificate_that_vault_rejects_is_reported(
     fails: Fails, strict_env: Mapping[str, str], place: Place, which: str
 ) -> None:
     own = dict(_without(strict_env, "VAULT_CLIENT_CERT", "VAULT_CLIENT_KEY"))
@@ -340,7 +342,9 @@ def test_a_client_certificate_that_vault_does_not_take_is_told(
     assert "VAULT_CACERT" not in said
 
 
-def test_http_to_a_vault_that_speaks_https_is_told(fails: Fails, env: Mapping[str, str]) -> None:
+def test_http_to_a_vault_that_speaks_https_is_reported(
+    fails: Fails, env: Mapping[str, str]
+) -> None:
     address = env["VAULT_ADDR"].replace("https:", "http:")
 
     said = fails(WANTED, {**env, "VAULT_ADDR": address})
@@ -357,7 +361,7 @@ def test_a_tls_alert_to_plain_http_is_recognised(fails: Fails) -> None:
     assert f"1. the server at {server.address} speaks TLS, not plain HTTP\n" in said
 
 
-def test_https_to_a_vault_that_speaks_http_is_told(fails: Fails, vault: Vault) -> None:
+def test_https_to_a_vault_that_speaks_http_is_reported(fails: Fails, vault: Vault) -> None:
     address = vault.address.replace("http:", "https:")
 
     said = fails(WANTED, {"VAULT_ADDR": address, "VAULT_TOKEN": vault.root_token})
@@ -423,7 +427,7 @@ BAD_FILES = (
 
 
 @pytest.mark.parametrize("name", BAD_FILES)
-def test_a_file_that_cannot_be_used_is_told_before_any_request(
+def test_an_unusable_file_is_reported_before_any_request(
     fails: Fails, place: Place, server: StandIn, tmp_path: Path, name: str
 ) -> None:
     settings, expected = _bad_files(place, tmp_path)[name]
@@ -437,7 +441,7 @@ def test_a_file_that_cannot_be_used_is_told_before_any_request(
 
 
 @pytest.mark.parametrize("name", BAD_FILES)
-def test_a_file_that_cannot_be_used_is_told_where_it_is_not_needed(
+def test_an_unusable_file_is_reported_even_if_not_needed(
     fails: Fails, place: Place, tmp_path: Path, name: str
 ) -> None:
     settings, expected = _bad_files(place, tmp_path)[name]
@@ -467,7 +471,7 @@ def test_a_redirect_from_https_to_http_is_not_followed(
         assert plain.connections == 0
 
 
-def test_a_redirect_from_http_to_https_is_followed_with_the_same_trust(
+def test_a_redirect_to_https_is_followed_with_the_same_trust(
     fails: Fails, run: Run, place: Place, server: StandIn
 ) -> None:
     text = manifest({"a": "<password>"}, "kv/data/app")
