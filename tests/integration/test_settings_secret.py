@@ -203,7 +203,7 @@ def test_a_secret_without_data_has_no_settings(pod: Pod) -> None:
     assert read_settings_secret("empty", pod()) == {}
 
 
-def test_the_largest_secret_that_kubernetes_takes(cluster: Cluster, pod: Pod) -> None:
+def test_the_largest_secret_that_kubernetes_accepts(cluster: Cluster, pod: Pod) -> None:
     text = "0123456789abcde\n" * (1024 * 1024 // 16)
     metadata = {"name": "large", "namespace": "argocd"}
     body = {
@@ -252,7 +252,7 @@ def test_a_missing_secret(pod: Pod, refused: Callable[..., Refused]) -> None:
 
 
 @pytest.mark.parametrize("audience", [None, "someone-else"])
-def test_a_token_that_is_none_or_for_someone_else(
+def test_a_token_that_is_invalid_or_for_another_audience(
     cluster: Cluster, pod: Pod, refused: Callable[..., Refused], audience: str | None
 ) -> None:
     token = "canary.of.a-token"
@@ -271,7 +271,7 @@ def test_bytes_that_are_no_text(pod: Pod, refused: Callable[..., Refused]) -> No
     assert isinstance(found.error, SettingsError)
 
 
-def test_bytes_that_are_somebody_elses(pod: Pod) -> None:
+def test_bytes_under_a_name_that_is_not_a_setting(pod: Pod) -> None:
     assert read_settings_secret("foreign-bytes", pod()) == {"AVP_TYPE": "vault"}
 
 
@@ -307,7 +307,7 @@ def test_one_name_in_two_cases(pod: Pod, refused: Callable[..., Refused]) -> Non
         "a" * 64 + ":avp",
     ],
 )
-def test_a_name_that_no_secret_can_have_asks_nobody(name: str) -> None:
+def test_an_invalid_name_of_a_secret_makes_no_request(name: str) -> None:
     with pytest.raises(SettingsError) as caught:
         read_settings_secret(name, {"KUBECONFIG": "/no/such/file"})
     assert caught.value.reason == f"{name!r} is not the name of a Secret"
@@ -382,7 +382,7 @@ def test_a_key_that_cannot_be_used(
         assert "must not be encrypted" in found.hint
 
 
-def test_the_authority_as_data(cluster: Cluster, kubeconfig: Kubeconfig) -> None:
+def test_the_ca_certificate_as_data(cluster: Cluster, kubeconfig: Kubeconfig) -> None:
     data = encoded(cluster.ca_file.read_text())
     environ = kubeconfig({"certificate-authority": None, "certificate-authority-data": data})
     assert read_settings_secret("avp", environ)
@@ -404,7 +404,7 @@ def test_what_kubectl_itself_writes_can_be_read(cluster: Cluster, tmp_path: Path
     assert read_settings_secret("avp", {"KUBECONFIG": str(path)})
 
 
-def test_a_listed_certificate_need_not_be_an_authority(cluster: Cluster, pod: Pod) -> None:
+def test_a_listed_certificate_need_not_be_a_ca_certificate(cluster: Cluster, pod: Pod) -> None:
     leaf, end, _ = cluster.ca_file.read_text().partition("-----END CERTIFICATE-----")
     assert read_settings_secret("avp", pod(authorities=leaf + end))
 
@@ -431,7 +431,7 @@ def another(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     return self_signed(tmp_path_factory.mktemp("authority"), "another", "IP:127.0.0.1")
 
 
-def test_the_wrong_authority_is_refused_whatever_the_environment_trusts(
+def test_the_wrong_ca_certificate_fails_in_any_environment(
     cluster: Cluster,
     pod: Pod,
     refused: Callable[..., Refused],
@@ -450,7 +450,7 @@ def test_the_wrong_authority_is_refused_whatever_the_environment_trusts(
     )
 
 
-def test_the_right_authority_is_enough_whatever_the_environment_says(
+def test_the_right_ca_certificate_works_in_any_environment(
     pod: Pod, another: Certificate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
@@ -462,7 +462,7 @@ def test_the_right_authority_is_enough_whatever_the_environment_says(
         assert read_settings_secret("avp", pod())
 
 
-def test_without_an_authority_the_systems_are_trusted(
+def test_without_a_ca_certificate_those_of_the_system_apply(
     cluster: Cluster,
     kubeconfig: Kubeconfig,
     refused: Callable[..., Refused],
@@ -545,7 +545,7 @@ def test_a_name_that_nobody_has(kubeconfig: Kubeconfig, refused: Callable[..., R
     )
 
 
-def test_a_server_that_says_nothing(
+def test_a_server_that_never_answers(
     kubeconfig: Kubeconfig, refused: Callable[..., Refused], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(secret, "TIME_LIMIT_SECONDS", 0.25)
@@ -705,7 +705,7 @@ def test_a_connection_that_is_lost_once_is_made_again(
     assert found == {"AVP_TYPE": "vault"}
 
 
-def test_headers_that_drip_end_in_time_too(
+def test_trickling_headers_end_in_time_too(
     server: StandIn,
     kubeconfig: Kubeconfig,
     refused: Callable[..., Refused],
@@ -729,7 +729,7 @@ def test_headers_that_drip_end_in_time_too(
     assert time.monotonic() - began < 2
 
 
-def test_a_file_without_end_is_none(tmp_path: Path, refused: Callable[..., Refused]) -> None:
+def test_an_endless_file_is_an_error(tmp_path: Path, refused: Callable[..., Refused]) -> None:
     link = tmp_path / "config"
     link.symlink_to("/dev/zero")
     found = refused("avp", {"KUBECONFIG": str(link)})
@@ -773,7 +773,7 @@ def test_a_server_that_is_busy_for_long_is_not_waited_for(
     assert len(server.asked) == 1
 
 
-def test_an_answer_that_drips_ends_in_time(
+def test_a_trickling_answer_ends_in_time(
     server: StandIn,
     kubeconfig: Kubeconfig,
     refused: Callable[..., Refused],
@@ -997,7 +997,7 @@ def test_a_tenant_may_choose_a_role_of_the_operators_vault(
 
 
 @pytest.mark.parametrize("way", ["-s", "AVP_SECRET", "both", "trust"])
-def test_a_secret_that_the_operator_names_or_trusts_says_where(
+def test_a_named_or_trusted_secret_may_set_the_address(
     way: str,
     tenants_server: StandIn,
     kubeconfig: Kubeconfig,

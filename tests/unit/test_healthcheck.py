@@ -59,14 +59,14 @@ def test_all_is_well(run: Run, healthy: Mapping[str, str], tmp_path: Path, tempo
     assert list(temporary.iterdir()) == []
 
 
-def test_a_backend_that_is_none_is_told(run: Run, healthy: Mapping[str, str]) -> None:
+def test_an_unknown_backend_is_reported(run: Run, healthy: Mapping[str, str]) -> None:
     (line,) = failed(run("healthcheck", env={**healthy, "AVP_TYPE": "valut"}))
 
     assert line.startswith("settings")
     assert "unknown backend 'valut'" in line
 
 
-def test_settings_that_cannot_be_read_are_all_told(run: Run, healthy: Mapping[str, str]) -> None:
+def test_all_unreadable_settings_are_reported(run: Run, healthy: Mapping[str, str]) -> None:
     env = {**healthy, "AVP_CONCURRENCY": "many", "AVP_RENDER_TIMEOUT": "soon"}
 
     (line,) = failed(run("healthcheck", env=env))

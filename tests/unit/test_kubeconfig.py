@@ -104,7 +104,7 @@ def test_verification_is_off_only_when_it_says_so(kubeconfig: Path) -> None:
     assert not read(kubeconfig, config({"insecure-skip-tls-verify": True})).verify
 
 
-def test_files_are_sought_beside_the_kubeconfig(
+def test_relative_files_are_looked_up_next_to_the_kubeconfig(
     kubeconfig: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = kubeconfig.parent
