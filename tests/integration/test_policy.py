@@ -134,7 +134,7 @@ def test_what_is_allowed_is_requested_in_the_form_that_was_checked(
         assert proxy.paths == ["/v1/auth/approle/login", f"/v1/{kv2}/data/shared/{sent}"]
 
 
-def test_the_place_that_vault_tells_is_what_counts(
+def test_the_path_that_vault_reports_is_what_counts(
     run: Run,
     fails: Fails,
     vault: Vault,

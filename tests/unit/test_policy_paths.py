@@ -140,7 +140,7 @@ SPELLINGS = {
 
 
 @pytest.mark.parametrize(("path", "form"), SPELLINGS.values(), ids=SPELLINGS)
-def test_an_allowed_path_is_asked_for_in_the_form_that_was_checked(
+def test_an_allowed_path_is_requested_exactly_as_checked(
     policy: Path, path: str, form: str
 ) -> None:
     assert asked(policy, path) == [form]
@@ -318,7 +318,7 @@ def test_where_kinds_do_not_matter_a_placeholder_may_decide_them() -> None:
     assert attempt(None, text, Recording()) == 'kind: "value"\n'
 
 
-def test_without_a_policy_every_path_is_asked_for() -> None:
+def test_without_a_policy_every_path_is_requested() -> None:
     assert asked(None, "anything/at/../all") == ["anything/all"]
 
 
@@ -385,7 +385,7 @@ def test_no_generated_path_reaches_vault_outside_of_the_policy(
         assert vault.logins == 0
 
 
-def test_the_place_that_vault_gives_is_what_is_checked(policy: Path) -> None:
+def test_the_path_that_vault_reports_is_what_is_checked(policy: Path) -> None:
     vault = RecordingConnection("kv/", "2")
     text = attempt(policy, document("kv/demo/web"), vault)
     assert vault.asked == ["sys/internal/ui/mounts/kv/demo/web", "kv/data/demo/web"]
