@@ -50,7 +50,7 @@ def test_a_kustomization(run: Run, env: Mapping[str, str], tmp_path: Path) -> No
         assert result.err.splitlines().count(line) >= 1, result.err
 
 
-def test_before_a_backend_is_asked(run: Run, env: Mapping[str, str], tmp_path: Path) -> None:
+def test_before_the_backend_is_contacted(run: Run, env: Mapping[str, str], tmp_path: Path) -> None:
     files: Mapping[str, str | bytes] = {
         "kustomization.yaml": "resources: [a.yaml]\n",
         "a.yaml": manifest({"a": "<path:p#no>", "b": "%3Cpath:p#k>"}, kind="A"),

@@ -215,7 +215,7 @@ def test_git_does_not_outlive_a_run_that_kustomize_gives_up(
     assert silent.paths == 2 * asked
 
 
-def test_git_gives_up_on_a_server_that_says_nothing(
+def test_git_gives_up_on_a_silent_server(
     silent: StandIn, tmp_path: Path, environ: Mapping[str, str], run: Run
 ) -> None:
     base = f"resources: ['{silent.address}/r.git']\n"

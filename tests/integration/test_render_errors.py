@@ -230,7 +230,7 @@ def test_stray_output_fails_the_run(tmp_path: Path, environ: Mapping[str, str], 
     assert "the rendered manifests, line 1" in result.err
 
 
-def test_warnings_on_standard_error_do_not(
+def test_warnings_on_standard_error_do_not_fail_the_run(
     tmp_path: Path, environ: Mapping[str, str], run: Run
 ) -> None:
     app = copy_case("components", tmp_path / "tree")
@@ -241,7 +241,7 @@ def test_warnings_on_standard_error_do_not(
     assert (result.code, result.out, result.err) == (0, MAP, "")
 
 
-def test_steering_characters_of_a_message_do_not_reach_the_terminal(
+def test_control_characters_do_not_reach_the_terminal(
     tmp_path: Path, environ: Mapping[str, str], run: Run
 ) -> None:
     app = copy_case("components", tmp_path / "tree")

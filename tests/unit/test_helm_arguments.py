@@ -89,7 +89,7 @@ def test_only_allowed_options_reach_helm(repository: Repository, words: list[str
 
 
 @pytest.mark.parametrize("option", DANGEROUS)
-def test_a_dangerous_option_is_refused_before_and_behind_allowed_ones(
+def test_a_dangerous_option_is_refused_before_and_after_allowed_ones(
     option: str, repository: Repository
 ) -> None:
     for words in (f"{option} --set a=b", f"--set a=b {option}", f"--set a=b {option}=x"):

@@ -93,7 +93,7 @@ OURS: Final[Mapping[str, str]] = {
 }  # fmt: skip
 
 
-def test_children_see_where_programs_are_and_the_network_is_and_nothing_else(
+def test_children_get_only_path_and_network_variables(
     app: Path, program: Program, run_command: Run
 ) -> None:
     kustomize = program(f'env > "$0.$1"; [ "$1" = edit ] || printf "{MAP}"')
@@ -128,7 +128,7 @@ def test_children_see_where_programs_are_and_the_network_is_and_nothing_else(
         }  # fmt: skip
 
 
-def test_the_operator_can_hand_on_further_variables(
+def test_the_operator_can_pass_further_variables(
     app: Path, program: Program, run_command: Run
 ) -> None:
     kustomize = program(f'env > "$0.env"; printf "{MAP}"')
@@ -149,7 +149,7 @@ def test_the_operator_can_hand_on_further_variables(
     assert not any(line.startswith(("VAULT_", "NOT_THERE")) for line in seen)
 
 
-def test_folders_of_path_that_are_relative_are_not_handed_on() -> None:
+def test_relative_folders_of_path_are_not_passed_on() -> None:
     for path, handed_on in (
         ("/a:.:/b::bin:/c", {"PATH": "/a:/b:/c"}),
         (".", {}),
@@ -282,9 +282,7 @@ def test_standard_input_is_empty(tmp_path: Path, program: Program) -> None:
     assert run([str(program("cat; echo read")), "x"], cwd=tmp_path, limits=LIMITS) == (b"read\n")
 
 
-def test_a_child_stays_in_our_process_group_where_cmp_server_signals_it(
-    tmp_path: Path, program: Program
-) -> None:
+def test_a_child_stays_in_our_process_group(tmp_path: Path, program: Program) -> None:
     script = program("cut -d' ' -f5 /proc/$$/stat")
 
     group = run([str(script), "x"], cwd=tmp_path, limits=LIMITS)
@@ -313,7 +311,7 @@ def test_a_program_that_cannot_be_started_is_an_error(
         assert f"kustomize build cannot be started: {says}" in result.err
 
 
-def test_a_failure_shows_what_the_child_said_without_our_temporary_paths(
+def test_an_error_of_a_child_is_shown_without_temporary_paths(
     tmp_path: Path, program: Program
 ) -> None:
     message = "Error: /tmp/x/tree/repo/app: no, with env=[HELM_CONFIG_HOME=/h HELM_X=y] (so)"

@@ -172,7 +172,7 @@ def test_an_opened_folder_can_be_written_to_and_holds_links(repo: Path) -> None:
     assert snapshot(repo) == before
 
 
-def test_a_shadow_within_the_folder_does_not_hold_itself(repo: Path) -> None:
+def test_a_copy_within_the_folder_does_not_contain_itself(repo: Path) -> None:
     app = repo / "apps/web"
     below = app / "sub/tmp/tree"
     below.parent.mkdir()

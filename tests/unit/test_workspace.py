@@ -29,7 +29,7 @@ def names(folder: Path) -> list[str]:
     return sorted(each.name for each in folder.iterdir())
 
 
-def test_it_goes_and_takes_what_a_killed_run_left_with_it(temporary: Path) -> None:
+def test_it_is_removed_together_with_stale_workspaces(temporary: Path) -> None:
     (temporary / STALE / "tree").mkdir(parents=True)
 
     with open_in(temporary) as own:
@@ -127,7 +127,7 @@ def test_what_another_user_has_stays(temporary: Path) -> None:
     assert names(temporary) == [STALE]
 
 
-def test_a_run_that_lost_its_folder_before_it_was_locked_makes_another(temporary: Path) -> None:
+def test_a_workspace_lost_before_it_is_locked_is_replaced(temporary: Path) -> None:
     lock = workspace._lock
     taken: list[Path] = []
 
