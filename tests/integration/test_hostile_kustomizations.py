@@ -61,7 +61,7 @@ PATHS: Final = {
 
 @pytest.mark.parametrize("field", ["resources", "components", "generators"])
 @pytest.mark.parametrize("name", PATHS)
-def test_what_kustomize_takes_for_a_path_is_one(
+def test_whatever_kustomize_opens_is_treated_as_a_path(
     name: str, field: str, tree: Tree, run: Run
 ) -> None:
     other = tree.token.parent / "other"
@@ -286,7 +286,7 @@ def test_a_base_that_is_a_long_chain_of_symlinks_is_refused(
     stopped(run, tree._replace(env={**tree.env, **edit}), says)
 
 
-def test_a_fifo_is_found_behind_what_is_not_there(tree: Tree, run: Run) -> None:
+def test_a_fifo_is_found_after_a_missing_folder(tree: Tree, run: Run) -> None:
     os.mkfifo(tree.app / "fifo")
     write(tree.app, {"kustomization.yaml": "resources: [none/../fifo]\n"})
     with pytest.raises(subprocess.TimeoutExpired):

@@ -166,9 +166,7 @@ HELM_VARIABLES: Final = (
 
 
 @pytest.mark.parametrize("named", [False, True])
-def test_helm_gets_directories_of_the_run_whatever_kustomize_says(
-    named: bool, tree: Tree, run: Run
-) -> None:
+def test_helm_always_gets_the_directories_of_the_run(named: bool, tree: Tree, run: Run) -> None:
     dump = tree.token.parent / "environ"
     helm = write(tree.token.parent, {"helm": ""}) / "helm"
     script = '#!/bin/sh\n[ "$1" = version ] && { echo v3.19.4; exit; }\nenv -0 >"$0.env"\n'
@@ -559,7 +557,7 @@ def test_the_schema_of_a_chart_reads_no_file(
     stopped(run, tree._replace(app=folder, env=env), says)
 
 
-def test_the_schema_of_a_chart_asks_nobody_where_the_network_is_forbidden(
+def test_a_chart_schema_makes_no_request_without_a_network(
     guarded: Tree, run: Run, site: Site
 ) -> None:
     tree = guarded
@@ -805,7 +803,9 @@ def test_messages_do_not_tell_what_exists_outside(
 
 
 @pytest.mark.parametrize("mode", ["plain", "helm"])
-def test_nor_do_those_about_plain_files_and_charts(mode: str, guarded: Tree, run: Run) -> None:
+def test_messages_about_files_and_charts_reveal_nothing_either(
+    mode: str, guarded: Tree, run: Run
+) -> None:
     tree = guarded
     said = []
     for path in (tree.token, tree.token.parent / "not-one", tree.token.parent / "other"):
@@ -834,9 +834,7 @@ RETURNS: Final = {
 
 
 @pytest.mark.parametrize("name", RETURNS)
-def test_a_symlink_through_what_is_outside_does_not_tell_whether_it_exists(
-    name: str, guarded: Tree, run: Run
-) -> None:
+def test_a_symlink_through_the_outside_reveals_nothing(name: str, guarded: Tree, run: Run) -> None:
     tree = guarded
     link, inside, text = RETURNS[name]
     write(tree.app, {"kustomization.yaml": text, "base/kustomization.yaml": "namePrefix: x-\n"})
@@ -856,7 +854,9 @@ def test_a_symlink_through_what_is_outside_does_not_tell_whether_it_exists(
 
 
 @pytest.mark.parametrize("mode", ["plain", "helm"])
-def test_nor_does_one_in_a_folder_or_a_chart(mode: str, guarded: Tree, run: Run) -> None:
+def test_a_symlink_in_a_folder_or_a_chart_reveals_nothing(
+    mode: str, guarded: Tree, run: Run
+) -> None:
     tree = guarded
     write(tree.app, {"charts/c/map.yaml": MAP})
     folder = tree.app / "charts/c"

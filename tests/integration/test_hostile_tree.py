@@ -101,7 +101,7 @@ def test_the_name_of_a_symlink_in_a_chart_forges_no_line(tree: Tree, run: Run) -
 
 
 @pytest.mark.parametrize("where", ["a base", "a generator", "a generator in a base", "a link"])
-def test_nor_does_one_of_a_chart_that_is_harder_to_find(where: str, tree: Tree, run: Run) -> None:
+def test_a_symlink_in_an_indirect_chart_does_not_lead_out(where: str, tree: Tree, run: Run) -> None:
     generator = "{apiVersion: builtin, kind: HelmChartInflationGenerator, metadata: {name: x}, "
     files = {
         "a base": {
@@ -144,9 +144,7 @@ def test_a_symlink_that_stays_in_the_repository_is_followed(tree: Tree, run: Run
     assert "x: ours\n" in result.out
 
 
-def test_what_symlinks_in_a_chart_multiply_counts_as_often_as_helm_reads_it(
-    tree: Tree, run: Run
-) -> None:
+def test_a_chart_file_counts_as_often_as_symlinks_lead_to_it(tree: Tree, run: Run) -> None:
     """Ten directories, each with two symlinks to the next: helm reads the last one 512 times."""
     chart = tree.app / "charts/c"
     env = {**tree.env, "ARGOCD_APP_SOURCE_PATH": "apps/web/charts/c"}
@@ -308,9 +306,7 @@ def test_a_template_of_a_name_shows_no_environment(call: str, tree: Tree, run: R
     "template",
     ['{{ "Web" | lower }}', 'env-{{ "Web" | lower }}-env', '{{ "an-environment" }}', "env"],
 )
-def test_a_template_of_a_name_that_shows_nothing_is_taken(
-    template: str, tree: Tree, run: Run
-) -> None:
+def test_a_harmless_template_of_a_name_is_accepted(template: str, tree: Tree, run: Run) -> None:
     template = json.dumps(template)
     write(
         tree.app,
@@ -324,7 +320,9 @@ def test_a_template_of_a_name_that_shows_nothing_is_taken(
     ("name", "printed"),
     [("--destination=/", "requires at least 1 argument"), ("-c", "unknown shorthand flag: 'c'")],
 )
-def test_nor_is_one_of_a_chart_to_pull(name: str, printed: str, tree: Tree, run: Run) -> None:
+def test_the_name_of_a_chart_to_pull_is_not_an_option_of_helm(
+    name: str, printed: str, tree: Tree, run: Run
+) -> None:
     chart = f"helmCharts: [{{name: '{name}', repo: 'http://127.0.0.1:9'}}]\n"
     write(tree.app, {"kustomization.yaml": chart})
     assert printed in kustomize(tree)
@@ -398,7 +396,7 @@ def test_functions_and_plugins_of_kustomize_are_never_run(
 
 
 @pytest.mark.parametrize("field", ["generators", "transformers"])
-def test_nor_are_legacy_plugins(field: str, tree: Tree, run: Run) -> None:
+def test_legacy_plugins_of_kustomize_are_never_run(field: str, tree: Tree, run: Run) -> None:
     program(tree.app / "kustomize/plugin/x/v1/evil/Evil", tree.ran)
     write(
         tree.app,

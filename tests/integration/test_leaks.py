@@ -505,7 +505,7 @@ def attempt(stage: Stage, wanted: Attempt, address: str) -> Ended:
 
 @pytest.mark.parametrize("form", ["text", "json"])
 @pytest.mark.parametrize("name", CASES)
-def test_no_failure_tells_a_secret(name: str, form: str, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_no_failure_shows_a_secret(name: str, form: str, sandbox: Sandbox, tmp_path: Path) -> None:
     case = CASES[name]
     with stand_in(GOOD) as server:
         stage = Stage(sandbox, tmp_path / "files", server.address)
@@ -601,7 +601,7 @@ CRASHES: Final[Mapping[str, str]] = {
 @pytest.mark.parametrize("form", ["text", "json"])
 @pytest.mark.parametrize("place", ["program", "command"])
 @pytest.mark.parametrize("name", CRASHES)
-def test_a_crash_tells_no_text(name: str, place: str, form: str, sandbox: Sandbox) -> None:
+def test_a_crash_shows_no_text(name: str, place: str, form: str, sandbox: Sandbox) -> None:
     # Either behind main's own net, or where that is not spread yet.
     target = "sys.modules['avp_py.cli.main'].main"
     if place == "command":

@@ -386,7 +386,7 @@ def test_a_kernel_without_a_protection_fails_the_run_that_requires_it(
 
 @pytest.mark.parametrize("mode", ["auto", "off"])
 @pytest.mark.parametrize("what", LACKS)
-def test_a_kernel_without_a_protection_is_done_without_otherwise(
+def test_a_kernel_without_a_protection_is_otherwise_accepted(
     what: str, mode: str, app: Path, environ: Mapping[str, str]
 ) -> None:
     lack = LACKS[what]
@@ -397,7 +397,7 @@ def test_a_kernel_without_a_protection_is_done_without_otherwise(
     assert ("sandbox   off\n" if mode == "off" else lack.shown) in shown
 
 
-def test_a_run_tells_which_protections_are_in_force(
+def test_a_run_reports_which_protections_are_in_force(
     app: Path, run: Run, environ: Mapping[str, str]
 ) -> None:
     for mode, says in (("required", "; seccomp filters system calls"), ("off", "sandbox: off")):
@@ -405,7 +405,7 @@ def test_a_run_tells_which_protections_are_in_force(
         assert (result.code, says in result.err) == (0, True), result.err
 
 
-def test_anybody_has_the_sandbox(app: Path, environ: Mapping[str, str]) -> None:
+def test_the_sandbox_needs_no_privileges(app: Path, environ: Mapping[str, str]) -> None:
     env = {**environ, "AVP_SANDBOX": "required"}
     app.parent.chmod(0o755)
     argv = as_anybody([*AVP, "generate", str(app)])

@@ -128,7 +128,7 @@ def test_a_chart_is_not_pulled_to_an_absolute_path(
     assert not home.exists()
 
 
-def test_a_chart_behind_links_in_other_folders_is_not_pulled_into_the_tree(
+def test_a_chart_behind_symlinks_is_not_pulled_into_the_tree(
     tmp_path: Path, environ: Mapping[str, str], run: Run, repository: Repository
 ) -> None:
     for name in ("copy", "tree"):
@@ -153,7 +153,7 @@ def test_a_chart_behind_links_in_other_folders_is_not_pulled_into_the_tree(
 
 
 @pytest.mark.parametrize("target", ["real.yaml", "../through/back/real.yaml"])
-def test_a_kustomization_file_that_links_into_its_folder_is_edited_in_the_copy_only(
+def test_a_symlinked_kustomization_is_edited_in_the_copy_only(
     target: str, tmp_path: Path, environ: Mapping[str, str], run: Run
 ) -> None:
     for name in ("copy", "tree"):
@@ -177,7 +177,7 @@ def test_a_kustomization_file_that_links_into_its_folder_is_edited_in_the_copy_o
 
 
 @pytest.mark.parametrize("target", ["../shared.yaml", "../shared/k.yaml"])
-def test_a_kustomization_file_that_links_out_of_its_folder_is_not_written_to(
+def test_a_kustomization_that_links_out_is_not_written_to(
     target: str, tmp_path: Path, environ: Mapping[str, str], run: Run
 ) -> None:
     files = {
@@ -261,7 +261,7 @@ def test_the_tree_stays_after_a_build_that_fails(
     assert snapshot(tmp_path / "tree") == before
 
 
-def test_the_tree_stays_after_sigkill_at_any_moment_and_no_child_stays_either(
+def test_sigkill_at_any_moment_leaves_the_tree_and_no_child(
     tmp_path: Path, environ: Mapping[str, str], repository: Repository
 ) -> None:
     tree = write(
@@ -333,7 +333,7 @@ def test_a_tree_that_is_read_only_is_rendered(
     assert after == before
 
 
-def test_what_is_pulled_and_what_is_copied_is_limited_like_what_is_read(
+def test_pulled_and_copied_files_count_toward_the_limits(
     tmp_path: Path, environ: Mapping[str, str], run: Run, tools: Mapping[str, Path]
 ) -> None:
     write(tmp_path, {"repository/remote/files/blob": os.urandom(4 << 20)})

@@ -93,7 +93,7 @@ def readable_share(*argv: str) -> float:
     return float(readable / life)
 
 
-def test_its_environment_can_be_read_for_a_small_part_of_its_life_only() -> None:
+def test_its_environment_is_readable_only_briefly() -> None:
     closed = readable_share(str(Path(sys.executable).with_name("avp-py")), "version")
     assert closed < 0.5
     # The poller sees what is open: the same run without the call.
