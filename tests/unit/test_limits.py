@@ -114,7 +114,7 @@ HOSTILE: Final = ["<", "<path:", "<path:a#", "<a|b>", "|", "< ", "&#0", "\\\\", 
 
 
 @pytest.mark.parametrize("atom", HOSTILE)
-def test_a_megabyte_of_delimiters_on_one_line_is_read_in_the_time_of_a_run(
+def test_a_megabyte_of_delimiters_on_one_line_is_read_in_time(
     atom: str, env: Mapping[str, str], run: Run
 ) -> None:
     # Code that is quadratic in the length of a line needs hours for it.
