@@ -197,7 +197,7 @@ def test_the_command_of_a_pipeline_makes_the_application_that_it_says(
     }
 
 
-def test_argocd_takes_two_options_in_one_for_a_single_option(
+def test_argocd_reads_two_options_in_one_as_a_single_option(
     argocd_program: Path, tmp_path: Path
 ) -> None:
     found = generated_spec(argocd_program, tmp_path, "web", "--sync-option=A=true,B=true")
