@@ -64,7 +64,7 @@ def test_a_folder_with_a_chart_is_rendered(tmp_path: Path, start: Start) -> None
     assert "kind: ConfigMap" in rendered.stdout
 
 
-def test_a_tenants_folder_brings_no_code_in(tmp_path: Path, start: Start) -> None:
+def test_modules_in_a_tenants_folder_are_not_imported(tmp_path: Path, start: Start) -> None:
     for name in ("hvac", "sitecustomize", "usercustomize", "json", "avp_py"):
         write(tmp_path, {f"{name}.py": "raise SystemExit('code of the tenant')\n"})
     tmp_path.chmod(0o755)

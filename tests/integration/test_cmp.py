@@ -255,7 +255,7 @@ def test_modes_of_files_do_not_matter(
     assert server.files() == ["work/_cmp_server"]
 
 
-def test_what_the_ui_shows_of_a_failure_names_the_place_and_the_next_step(
+def test_the_ui_shows_the_location_and_next_step_of_a_failure(
     cmp_server: StartCmpServer, app: Path, operator: Mapping[str, str], kv2: str
 ) -> None:
     write(app, {"secret.yaml": secret(f"{kv2}/data/web", password="<pasword>", other="<password>")})
@@ -293,7 +293,7 @@ def test_with_json_the_ui_shows_records(
     assert leaks.found(raised.value.message, [*operator.values(), "hunter22-of-web"]) == []
 
 
-def test_a_path_that_the_sidecar_may_not_read_fails_the_whole_application(
+def test_a_denied_path_fails_the_whole_application(
     cmp_server: StartCmpServer, app: Path, operator: Mapping[str, str], kv2: str
 ) -> None:
     write(

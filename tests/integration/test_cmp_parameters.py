@@ -54,7 +54,7 @@ def repository(tmp_path: Path) -> Path:
     )
 
 
-def test_what_the_ui_shows_of_a_kustomization_can_be_changed_and_sent_back(
+def test_parameters_of_a_kustomization_can_be_changed_in_the_ui(
     cmp_server: StartCmpServer, repository: Path
 ) -> None:
     client = cmp_server("plugin.yaml", {}).client
@@ -74,7 +74,7 @@ def test_what_the_ui_shows_of_a_kustomization_can_be_changed_and_sent_back(
     assert images(manifests) == ["ghcr.io/team/web:2.0"]
 
 
-def test_what_the_ui_shows_of_a_chart_can_be_changed_and_sent_back(
+def test_parameters_of_a_chart_can_be_changed_in_the_ui(
     cmp_server: StartCmpServer, repository: Path
 ) -> None:
     client = cmp_server("plugin-avp-helm.yaml", {}).client

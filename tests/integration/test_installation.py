@@ -88,7 +88,9 @@ def as_admin(cluster: Cluster) -> Sequence[str]:
     )
 
 
-def test_the_api_takes_all_that_the_chart_makes(cluster: Cluster, argocd: str, helm: Helm) -> None:
+def test_the_api_accepts_all_that_the_chart_renders(
+    cluster: Cluster, argocd: str, helm: Helm
+) -> None:
     cluster.run("create", "namespace", f"{argocd}-team-a")
     for case in CASES:
         given = case.read_text().replace("team-a:", f"{argocd}-team-a:")
@@ -103,7 +105,7 @@ def test_the_api_takes_all_that_the_chart_makes(cluster: Cluster, argocd: str, h
     assert containers(repo_server.current(cluster, argocd)) == [NAME]
 
 
-def test_the_argo_cd_chart_takes_the_printed_values(
+def test_the_argo_cd_chart_accepts_the_printed_values(
     cluster: Cluster, argocd: str, helm: Helm, tmp_path: Path
 ) -> None:
     theirs = repo_server.chart_like_argo_cds(tmp_path / "argo-cd")

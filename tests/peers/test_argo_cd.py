@@ -62,7 +62,7 @@ def start(
 
 
 @pytest.mark.parametrize("row", TABLE.rows, ids=lambda row: row.key)
-def test_the_server_does_what_the_peer_asks(start: Start, tmp_path: Path, row: Row) -> None:
+def test_the_server_does_what_argo_cd_expects(start: Start, tmp_path: Path, row: Row) -> None:
     fields = row.fields
     if fields["call"] == "start" and "error" in fields:
         with pytest.raises(AssertionError, match=re.escape(fields["error"])):
@@ -81,7 +81,7 @@ def test_the_server_does_what_the_peer_asks(start: Start, tmp_path: Path, row: R
         assert server.files() == ["work/_cmp_server", *fields["leaves"]]
 
 
-def test_every_test_of_the_peer_has_a_case_or_a_reason() -> None:
+def test_every_test_of_the_other_project_has_a_case_or_a_reason() -> None:
     assert list(problems(TABLE)) == []
 
 
