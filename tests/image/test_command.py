@@ -89,7 +89,7 @@ def test_what_is_stopped_ends_at_once(image: str) -> None:
     try:
         command("docker", "stop", "--time", "60", name)
         state = command("docker", "inspect", "--format", "{{.State.ExitCode}}", name)
-        # tini passed SIGTERM on; 137 would tell of SIGKILL, after a minute.
+        # tini forwarded SIGTERM; 137 would mean SIGKILL, after a minute.
         assert state == "143\n"
     finally:
         command("docker", "rm", "--force", name)

@@ -22,7 +22,7 @@ spec: {template: {spec: {containers: [{name: web, image: 'ghcr.io/team/web:1.0'}
 
 
 def request(path: str = ".", *parameters: Mapping[str, Any]) -> Mapping[str, str]:
-    """What the repo-server says of an Application with parameters."""
+    """The variables that the repo-server sets for an Application with parameters."""
     return {
         "ARGOCD_APP_NAME": "web",
         "ARGOCD_APP_NAMESPACE": "demo",

@@ -38,7 +38,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A suite of a peer.
+    """A test suite of another project.
 
     Attributes:
         rows: the cases.

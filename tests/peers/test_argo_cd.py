@@ -1,4 +1,4 @@
-"""What Argo CD's repository asks of its plugin server, which runs avp-py here."""
+"""The tests of Argo CD's plugin server, repeated with avp-py as the plugin."""
 
 import json
 import re
@@ -39,7 +39,7 @@ def silent() -> Iterator[str]:
 def start(
     programs: Mapping[str, Path], silent: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Start]:
-    """Starts the server of a row, or hands out the one that has the same plugin and operator."""
+    """Start the server of a row, or reuse the one that has the same plugin and operator."""
     running: dict[tuple[str, str], CmpServer] = {}
     with ExitStack() as stack:
 
@@ -104,7 +104,7 @@ def _plugin(row: Row) -> Mapping[str, Any]:
 
 
 def _changed(value: Mapping[str, Any], changes: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A mapping with changes in it; null takes an entry away."""
+    """A mapping with changes in it; null removes an entry."""
     result = dict(value)
     for key, change in changes.items():
         if change is None:

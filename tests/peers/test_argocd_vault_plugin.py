@@ -1,4 +1,4 @@
-"""What argocd-vault-plugin's repository asks of it, asked of both programs."""
+"""The tests of argocd-vault-plugin's repository, repeated with both programs."""
 
 import base64
 import json
@@ -61,7 +61,7 @@ def vault(programs: Mapping[str, Path]) -> Iterator[Vault]:
 def api(vault: Vault) -> Iterator[StandIn]:
     """A server that logs anybody in, reads from the real Vault, and holds a Secret twice.
 
-    It stands for Vault where a login cannot be had on loopback, and for the Kubernetes API.
+    It replaces Vault where a login is not possible on loopback, and the Kubernetes API.
     """
     read = forward(vault.address)
 

@@ -1,4 +1,4 @@
-"""What kustomize's repository asks of charts in kustomizations: avp-py prints the same bytes."""
+"""The tests of charts in kustomize's repository: avp-py prints the same bytes."""
 
 import os
 import subprocess
