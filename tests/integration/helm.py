@@ -47,7 +47,7 @@ class Helm:
         return file
 
     def template(self, values: Path, *arguments: object, namespace: str = "argocd") -> str:
-        """What the chart makes of these values."""
+        """What the chart renders from these values."""
         done = self._template(values, namespace, *arguments)
         assert done.returncode == 0, done.stderr
         assert done.stderr == ""
@@ -60,7 +60,7 @@ class Helm:
         return document
 
     def refuses(self, values: Mapping[str, Any]) -> str:
-        """What helm says about values that the chart must not take."""
+        """Return the error of helm for values that the chart must reject."""
         done = self._template(self.values(values), "argocd")
         assert done.returncode != 0, done.stdout
         return done.stderr
