@@ -1,4 +1,4 @@
-"""`avp-py healthcheck` with real programs and a real Vault, answering, sealed, and not there."""
+"""`avp-py healthcheck` with real programs and a real Vault: available, sealed, and unreachable."""
 
 import base64
 import json

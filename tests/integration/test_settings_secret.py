@@ -1,4 +1,4 @@
-"""`-s`: the Secret with the settings, from the real Kubernetes API and from what stands for it."""
+"""`-s`: the Secret with the settings, from the real Kubernetes API and from a stand-in."""
 
 import base64
 import json
@@ -114,7 +114,7 @@ def _objects(cluster: Cluster) -> None:
 
 @pytest.fixture
 def pod(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pod:
-    """Makes this process a pod of the cluster, with this token; gives the environment."""
+    """Make this process a pod of the cluster, with this token; return the environment."""
     folder = tmp_path / "serviceaccount"
     folder.mkdir()
     monkeypatch.setattr(access, "SERVICE_ACCOUNT", folder)
@@ -132,7 +132,7 @@ def pod(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Po
 
 @pytest.fixture
 def kubeconfig(cluster: Cluster, tmp_path: Path) -> Kubeconfig:
-    """Writes a kubeconfig for the cluster; what is given replaces its fields, None removes them."""
+    """Write a kubeconfig for the cluster; arguments replace its fields, None removes them."""
 
     def make(
         clusters: Mapping[str, object] | None = None, user: Mapping[str, object] | None = None
@@ -171,7 +171,7 @@ class Refused:
 
 @pytest.fixture
 def refused(cluster: Cluster) -> Callable[..., Refused]:
-    """A read that must fail. No credential and no value may be in what is said of it."""
+    """Read, which must fail; the error must not contain a credential or a value."""
 
     def read(name: str, environ: Environ, *credentials: str) -> Refused:
         with pytest.raises(AvpError) as caught:
@@ -422,12 +422,12 @@ def test_kubectl_proxy_serves_without_tls(cluster: Cluster, kubeconfig: Kubeconf
             proxy.terminate()
 
 
-# --- TLS, and what the environment has no say in ---
+# --- TLS, which does not depend on the environment ---
 
 
 @pytest.fixture(scope="module")
 def another(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    """A certificate that the cluster has nothing to do with."""
+    """A certificate that is unrelated to the cluster."""
     return self_signed(tmp_path_factory.mktemp("authority"), "another", "IP:127.0.0.1")
 
 
@@ -500,7 +500,7 @@ def test_certificates_that_are_broken(pod: Pod, refused: Callable[..., Refused])
     assert found.reason == (f"the CA certificates in {access.SERVICE_ACCOUNT}/ca.crt are invalid")
 
 
-# --- The way there ---
+# --- The connection ---
 
 
 @contextmanager
@@ -513,7 +513,7 @@ def closed_port() -> Iterator[int]:
 
 @contextmanager
 def silent_server() -> Iterator[int]:
-    """A port of loopback where connections are taken, and nothing is ever said."""
+    """A port of loopback that accepts connections and never answers."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -603,7 +603,7 @@ def test_a_proxy_that_refuses(kubeconfig: Kubeconfig, refused: Callable[..., Ref
     assert found.reason.endswith(" cannot be used")
 
 
-# --- Answers that the Kubernetes API would not give, or not today ---
+# --- Answers that the Kubernetes API does not normally return ---
 
 
 def a_secret(data: object = None) -> Answer:
@@ -617,7 +617,7 @@ def status(code: int, **headers: str) -> Answer:
 
 @pytest.fixture
 def server() -> Iterator[StandIn]:
-    """A server in the API's place, without TLS."""
+    """A stand-in for the API, without TLS."""
     with stand_in(a_secret()) as found:
         yield found
 
@@ -883,7 +883,7 @@ CANARY = "canary-of-the-sidecar"
 
 @pytest.fixture
 def settled(cluster: Cluster) -> Callable[..., str]:
-    """Writes a Secret as a tenant may, in a namespace of his; gives how an Application names it."""
+    """Write a Secret in a tenant's own namespace; return the name that an Application uses for it."""
 
     def settle(**values: str) -> str:
         name = f"avp-{abs(hash(frozenset(values.items())))}"
@@ -897,7 +897,7 @@ def settled(cluster: Cluster) -> Callable[..., str]:
 
 @pytest.fixture
 def tenants_server() -> Iterator[StandIn]:
-    """A server of the tenant's that takes itself for Vault."""
+    """A server of the tenant that acts as Vault."""
     auth = {"client_token": "theirs", "lease_duration": 60, "renewable": False}
     health = {"initialized": True, "sealed": False, "standby": False, "version": "1.21.1"}
     secret = {"data": {"password": "theirs"}, "metadata": {}}
@@ -953,7 +953,7 @@ def test_without_the_guard_the_credential_reaches_the_tenant(
     tmp_path: Path,
 ) -> None:
     env = {**kubeconfig(), **sidecar(method, tmp_path), "VAULT_ADDR": "https://vault.example"}
-    # A Secret that the operator names, too, is not judged.
+    # A Secret that the operator names as well is not restricted.
     name = settled(VAULT_ADDR=tenants_server.address)
     env |= {"ARGOCD_ENV_AVP_SECRET": name, "AVP_SECRET": name}
     assert fields(run("generate", "-", env=env, stdin=STDIN)) == {"a": "theirs"}

@@ -24,20 +24,20 @@ LOGIN = "/v1/auth/approle/login"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The folder of the cache, which is not there yet."""
+    """The folder of the cache, which does not exist yet."""
     return tmp_path / "tokens"
 
 
 @pytest.fixture
 def document(vault: Vault, kv2: str) -> bytes:
-    """A document that wants a secret."""
+    """A document that needs a secret."""
     vault.write(f"{kv2}/data/app", {"password": "hunter22"})
     return manifest({"password": "<password>"}, f"{kv2}/data/app")
 
 
 @pytest.fixture
 def env(vault: Vault, proxy: StandIn, kv2: str, folder: Path) -> Mapping[str, str]:
-    """What makes a run log in through the proxy, and keep its token."""
+    """Variables with which a run logs in through the proxy and keeps its token."""
     role_id, secret_id = vault.approle(f"{kv2}/*")
     return {
         "VAULT_ADDR": proxy.address,

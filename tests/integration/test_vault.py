@@ -1,4 +1,4 @@
-"""Secrets out of a real Vault: what is stored is what the manifests say."""
+"""Secrets from a real Vault: the manifests contain what is stored."""
 
 import base64
 import json
@@ -131,7 +131,7 @@ def test_kv_1_knows_no_versions(run: Run, vault: Vault, env: Mapping[str, str], 
 
 
 def _as_go_reads_it(text: str, helm: str, folder: Path) -> Any:
-    """A document through Kubernetes' YAML parser: as values of a chart that prints them as JSON."""
+    """Read a document by Kubernetes' YAML parser, as values of a chart that prints them as JSON."""
     template = folder / "templates" / "values.yaml"
     template.parent.mkdir()
     template.write_text("kind: Values\njson: {{ .Values | toJson | b64enc }}\n")
@@ -192,8 +192,8 @@ def test_a_value_is_never_expanded_a_second_time(
     }
 
 
-# Vault's KV 1 hands out numbers as they were written. KV 2 stores them as floating point of 64
-# bits and hands out Go's shortest form of that.
+# Vault's KV 1 returns numbers as they were written. KV 2 stores them as 64-bit floating point
+# and returns Go's shortest form of that.
 NUMBERS = {
     "small": ("7", "7", "7"),
     "decimal": ("1.10", "1.10", "1.1"),
@@ -387,7 +387,7 @@ def test_a_secret_id_that_serves_once_serves_a_run(run: Run, vault: Vault, kv2: 
     assert fields(run("generate", "-", env=own, stdin=text)) == {"a": "hunter22", "b": "hunter33"}
 
 
-# What must fail, and what it says.
+# What must fail, and the message.
 
 
 def test_a_missing_path_is_named(fails: Fails, env: Mapping[str, str], kv2: str) -> None:

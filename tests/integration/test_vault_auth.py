@@ -1,4 +1,4 @@
-"""Every auth method against the real Vault, each with its negative; and one new login on 403."""
+"""Every auth method on the real Vault, valid and invalid; and one new login after a 403."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("any_machine")
 
 @pytest.fixture
 def document(vault: Vault, kv2: str) -> bytes:
-    """A document that wants a secret."""
+    """A document that needs a secret."""
     vault.write(f"{kv2}/data/app", {"password": "hunter22"})
     return manifest({"password": "<password>"}, f"{kv2}/data/app")
 
@@ -79,7 +79,7 @@ def test_github_through_a_stand_in_for_its_api(
         asked = len(github.asked)
         said = fails(document, {**env, "AVP_GITHUB_TOKEN": "other-token"}, secrets=("other-token",))
         tokens = [each.headers.get("Authorization") for each in github.asked[asked:]]
-    # Vault takes GitHub's 401 for a failure of its own, and answers 500; trying again is no use.
+    # Vault turns GitHub's 401 into a 500, so a retry would not help.
     assert (
         "Vault rejected the login by github at auth/github: the credential was rejected: " in said
     )
@@ -117,7 +117,7 @@ def test_kubernetes_with_a_review_by_the_real_api(
     token = tmp_path / "token"
     env = {"VAULT_ADDR": vault.address, "AVP_K8S_ROLE": policy, "AVP_K8S_TOKEN_PATH": str(token)}
     if setting:
-        # It wins over the mount path of all methods, as in AVP.
+        # It overrides the mount path of all methods, as in argocd-vault-plugin.
         env |= {setting: f"auth/{mount}", "AVP_MOUNT_PATH": "auth/elsewhere"}
 
     token.write_text(accounts.token("demo", "app") + "\n")

@@ -1,4 +1,4 @@
-"""Vault answers wrongly, late, by halves or not at all: what a run says then, and how soon."""
+"""Vault answers wrongly, late, partly or not at all: what a run reports, and how soon."""
 
 import gzip
 import http.client
@@ -48,20 +48,20 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def server() -> Iterator[StandIn]:
-    """A server in Vault's place."""
+    """A stand-in for Vault."""
     with stand_in(GOOD) as found:
         yield found
 
 
 @pytest.fixture
 def env(server: StandIn) -> Mapping[str, str]:
-    """What makes a run ask that server, with a token."""
+    """Variables with which a run reads from that server, with a token."""
     return {"VAULT_ADDR": server.address, "VAULT_TOKEN": TOKEN}
 
 
 @pytest.fixture
 def login_env(server: StandIn) -> Mapping[str, str]:
-    """What makes a run ask that server, with a login."""
+    """Variables with which a run reads from that server, after a login."""
     return {"VAULT_ADDR": server.address, "AVP_ROLE_ID": ROLE_ID, "AVP_SECRET_ID": SECRET_ID}
 
 
@@ -74,7 +74,7 @@ def text(status: int, body: bytes, **headers: str) -> Answer:
 
 
 def drip(head: bytes, drop: bytes) -> Answer:
-    """A beginning, and then a drop each time that is well within the limit."""
+    """Send a beginning, then one byte at a time, each well within the time limit."""
 
     def answer(exchange: Exchange) -> None:
         exchange.wfile.write(head)
@@ -87,7 +87,7 @@ def drip(head: bytes, drop: bytes) -> Answer:
 
 
 def wait(exchange: Exchange) -> None:
-    """No answer, until the client has gone."""
+    """Do not answer until the client has gone."""
     exchange.connection.settimeout(DRIPS_SECONDS)
     exchange.connection.recv(1)
     exchange.close_connection = True
@@ -301,7 +301,7 @@ def test_a_refused_request_is_not_retried(
 
     fails(WANTED, env)
 
-    # The mount is asked for once, to explain it.
+    # The mount is queried once, to explain the error.
     assert server.paths == ["/v1/kv/data/app", "/v1/sys/internal/ui/mounts/kv/data/app"]
 
 
@@ -411,7 +411,7 @@ def test_a_refused_connection_names_the_address_and_the_attempts(
 
 
 def test_an_address_of_ipv6_is_named_as_it_is(fails: Fails) -> None:
-    # Whether this machine speaks IPv6 or not: nothing listens there.
+    # With or without IPv6 on this machine: nothing listens there.
     address = f"http://[::1]:{free_port()}"
 
     said = fails(WANTED, {"VAULT_ADDR": address, "VAULT_TOKEN": TOKEN})
@@ -420,7 +420,7 @@ def test_an_address_of_ipv6_is_named_as_it_is(fails: Fails) -> None:
 
 
 def no_such_name(*_: object, **__: object) -> object:
-    """What a resolver says of such a name, without a packet to one."""
+    """What a resolver returns for such a name, without a request to one."""
     raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
 
@@ -604,7 +604,7 @@ def test_no_proxy_is_used_for_a_vault_on_this_machine(
 def test_the_environment_of_the_process_names_no_proxy(
     run: Run, server: StandIn, env: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Only that of the run counts: a resident process serves many.
+    # Only the environment of the run counts: a resident process serves many runs.
     with stand_in(as_html(502, PAGE)) as wrong:
         monkeypatch.setenv("HTTP_PROXY", wrong.address)
         own = {**env, "VAULT_ADDR": "http://vault.example.invalid:8200"}

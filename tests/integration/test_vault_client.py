@@ -1,4 +1,4 @@
-"""The variables of Vault's own client that say which way requests go, and how many."""
+"""The variables of Vault's own client for proxies, redirects, sockets and rate limits."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -38,7 +38,7 @@ def server() -> Iterator[StandIn]:
 
 @pytest.fixture
 def wrong() -> Iterator[StandIn]:
-    """A proxy that must not be asked."""
+    """A proxy that must not get a request."""
     with stand_in(as_html(502, "wrong")) as found:
         yield found
         assert found.connections == 0
@@ -131,7 +131,7 @@ def test_redirects_can_be_forbidden(fails: Fails, server: StandIn) -> None:
     assert server.connections == 0
 
 
-# A socket, as Vault's agent can listen at.
+# A Unix socket, such as Vault's agent can listen on.
 
 
 def test_vault_may_listen_on_a_unix_socket(
@@ -173,7 +173,7 @@ def test_a_socket_has_a_time_limit_too(fails: Fails, tmp_path: Path) -> None:
     assert f"{agent.address} did not answer within 0.2 s" in said
 
 
-# SRV records, which take a resolver that we do not have.
+# SRV records, which need a resolver that we do not have.
 
 
 def test_srv_records_are_not_looked_up_and_it_says_so(fails: Fails) -> None:
@@ -205,5 +205,5 @@ def test_requests_are_held_back_by_a_rate(
     assert run("generate", "-", env=own, stdin=many).code == 0
 
     assert len(server.asked) == 12
-    # Two at once, and each of the others a hundred seconds after the one before.
+    # Two at once, and each of the others a hundred seconds after the previous one.
     assert sorted(round(pause, -2) for pause in pauses) == [100, 200, 300, 400]

@@ -1,4 +1,4 @@
-"""The version of the KV engine, where no setting and no annotation says it."""
+"""The version of the KV engine, if neither a setting nor an annotation sets it."""
 
 from collections.abc import Mapping
 
@@ -17,7 +17,7 @@ MOUNTS = "/v1/sys/internal/ui/mounts/"
 
 @pytest.fixture
 def env(vault: Vault, proxy: StandIn) -> Mapping[str, str]:
-    """What makes a run read through the proxy."""
+    """Variables with which a run reads through the proxy."""
     return {"VAULT_ADDR": proxy.address, "VAULT_TOKEN": vault.root_token}
 
 

@@ -1,4 +1,4 @@
-"""What a run asks of Vault: counted by a proxy in front of the real one."""
+"""The requests of a run to Vault, counted by a proxy in front of the real one."""
 
 import threading
 import time
@@ -22,14 +22,14 @@ HOLD_SECONDS = 5
 
 @pytest.fixture
 def env(vault: Vault, proxy: StandIn, kv2: str) -> Mapping[str, str]:
-    """What makes a run go through the proxy, with a login."""
+    """Variables with which a run goes through the proxy, with a login."""
     role_id, secret_id = vault.approle(f"{kv2}/*", "nowhere/*")
     return {"VAULT_ADDR": proxy.address, "AVP_ROLE_ID": role_id, "AVP_SECRET_ID": secret_id}
 
 
 @pytest.fixture
 def many(vault: Vault, kv2: str) -> bytes:
-    """Documents that want a secret each."""
+    """Documents that need a secret each."""
     for number in range(MANY):
         vault.write(f"{kv2}/data/app-{number}", {"password": f"hunter-{number:04}"})
     return b"".join(
@@ -131,7 +131,7 @@ def test_reads_run_side_by_side_up_to_the_limit(
     hand_on = forward(vault.address)
 
     def hold(exchange: Exchange) -> None:
-        # Each read waits until as many as may be are there, and then a moment for one too many.
+        # Each read waits for as many as are allowed, and then a moment for one too many.
         end = time.monotonic() + HOLD_SECONDS
         while exchange.path != LOGIN and proxy.most_in_flight < limit and time.monotonic() < end:
             time.sleep(0.001)
@@ -168,7 +168,7 @@ def test_connections_are_kept_alive_when_vault_refuses(
 
     fails(many, own)
 
-    # One more asks for the mount, to explain what failed.
+    # One more request queries the mount, to explain the error.
     assert len(proxy.asked) == MANY + 1
     assert proxy.connections == 1
 

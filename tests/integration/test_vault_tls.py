@@ -1,4 +1,4 @@
-"""TLS to a real Vault: whom a run trusts, and who it is; each setting works, and fails without."""
+"""TLS to a real Vault: CA certificates and client certificates; each setting has an effect."""
 
 import ssl
 import time
@@ -28,11 +28,11 @@ class Place:
 
     Attributes:
         folder: where they are.
-        authority: vouches for `here` and `named`.
-        other: an authority that vouches for none of them.
+        authority: the CA of `here` and `named`.
+        other: a CA that signed none of them.
         here: for 127.0.0.1.
         named: for vault.test alone.
-        clients: the authority of clients.
+        clients: the CA of clients.
         client: a client's certificate.
     """
 
@@ -91,7 +91,7 @@ def here(tools: Mapping[str, Path], place: Place) -> Iterator[Vault]:
 
 @pytest.fixture(scope="module")
 def strict(tools: Mapping[str, Path], place: Place) -> Iterator[Vault]:
-    """A Vault whose certificate is for another name, and which wants one of its clients."""
+    """A Vault whose certificate is for another name, and which requires a client certificate."""
     arguments = (
         *("-tls-cert", place.named.certificate, "-tls-key", place.named.key),
         *("-tls-client-ca", place.clients.certificate),
@@ -112,13 +112,13 @@ def _filled(vault: Vault) -> Vault:
 
 @pytest.fixture
 def env(here: Vault) -> Mapping[str, str]:
-    """What makes a run read from the one whose certificate is for its address."""
+    """Variables with which a run reads from the Vault whose certificate is for its address."""
     return {"VAULT_ADDR": here.address, "VAULT_TOKEN": here.root_token, "AVP_KV_VERSION": "1"}
 
 
 @pytest.fixture
 def strict_env(strict: Vault, place: Place) -> Mapping[str, str]:
-    """All that a run needs to read from the strict one."""
+    """Variables with which a run reads from the strict Vault."""
     return {
         "VAULT_ADDR": strict.address,
         "VAULT_TOKEN": strict.root_token,
@@ -132,7 +132,7 @@ def strict_env(strict: Vault, place: Place) -> Mapping[str, str]:
 
 @pytest.fixture
 def server(place: Place) -> Iterator[StandIn]:
-    """A server in Vault's place, with the certificate for its address."""
+    """A stand-in for Vault, with the certificate for its address."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(place.here.certificate, place.here.key)
     with stand_in(secret({"password": PASSWORD}), context) as found:
@@ -354,7 +354,7 @@ def test_http_to_a_vault_that_speaks_https_is_reported(
 
 
 def test_a_tls_alert_to_plain_http_is_recognised(fails: Fails) -> None:
-    # As HAProxy, and whatever else is built on OpenSSL.
+    # As HAProxy and other servers built on OpenSSL do.
     with stand_in(lambda exchange: exchange.raw(b"\x15\x03\x01\x00\x02\x02\x0a")) as server:
         said = fails(WANTED, {"VAULT_ADDR": server.address, "VAULT_TOKEN": "t"})
 
@@ -374,7 +374,7 @@ def test_https_to_a_vault_that_speaks_http_is_reported(fails: Fails, vault: Vaul
 
 
 def _bad_files(place: Place, folder: Path) -> Mapping[str, tuple[Mapping[str, Path | str], str]]:
-    """Settings that cannot work, and what is said of them."""
+    """Invalid settings, and their messages."""
     garbage = folder / "garbage.pem"
     garbage.write_text("-----BEGIN CERTIFICATE-----\ncanary\n")
     mixed = folder / "mixed"
