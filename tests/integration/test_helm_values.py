@@ -1,4 +1,4 @@
-"""What an Application may say to helm, and what it may not."""
+"""Which options of helm an Application may set."""
 
 import json
 import os
@@ -270,7 +270,7 @@ def test_a_values_file_may_be_a_symlink_within_the_repository(
 def test_in_a_sidecar_argo_cd_says_where_the_repository_begins(
     source_path: str, code: int, chart: Path, environ: Mapping[str, str], run: Run
 ) -> None:
-    # With it, git would say more than Argo CD does.
+    # With it, git would find another root than Argo CD names.
     shutil.rmtree(chart.parent / ".git")
     said = {"ARGOCD_APP_SOURCE_PATH": source_path, **parameters(values_files=["../common.yaml"])}
 

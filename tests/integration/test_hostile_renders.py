@@ -1,7 +1,7 @@
 """What a hostile repository can make kustomize and helm do, with the sandbox and without it.
 
 Each attack is first tried on bare kustomize and helm, where it succeeds; then on a run, where it
-reads, writes, starts and reaches nothing. Those that no check can foresee are stopped by the
+reads, writes, starts and reaches nothing. Those that no check can predict are stopped by the
 sandbox alone.
 """
 
@@ -54,12 +54,12 @@ def guarded(request: pytest.FixtureRequest, tree: Tree) -> Tree:
 
 @pytest.fixture
 def confined(tree: Tree) -> Tree:
-    """The repository, with the sandbox: for what no check can foresee."""
+    """The repository, with the sandbox: for what no check can predict."""
     return tree._replace(env={**tree.env, "AVP_SANDBOX": "required"})
 
 
 class Site(NamedTuple):
-    """A server on loopback, and what was asked of it."""
+    """A server on loopback, and its requests."""
 
     url: str
     asked: list[str]
@@ -111,7 +111,7 @@ def serve(
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    """A server that knows a manifest, whatever is asked."""
+    """A server that answers every request with a manifest."""
     with serve(200, MAP.encode()) as running:
         yield running
 
@@ -302,7 +302,7 @@ def test_the_name_of_a_chart_writes_no_file_outside(patched: bool, tree: Tree, r
 
 @pytest.fixture
 def charts(tree: Tree, tools: Mapping[str, Path]) -> Iterator[str]:
-    """A repository with a chart that holds a kustomization, which leads out of what it is in.
+    """A repository with a chart that contains a kustomization, which refers to files outside.
 
     Where the ConfigMap outside has `data.x`, kustomize fails and shows it.
     """

@@ -1,6 +1,6 @@
-"""What an operator installs, on a real Kubernetes API, beside Argo CD's own repo-server.
+"""What an operator installs, on a real Kubernetes API, next to Argo CD's own repo-server.
 
-There are no nodes: the API takes, defaults and validates every object, and no pod starts.
+There are no nodes: the API accepts, defaults and validates every object, and no pod starts.
 """
 
 import itertools
@@ -50,7 +50,7 @@ def kustomize(tools: Mapping[str, Path], tmp_path: Path) -> Kustomize:
 
 
 def apply(cluster: Cluster, namespace: str, manifests: object, *options: str) -> Sequence[Document]:
-    """Applies as docs/installation.md does, unknown fields being errors; gives what came of it."""
+    """Apply as docs/installation.md does, with unknown fields as errors; return the result."""
     text = manifests if isinstance(manifests, str) else yaml.safe_dump(manifests)
     printed = cluster.run(
         *("apply", "--server-side", "--field-manager=avp-py", "--validate=strict"),
@@ -80,7 +80,7 @@ def may_get(cluster: Cluster, argocd: str, secret: str, namespace: str) -> bool:
 
 
 def as_admin(cluster: Cluster) -> Sequence[str]:
-    """Options of helm that lead to the cluster."""
+    """Options with which helm reaches the cluster."""
     return (
         f"--kube-apiserver={cluster.server}",
         f"--kube-ca-file={cluster.ca_file}",
@@ -218,7 +218,7 @@ def test_a_token_of_the_charts_audience_logs_in_to_vault(
     )
     assert settings["AVP_K8S_TOKEN_PATH"] == f"{mounted}/token"
 
-    # What docs/installation.md tells the operator of Vault to do.
+    # What docs/installation.md has the operator of Vault do.
     vault.client.sys.enable_auth_method("kubernetes", path=argocd)
     reviewer = ("--clusterrole=system:auth-delegator", f"--serviceaccount={argocd}:{NAME}")
     cluster.run("create", "clusterrolebinding", argocd, *reviewer)

@@ -1,6 +1,6 @@
 """What a child process can do in the sandbox, tried by real children on the real kernel.
 
-Each denial is tried without the sandbox first, where it is none.
+Each denial is tried without the sandbox first, where the call succeeds.
 """
 
 import contextlib
@@ -148,7 +148,7 @@ def test_a_variable_with_the_root_opens_nothing(value: str, laboratory: Laborato
 
 @contextlib.contextmanager
 def listening() -> Iterator[int]:
-    """A TCP port on loopback that somebody listens on."""
+    """A TCP port on loopback with a listener."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 
@@ -217,7 +217,7 @@ def test_this_process_stays_free(laboratory: Laboratory) -> None:
 def test_processors_files_and_core_dumps_are_limited(laboratory: Laboratory) -> None:
     code = (
         "import resource, time\n"
-        # The limits come a moment after the start.
+        # The limits apply a moment after the start.
         "while resource.getrlimit(resource.RLIMIT_CORE)[1]: time.sleep(0.01)\n"
         "time.sleep(0.1)\n"
         "print([resource.getrlimit(getattr(resource, 'RLIMIT_' + name))[1] for name in "
@@ -322,9 +322,9 @@ class Lack(NamedTuple):
     """A kernel that lacks a protection.
 
     Attributes:
-        calls: Python that makes a process see such a kernel.
+        calls: Python that simulates such a kernel for a process.
         unmet: what it cannot restrict.
-        shown: what is reported where it may lack it.
+        shown: what is reported if the protection is optional.
     """
 
     calls: str

@@ -1,4 +1,4 @@
-"""A run changes nothing below the tree: after success, failure, SIGKILL, and where it may not."""
+"""A run never changes the tree: after success, failure or SIGKILL, or if it is read-only."""
 
 import os
 import signal
@@ -40,7 +40,7 @@ def environ(environ: Mapping[str, str], repository: Repository) -> Mapping[str, 
 
 
 def charts(url: str, *names: str, home: str = "") -> str:
-    """A kustomization with the chart `remote` as often as named."""
+    """A kustomization with the chart `remote` once per name."""
     lines = [f"helmGlobals: {{chartHome: {home}}}\n" if home else "", "helmCharts:\n"]
     lines += [
         f"- {{name: remote, repo: '{url}', version: 1.2.3, releaseName: {name}, "
@@ -54,7 +54,7 @@ MAP: Final = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: map\n"
 
 
 def pulling_tree(to: Path, url: str) -> Path:
-    """Pulls into the app, into a base and a base of that, and into a folder beside them."""
+    """A tree that pulls into the app, a base, a base of that, and a folder next to them."""
     write(
         to,
         {
@@ -82,7 +82,7 @@ def test_a_chart_is_pulled_and_rendered_but_not_into_the_tree(
     assert (result.code, result.err) == (0, "")
     assert snapshot(tmp_path / "tree") == before
     assert asked.count("/remote-1.2.3.tgz") == 3
-    # The reference pulls too, and keeps what it pulled: that it does makes the proof above one.
+    # The reference pulls too and keeps it, so the check above is meaningful.
     assert result.out == reference(copy, EDITS[edits], environ)
     assert (tmp_path / "copy/app/charts/remote-1.2.3/remote/Chart.yaml").is_file()
     assert (tmp_path / "copy/base/charts/remote-1.2.3/remote/Chart.yaml").is_file()
@@ -277,7 +277,7 @@ def test_sigkill_at_any_moment_leaves_the_tree_and_no_child(
     before = snapshot(tree)
 
     def start() -> "subprocess.Popen[bytes]":
-        # Each has one of its own, as a run removes what killed ones before it left.
+        # Each has its own, as a run removes what earlier killed runs left.
         scratch = tempfile.mkdtemp(dir=temporary)
         env = {**environ, **tenant(EDITS["annotation"]), "TMPDIR": scratch}
         argv = [*AVP, "generate", str(tree / "app")]
@@ -303,7 +303,7 @@ def test_sigkill_at_any_moment_leaves_the_tree_and_no_child(
         # What it had started finds its pipes closed, and ends.
         assert until(lambda session=child.pid: not session_members(session), 20)  # type: ignore[misc]
         assert snapshot(tree) == before
-    # Some died with work under way: only then has any of this been a proof.
+    # Some were killed while working; otherwise the test would prove nothing.
     assert list(temporary.glob("*/avp-py-run-*/tree"))
 
 

@@ -30,7 +30,7 @@ def secret(vault: Vault, kv2: str) -> str:
 
 
 def notes(text: str) -> Sequence[str]:
-    """The notes without the times in them."""
+    """The notes, without their times."""
     return [re.sub(r"\d+\.\d\d s", "N s", line) for line in text.splitlines()]
 
 
