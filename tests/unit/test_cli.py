@@ -1,4 +1,4 @@
-"""The command line: help, exit codes, and what is said of an error."""
+"""The command line: help, exit codes and error messages."""
 
 import io
 import re

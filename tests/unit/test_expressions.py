@@ -1,4 +1,4 @@
-"""RE2 has enough memory for our expressions; where it has not, it says so, and gets slow."""
+"""RE2 has enough memory for our expressions; if it has not, it reports that and gets slow."""
 
 import importlib
 import pkgutil

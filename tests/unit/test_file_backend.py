@@ -1,4 +1,4 @@
-"""Secrets from a file: which values it holds, which version is read, and what it says of errors."""
+"""Secrets from a file: values, versions and error messages."""
 
 import math
 from pathlib import Path
@@ -241,7 +241,7 @@ def test_an_unknown_backend_lists_the_choices() -> None:
 
 
 def anything(_path: str, _kind: str) -> None:
-    """A gate that is open."""
+    """A gate that allows every path."""
 
 
 def test_each_location_is_read_once_and_keeps_its_own_error(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What is probably not meant: errors, warnings, and what the operator makes of them."""
+"""Probable mistakes in manifests: errors, warnings, and the settings that change them."""
 
 import pytest
 

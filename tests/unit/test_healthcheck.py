@@ -1,4 +1,4 @@
-"""`avp-py healthcheck`: a line for each check, and what to do where one fails."""
+"""`avp-py healthcheck`: a line for each check, and what to do if one fails."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +19,7 @@ def temporary(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def healthy(tmp_path: Path, temporary: Path) -> Mapping[str, str]:
-    """An environment in which all is well."""
+    """An environment in which all checks pass."""
     for name in ("kustomize", "helm"):
         program = tmp_path / name
         program.write_text('#!/bin/sh\n[ "$1" = version ] && echo v1.2.3\n')
@@ -190,7 +190,7 @@ def test_healthcheck_and_generate_give_the_same_verdict(
     done = run("generate", "-", *argv, env=env, stdin=MANIFEST.encode(), program=program)
 
     assert checked.code == done.code, checked.out + done.err
-    # None: the two names differ, as only one of them knows the setting.
+    # None: the two names differ, as only one of them has the setting.
     assert done.code == verdict or verdict is None
 
 

@@ -1,4 +1,4 @@
-"""KUBECONFIG, and what a pod has in its place: from files to the access that they mean."""
+"""KUBECONFIG, or the service account of a pod: reading the access from files."""
 
 import base64
 import os
@@ -28,7 +28,7 @@ def encoded(text: str) -> str:
 def config(
     cluster: Mapping[str, Any] | None = None, user: Mapping[str, Any] | None = None, **top: Any
 ) -> Mapping[str, Any]:
-    """A kubeconfig whose current context is `here`; a field that is given replaces its default."""
+    """A kubeconfig whose current context is `here`; arguments replace defaults."""
     return {
         "apiVersion": "v1",
         "kind": "Config",
@@ -61,7 +61,7 @@ def read(path: Path, content: Mapping[str, Any]) -> Access:
 
 
 def refuse(path: Path, content: Mapping[str, Any] | str) -> AvpError:
-    """The error of a file; no secret of it is in the message."""
+    """Return the error of a file; the message must not contain its secrets."""
     path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
     with pytest.raises((SettingsError, DocumentError)) as caught:
         read_kubeconfig(str(path))
@@ -325,7 +325,7 @@ def test_loopback_may_be_without_tls_and_gets_no_credentials(kubeconfig: Path) -
 
 @pytest.fixture
 def pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder where this process finds its service account."""
+    """The folder in which this process finds its service account."""
     monkeypatch.setattr(access, "SERVICE_ACCOUNT", tmp_path)
     (tmp_path / "token").write_text(f"{TOKEN}\n")
     (tmp_path / "ca.crt").write_text(PEM)

@@ -1,4 +1,4 @@
-"""Limits of a run: each is met with a clear error, before the harm is done."""
+"""Limits of a run: each is a clear error before any harm is done."""
 
 import time
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""A run uses no more memory than it may: real processes that need more end with one clear error."""
+"""The memory limit of a run: real processes that need more end with one clear error."""
 
 import resource
 import subprocess

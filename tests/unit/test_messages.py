@@ -1,4 +1,4 @@
-"""What is shown of what kustomize and helm say to a tenant."""
+"""Which messages of kustomize and helm a tenant is shown."""
 
 from pathlib import Path
 from typing import Final

@@ -1,4 +1,4 @@
-"""The modifiers: AVP's results, ours, errors without values, and limits."""
+"""The modifiers: argocd-vault-plugin's results, ours, errors without values, and limits."""
 
 import base64
 import hashlib
@@ -480,7 +480,7 @@ LEAKY: Sequence[Value] = (
     f"[{HIDDEN}]: 1",
     f"~: {HIDDEN}",
     f"a: |{HIDDEN}",
-    # what is no text
+    # what is not text
     [HIDDEN],
     [f"{HIDDEN}\ud800"],
     [[nested(300), HIDDEN]],

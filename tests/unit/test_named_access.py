@@ -12,7 +12,7 @@ from avp_py.sandbox import named_access
 @pytest.mark.parametrize("value", ["/", "//", "https://", "a=//", "/proc/..", "file:///"])
 def test_the_root_of_the_file_system_is_never_opened(value: str) -> None:
     assert named_access({"X": value}, ["X"]).read == ()
-    # A path that begins so is opened.
+    # A path with this prefix is opened.
     (below,) = named_access({"X": f"{value}/keys/id"}, ["X"]).read
     assert os.path.realpath(below) == "/keys/id"
 

@@ -1,4 +1,4 @@
-"""Base64 within text: what is filled is written as it was, and no placeholder in it is missed."""
+"""Base64 within text: filled text is encoded as before, and no placeholder is missed."""
 
 import base64
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What an Application sets in `plugin.parameters`, and what is announced to it."""
+"""What an Application sets in `plugin.parameters`, and which parameters are announced."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -200,7 +200,7 @@ OPERATORS = [setting.name for setting in TABLE if setting.is_operators]
 def test_a_parameter_may_not_set_what_is_the_operators(name: str) -> None:
     reason = f"the Application sets {name}, which is the operator's to set"
     assert reasons(environ({"name": name, "string": "x"})) == [reason]
-    # Both ways at once are one failure.
+    # A variable and a parameter together are one failure.
     assert reasons(environ({"name": name, "array": ["x"]}, **{f"ARGOCD_ENV_{name}": "x"})) == [
         reason
     ]
@@ -240,7 +240,7 @@ def test_parameters_of_any_kind_are_settings_or_failures(parameters: object) -> 
         found = load({"ARGOCD_APP_PARAMETERS": json.dumps(parameters)})
     except GenerateError as error:
         found = error.failures
-    # None of them reaches what is the operator's.
+    # None of them changes an operator's setting.
     assert found.vault == load({}).vault if isinstance(found, Settings) else found
 
 

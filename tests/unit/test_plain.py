@@ -1,4 +1,4 @@
-"""Plain files: which are read, in which order, and what cannot be read."""
+"""Plain files: which are read, in which order, and errors."""
 
 import os
 import sys
@@ -201,7 +201,7 @@ def test_folders_may_nest_deeper_than_python_may_call(tmp_path: Path, run: Run) 
 
     result = run("generate", tmp_path, env=NO_PROGRAMS)
 
-    # What removes temporary folders does call itself.
+    # Removing temporary folders is recursive.
     file.unlink()
     for folder in reversed(folders[1:]):
         folder.rmdir()

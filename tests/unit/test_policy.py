@@ -1,4 +1,4 @@
-"""Paths: one form, and the template for an empty annotation."""
+"""Paths: how they are normalised, and the template for an empty annotation."""
 
 import pytest
 from hypothesis import given

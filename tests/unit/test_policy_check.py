@@ -1,4 +1,4 @@
-"""`avp-py policy check`: verdicts, the deciding rule, exit codes; and the page that tells of it."""
+"""`avp-py policy check`: verdicts, the deciding rule, exit codes; and the page about it."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The policy's file: its form, and what is said of one that has another."""
+"""The policy file: its format, and the errors of a malformed one."""
 
 from pathlib import Path
 

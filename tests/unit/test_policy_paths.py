@@ -1,6 +1,6 @@
-"""Hostile paths: what reaches a backend is what the policy allows, in just that form.
+"""Hostile paths: only paths that the policy allows reach a backend, exactly as checked.
 
-The requests are whole runs; the backends note what they are asked for.
+Each request is a whole run; the backends record what is requested.
 """
 
 import posixpath
@@ -45,7 +45,7 @@ IDENTITY = {
 
 
 class Recording(Backend):
-    """A backend that has everything, and notes what it is asked for."""
+    """A backend that has every path, and records requests."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -99,7 +99,7 @@ def document(path: str, kind: str = "Secret", **annotations: str) -> bytes:
 
 
 def attempt(policy: Path | None, stdin: bytes, backend: Any, **env: str) -> str:
-    """A run; gives its output, or the reasons of its failures."""
+    """Run; return the output, or the reasons of the failures."""
     environ = {**IDENTITY, **env} | ({"AVP_POLICY": str(policy)} if policy else {})
     request = Request(stdin, "plain", resolve(Sources(environ)))
     try:

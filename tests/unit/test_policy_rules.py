@@ -18,7 +18,7 @@ def permissions(tmp_path: Path) -> "Maker":
 
 
 class Maker:
-    """From the items of `rules` to what they allow."""
+    """Builds permissions from the items of `rules`."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -306,7 +306,7 @@ def test_the_gate_accepts_normalised_paths_only(path: str) -> None:
 
 
 def test_matching_takes_linear_time(permissions: Maker) -> None:
-    # With a regular expression, or with trying every way, this would not end.
+    # With backtracking this would not end.
     pattern = "/".join(["**", "a*a*a*a*a*a*a*b"] * 20)
     path = "/".join(["a" * 60] * 60)
     assert not permissions.allows(path, f"allow: ['{pattern}']")

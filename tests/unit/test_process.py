@@ -1,4 +1,4 @@
-"""Child processes: their environment, their time, their end, what is shown of them."""
+"""Child processes: their environment, time limit, end, and messages."""
 
 import contextlib
 import dataclasses
@@ -64,7 +64,7 @@ def app(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run_command(run: Run) -> Run:
-    """The fixture `run`, by a name of its own beside the function of the same name."""
+    """The fixture `run`, under another name, as there is a function of that name."""
     return run
 
 
@@ -143,7 +143,7 @@ def test_the_operator_can_pass_further_variables(
 
     seen = kustomize.with_name("kustomize.env").read_text().splitlines()
     assert "GIT_SSH_COMMAND=/none" in seen
-    # A home of its own is what a child always has, and no plugins.
+    # A child always has its own home, and no plugins.
     assert "HOME=/home/somebody" not in seen
     assert "HELM_PLUGINS=/none" not in seen
     assert not any(line.startswith(("VAULT_", "NOT_THERE")) for line in seen)
@@ -161,7 +161,7 @@ def test_relative_folders_of_path_are_not_passed_on() -> None:
 
 def test_time_out_ends_the_child_and_all_that_it_started(tmp_path: Path, program: Program) -> None:
     pids = tmp_path / "pids"
-    # The grandchild holds standard output open: nobody may wait for its end.
+    # The grandchild keeps standard output open: waiting for its end would hang.
     script = program(f"(sleep 60 & echo $! $$ >{pids}; wait) & wait")
     started = time.monotonic()
 
@@ -201,7 +201,7 @@ def test_what_outlives_a_child_is_ended(
         assert found
         return [pid for pid in found if Path(f"/proc/{pid}").exists()]
 
-    # By itself it leaves them behind.
+    # Without avp-py, it leaves them behind.
     assert subprocess.run([str(script), "build"], check=False, env=PATH).returncode == code
     left = outliving()
     assert left

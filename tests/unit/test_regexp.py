@@ -1,6 +1,6 @@
-r"""Regular expressions of an operator: what Go takes, and nothing else.
+r"""Regular expressions of an operator: what Go accepts, and nothing else.
 
-What is expected was seen in Go 1.26; tests/compat/fixed_commands.py shows much of it in
+The expectations were observed in Go 1.26; tests/compat/fixed_commands.py shows much of it in
 argocd-vault-plugin itself.
 """
 

@@ -38,7 +38,7 @@ def many(count: int) -> GenerateError:
 
 
 def counted(text: str, pattern: str) -> int:
-    """The number in a text, which must be there once."""
+    """Return the number in a text, which must contain it once."""
     (number,) = re.findall(pattern, text)
     return int(number)
 

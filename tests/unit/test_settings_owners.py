@@ -50,8 +50,8 @@ def parameters(name: str, value: str = "x") -> dict[str, str]:
 
 
 def test_the_settings_that_may_be_delegated_are_listed() -> None:
-    # A new row that guards, bounds, or names a program or a file is _ALONE; another one belongs
-    # into HANDED_ON above.
+    # A new row that guards, limits, or names a program or a file is _ALONE; any other belongs
+    # in HANDED_ON above.
     assert {name for name in OPERATORS if name not in ALONE} == HANDED_ON
     assert {setting.name for setting in TABLE if setting.in_secret} == IN_A_SECRET
 
@@ -213,7 +213,7 @@ def test_a_child_gets_nothing_that_a_tenant_says(run: Run, tmp_path: Path) -> No
 
 
 def _words() -> Iterator[tuple[str, str]]:
-    """Each word in the code that is a name of a setting, and the file that has it."""
+    """Each word in the code that is the name of a setting, with its file."""
     for file in sorted((ROOT / "avp_py").rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -227,7 +227,7 @@ def test_every_name_of_a_setting_in_the_code_is_in_the_table() -> None:
 
 
 def test_the_page_of_settings_is_complete() -> None:
-    """Each setting of the table stands there once, under its owner, with default and summary."""
+    """Each setting of the table is there once, under its owner, with default and summary."""
     page = (ROOT / "docs" / "settings.md").read_text()
     sections = {
         part.partition("\n")[0]: part for part in re.split(r"^## Set by ", page, flags=re.MULTILINE)

@@ -19,7 +19,7 @@ MAP: Final = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: map\n"
 
 @pytest.fixture
 def repo(tmp_path: Path) -> Path:
-    """A tree with an app, its sub-folder, and two folders beside it."""
+    """A tree with an app, its sub-folder, and two folders next to it."""
     return write(
         tmp_path.resolve() / "repo",
         {
@@ -126,7 +126,7 @@ def test_what_is_no_file_folder_or_link_is_left_out_and_so_is_git(
     found = {str(path.relative_to(copy)) for path in copy.rglob("*")}
     assert found == {
         *("kustomization.yaml", "sub", "sub/map.yaml", ".gitignore"),
-        # A file of that name is what a worktree or a submodule has.
+        # A worktree or a submodule has a file of that name.
         *("x", "x/.git"),
     }
 
@@ -195,7 +195,7 @@ def test_a_copied_folder_may_lie_in_an_opened_one(repo: Path) -> None:
 def test_the_root_of_the_file_system_is_not_copied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # What would copy does nothing here: a defect must not fill the disk.
+    # Copying is disabled here: a defect must not fill the disk.
     monkeypatch.setattr("avp_py.render.staging._copy", lambda *_: None)
 
     with pytest.raises(RenderError, match="root of the file system"):
@@ -244,7 +244,7 @@ def test_what_cannot_be_read_stays_so_and_hinders_nothing_else(tmp_path: Path) -
     closed = [tree / "app/closed", tree / "app/closed.yaml", tree / "closed"]
     for path in closed:
         path.chmod(0)
-    # The folder above can be passed, not listed.
+    # The parent folder can be traversed, but not listed.
     tree.chmod(0o311)
     env = {
         "PATH": os.environ["PATH"],

@@ -1,4 +1,4 @@
-"""Tokens between runs: under which name, for how long, and who may have written them."""
+"""Tokens between runs: their names, their lifetime, and who may have written them."""
 
 import hashlib
 import json
@@ -47,7 +47,7 @@ def cache(folder: Path, **environ: str) -> TokenCache:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder that is not there yet."""
+    """A folder that does not exist yet."""
     return tmp_path / "tokens"
 
 
@@ -95,8 +95,8 @@ def name_of(folder: Path, method: str, environ: Mapping[str, str]) -> str:
     return opened.name(request)
 
 
-# Few and tricky values, so that two draws often agree in all but one of them, and so that the end
-# of one and the beginning of the next could be taken for each other.
+# Few and tricky values, so that two draws often differ in one of them only, and so that the end of
+# one and the beginning of the next could be confused.
 values = st.sampled_from(["a", "b", "ab", "aa", "a/b", "login", "ü", "a\x00b", "a b"])
 
 
@@ -122,7 +122,7 @@ def test_no_two_identities_share_a_name(
     for number, (method, said) in enumerate((one, other)):
         environ = dict(said)
         for name in environ.keys() & set(FILES):
-            # What a file holds counts, and not where it lies.
+            # The contents of a file count, not its path.
             file = base / f"{name}-{number}"
             file.write_text(environ[name].replace("ü", "u"))
             environ[name] = str(file)
@@ -132,7 +132,7 @@ def test_no_two_identities_share_a_name(
 
 
 def canonical(method: str, said: Mapping[str, str]) -> object:
-    """What tells two identities apart: the same login at the same Vault is one identity."""
+    """What distinguishes identities: the same login at the same Vault is one identity."""
     mount = said["AVP_MOUNT_PATH"].strip("/").removeprefix("auth/").strip()
     default = "kubernetes" if method == "k8s" else method
     files = {name: said[name].replace("ü", "u").strip() for name in said.keys() & set(FILES)}

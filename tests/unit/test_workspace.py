@@ -54,7 +54,7 @@ def nest(folder: Path, depth: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("depth", [1, 1500, 5000])
 def test_directories_nested_as_deep_as_a_tenant_likes_go(depth: int, temporary: Path) -> None:
-    """One that stayed, or an exception for it, would stop the runs of everybody."""
+    """A directory that remains, or an exception, would stop everybody's runs."""
     (temporary / STALE).mkdir()
     nest(temporary / STALE, depth)
 
@@ -132,7 +132,7 @@ def test_a_workspace_lost_before_it_is_locked_is_replaced(temporary: Path) -> No
     taken: list[Path] = []
 
     def lock_late(folder: Path, operation: int) -> int:
-        # What another run does between the two.
+        # What another run does in between.
         if not taken and operation == fcntl.LOCK_EX:
             taken.append(folder)
             folder.rmdir()
