@@ -399,7 +399,7 @@ CASES: Final[Mapping[str, Case]] = {
     ),
     "the backend is too slow": Case(
         (errors.LimitError,),
-        # The reader names what it waited for; on a busy machine, the watchdog reports the timeout first.
+        # The reader names what it waited for; on a busy machine, the watchdog may come first.
         "AVP_RUN_TIMEOUT",
         answered(lambda _: time.sleep(3), AVP_RUN_TIMEOUT="1"),
     ),

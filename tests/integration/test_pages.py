@@ -102,7 +102,7 @@ def application(sync_policy: Mapping[str, Any]) -> Any:
 
 
 def generated_spec(program: Path, home: Path, *arguments: str, app: object = None) -> Any:
-    """Return the Application that argocd generates from options, or from another one and options."""
+    """Return the Application that argocd generates from options, or from one and options."""
     shell = Terminal(home, [])
     if app is not None:
         (home / "app.yaml").write_text(yaml.safe_dump(app))

@@ -883,7 +883,7 @@ CANARY = "canary-of-the-sidecar"
 
 @pytest.fixture
 def settled(cluster: Cluster) -> Callable[..., str]:
-    """Write a Secret in a tenant's own namespace; return the name that an Application uses for it."""
+    """Write a Secret in a tenant's own namespace; return its name for an Application."""
 
     def settle(**values: str) -> str:
         name = f"avp-{abs(hash(frozenset(values.items())))}"
