@@ -84,7 +84,7 @@ def environ(tools: Mapping[str, Path]) -> Mapping[str, str]:
 
 @pytest.fixture
 def run() -> Run:
-    """Runs the command in this process: `run("generate", folder, env={...}, stdin=b"")`.
+    """Run the command in this process: `run("generate", folder, env={...}, stdin=b"")`.
 
     `program` is the name it is called by.
     """

@@ -72,7 +72,7 @@ def children(parent: int) -> set[int]:
 
 
 def is_running(pid: int) -> bool:
-    """Whether a process runs; one that is dead and not yet waited for does not."""
+    """Return whether a process runs; one that is dead and not yet waited for does not."""
     return any(found == pid and fields[0] != "Z" for found, fields in _processes())
 
 

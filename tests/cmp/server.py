@@ -74,7 +74,7 @@ class CmpServer:
 
 @contextmanager
 def serve(program: Path, plugin_file: Path, env: Mapping[str, str]) -> Iterator[CmpServer]:
-    """Runs the server, and ends it and all that it started.
+    """Run the server, and end it and all that it started.
 
     Args:
         program: argocd.

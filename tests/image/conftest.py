@@ -1,4 +1,4 @@
-"""The image, one container of it, and the sidecar beside a Vault."""
+"""The image, one container of it, and the sidecar next to a Vault."""
 
 import json
 import os
@@ -37,7 +37,7 @@ Start = Callable[..., Completed]
 
 @pytest.fixture(scope="session")
 def image() -> str:
-    """The name of the image; `make image-test` gives it."""
+    """The name of the image; `make image-test` passes it."""
     return os.environ["IMAGE"]
 
 
@@ -50,7 +50,7 @@ def about(image: str) -> Mapping[str, Any]:
 
 @pytest.fixture(scope="session")
 def start(image: str) -> Start:
-    """Runs a command in a fresh confined container: `start("avp-py", "version", stdin="")`."""
+    """Run a command in a fresh confined container: `start("avp-py", "version", stdin="")`."""
 
     def run(*argv: str, options: Sequence[str] = (), stdin: str = "") -> Completed:
         docker = ["docker", "run", "--rm", "--interactive", *CONFINED, *options, image, *argv]

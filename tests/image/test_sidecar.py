@@ -1,4 +1,4 @@
-"""The real argocd-cmp-server in the image, called through its socket, with Vault beside it."""
+"""The real argocd-cmp-server in the image, called through its socket, with Vault next to it."""
 
 import json
 from pathlib import Path

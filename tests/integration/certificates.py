@@ -49,7 +49,7 @@ def signed(authority: Certificate, folder: Path, subject: str) -> Certificate:
 
 
 def openssl(*arguments: object) -> None:
-    """Runs openssl."""
+    """Run openssl."""
     argv = ["openssl", *map(str, arguments)]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr

@@ -90,7 +90,7 @@ class Cluster:
         return done.stdout
 
     def apply(self, manifests: str) -> None:
-        """Creates or changes objects, in their order, from YAML."""
+        """Create or change objects, in their order, from YAML."""
         self.run("apply", "--server-side", "--validate=false", "-f", "-", stdin=manifests)
 
     def token(self, namespace: str, account: str, *options: str) -> str:
@@ -119,7 +119,7 @@ class Cluster:
 
 @contextmanager
 def serve(folder: Path) -> Iterator[Cluster]:
-    """Runs etcd and kube-apiserver on loopback, and ends them. They also end with this process.
+    """Run etcd and kube-apiserver on loopback, and end them. They also end with this process.
 
     Args:
         folder: an empty folder for all that they write.
@@ -221,7 +221,7 @@ def _running(argv: Sequence[object], log: Path) -> Iterator["subprocess.Popen[by
 
 
 def _end_with_parent() -> None:
-    """Runs in the child: the kernel kills it when the test run is killed (prctl(2))."""
+    """Have the kernel kill this child when the test run is killed (prctl(2))."""
     if sys.platform == "linux":
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 

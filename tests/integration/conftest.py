@@ -161,7 +161,7 @@ def argocd_program() -> Path:
 
 @pytest.fixture
 def cmp_server(argocd_program: Path, environ: Mapping[str, str]) -> Iterator[StartCmpServer]:
-    """Starts the real argocd-cmp-server: `cmp_server("plugin.yaml", env)`.
+    """Start the real argocd-cmp-server: `cmp_server("plugin.yaml", env)`.
 
     The file is one of the repository's, or any by its absolute path; `env` is what the operator
     sets in the sidecar, in addition to the paths of kustomize and helm.

@@ -30,7 +30,7 @@ class Helm:
     folder: Path
 
     def run(self, *arguments: object) -> "subprocess.CompletedProcess[str]":
-        """Runs helm, without the settings of whoever runs the tests."""
+        """Run helm, without the settings of whoever runs the tests."""
         return subprocess.run(
             [str(each) for each in (self.program, *arguments)],
             capture_output=True,
@@ -47,14 +47,14 @@ class Helm:
         return file
 
     def template(self, values: Path, *arguments: object, namespace: str = "argocd") -> str:
-        """What the chart renders from these values."""
+        """Return what the chart renders from these values."""
         done = self._template(values, namespace, *arguments)
         assert done.returncode == 0, done.stderr
         assert done.stderr == ""
         return done.stdout
 
     def printed(self, values: Path, what: str, namespace: str = "argocd") -> Document:
-        """What `print` prints: `values` or `patch`."""
+        """Return what `print` prints: `values` or `patch`."""
         only = ("--set", f"print={what}", "--show-only", "templates/print.yaml")
         (document,) = read(self.template(values, *only, namespace=namespace))
         return document

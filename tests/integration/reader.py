@@ -81,7 +81,7 @@ def _read(answer: Mapping[str, Any]) -> Read:
 
 @contextmanager
 def start(program: Path) -> Iterator[Reader]:
-    """Runs the program."""
+    """Run the program."""
     with subprocess.Popen(
         [program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

@@ -60,7 +60,7 @@ def containers(of: Mapping[str, Any]) -> Sequence[str]:
 
 
 def apply(cluster: Cluster, namespace: str) -> None:
-    """Installs or upgrades Argo CD's part, as its own docs do."""
+    """Install or upgrade Argo CD's part, as its own docs do."""
     where = ("--namespace", namespace)
     cluster.run("apply", "--server-side", *where, "--kustomize", str(manifests()))
 

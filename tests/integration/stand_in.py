@@ -137,7 +137,7 @@ class _SocketServer(_Server):
 
 @contextmanager
 def stand_in(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[StandIn]:
-    """Serves on a free port of loopback."""
+    """Serve on a free port of loopback."""
     with _Server(("127.0.0.1", 0), Exchange) as server:
         scheme = "http"
         if tls is not None:

@@ -35,7 +35,7 @@ def test_the_chart_is_of_the_release_that_it_installs() -> None:
 def test_lint_has_nothing_to_say(helm: Helm, values: Path) -> None:
     done = helm.run("lint", "--strict", CHART, "--values", values)
     assert done.returncode == 0, done.stdout
-    # The icon is for catalogues, and would be an address that somebody must keep.
+    # The icon is for catalogues, and would be a URL to maintain.
     assert done.stdout.count("[") == 1, done.stdout
     assert "[INFO] Chart.yaml: icon is recommended" in done.stdout
 

@@ -47,7 +47,7 @@ def fill(manifest: Manifest, field: Field) -> Replacement:
 
 
 def ours(text: str) -> str | None:
-    """What we print for a text; None where it cannot be read or edited.
+    """Return what we print for a text; None where it cannot be read or edited.
 
     Raises:
         MissingError: a placeholder has no value.
@@ -70,7 +70,7 @@ def ours(text: str) -> str | None:
 
 
 def expected(content: Any, *, removes: bool) -> Any:
-    """What Argo CD is expected to read, derived from what it reads in the input.
+    """Return what Argo CD is expected to read, derived from what it reads in the input.
 
     Raises:
         MissingError: a placeholder has no value.

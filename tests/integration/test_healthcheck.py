@@ -24,7 +24,7 @@ def role(vault: Vault) -> Mapping[str, str]:
 
 
 def backend_line(result: Result, credentials: Mapping[str, str], *, code: int) -> str:
-    """What is reported about the backend when all else is well; no credential is in it."""
+    """Return the line about the backend when all else passes; it contains no credential."""
     assert result.code == code, result.out
     assert leaks.found(result.out, credentials.values()) == []
     *others, line = result.out.splitlines()

@@ -60,7 +60,7 @@ def parameters(**values: object) -> Mapping[str, str]:
 
 
 def helm(environ: Mapping[str, str], chart: Path, *arguments: str, release: str = "web") -> str:
-    """What helm itself prints."""
+    """Return what helm itself prints."""
     argv = [environ["AVP_HELM"], "template", "--include-crds", *arguments, release, "."]
     done = subprocess.run(
         argv, cwd=chart, env={}, check=True, capture_output=True, text=True, timeout=60

@@ -30,7 +30,7 @@ Kustomize = Callable[..., str]
 
 @pytest.fixture
 def kustomize(tools: Mapping[str, Path], tmp_path: Path) -> Kustomize:
-    """Builds a kustomization over Argo CD's manifests and the component."""
+    """Build a kustomization over Argo CD's manifests and the component."""
     shutil.copytree(repo_server.manifests(), tmp_path / "argocd")
     shutil.copytree(COMPONENT, tmp_path / "component")
 
@@ -63,7 +63,7 @@ def apply(cluster: Cluster, namespace: str, manifests: object, *options: str) ->
 
 
 def may_get(cluster: Cluster, argocd: str, secret: str, namespace: str) -> bool:
-    """Whether the repo-server's service account may read a Secret."""
+    """Return whether the repo-server's service account may read a Secret."""
     account = f"system:serviceaccount:{argocd}:{NAME}"
     done = subprocess.run(
         cluster.command(

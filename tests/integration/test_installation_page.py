@@ -57,7 +57,7 @@ class Operator:
             self.terminal.run(block)
 
     def mounted(self, volume: str) -> Sequence[Mapping[str, str]]:
-        """What is in the ConfigMap of a volume of the pod."""
+        """Return what is in the ConfigMap of a volume of the pod."""
         deployment = repo_server.current(self.cluster, self.namespace)
         return [
             json.loads(

@@ -32,7 +32,7 @@ def reader() -> Iterator[Reader]:
 
 
 def ours(text: str) -> tuple[str, Sequence[Manifest]] | None:
-    """What we print for a text without placeholders, and how we read it; None if refused."""
+    """Return what we print for a text without placeholders, and how we read it; None if refused."""
     failures = Failures()
     stream = read_stream(text.encode("utf-8", "surrogatepass"), "test", failures)
     return None if failures else (assemble(stream, {}), stream.manifests)
@@ -76,7 +76,7 @@ def _differences(
     found, said = manifest.annotations, {}
     for name in ("path", "import", "kv-version", "secret-version", "ignore"):
         if PREFIX + name in annotations:
-            # Kubernetes takes null for the empty text.
+            # Kubernetes reads null as the empty string.
             said[name] = annotations[PREFIX + name] or ""
     expected = (
         said.get("path"),

@@ -175,7 +175,7 @@ def silent() -> Iterator[StandIn]:
     over = threading.Event()
 
     def answer(exchange: Exchange) -> None:
-        # kustomize asks for a file of that name first.
+        # kustomize requests a file of that name first.
         if "/info/refs" in exchange.path:
             over.wait()
         exchange.reply(404, b"")

@@ -76,7 +76,7 @@ did not find expected node content in File: map.yaml
 
 
 def said(error: str, tree: Path) -> str:
-    """What an error must contain, with the tree's path filled in."""
+    """Return what an error must contain, with the tree's path filled in."""
     return textwrap.dedent(error).strip().replace("TREE", str(tree)) + "\n"
 
 

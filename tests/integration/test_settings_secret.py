@@ -570,7 +570,7 @@ def pour(source: socket.socket, target: socket.socket) -> None:
 
 
 def tunnel(exchange: Exchange) -> None:
-    """Answers CONNECT as a proxy does."""
+    """Answer CONNECT as a proxy does."""
     host, _, port = exchange.asked.path.partition(":")
     with socket.create_connection((host, int(port)), timeout=10) as upstream:
         exchange.send_response_only(200)

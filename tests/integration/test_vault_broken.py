@@ -420,7 +420,7 @@ def test_an_address_of_ipv6_is_named_as_it_is(fails: Fails) -> None:
 
 
 def no_such_name(*_: object, **__: object) -> object:
-    """What a resolver returns for such a name, without a request to one."""
+    """Raise what a resolver raises for an unknown name, without a request to one."""
     raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
 

@@ -43,12 +43,12 @@ class Vault:
         return name
 
     def enable(self, method: str, mount: str) -> None:
-        """Mounts an auth method, unless something is mounted there."""
+        """Mount an auth method, unless something is mounted there."""
         if f"{mount}/" not in self.client.adapter.get("/v1/sys/auth")["data"]:
             self.client.sys.enable_auth_method(method, path=mount)
 
     def write(self, path: str, values: Mapping[str, Any] | str) -> None:
-        """Writes a secret; JSON given as text reaches Vault as it is.
+        """Write a secret; JSON given as text reaches Vault as it is.
 
         The path is the one that a read uses, with `/data/` for version 2.
         """

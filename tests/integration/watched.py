@@ -126,7 +126,7 @@ class Sandbox:
         before: str = "",
         stdout: IO[bytes] | None = None,
     ) -> Ended:
-        """Runs the command.
+        """Run the command.
 
         Args:
             argv: its arguments.

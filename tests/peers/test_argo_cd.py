@@ -126,7 +126,7 @@ def _write_tree(root: Path, tree: Mapping[str, Any]) -> None:
 
 
 def _call(server: CmpServer, root: Path, fields: Mapping[str, Any]) -> Any:
-    """What the server answers, in the form of the table."""
+    """Return what the server answers, in the form of the table."""
     client: Client = server.client
     path = fields.get("path", ".")
     request = {

@@ -54,12 +54,12 @@ class Row(NamedTuple):
 
 
 def repeated(atom: str) -> Callable[[int], str]:
-    """Returns a text of one atom over and over."""
+    """Return a text of one atom over and over."""
     return lambda n: f"{X}a: '{atom * n}'\n"
 
 
 def packed(text: str) -> str:
-    """Returns a text in base64."""
+    """Return a text in base64."""
     return base64.b64encode(text.encode()).decode()
 
 

@@ -279,7 +279,7 @@ def test_of_a_template_the_line_is_found(tree: Path) -> None:
         ("templates/a.yaml", 3),
         *((each, 0) for each in (*names[1:], *hostile)),
     ]
-    # Without the limit to the chart, the file beside it would be searched.
+    # Without the limit to the chart, the file next to it would be searched.
     (found,) = find_written(failures[5:6], chart, dataclasses.replace(rendered, root=tree))
     assert (found.file, found.line) == ("../outside/a.yaml", 1)
 

@@ -44,7 +44,7 @@ def run(argv: Sequence[str], *, cwd: Path, limits: Limits, hide: Path = Path("/n
 
 @pytest.fixture
 def program(tmp_path: Path) -> Program:
-    """Makes a program of lines of shell."""
+    """Make a program of lines of shell."""
 
     def make(script: str) -> Path:
         path = tmp_path / "kustomize"

@@ -132,7 +132,7 @@ def test_no_two_identities_share_a_name(
 
 
 def canonical(method: str, said: Mapping[str, str]) -> object:
-    """What distinguishes identities: the same login at the same Vault is one identity."""
+    """Return what distinguishes identities: the same login at the same Vault is one identity."""
     mount = said["AVP_MOUNT_PATH"].strip("/").removeprefix("auth/").strip()
     default = "kubernetes" if method == "k8s" else method
     files = {name: said[name].replace("ü", "u").strip() for name in said.keys() & set(FILES)}

@@ -1,4 +1,4 @@
-"""One time limit for a request, whatever it waits for."""
+"""One time limit for a request, including all that it waits for."""
 
 import http.server
 import socket
