@@ -20,8 +20,8 @@ from avp_py.settings import Program
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# No test hangs on the speed of a machine. Where a change is judged it meets the same cases each
-# time; new ones are found by all other runs.
+# No test depends on the speed of a machine. CI uses the same cases each time; other runs search
+# for new ones.
 hypothesis.settings.register_profile("any", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "any")
@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A skipped test is a failed run: what a test needs is built, not hoped for."""
+    """Fail the run if a test was skipped: what a test needs has to be built."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None and reporter.stats.get("skipped") and session.exitstatus == 0:
         reporter.write_line("tests were skipped: that fails the run", red=True)
@@ -83,7 +83,7 @@ def tools() -> Mapping[str, Path]:
 
 @pytest.fixture(scope="session")
 def environ(tools: Mapping[str, Path]) -> Mapping[str, str]:
-    """An environment with nothing in it but the programs: what a test adds is all there is."""
+    """An environment that contains only the programs; tests add the rest."""
     return {
         "PATH": os.environ["PATH"],
         "AVP_KUSTOMIZE": str(tools["kustomize"]),
@@ -93,7 +93,7 @@ def environ(tools: Mapping[str, Path]) -> Mapping[str, str]:
 
 @pytest.fixture
 def run() -> Run:
-    """Runs the command in this process: `run("generate", folder, env={...}, stdin=b"")`.
+    """Run the command in this process: `run("generate", folder, env={...}, stdin=b"")`.
 
     `program` is the name that it is called by; `opener` makes the backend.
     """

@@ -59,7 +59,7 @@ class Block:
 
     @property
     def is_run(self) -> bool:
-        """Whether a test has to run it."""
+        """Return whether a test has to run it."""
         return self.language in COMMANDS and NOT_RUN not in self.before
 
 
@@ -117,7 +117,7 @@ class Terminal:
     Attributes:
         folder: where blocks are run; also the home directory.
         claimed: the blocks that the test has to run.
-        env: what the environment has beside PATH and HOME.
+        env: what the environment has in addition to PATH and HOME.
         fill: what replaces placeholders and addresses: regular expression to text.
     """
 

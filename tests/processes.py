@@ -46,7 +46,7 @@ NO_SECCOMP = without_calls(*2 * [{"x86_64": 317, "aarch64": 277}[os.uname().mach
 
 
 def as_anybody(argv: Sequence[str | Path]) -> Sequence[str | Path]:
-    """A command line that has no more rights than any user has, also for root (capabilities(7))."""
+    """A command line without any privileges, even for root (capabilities(7))."""
     if os.geteuid() != 0:
         return argv
     return [sys.executable, "-c", _WITHOUT_CAPABILITIES, *argv]
@@ -55,7 +55,7 @@ def as_anybody(argv: Sequence[str | Path]) -> Sequence[str | Path]:
 def run_as_anybody(
     argv: Sequence[str | Path], env: Mapping[str, str]
 ) -> "subprocess.CompletedProcess[str]":
-    """Runs a command that has no more rights than any user has, also for root."""
+    """Run a command without any privileges, even for root."""
     return subprocess.run(
         as_anybody(argv), env=env, capture_output=True, text=True, timeout=60, check=False
     )
@@ -72,12 +72,12 @@ def children(parent: int) -> set[int]:
 
 
 def is_running(pid: int) -> bool:
-    """Whether a process runs; one that is dead and not yet waited for does not."""
+    """Return whether a process runs; one that is dead and not yet waited for does not."""
     return any(found == pid and fields[0] != "Z" for found, fields in _processes())
 
 
 def until(condition: Callable[[], bool], seconds: float) -> bool:
-    """Waits for a condition, no longer than needed; tells whether it came true."""
+    """Wait until a condition is true, or for a time limit; return whether it is true."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -87,7 +87,7 @@ def until(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 def _processes() -> Sequence[tuple[int, Sequence[str]]]:
-    """Each process with the fields of its /proc/PID/stat behind the name: state, parent, ..."""
+    """Each process with the fields of its /proc/PID/stat after the name: state, parent, ..."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:

@@ -1,4 +1,4 @@
-"""The settings that sources give, for tests that need some."""
+"""Settings from sources, for tests that need some."""
 
 from collections.abc import Mapping
 
@@ -20,6 +20,6 @@ def load_with_secret(
     name: str = "argocd:avp",
     trust: frozenset[Trust] | None = None,
 ) -> Settings:
-    """The settings with those of a Secret; without `trust` the operator names it."""
+    """The settings including those of a Secret; without `trust` the operator names it."""
     resolution = resolve(Sources(environ, secret_name=name))
     return resolution.with_secret(secret, name, trust)

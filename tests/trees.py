@@ -1,4 +1,4 @@
-"""A folder as it was: what a test compares before and after."""
+"""A snapshot of a folder, which a test compares before and after."""
 
 import os
 import stat
@@ -21,7 +21,7 @@ def snapshot(root: Path) -> Mapping[str, Entry]:
 
 
 def write(root: Path, files: Mapping[str, str | bytes]) -> Path:
-    """Writes files below a folder, with the folders that they need, and gives the folder."""
+    """Write files below a folder, creating folders as needed; return the folder."""
     for name, text in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,5 +45,5 @@ def _entry(path: Path) -> Entry:
         holds = path.read_bytes()
     elif stat.S_ISLNK(status.st_mode):
         holds = str(path.readlink())
-    # Inode, size and owner need no look: a change of those changes what is here.
+    # Inode, size and owner are left out: a change of those changes what is here.
     return Entry(status.st_mode, status.st_mtime_ns, holds)

@@ -1,4 +1,4 @@
-"""An Application: what the repo-server says of it, what lies in git, and what is rendered."""
+"""An Application: its variables from the repo-server, its files in git, and its manifests."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def identity(app: str = "web", path: str = ".", **further: str) -> Mapping[str, str]:
-    """What the repo-server says of an Application, and its `plugin.env`."""
+    """The variables that the repo-server sets for an Application, and its `plugin.env`."""
     return {
         "ARGOCD_APP_NAME": app,
         "ARGOCD_APP_NAMESPACE": "demo",
@@ -21,7 +21,7 @@ def identity(app: str = "web", path: str = ".", **further: str) -> Mapping[str, 
 
 
 def secret(path: str, **fields: str) -> str:
-    """A Secret `web` whose values lie at a path."""
+    """A Secret `web` whose values are at a path."""
     rows = "".join(f"  {name}: {value}\n" for name, value in fields.items())
     return (
         "apiVersion: v1\nkind: Secret\nmetadata:\n  name: web\n  annotations:\n"

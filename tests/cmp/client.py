@@ -29,11 +29,11 @@ class CallError(Exception):
 
     Attributes:
         code: gRPC's.
-        message: what Argo CD's UI shows behind a text of its own.
+        message: what Argo CD's UI shows after a text of its own.
     """
 
     def __init__(self, error: grpc.RpcError) -> None:
-        # Every error of a call is a grpc.Call too; the stubs do not say so.
+        # Every error of a call is also a grpc.Call, which the stubs omit.
         call: Any = error
         self.code: grpc.StatusCode = call.code()
         self.message: str = call.details()
@@ -42,7 +42,7 @@ class CallError(Exception):
 
 @dataclass(frozen=True)
 class Configuration:
-    """What a plugin says of itself."""
+    """The configuration that a plugin reports."""
 
     has_discovery: bool
     wants_git_credentials: bool
@@ -50,7 +50,7 @@ class Configuration:
 
 @dataclass(frozen=True)
 class Match:
-    """Whether a plugin takes a folder."""
+    """Whether a plugin matches a folder."""
 
     supported: bool
     discovery: bool
@@ -112,9 +112,9 @@ class Client:
     def give_up(
         self, root: Path, *, path: str = ".", env: Mapping[str, str], when: Callable[[], bool]
     ) -> None:
-        """GenerateManifest, given up as when its time is over, once something is so.
+        """GenerateManifest, cancelled as at a deadline, once a condition is true.
 
-        For the server it is the same whether time ends a request or its caller does.
+        The server cannot tell a deadline from a caller that cancels.
         """
         call = self._call("GenerateManifest", messages.ManifestResponse)
         running = call.future(_stream(root, path, env), timeout=PATIENCE_SECONDS)
@@ -174,14 +174,14 @@ class Client:
 
 @contextmanager
 def connect(socket: Path) -> Iterator[Client]:
-    """A client of the service that listens there."""
+    """Connect a client to the service that listens there."""
     options = [("grpc.max_receive_message_length", 100 * 1024 * 1024)]
     with grpc.insecure_channel(f"unix:{socket}", options) as channel:
         yield Client(channel)
 
 
 def _stream(root: Path, path: str, env: Mapping[str, str]) -> Iterator[Any]:
-    """The messages of one request: what comes, then it, piece by piece."""
+    """The messages of one request: its metadata, then the archive in chunks."""
     archive = _archive(root)
     yield messages.AppStreamRequest(
         metadata={

@@ -2,7 +2,7 @@
 
 Source: cmpserver/plugin/plugin.proto and, for ParameterAnnouncement, reposerver/repository/
 repository.proto of Argo CD v3.2.1. protobuf makes the classes from descriptors, so no compiler of
-.proto files is needed, and no generated file lies here.
+.proto files is needed, and there are no generated files.
 """
 
 from typing import Any, Final

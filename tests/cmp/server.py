@@ -30,7 +30,7 @@ class CmpServer:
         home: HOME of it and of the plugin.
         scratch: TMPDIR of both.
         work: where each request gets a copy of the repository.
-        log: the file with what it says.
+        log: the file with its output.
     """
 
     client: Client
@@ -52,14 +52,14 @@ class CmpServer:
         }
 
     def wait_for_children(self) -> Mapping[int, str]:
-        """The children that are left when all had time to end."""
+        """Return the children that remain after all had time to end."""
         end = time.monotonic() + END_SECONDS
         while (left := self.children()) and time.monotonic() < end:
             time.sleep(0.02)
         return left
 
     def files(self) -> list[str]:
-        """What lies in HOME, TMPDIR and the work folder, once no request is under way.
+        """The files in HOME, TMPDIR and the work folder, once no request is in progress.
 
         The server answers before it removes its copy of the repository.
         """
@@ -74,7 +74,7 @@ class CmpServer:
 
 @contextmanager
 def serve(program: Path, plugin_file: Path, env: Mapping[str, str]) -> Iterator[CmpServer]:
-    """Runs the server, and ends it and all that it started.
+    """Run the server, and end it and all that it started.
 
     Args:
         program: argocd.

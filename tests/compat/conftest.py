@@ -100,7 +100,7 @@ def run_both(
     reader: Reader,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> RunBoth:
-    """Runs both programs as processes, each with its own home directory."""
+    """Run both programs as processes, each with its own home directory."""
 
     def run(case: Case) -> tuple[Outcome, Outcome]:
         theirs, own = (

@@ -31,7 +31,7 @@ def test_golden(
     name: str, run: Run, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case = CASES / name
-    # Messages name the file of the secrets as it is set, so it is set without a machine's path.
+    # Messages show AVP_FILE as it is set, so it is set without a path of this machine.
     monkeypatch.chdir(case)
     env = _environment(case)
     (source,) = case.glob("input*")
@@ -59,7 +59,7 @@ def test_golden(
 
 
 def _can_be_indented(case: Path) -> bool:
-    """Whether the documents of a case stay what they are as items of one list."""
+    """Return whether the documents of a case mean the same as items of one list."""
     source = case / "input.yaml"
     if not source.exists() or not (case / "expected.yaml").exists():
         return False

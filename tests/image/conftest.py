@@ -1,4 +1,4 @@
-"""The image, one container of it, and the sidecar beside a Vault."""
+"""The image, one container of it, and the sidecar next to a Vault."""
 
 import json
 import os
@@ -37,20 +37,20 @@ Start = Callable[..., Completed]
 
 @pytest.fixture(scope="session")
 def image() -> str:
-    """The name of the image; `make image-test` gives it."""
+    """The name of the image; `make image-test` passes it."""
     return os.environ["IMAGE"]
 
 
 @pytest.fixture(scope="session")
 def about(image: str) -> Mapping[str, Any]:
-    """What the engine knows of the image."""
+    """What the container engine reports about the image."""
     inspected: list[Mapping[str, Any]] = json.loads(command("docker", "image", "inspect", image))
     return inspected[0]
 
 
 @pytest.fixture(scope="session")
 def start(image: str) -> Start:
-    """Runs a command in a fresh confined container: `start("avp-py", "version", stdin="")`."""
+    """Run a command in a fresh confined container: `start("avp-py", "version", stdin="")`."""
 
     def run(*argv: str, options: Sequence[str] = (), stdin: str = "") -> Completed:
         docker = ["docker", "run", "--rm", "--interactive", *CONFINED, *options, image, *argv]
@@ -61,7 +61,7 @@ def start(image: str) -> Start:
 
 @pytest.fixture(scope="session")
 def docker_compose_command() -> str:
-    """The engine's own where it has one, else the program of that name."""
+    """The compose command of the engine, or docker-compose if there is none."""
     asked = ("docker", "compose", "version")
     own = subprocess.run(asked, capture_output=True, check=False)
     return "docker compose" if own.returncode == 0 else "docker-compose"
@@ -106,11 +106,11 @@ class Pod:
         self.client = client
 
     def exec(self, *argv: str, service: str = "sidecar", stdin: str = "") -> str:
-        """What a command in a service prints; it must end well."""
+        """Return what a command in a service prints; it must succeed."""
         return command(*self._compose, "exec", "-T", service, *argv, stdin=stdin)
 
     def log(self) -> str:
-        """What the sidecar has said."""
+        """The log of the sidecar."""
         return command(*self._compose, "logs", "sidecar")
 
 
@@ -139,13 +139,13 @@ def pod(
         script = (HERE / "fill_vault.py").read_text()
         pod.exec(*PYTHON, "-c", script, service="vault", stdin=json.dumps(filling))
         docker_services.wait_until_responsive(timeout=60, pause=0.1, check=socket.exists)
-        # It is the sidecar's user's, and who runs the tests may be another than root.
+        # It belongs to the sidecar's user, and the tests may not run as root.
         pod.exec("chmod", "0777", "/home/argocd/cmp-server/plugins/avp-kustomize.sock")
         yield pod
 
 
 def command(*argv: str, stdin: str = "") -> str:
-    """What a command prints; it must end well."""
+    """Return what a command prints; it must succeed."""
     done = subprocess.run(argv, input=stdin, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

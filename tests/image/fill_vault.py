@@ -1,4 +1,4 @@
-"""Runs in the container of Vault, where alone Vault is reached: puts in what the tests read.
+"""Writes what the tests read; runs in the container of Vault, as only that can reach Vault.
 
 Standard input has a JSON object with `root_token`, `role_id`, `secret_id` and `secrets`, the values
 by path below `kv/data/`. Only those below `demo/` may be read with the role.
@@ -21,7 +21,7 @@ client = hvac.Client(url="http://127.0.0.1:8200", token=facts["root_token"])
 
 
 def patiently(action: Callable[[], Any]) -> Any:
-    """Vault may not listen yet, and a fresh mount is not ready at once."""
+    """Retry, as Vault may not listen yet, and a fresh mount is not ready at once."""
     for _ in range(TRIES - 1):
         try:
             return action()

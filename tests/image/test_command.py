@@ -64,7 +64,7 @@ def test_a_folder_with_a_chart_is_rendered(tmp_path: Path, start: Start) -> None
     assert "kind: ConfigMap" in rendered.stdout
 
 
-def test_a_tenants_folder_brings_no_code_in(tmp_path: Path, start: Start) -> None:
+def test_modules_in_a_tenants_folder_are_not_imported(tmp_path: Path, start: Start) -> None:
     for name in ("hvac", "sitecustomize", "usercustomize", "json", "avp_py"):
         write(tmp_path, {f"{name}.py": "raise SystemExit('code of the tenant')\n"})
     tmp_path.chmod(0o755)
@@ -89,7 +89,7 @@ def test_what_is_stopped_ends_at_once(image: str) -> None:
     try:
         command("docker", "stop", "--time", "60", name)
         state = command("docker", "inspect", "--format", "{{.State.ExitCode}}", name)
-        # tini passed SIGTERM on; 137 would tell of SIGKILL, after a minute.
+        # tini forwarded SIGTERM; 137 would mean SIGKILL, after a minute.
         assert state == "143\n"
     finally:
         command("docker", "rm", "--force", name)

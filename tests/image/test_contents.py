@@ -88,7 +88,7 @@ def test_nothing_of_the_machine_that_built_it_is_in_it(
     assert not {"authorities.pem", "pip.conf", ".cache", "go"} & set(listed)
 
 
-def test_no_file_gives_rights_and_only_tmp_can_be_written(start: Start) -> None:
+def test_no_file_grants_privileges_and_only_tmp_is_writable(start: Start) -> None:
     walked = start(*PYTHON, "-c", WALK, options=READ_ALL)
 
     found = json.loads(walked.stdout)

@@ -1,4 +1,4 @@
-"""The real argocd-cmp-server in the image, called through its socket, with Vault beside it."""
+"""The real argocd-cmp-server in the image, called through its socket, with Vault next to it."""
 
 import json
 from pathlib import Path
@@ -67,12 +67,12 @@ def test_a_secret_is_filled_from_vault(app: Path, pod: Pod) -> None:
     assert generated["Secret"]["stringData"] == {"password": SECRETS["demo/web"]["PASSWORD"]}
 
 
-def test_an_app_is_recognised_and_its_parameters_are_told(app: Path, pod: Pod) -> None:
+def test_an_app_is_recognised_and_its_parameters_are_announced(app: Path, pod: Pod) -> None:
     assert pod.client.match(app, env=identity()).supported
     assert pod.client.parameters(app, env=identity())
 
 
-def test_what_the_role_may_not_read_fails_and_tells_no_secret(app: Path, pod: Pod) -> None:
+def test_a_denied_path_fails_and_shows_no_secret(app: Path, pod: Pod) -> None:
     write(app, {"secret.yaml": secret("kv/data/other/web", password="<PASSWORD>")})
 
     with pytest.raises(CallError) as raised:
@@ -82,7 +82,7 @@ def test_what_the_role_may_not_read_fails_and_tells_no_secret(app: Path, pod: Po
     assert SECRETS["other/web"]["PASSWORD"] not in raised.value.message + pod.log()
 
 
-def test_it_says_that_it_is_well(pod: Pod) -> None:
+def test_the_health_check_passes(pod: Pod) -> None:
     told = pod.exec("avp-py", "healthcheck", "--backend")
 
     assert told.startswith("ok "), told
@@ -94,7 +94,7 @@ def test_nothing_is_left_behind(app: Path, pod: Pod) -> None:
     assert pod.exec("find", SCRATCH, "-type", "f") == ""
 
 
-def test_it_has_no_rights_and_no_way_out(pod: Pod) -> None:
+def test_it_has_no_privileges_and_no_network(pod: Pod) -> None:
     found = json.loads(pod.exec(*PYTHON, "-c", CONFINEMENT))
 
     assert found["program"] == ["/usr/bin/tini", "--", "/var/run/argocd/argocd-cmp-server"]

@@ -16,15 +16,15 @@ class Certificate(NamedTuple):
 
 
 def self_signed(folder: Path, name: str, *alternatives: str) -> Certificate:
-    """A certificate that vouches for itself.
+    """A self-signed certificate.
 
     Args:
         folder: where it is put, as `<name>.crt` and `<name>.key`.
         name: its subject's common name.
-        alternatives: whom it is for besides, as `IP:127.0.0.1` or `DNS:localhost`.
+        alternatives: its alternative names, such as `IP:127.0.0.1` or `DNS:localhost`.
     """
     made = Certificate(folder / f"{name}.crt", folder / f"{name}.key")
-    # Python 3.13 wants an authority to say what its key is for.
+    # Python 3.13 requires a CA certificate to say what its key is for.
     also = ["-addext", "keyUsage=keyCertSign,digitalSignature"]
     if alternatives:
         also += ["-addext", f"subjectAltName={','.join(alternatives)}"]
@@ -36,7 +36,7 @@ def self_signed(folder: Path, name: str, *alternatives: str) -> Certificate:
 
 
 def signed(authority: Certificate, folder: Path, subject: str) -> Certificate:
-    """A certificate for a subject, as `/O=group/CN=name`, that an authority vouches for."""
+    """A certificate for a subject, such as `/O=group/CN=name`, that a CA signed."""
     serial = secrets.token_hex(8)
     made = Certificate(folder / f"{serial}.crt", folder / f"{serial}.key")
     request = folder / f"{serial}.csr"
@@ -49,7 +49,7 @@ def signed(authority: Certificate, folder: Path, subject: str) -> Certificate:
 
 
 def openssl(*arguments: object) -> None:
-    """Runs openssl."""
+    """Run openssl."""
     argv = ["openssl", *map(str, arguments)]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr

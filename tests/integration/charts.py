@@ -27,7 +27,7 @@ def port_of(url: str) -> str:
 
 @contextmanager
 def serve_chart(folder: Path, helm: Path) -> Iterator[tuple[str, list[str]]]:
-    """Serves the chart `remote` 1.2.3; gives the repository's URL and what was asked of it."""
+    """Serve the chart `remote` 1.2.3; yield the repository's URL and its requests."""
     write(folder / "remote", CHART)
     asked: list[str] = []
     server = ThreadingHTTPServer(
@@ -58,4 +58,4 @@ class _Handler(SimpleHTTPRequestHandler):
         super().do_GET()
 
     def log_message(self, *_arguments: object) -> None:
-        """Says nothing: a killed client is what some tests are about."""
+        """Print nothing: some tests kill the client on purpose."""

@@ -42,12 +42,12 @@ class Cluster:
 
     Attributes:
         server: its URL.
-        ca_file: the certificate authority of its own certificate, in PEM. The certificate is for
+        ca_file: the CA certificate that signed its own certificate, in PEM. The certificate is for
             127.0.0.1, `kubernetes.default.svc` and the like; not for `localhost`.
         admin_token: a token that may do anything.
-        client_authority: the authority whose certificates say who a client is.
+        client_authority: the CA that signs the certificates of clients.
         kubectl: the program.
-        folder: a folder of ours; it goes with the test session.
+        folder: a temporary folder; it is removed with the test session.
     """
 
     server: str
@@ -76,7 +76,7 @@ class Cluster:
         ]
 
     def run(self, *arguments: str, stdin: str = "") -> str:
-        """Runs kubectl as the administrator; gives what it printed."""
+        """Run kubectl as the administrator; return what it printed."""
         done = subprocess.run(
             self.command(*arguments),
             input=stdin,
@@ -90,7 +90,7 @@ class Cluster:
         return done.stdout
 
     def apply(self, manifests: str) -> None:
-        """Creates or changes objects, in their order, from YAML."""
+        """Create or change objects, in their order, from YAML."""
         self.run("apply", "--server-side", "--validate=false", "-f", "-", stdin=manifests)
 
     def token(self, namespace: str, account: str, *options: str) -> str:
@@ -112,14 +112,14 @@ class Cluster:
         return path
 
     def client_certificate(self, user: str, *groups: str) -> Certificate:
-        """A certificate of a user whom the API takes for a member of the groups."""
+        """A certificate of a user whom the API considers a member of the groups."""
         subject = "".join(f"/O={group}" for group in groups) + f"/CN={user}"
         return signed(self.client_authority, self.folder, subject)
 
 
 @contextmanager
 def serve(folder: Path) -> Iterator[Cluster]:
-    """Runs etcd and kube-apiserver on loopback, and ends them. They also end with this process.
+    """Run etcd and kube-apiserver on loopback, and end them. They also end with this process.
 
     Args:
         folder: an empty folder for all that they write.
@@ -141,7 +141,7 @@ def serve(folder: Path) -> Iterator[Cluster]:
             etcd = _etcd(programs, run_folder, etcd_port, peer_port)
             api = _kube_apiserver(programs, folder, run_folder, port, etcd_port)
             logs = [run_folder / "etcd.log", run_folder / "kube-apiserver.log"]
-            # Stopped in the other order: without etcd, the API would wait for it.
+            # Stopped in reverse order: without etcd, the API would wait for it.
             children = [
                 stack.enter_context(_running(argv, log))
                 for argv, log in zip((etcd, api), logs, strict=True)
@@ -221,7 +221,7 @@ def _running(argv: Sequence[object], log: Path) -> Iterator["subprocess.Popen[by
 
 
 def _end_with_parent() -> None:
-    """Runs in the child: the kernel kills it when the test run dies without a word (prctl(2))."""
+    """Have the kernel kill this child when the test run is killed (prctl(2))."""
     if sys.platform == "linux":
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
@@ -229,7 +229,7 @@ def _end_with_parent() -> None:
 def _is_ready(
     children: Sequence["subprocess.Popen[bytes]"], server: str, certificate: Path, token: str
 ) -> bool:
-    """Waits until the API is ready; tells at once when a server has ended instead."""
+    """Wait until the API is ready; fail at once if a server has ended."""
     end = time.monotonic() + READY_SECONDS
     while time.monotonic() < end and all(child.poll() is None for child in children):
         with contextlib.suppress(OSError, http.client.HTTPException):

@@ -1,4 +1,4 @@
-"""The real Vault, the real Kubernetes API, and runs that must fail without telling a secret."""
+"""The real Vault, the real Kubernetes API, and runs that must fail without showing a secret."""
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
@@ -35,7 +35,7 @@ StartCmpServer = Callable[[str | Path, Mapping[str, str]], CmpServer]
 
 @pytest.fixture
 def any_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The machine's own proxies, trust and home do not decide how a test ends."""
+    """Isolate tests from the machine's own proxies, CA certificates and home."""
     for name in OF_THE_MACHINE:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -57,7 +57,7 @@ def proxy(vault: Vault) -> Iterator[StandIn]:
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """One real Kubernetes API for the session, started where a test first wants it."""
+    """One real Kubernetes API for the session, started when a test first needs it."""
     with kubernetes.serve(tmp_path_factory.mktemp("cluster")) as running:
         yield running
 
@@ -128,13 +128,13 @@ def kv1(vault: Vault) -> str:
 
 @pytest.fixture
 def env(vault: Vault) -> Mapping[str, str]:
-    """What makes a run read from the real Vault as root."""
+    """Variables with which a run reads from the real Vault as root."""
     return {"VAULT_ADDR": vault.address, "VAULT_TOKEN": vault.root_token}
 
 
 @pytest.fixture
 def fails(run: Run, vault: Vault) -> Fails:
-    """A run on standard input that must fail; gives what it said, with `-vv`.
+    """Run on standard input, which must fail; return what it printed, with `-vv`.
 
     Neither a credential of the run nor any value in Vault, encoded or not, may occur in that.
     """
@@ -161,10 +161,10 @@ def argocd_program() -> Path:
 
 @pytest.fixture
 def cmp_server(argocd_program: Path, environ: Mapping[str, str]) -> Iterator[StartCmpServer]:
-    """Starts the real argocd-cmp-server: `cmp_server("plugin.yaml", env)`.
+    """Start the real argocd-cmp-server: `cmp_server("plugin.yaml", env)`.
 
     The file is one of the repository's, or any by its absolute path; `env` is what the operator
-    sets in the sidecar, beside the places of kustomize and helm.
+    sets in the sidecar, in addition to the paths of kustomize and helm.
     """
     programs = {name: environ[name] for name in ("AVP_KUSTOMIZE", "AVP_HELM")}
     with ExitStack() as stack:

@@ -30,7 +30,7 @@ class Helm:
     folder: Path
 
     def run(self, *arguments: object) -> "subprocess.CompletedProcess[str]":
-        """Runs helm, without the settings of whoever runs the tests."""
+        """Run helm, without the settings of whoever runs the tests."""
         return subprocess.run(
             [str(each) for each in (self.program, *arguments)],
             capture_output=True,
@@ -47,20 +47,20 @@ class Helm:
         return file
 
     def template(self, values: Path, *arguments: object, namespace: str = "argocd") -> str:
-        """What the chart makes of these values."""
+        """Return what the chart renders from these values."""
         done = self._template(values, namespace, *arguments)
         assert done.returncode == 0, done.stderr
         assert done.stderr == ""
         return done.stdout
 
     def printed(self, values: Path, what: str, namespace: str = "argocd") -> Document:
-        """What `print` prints: `values` or `patch`."""
+        """Return what `print` prints: `values` or `patch`."""
         only = ("--set", f"print={what}", "--show-only", "templates/print.yaml")
         (document,) = read(self.template(values, *only, namespace=namespace))
         return document
 
     def refuses(self, values: Mapping[str, Any]) -> str:
-        """What helm says about values that the chart must not take."""
+        """Return the error of helm for values that the chart must reject."""
         done = self._template(self.values(values), "argocd")
         assert done.returncode != 0, done.stdout
         return done.stderr

@@ -22,12 +22,12 @@ MAP: Final = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: map\n"
 
 
 class Tree(NamedTuple):
-    """A repository in a folder with what is not for it.
+    """A repository in a folder, next to files that it must not read.
 
     Attributes:
         app: the folder to render.
-        token: a file beside the repository.
-        ran: what a program of the attacker writes.
+        token: a file next to the repository.
+        ran: the file that a program of the attacker writes.
         env: an environment that says which part of the repository the folder is.
     """
 
@@ -38,7 +38,7 @@ class Tree(NamedTuple):
 
 
 def make_tree(top: Path, environ: Mapping[str, str]) -> Tree:
-    """Write `repo/apps/web` with a chart, and files beside the repository."""
+    """Write `repo/apps/web` with a chart, and files next to the repository."""
     write(
         top,
         {
@@ -65,7 +65,7 @@ def program(path: Path, ran: Path) -> None:
 def kustomize(
     tree: Tree, *flags: str, timeout: float = 60, env: Mapping[str, str] = NO_VARIABLES
 ) -> str:
-    """Return what kustomize alone makes of the folder, as the shell pipeline runs it."""
+    """Return what kustomize alone renders from the folder, as the shell pipeline runs it."""
     helm_command = f"--helm-command={tree.env['AVP_HELM']}"
     argv = [tree.env["AVP_KUSTOMIZE"], "build", "--enable-helm", helm_command, *flags, "."]
     return _run(argv, tree, timeout, env)
@@ -74,7 +74,7 @@ def kustomize(
 def helm(
     tree: Tree, *flags: str, timeout: float = 60, env: Mapping[str, str] = NO_VARIABLES
 ) -> str:
-    """Return what helm alone makes of the chart in the folder."""
+    """Return what helm alone renders from the chart in the folder."""
     return _run([tree.env["AVP_HELM"], "template", *flags, "r", "."], tree, timeout, env)
 
 

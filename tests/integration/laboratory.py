@@ -18,7 +18,7 @@ LIMITS: Final = Limits(
 
 
 class Laboratory:
-    """A child that runs Python, and what it may use."""
+    """A child that runs Python, and the paths and ports that it may use."""
 
     def __init__(self, top: Path) -> None:
         self.top = top.resolve()
@@ -57,7 +57,7 @@ class Laboratory:
         )
 
     def denied(self, code: str, more: Access | None = None, says: str = "Permission") -> None:
-        """The code works without the sandbox, and is denied in it."""
+        """Check that code works without the sandbox, and is denied in it."""
         self.run(code, None)
         access = self.access if more is None else self.access | more
         with pytest.raises(ChildError) as raised:

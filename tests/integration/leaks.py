@@ -1,4 +1,4 @@
-"""Whether a text holds a secret, in any form that a program may have turned it into."""
+"""Finds secrets in a text, in any form that a program may have turned them into."""
 
 import base64
 import json
@@ -10,7 +10,7 @@ SHORTEST = 6
 
 
 def found(text: str, secrets: Iterable[str]) -> list[str]:
-    """The secrets that a text holds, as they are or encoded."""
+    """Return the secrets that a text contains, unchanged or encoded."""
     return [
         secret
         for secret in secrets
@@ -27,7 +27,7 @@ def _forms(secret: str) -> Iterator[str]:
     for ensure_ascii in (True, False):
         yield json.dumps(secret, ensure_ascii=ensure_ascii)[1:-1]
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
-        # Inside of a longer text the encoding depends on where the secret begins, modulo 3; its
+        # Inside a longer text the encoding depends on where the secret begins, modulo 3; its
         # first and last characters depend on the neighbours.
         for shift, cut in ((0, 0), (1, 2), (2, 3)):
             encoded = encode(b"\0" * shift + data).decode()

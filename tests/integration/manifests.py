@@ -1,4 +1,4 @@
-"""Manifests for tests, and what came out of them."""
+"""Manifests for tests, and the fields of the output."""
 
 from collections.abc import Mapping
 from typing import Any

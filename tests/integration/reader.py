@@ -19,10 +19,10 @@ class Read:
     Attributes:
         kind: its kind.
         seen: the kind that the API server finds in what Argo CD sends it; empty if it refuses that.
-        is_list: whether Argo CD takes it apart.
+        is_list: whether Argo CD splits it into items.
         annotations: its annotations as they are.
         content: all of it.
-        items: what it is taken apart into.
+        items: its items.
     """
 
     kind: str
@@ -34,11 +34,11 @@ class Read:
 
 
 class UnreadableError(ValueError):
-    """Argo CD refuses the output."""
+    """Argo CD rejects the output."""
 
 
 class Reader:
-    """A running reader, which threads may share."""
+    """A running reader; it is safe to share between threads."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
@@ -48,7 +48,7 @@ class Reader:
         """The objects in a plugin's output.
 
         Raises:
-            UnreadableError: Argo CD refuses it.
+            UnreadableError: Argo CD rejects it.
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -81,7 +81,7 @@ def _read(answer: Mapping[str, Any]) -> Read:
 
 @contextmanager
 def start(program: Path) -> Iterator[Reader]:
-    """Runs the program."""
+    """Run the program."""
     with subprocess.Popen(
         [program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

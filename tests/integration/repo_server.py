@@ -46,7 +46,7 @@ def deployment() -> Document:
 
 
 def chart_like_argo_cds(folder: Path) -> Path:
-    """A chart whose values `repoServer` do with the Deployment what those of argo-cd do."""
+    """A chart whose values `repoServer` change the Deployment as those of argo-cd do."""
     (folder / "templates").mkdir(parents=True)
     (folder / "Chart.yaml").write_text("apiVersion: v2\nname: argo-cd\nversion: 0.0.0\n")
     (folder / "templates" / "deployment.yaml").write_text(_CHART)
@@ -60,13 +60,13 @@ def containers(of: Mapping[str, Any]) -> Sequence[str]:
 
 
 def apply(cluster: Cluster, namespace: str) -> None:
-    """Installs or upgrades Argo CD's part, as its own docs do."""
+    """Install or upgrade Argo CD's part, as its own docs do."""
     where = ("--namespace", namespace)
     cluster.run("apply", "--server-side", *where, "--kustomize", str(manifests()))
 
 
 def current(cluster: Cluster, namespace: str) -> Document:
-    """The Deployment as it is now."""
+    """The current Deployment."""
     where = ("--namespace", namespace, "--output=json")
     found: Document = json.loads(cluster.run("get", "deployment", NAME, *where))
     return found

@@ -1,4 +1,4 @@
-"""A server in Vault's place, on loopback: it notes what it is asked, and answers as a test says."""
+"""A stand-in for Vault on loopback: it records requests, and answers as a test says."""
 
 import http.client
 import json
@@ -29,7 +29,7 @@ class Asked:
 
 
 class Exchange(BaseHTTPRequestHandler):
-    """One request and the means to answer it, or to fail to."""
+    """One request, and how to answer it or to fail."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -49,7 +49,7 @@ class Exchange(BaseHTTPRequestHandler):
     do_POST = do_PUT = do_CONNECT = do_GET
 
     def reply(self, status: int, body: bytes, **headers: str) -> None:
-        """A whole answer; `Retry_After="1"` becomes the header Retry-After."""
+        """Send a whole answer; `Retry_After="1"` becomes the header Retry-After."""
         self.send_response_only(status)
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
@@ -58,12 +58,12 @@ class Exchange(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def raw(self, data: bytes) -> None:
-        """These bytes and the end of the connection."""
+        """Send these bytes and close the connection."""
         self.wfile.write(data)
         self.close_connection = True
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing: what was asked is noted elsewhere."""
+        """Print nothing: requests are recorded elsewhere."""
 
 
 Answer = Callable[[Exchange], None]
@@ -71,14 +71,14 @@ Answer = Callable[[Exchange], None]
 
 @dataclass
 class StandIn:
-    """What was asked of the server, and how it answers.
+    """The requests to the server, and how it answers.
 
     Attributes:
         address: its URL.
         answer: what it does with a request.
         asked: the requests, in the order of their arrival.
         connections: how many connections were accepted.
-        most_in_flight: the greatest number of requests that were answered at the same time.
+        most_in_flight: the greatest number of concurrent requests.
     """
 
     address: str
@@ -103,7 +103,7 @@ class StandIn:
 
     @contextmanager
     def counting(self, asked: Asked) -> Iterator[None]:
-        """Notes a request while it is answered."""
+        """Count a request while it is answered."""
         with self._lock:
             self.asked.append(asked)
             self._in_flight += 1
@@ -120,7 +120,7 @@ class _Server(ThreadingHTTPServer):
     stand_in: StandIn
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Nothing: a client that gives up is what many tests are about."""
+        """Print nothing: in many tests the client gives up on purpose."""
 
 
 class _SocketExchange(Exchange):
@@ -131,13 +131,13 @@ class _SocketServer(_Server):
     address_family = socket.AF_UNIX
 
     def server_bind(self) -> None:
-        # That of HTTPServer would ask for the name of its host.
+        # That of HTTPServer would look up the name of its host.
         TCPServer.server_bind(self)
 
 
 @contextmanager
 def stand_in(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[StandIn]:
-    """Serves on a free port of loopback."""
+    """Serve on a free port of loopback."""
     with _Server(("127.0.0.1", 0), Exchange) as server:
         scheme = "http"
         if tls is not None:
@@ -150,7 +150,7 @@ def stand_in(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[Stan
 
 @contextmanager
 def stand_in_at(path: Path, answer: Answer) -> Iterator[StandIn]:
-    """Serves on a socket of this machine, which is made at that path."""
+    """Serve on a Unix socket, which is created at that path."""
     with (
         _SocketServer(str(path), _SocketExchange) as server,  # type: ignore[arg-type]
         _serving(server, StandIn(f"unix://{path}", answer)) as found,
@@ -178,7 +178,7 @@ def free_port() -> int:
 
 
 def forward(address: str) -> Answer:
-    """Hands each request on to a server."""
+    """Forward each request to a server."""
     netloc = urlsplit(address).netloc
 
     def answer(exchange: Exchange) -> None:
@@ -198,7 +198,7 @@ def forward(address: str) -> Answer:
 
 
 def tunnel(exchange: Exchange) -> None:
-    """What a proxy does with a CONNECT: bytes to and fro, to that port of loopback."""
+    """Answer CONNECT like a proxy: relay bytes to and from that port of loopback."""
     port = int(exchange.path.rpartition(":")[2])
     exchange.close_connection = True
     with socket.create_connection(("127.0.0.1", port)) as there:
@@ -230,6 +230,6 @@ def as_html(status: int, body: str) -> Answer:
 
 
 def in_turn(*answers: Answer) -> Answer:
-    """One answer after the other; the last one stays."""
+    """Answer with each in turn; the last one is repeated."""
     left = list(answers)
     return lambda exchange: (left.pop(0) if len(left) > 1 else left[0])(exchange)

@@ -35,7 +35,7 @@ def test_the_chart_is_of_the_release_that_it_installs() -> None:
 def test_lint_has_nothing_to_say(helm: Helm, values: Path) -> None:
     done = helm.run("lint", "--strict", CHART, "--values", values)
     assert done.returncode == 0, done.stdout
-    # The icon is for catalogues, and would be an address that somebody must keep.
+    # The icon is for catalogues, and would be a URL to maintain.
     assert done.stdout.count("[") == 1, done.stdout
     assert "[INFO] Chart.yaml: icon is recommended" in done.stdout
 
@@ -111,7 +111,7 @@ def test_credentials_come_from_secrets_and_settings_from_a_config_map(helm: Helm
     }
 
 
-def test_every_setting_of_the_operator_that_is_no_credential_is_taken(helm: Helm) -> None:
+def test_every_operator_setting_but_credentials_is_accepted(helm: Helm) -> None:
     names = [
         setting.name
         for setting in TABLE
@@ -151,7 +151,7 @@ def test_the_probes_of_a_sidecar_succeed(
         assert result.code == 0, result.out
 
 
-def test_the_policy_is_one_that_avp_py_takes(helm: Helm, run: Run, tmp_path: Path) -> None:
+def test_avp_py_accepts_the_policy(helm: Helm, run: Run, tmp_path: Path) -> None:
     rule = json.loads((CHART / "values.schema.json").read_text())["properties"]["policy"][
         "properties"
     ]["rules"]["items"]["properties"]

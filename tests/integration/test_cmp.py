@@ -26,7 +26,7 @@ FAILED: Final = "error generating manifests: `avp-py generate --render=%s .` fai
 
 @pytest.fixture
 def app(tmp_path: Path, kv2: str) -> Path:
-    """A repository with a kustomization at its top whose Secret lies in Vault."""
+    """A repository with a kustomization at its root whose Secret is in Vault."""
     return write(
         tmp_path / "repository",
         {
@@ -216,7 +216,7 @@ def test_the_folder_of_an_application_may_be_a_link(
 def test_argo_cd_itself_refuses_links_out_of_the_repository(
     link: str, target: str, cmp_server: StartCmpServer, tmp_path: Path
 ) -> None:
-    """So an Application's directory cannot be one in the copy of another request."""
+    """This keeps an Application's directory out of the copy of another request."""
     write(tmp_path, {"kustomization.yaml": "resources: [map.yaml]\n"})
     server = cmp_server("plugin.yaml", {})
     (server.work / "_cmp_server/OTHER/apps").mkdir(parents=True)
@@ -238,7 +238,7 @@ def test_modes_of_files_do_not_matter(
 ) -> None:
     config = yaml.safe_load((ROOT / "plugin.yaml").read_text())
     config["spec"]["preserveFileMode"] = preserve
-    # What the plugin finds, on standard error: argocd-cmp-server logs that of a success too.
+    # The report is on standard error, which argocd-cmp-server also logs on success.
     config["spec"]["init"] = {"command": ["sh", "-c", "stat -c '%a %n' * >&2"]}
     plugin_file = tmp_path / "plugin.yaml"
     plugin_file.write_text(yaml.safe_dump(config))
@@ -255,7 +255,7 @@ def test_modes_of_files_do_not_matter(
     assert server.files() == ["work/_cmp_server"]
 
 
-def test_what_the_ui_shows_of_a_failure_names_the_place_and_the_next_step(
+def test_the_ui_shows_the_location_and_next_step_of_a_failure(
     cmp_server: StartCmpServer, app: Path, operator: Mapping[str, str], kv2: str
 ) -> None:
     write(app, {"secret.yaml": secret(f"{kv2}/data/web", password="<pasword>", other="<password>")})
@@ -293,7 +293,7 @@ def test_with_json_the_ui_shows_records(
     assert leaks.found(raised.value.message, [*operator.values(), "hunter22-of-web"]) == []
 
 
-def test_a_path_that_the_sidecar_may_not_read_fails_the_whole_application(
+def test_a_denied_path_fails_the_whole_application(
     cmp_server: StartCmpServer, app: Path, operator: Mapping[str, str], kv2: str
 ) -> None:
     write(
@@ -362,7 +362,7 @@ def test_plugin_env_cannot_name_programs_and_libraries(
 def test_names_that_nobody_prefixed_do_not_reach_kustomize(
     cmp_server: StartCmpServer, app: Path, operator: Mapping[str, str]
 ) -> None:
-    # argocd-cmp-server takes any name; it is the repo-server that puts ARGOCD_ENV_ before it.
+    # argocd-cmp-server accepts any name; the repo-server adds the prefix ARGOCD_ENV_.
     write(app, {"kustomize": "#!/bin/sh\necho stolen: here\n"})
     (app / "kustomize").chmod(0o755)
     spy = write(app.parent / "programs", {"spy": "#!/bin/sh\nenv >&2\nexit 7\n"}) / "spy"

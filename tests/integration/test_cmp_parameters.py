@@ -22,7 +22,7 @@ spec: {template: {spec: {containers: [{name: web, image: 'ghcr.io/team/web:1.0'}
 
 
 def request(path: str = ".", *parameters: Mapping[str, Any]) -> Mapping[str, str]:
-    """What the repo-server says of an Application with parameters."""
+    """The variables that the repo-server sets for an Application with parameters."""
     return {
         "ARGOCD_APP_NAME": "web",
         "ARGOCD_APP_NAMESPACE": "demo",
@@ -54,7 +54,7 @@ def repository(tmp_path: Path) -> Path:
     )
 
 
-def test_what_the_ui_shows_of_a_kustomization_can_be_changed_and_sent_back(
+def test_parameters_of_a_kustomization_can_be_changed_in_the_ui(
     cmp_server: StartCmpServer, repository: Path
 ) -> None:
     client = cmp_server("plugin.yaml", {}).client
@@ -74,7 +74,7 @@ def test_what_the_ui_shows_of_a_kustomization_can_be_changed_and_sent_back(
     assert images(manifests) == ["ghcr.io/team/web:2.0"]
 
 
-def test_what_the_ui_shows_of_a_chart_can_be_changed_and_sent_back(
+def test_parameters_of_a_chart_can_be_changed_in_the_ui(
     cmp_server: StartCmpServer, repository: Path
 ) -> None:
     client = cmp_server("plugin-avp-helm.yaml", {}).client

@@ -1,4 +1,4 @@
-"""What is left when Argo CD's patience ends, or ours before it."""
+"""What remains when Argo CD's time limit ends a request, or when ours ends it first."""
 
 import re
 import threading
@@ -49,7 +49,7 @@ CREDENTIALS: Final = {"AVP_ROLE_ID": "role-id-in-the-sidecar", "AVP_SECRET_ID": 
 
 @pytest.fixture
 def silent() -> Iterator[StandIn]:
-    """A server that takes a request and never answers."""
+    """A server that accepts a request and never answers."""
     over = threading.Event()
 
     def answer(_exchange: Exchange) -> None:
@@ -62,7 +62,7 @@ def silent() -> Iterator[StandIn]:
 
 @pytest.fixture(params=TREES)
 def slow(request: pytest.FixtureRequest, tmp_path: Path, silent: StandIn) -> tuple[str, Path]:
-    """A plugin file, and an Application that it does not get done with."""
+    """A plugin file, and an Application that it does not finish in time."""
     files = TREES[request.param].items()
     tree = {name: text.replace("ADDRESS", silent.address) for name, text in files}
     return PLUGINS.get(request.param, "plugin.yaml"), write(tmp_path / "slow", tree)
@@ -80,7 +80,7 @@ def test_a_request_that_is_given_up_leaves_no_program_and_no_secret(
 
     assert server.wait_for_children() == {}
 
-    # avp-py was killed on the spot, and so its temporary folder stayed.
+    # avp-py was killed at once, so its temporary folder remains.
     left = server.files()
     names = {Path(name).parts[1] for name in left if name.startswith("tmp/")}
     files = [each for each in server.scratch.rglob("*") if each.is_file()]

@@ -1,4 +1,4 @@
-"""Of repeated keys the last one counts: for what we fill, remove and add as for Argo CD."""
+"""Of duplicate keys the last one counts when we fill, remove and add, as it does in Argo CD."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -27,7 +27,7 @@ def reader() -> Iterator[Reader]:
 
 
 class MissingError(Exception):
-    """A placeholder has no value, and its key is not to be removed."""
+    """A placeholder has no value, and its key must not be removed."""
 
 
 def value_of(placeholder: Placeholder) -> Value:
@@ -47,7 +47,7 @@ def fill(manifest: Manifest, field: Field) -> Replacement:
 
 
 def ours(text: str) -> str | None:
-    """What we print for a text; None where it cannot be read or edited.
+    """Return what we print for a text; None where it cannot be read or edited.
 
     Raises:
         MissingError: a placeholder has no value.
@@ -70,7 +70,7 @@ def ours(text: str) -> str | None:
 
 
 def expected(content: Any, *, removes: bool) -> Any:
-    """What Argo CD shall read, from what it reads in the text that we got.
+    """Return what Argo CD is expected to read, derived from what it reads in the input.
 
     Raises:
         MissingError: a placeholder has no value.
@@ -141,7 +141,7 @@ def document(fields: str, extras: list[str]) -> str:
 
 
 def agree(reader: Reader, text: str, *, imports: bool, removes: bool) -> str:
-    """Hold that Argo CD reads what it shall, if we print anything; return what came of it."""
+    """Check that Argo CD reads what is expected, if we print anything; return the outcome."""
     try:
         before = reader.read(text)[0].content
     except UnreadableError:
@@ -155,7 +155,7 @@ def agree(reader: Reader, text: str, *, imports: bool, removes: bool) -> str:
         return "refused"
     wanted = expected(before, removes=removes)
     if imports:
-        # What is removed is named, too, and so is not added.
+        # A removed key is in the document too, so an import does not add it.
         named = before.get("data") or {}
         added = {key: value for key, value in SECRET.items() if key not in named}
         wanted["data"] = added | (wanted.get("data") or {})

@@ -1,4 +1,4 @@
-"""`avp-py healthcheck` with real programs and a real Vault, answering, sealed, and not there."""
+"""`avp-py healthcheck` with real programs and a real Vault: available, sealed, and unreachable."""
 
 import base64
 import json
@@ -24,7 +24,7 @@ def role(vault: Vault) -> Mapping[str, str]:
 
 
 def backend_line(result: Result, credentials: Mapping[str, str], *, code: int) -> str:
-    """What is reported about the backend when all else is well; no credential is in it."""
+    """Return the line about the backend when all else passes; it contains no credential."""
     assert result.code == code, result.out
     assert leaks.found(result.out, credentials.values()) == []
     *others, line = result.out.splitlines()
@@ -47,7 +47,7 @@ def test_kustomize_and_helm_run(run: Run, environ: Mapping[str, str]) -> None:
     assert "backend" not in result.out
 
 
-def test_vault_is_asked_once_and_gets_no_credential(
+def test_vault_is_queried_once_and_gets_no_credential(
     run: Run, environ: Mapping[str, str], vault: Vault, role: Mapping[str, str]
 ) -> None:
     with stand_in(forward(vault.address)) as proxy:
@@ -136,7 +136,7 @@ def test_what_is_not_vault(
 
 
 @pytest.mark.parametrize("named", ["option", "setting"])
-def test_the_settings_secret_is_read_where_the_backend_is_asked(
+def test_the_settings_secret_is_read_to_contact_the_backend(
     run: Run,
     environ: Mapping[str, str],
     vault: Vault,
@@ -187,7 +187,7 @@ def test_a_secret_that_corrects_the_address_does_so_for_generate_too(
 
 
 @pytest.mark.parametrize("program", ["avp-py", "argocd-vault-plugin"])
-def test_misspelt_names_in_the_secret_and_beside_it_are_warned_of_once(
+def test_misspelt_names_of_any_source_are_reported_once(
     run: Run, environ: Mapping[str, str], vault: Vault, kv2: str, tmp_path: Path, program: str
 ) -> None:
     vault.write(f"{kv2}/data/web", {"key": "filled"})

@@ -159,7 +159,7 @@ def test_a_folder_without_a_chart_is_an_error_of_helm(
 
 
 @pytest.mark.parametrize("name", ["IMAGE_NAME", "IMAGE_TAG", "APP_REPO"])
-def test_what_only_a_kustomization_can_take_is_an_error(
+def test_kustomization_settings_are_an_error_for_a_chart(
     name: str, chart: Path, environ: Mapping[str, str], run: Run
 ) -> None:
     result = run("generate", chart, env={**environ, f"ARGOCD_ENV_{name}": "web"})

@@ -1,4 +1,4 @@
-"""What an Application may say to helm, and what it may not."""
+"""Which options of helm an Application may set."""
 
 import json
 import os
@@ -60,7 +60,7 @@ def parameters(**values: object) -> Mapping[str, str]:
 
 
 def helm(environ: Mapping[str, str], chart: Path, *arguments: str, release: str = "web") -> str:
-    """What helm itself prints."""
+    """Return what helm itself prints."""
     argv = [environ["AVP_HELM"], "template", "--include-crds", *arguments, release, "."]
     done = subprocess.run(
         argv, cwd=chart, env={}, check=True, capture_output=True, text=True, timeout=60
@@ -270,7 +270,7 @@ def test_a_values_file_may_be_a_symlink_within_the_repository(
 def test_in_a_sidecar_argo_cd_says_where_the_repository_begins(
     source_path: str, code: int, chart: Path, environ: Mapping[str, str], run: Run
 ) -> None:
-    # With it, git would say more than Argo CD does.
+    # With it, git would find another root than Argo CD names.
     shutil.rmtree(chart.parent / ".git")
     said = {"ARGOCD_APP_SOURCE_PATH": source_path, **parameters(values_files=["../common.yaml"])}
 

@@ -1,4 +1,4 @@
-"""What a hostile kustomization names, without a sandbox: the look before the build refuses it.
+"""What a hostile kustomization names, without a sandbox: the check before the build refuses it.
 
 Each attack is first tried on bare kustomize, where it succeeds. All are tried with the sandbox too.
 """
@@ -61,7 +61,7 @@ PATHS: Final = {
 
 @pytest.mark.parametrize("field", ["resources", "components", "generators"])
 @pytest.mark.parametrize("name", PATHS)
-def test_what_kustomize_takes_for_a_path_is_one(
+def test_whatever_kustomize_opens_is_treated_as_a_path(
     name: str, field: str, tree: Tree, run: Run
 ) -> None:
     other = tree.token.parent / "other"
@@ -157,7 +157,7 @@ BAD: Final = {
 @pytest.mark.parametrize("name", BAD)
 @pytest.mark.parametrize("where", ["", "base/"])
 def test_what_only_kustomize_reads_is_refused(name: str, where: str, tree: Tree, run: Run) -> None:
-    """Git, which a base is given to, may run a program."""
+    """Git, which fetches a base, may run a program."""
     ran = f"file://{tree.app}/none?ref=--upload-pack=touch%20{tree.ran}%3B"
     text = BAD[name] + f"resources: ['{ran}']\n"
     write(
@@ -185,7 +185,7 @@ def test_what_kustomize_cannot_read_either_it_explains(where: str, tree: Tree, r
         stopped(run, tree, f"kustomize cannot read {where}kustomization.yaml")
 
 
-# What is no path
+# What is not a path
 
 POD: Final = (
     "apiVersion: v1\nkind: Pod\nmetadata: {name: a, annotations: {transformer: generator}}\nspec:\n"
@@ -286,7 +286,7 @@ def test_a_base_that_is_a_long_chain_of_symlinks_is_refused(
     stopped(run, tree._replace(env={**tree.env, **edit}), says)
 
 
-def test_a_fifo_is_found_behind_what_is_not_there(tree: Tree, run: Run) -> None:
+def test_a_fifo_is_found_after_a_missing_folder(tree: Tree, run: Run) -> None:
     os.mkfifo(tree.app / "fifo")
     write(tree.app, {"kustomization.yaml": "resources: [none/../fifo]\n"})
     with pytest.raises(subprocess.TimeoutExpired):
@@ -295,7 +295,7 @@ def test_a_fifo_is_found_behind_what_is_not_there(tree: Tree, run: Run) -> None:
     stopped(run, tree, "fifo is neither a file nor a folder")
 
 
-# What cannot be known
+# What cannot be checked
 
 OF_PLUGIN: Final = PLUGIN.format(kind="ConfigMapGenerator") + "name: x\nfiles: [map.yaml]\n"
 UNKNOWN: Final[Mapping[str, Mapping[str, bytes | str]]] = {

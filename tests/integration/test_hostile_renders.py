@@ -1,7 +1,7 @@
 """What a hostile repository can make kustomize and helm do, with the sandbox and without it.
 
 Each attack is first tried on bare kustomize and helm, where it succeeds; then on a run, where it
-reads, writes, starts and reaches nothing. Those that no check can foresee are stopped by the
+reads, writes, starts and reaches nothing. Those that no check can predict are stopped by the
 sandbox alone.
 """
 
@@ -54,12 +54,12 @@ def guarded(request: pytest.FixtureRequest, tree: Tree) -> Tree:
 
 @pytest.fixture
 def confined(tree: Tree) -> Tree:
-    """The repository, with the sandbox: for what no check can foresee."""
+    """The repository, with the sandbox: for what no check can predict."""
     return tree._replace(env={**tree.env, "AVP_SANDBOX": "required"})
 
 
 class Site(NamedTuple):
-    """A server on loopback, and what was asked of it."""
+    """A server on loopback, and its requests."""
 
     url: str
     asked: list[str]
@@ -111,7 +111,7 @@ def serve(
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    """A server that knows a manifest, whatever is asked."""
+    """A server that answers every request with a manifest."""
     with serve(200, MAP.encode()) as running:
         yield running
 
@@ -166,9 +166,7 @@ HELM_VARIABLES: Final = (
 
 
 @pytest.mark.parametrize("named", [False, True])
-def test_helm_gets_directories_of_the_run_whatever_kustomize_says(
-    named: bool, tree: Tree, run: Run
-) -> None:
+def test_helm_always_gets_the_directories_of_the_run(named: bool, tree: Tree, run: Run) -> None:
     dump = tree.token.parent / "environ"
     helm = write(tree.token.parent, {"helm": ""}) / "helm"
     script = '#!/bin/sh\n[ "$1" = version ] && { echo v3.19.4; exit; }\nenv -0 >"$0.env"\n'
@@ -304,7 +302,7 @@ def test_the_name_of_a_chart_writes_no_file_outside(patched: bool, tree: Tree, r
 
 @pytest.fixture
 def charts(tree: Tree, tools: Mapping[str, Path]) -> Iterator[str]:
-    """A repository with a chart that holds a kustomization, which leads out of what it is in.
+    """A repository with a chart that contains a kustomization, which refers to files outside.
 
     Where the ConfigMap outside has `data.x`, kustomize fails and shows it.
     """
@@ -559,7 +557,7 @@ def test_the_schema_of_a_chart_reads_no_file(
     stopped(run, tree._replace(app=folder, env=env), says)
 
 
-def test_the_schema_of_a_chart_asks_nobody_where_the_network_is_forbidden(
+def test_a_chart_schema_makes_no_request_without_a_network(
     guarded: Tree, run: Run, site: Site
 ) -> None:
     tree = guarded
@@ -805,7 +803,9 @@ def test_messages_do_not_tell_what_exists_outside(
 
 
 @pytest.mark.parametrize("mode", ["plain", "helm"])
-def test_nor_do_those_about_plain_files_and_charts(mode: str, guarded: Tree, run: Run) -> None:
+def test_messages_about_files_and_charts_reveal_nothing_either(
+    mode: str, guarded: Tree, run: Run
+) -> None:
     tree = guarded
     said = []
     for path in (tree.token, tree.token.parent / "not-one", tree.token.parent / "other"):
@@ -834,9 +834,7 @@ RETURNS: Final = {
 
 
 @pytest.mark.parametrize("name", RETURNS)
-def test_a_symlink_through_what_is_outside_does_not_tell_whether_it_exists(
-    name: str, guarded: Tree, run: Run
-) -> None:
+def test_a_symlink_through_the_outside_reveals_nothing(name: str, guarded: Tree, run: Run) -> None:
     tree = guarded
     link, inside, text = RETURNS[name]
     write(tree.app, {"kustomization.yaml": text, "base/kustomization.yaml": "namePrefix: x-\n"})
@@ -856,7 +854,9 @@ def test_a_symlink_through_what_is_outside_does_not_tell_whether_it_exists(
 
 
 @pytest.mark.parametrize("mode", ["plain", "helm"])
-def test_nor_does_one_in_a_folder_or_a_chart(mode: str, guarded: Tree, run: Run) -> None:
+def test_a_symlink_in_a_folder_or_a_chart_reveals_nothing(
+    mode: str, guarded: Tree, run: Run
+) -> None:
     tree = guarded
     write(tree.app, {"charts/c/map.yaml": MAP})
     folder = tree.app / "charts/c"

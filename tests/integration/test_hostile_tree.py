@@ -1,7 +1,7 @@
-"""A hostile repository on real kustomize, helm and git: it reads and runs nothing beside itself.
+"""A hostile repository with real kustomize, helm and git: it reads and runs nothing outside.
 
-Each attack is tried with the program alone first, where it succeeds; where something else than
-this project stops it there, too, the test says what.
+Each attack is tried with the program alone first, where it succeeds; if something other than
+this project stops it there, the test says what.
 """
 
 import json
@@ -101,7 +101,7 @@ def test_the_name_of_a_symlink_in_a_chart_forges_no_line(tree: Tree, run: Run) -
 
 
 @pytest.mark.parametrize("where", ["a base", "a generator", "a generator in a base", "a link"])
-def test_nor_does_one_of_a_chart_that_is_harder_to_find(where: str, tree: Tree, run: Run) -> None:
+def test_a_symlink_in_an_indirect_chart_does_not_lead_out(where: str, tree: Tree, run: Run) -> None:
     generator = "{apiVersion: builtin, kind: HelmChartInflationGenerator, metadata: {name: x}, "
     files = {
         "a base": {
@@ -144,9 +144,7 @@ def test_a_symlink_that_stays_in_the_repository_is_followed(tree: Tree, run: Run
     assert "x: ours\n" in result.out
 
 
-def test_what_symlinks_in_a_chart_multiply_counts_as_often_as_helm_reads_it(
-    tree: Tree, run: Run
-) -> None:
+def test_a_chart_file_counts_as_often_as_symlinks_lead_to_it(tree: Tree, run: Run) -> None:
     """Ten directories, each with two symlinks to the next: helm reads the last one 512 times."""
     chart = tree.app / "charts/c"
     env = {**tree.env, "ARGOCD_APP_SOURCE_PATH": "apps/web/charts/c"}
@@ -167,7 +165,7 @@ def test_what_symlinks_in_a_chart_multiply_counts_as_often_as_helm_reads_it(
 def test_an_application_cannot_widen_the_root_by_its_path(
     source_path: str, tree: Tree, run: Run
 ) -> None:
-    # Argo CD makes the folder of that path.
+    # Argo CD derives the folder from that path.
     chart = tree.app / "charts/c"
     env = {**tree.env, "ARGOCD_APP_SOURCE_PATH": "apps/web/charts/c"}
     assert run("generate", chart, env=env).code == 0
@@ -215,7 +213,7 @@ def test_a_chart_outside_of_the_repository_is_not_rendered(
     (tree.app / "charts/c").rename(top / "outside")
     text, what = (each.format(top=top) for each in CHARTS[attack])
     write(tree.app, {"kustomization.yaml": text})
-    # kustomize restricts the values of the chart itself, unless a flag says that it does not.
+    # kustomize restricts the values of the chart itself, unless a flag turns that off.
     assert "values.yaml' is not in or below" in kustomize(tree)
     assert "name: stolen" in kustomize(tree, UNRESTRICTED)
 
@@ -233,7 +231,7 @@ def test_values_are_not_read_from_outside(path: str, field: str, tree: Tree, run
     value = json.dumps(path.format(token=tree.token))
     listed = f"[{value}]" if field.startswith("add") else value
     write(tree.app, {"kustomization.yaml": f"helmCharts: [{{name: c, {field}: {listed}}}]\n"})
-    # kustomize restricts these itself, unless a flag says that it does not.
+    # kustomize restricts these itself, unless a flag turns that off.
     assert "is not in or below" in kustomize(tree)
     # Each further file is looked up below the folder, even by an absolute path.
     is_relative = field == "valuesFile" or not path.startswith("{")
@@ -308,9 +306,7 @@ def test_a_template_of_a_name_shows_no_environment(call: str, tree: Tree, run: R
     "template",
     ['{{ "Web" | lower }}', 'env-{{ "Web" | lower }}-env', '{{ "an-environment" }}', "env"],
 )
-def test_a_template_of_a_name_that_shows_nothing_is_taken(
-    template: str, tree: Tree, run: Run
-) -> None:
+def test_a_harmless_template_of_a_name_is_accepted(template: str, tree: Tree, run: Run) -> None:
     template = json.dumps(template)
     write(
         tree.app,
@@ -324,7 +320,9 @@ def test_a_template_of_a_name_that_shows_nothing_is_taken(
     ("name", "printed"),
     [("--destination=/", "requires at least 1 argument"), ("-c", "unknown shorthand flag: 'c'")],
 )
-def test_nor_is_one_of_a_chart_to_pull(name: str, printed: str, tree: Tree, run: Run) -> None:
+def test_the_name_of_a_chart_to_pull_is_not_an_option_of_helm(
+    name: str, printed: str, tree: Tree, run: Run
+) -> None:
     chart = f"helmCharts: [{{name: '{name}', repo: 'http://127.0.0.1:9'}}]\n"
     write(tree.app, {"kustomization.yaml": chart})
     assert printed in kustomize(tree)
@@ -398,7 +396,7 @@ def test_functions_and_plugins_of_kustomize_are_never_run(
 
 
 @pytest.mark.parametrize("field", ["generators", "transformers"])
-def test_nor_are_legacy_plugins(field: str, tree: Tree, run: Run) -> None:
+def test_legacy_plugins_of_kustomize_are_never_run(field: str, tree: Tree, run: Run) -> None:
     program(tree.app / "kustomize/plugin/x/v1/evil/Evil", tree.ran)
     write(
         tree.app,
@@ -436,7 +434,7 @@ def test_no_field_of_a_kustomization_reads_a_file_outside(
     (tree.app / "link").symlink_to(tree.token)
     path = path.format(token=tree.token)
     write(tree.app, {"kustomization.yaml": FILES[field].format(path=path)})
-    # kustomize restricts these itself, unless a flag says that it does not.
+    # kustomize restricts these itself, unless a flag turns that off.
     refusal = "is not in or below"
     assert refusal in kustomize(tree)
     assert refusal not in kustomize(tree, UNRESTRICTED)
@@ -525,7 +523,7 @@ def test_a_path_with_a_nul_is_refused(name: str, tree: Tree, run: Run) -> None:
 def test_what_is_beside_the_repository_is_not_laid_out_for_helm(tree: Tree) -> None:
     """It would take time and inodes that AVP_MAX_FILES does not count."""
     home = os.path.relpath(tree.token.parent / "other", tree.app)
-    # No field of kustomize, so that nothing else refuses it.
+    # Not a field of kustomize, so that nothing else refuses it.
     text = f"resources: [map.yaml]\ncommonAnnotations: {{helmCharts: x, chartHome: {home}}}\n"
     write(tree.app, {"kustomization.yaml": text})
 
@@ -537,7 +535,7 @@ def test_what_is_beside_the_repository_is_not_laid_out_for_helm(tree: Tree) -> N
 
 @pytest.mark.parametrize("device", ["/dev/zero", "/dev/full", "/proc/kmsg", "/dev/stdin"])
 def test_devices_are_not_read(device: str, tree: Tree, run: Run) -> None:
-    """Helm alone refuses the first two; nothing reads the others here but a run, which does not."""
+    """Helm alone refuses the first two; only a run could read the others, and it does not."""
     (tree.app / "d.yaml").symlink_to(device)
     (tree.app / "charts/c/stolen").symlink_to(device)
     write(tree.app, {"kustomization.yaml": "resources: [d.yaml]\n"})
@@ -551,7 +549,7 @@ def test_devices_are_not_read(device: str, tree: Tree, run: Run) -> None:
 
 
 class Api(NamedTuple):
-    """Something that would be the Kubernetes API, and what was asked of it."""
+    """A stand-in for the Kubernetes API, and its requests."""
 
     port: int
     asked: list[str]

@@ -1,6 +1,6 @@
-"""What an operator installs, on a real Kubernetes API, beside Argo CD's own repo-server.
+"""What an operator installs, on a real Kubernetes API, next to Argo CD's own repo-server.
 
-There are no nodes: the API takes, defaults and validates every object, and no pod starts.
+There are no nodes: the API accepts, defaults and validates every object, and no pod starts.
 """
 
 import itertools
@@ -30,7 +30,7 @@ Kustomize = Callable[..., str]
 
 @pytest.fixture
 def kustomize(tools: Mapping[str, Path], tmp_path: Path) -> Kustomize:
-    """Builds a kustomization over Argo CD's manifests and the component."""
+    """Build a kustomization over Argo CD's manifests and the component."""
     shutil.copytree(repo_server.manifests(), tmp_path / "argocd")
     shutil.copytree(COMPONENT, tmp_path / "component")
 
@@ -50,7 +50,7 @@ def kustomize(tools: Mapping[str, Path], tmp_path: Path) -> Kustomize:
 
 
 def apply(cluster: Cluster, namespace: str, manifests: object, *options: str) -> Sequence[Document]:
-    """Applies as docs/installation.md does, unknown fields being errors; gives what came of it."""
+    """Apply as docs/installation.md does, with unknown fields as errors; return the result."""
     text = manifests if isinstance(manifests, str) else yaml.safe_dump(manifests)
     printed = cluster.run(
         *("apply", "--server-side", "--field-manager=avp-py", "--validate=strict"),
@@ -63,7 +63,7 @@ def apply(cluster: Cluster, namespace: str, manifests: object, *options: str) ->
 
 
 def may_get(cluster: Cluster, argocd: str, secret: str, namespace: str) -> bool:
-    """Whether the repo-server's service account may read a Secret."""
+    """Return whether the repo-server's service account may read a Secret."""
     account = f"system:serviceaccount:{argocd}:{NAME}"
     done = subprocess.run(
         cluster.command(
@@ -80,7 +80,7 @@ def may_get(cluster: Cluster, argocd: str, secret: str, namespace: str) -> bool:
 
 
 def as_admin(cluster: Cluster) -> Sequence[str]:
-    """Options of helm that lead to the cluster."""
+    """Options with which helm reaches the cluster."""
     return (
         f"--kube-apiserver={cluster.server}",
         f"--kube-ca-file={cluster.ca_file}",
@@ -88,7 +88,9 @@ def as_admin(cluster: Cluster) -> Sequence[str]:
     )
 
 
-def test_the_api_takes_all_that_the_chart_makes(cluster: Cluster, argocd: str, helm: Helm) -> None:
+def test_the_api_accepts_all_that_the_chart_renders(
+    cluster: Cluster, argocd: str, helm: Helm
+) -> None:
     cluster.run("create", "namespace", f"{argocd}-team-a")
     for case in CASES:
         given = case.read_text().replace("team-a:", f"{argocd}-team-a:")
@@ -103,7 +105,7 @@ def test_the_api_takes_all_that_the_chart_makes(cluster: Cluster, argocd: str, h
     assert containers(repo_server.current(cluster, argocd)) == [NAME]
 
 
-def test_the_argo_cd_chart_takes_the_printed_values(
+def test_the_argo_cd_chart_accepts_the_printed_values(
     cluster: Cluster, argocd: str, helm: Helm, tmp_path: Path
 ) -> None:
     theirs = repo_server.chart_like_argo_cds(tmp_path / "argo-cd")
@@ -216,7 +218,7 @@ def test_a_token_of_the_charts_audience_logs_in_to_vault(
     )
     assert settings["AVP_K8S_TOKEN_PATH"] == f"{mounted}/token"
 
-    # What docs/installation.md tells the operator of Vault to do.
+    # What docs/installation.md has the operator of Vault do.
     vault.client.sys.enable_auth_method("kubernetes", path=argocd)
     reviewer = ("--clusterrole=system:auth-delegator", f"--serviceaccount={argocd}:{NAME}")
     cluster.run("create", "clusterrolebinding", argocd, *reviewer)

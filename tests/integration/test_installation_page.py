@@ -1,6 +1,6 @@
-"""docs/installation.md: an operator who does what it says has what it says.
+"""docs/installation.md: an operator who follows it gets what it describes.
 
-Its blocks are run as they stand, but for names and addresses (tests/pages.py). Argo CD's manifests
+Its blocks are run as they are, except for names and addresses (tests/pages.py). Argo CD's manifests
 and the argo-cd chart are those of repo_server.py.
 """
 
@@ -39,7 +39,7 @@ FILES = {
 
 @dataclass(frozen=True)
 class Operator:
-    """Somebody with the page, a terminal and a cluster."""
+    """An operator with the page, a terminal and a cluster."""
 
     cluster: Cluster
     namespace: str
@@ -57,7 +57,7 @@ class Operator:
             self.terminal.run(block)
 
     def mounted(self, volume: str) -> Sequence[Mapping[str, str]]:
-        """What is in the ConfigMap of a volume of the pod."""
+        """Return what is in the ConfigMap of a volume of the pod."""
         deployment = repo_server.current(self.cluster, self.namespace)
         return [
             json.loads(
@@ -77,7 +77,7 @@ class Operator:
         return found
 
     def has(self, *plugins: str) -> None:
-        """Fails where the pod has not these sidecars, or something is missing that they name."""
+        """Fail if the pod lacks these sidecars, or anything that they refer to."""
         deployment = repo_server.current(self.cluster, self.namespace)
         assert containers(deployment) in ([NAME, *plugins], [*plugins, NAME])
         pod = deployment["spec"]["template"]["spec"]

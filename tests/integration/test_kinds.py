@@ -1,4 +1,4 @@
-"""What we take a document for is what Argo CD's own libraries take it for, or it is refused."""
+"""We read a document's kind as Argo CD's own libraries do, or refuse the document."""
 
 import contextlib
 import json
@@ -32,14 +32,14 @@ def reader() -> Iterator[Reader]:
 
 
 def ours(text: str) -> tuple[str, Sequence[Manifest]] | None:
-    """What we print for a text without placeholders, and what we take it for; None if refused."""
+    """Return what we print for a text without placeholders, and how we read it; None if refused."""
     failures = Failures()
     stream = read_stream(text.encode("utf-8", "surrogatepass"), "test", failures)
     return None if failures else (assemble(stream, {}), stream.manifests)
 
 
 def differences(reader: Reader, output: str, manifests: Sequence[Manifest]) -> list[str]:
-    """Where Argo CD takes the output for something else; it must be able to read it."""
+    """Where Argo CD reads the output differently; it must be able to read it."""
     read = reader.read(output)
     documents = [(each, *items) for _, (each, *items) in groupby(manifests, lambda m: m.document)]
     if len(read) != len(documents):
@@ -151,7 +151,7 @@ CASES = {
     "kind: A\nitems: !!binary ''\n": "A",
     "{<<: {kind: Secret}, !x,kind: ConfigMap}\n": REFUSED,
     "{<<: {kind: Secret}, !x ,kind: ConfigMap}\n": "ConfigMap",
-    # What libyaml reads, and yaml.v2 refuses or reads otherwise: a comma right after a tag, and a
+    # What libyaml reads, and yaml.v2 rejects or reads differently: a comma right after a tag, and a
     # question mark with no key.
     "kind: A\nx: {a: !x, b: c}\n": REFUSED,
     "kind: A\nx: {a: !x , b: c}\n": "A",
@@ -177,7 +177,7 @@ CASES = {
     "kind: A\nx: {a: 1,0x8000000000000000: 1}\n": REFUSED,
     "kind: A\nx: [? 1_8446744073709551615]\n": REFUSED,
     "kind: A\n+9223372036854775808: x\n": "A",
-    # Keys that stand for the same, or nearly.
+    # Keys that mean the same, or nearly.
     "kind: ConfigMap\nkind: Secret\n": "Secret",
     "kind: ConfigMap\n'kind': Secret\n": "Secret",
     "kind: ConfigMap\n<<: {kind: A}\nkind: Secret\n": "Secret",
@@ -211,7 +211,7 @@ CASES = {
     "1.0: a\n1: b\nkind: ConfigMap\n": REFUSED,
     "on: a\nYES: b\nkind: ConfigMap\n": "ConfigMap",
     "0x1: a\n1: b\nkind: ConfigMap\n": "ConfigMap",
-    # Values that are no text.
+    # Values that are not strings.
     "kind: on\n": REFUSED,
     "kind: y\n": REFUSED,
     "kind: 0x1\n": REFUSED,
@@ -362,7 +362,7 @@ def test_the_reader_has_the_libraries_of_our_argo_cd() -> None:
 
 
 def agree(reader: Reader, text: str) -> None:
-    """Holds that a text is refused, or taken for what Argo CD takes it for."""
+    """Check that a text is refused, or read as Argo CD reads it."""
     found = ours(text)
     if found is not None:
         assert differences(reader, *found) == []

@@ -1,4 +1,4 @@
-"""The output is what kustomize's own edits and build give on a copy, byte for byte.
+"""The output is that of kustomize's own edits and build on a copy, byte for byte.
 
 Each folder under kustomizations/ is a case; what is rendered is the folder `app` in it.
 """
@@ -32,7 +32,7 @@ EDITS: Final[Mapping[str, Mapping[str, str]]] = {
 
 
 def copy_case(name: str, to: Path) -> Path:
-    """Copies a case and gives the folder that is rendered."""
+    """Copy a case and return the folder that is rendered."""
     shutil.copytree(CASES / name, to, symlinks=True)
     return app_of(to)
 
@@ -42,7 +42,7 @@ def app_of(tree: Path) -> Path:
 
 
 def reference(folder: Path, edits: Mapping[str, str], environ: Mapping[str, str]) -> str:
-    """What kustomize gives; it edits the folder that it gets."""
+    """Return what kustomize prints; it edits the folder that it gets."""
     kustomize = environ["AVP_KUSTOMIZE"]
     commands = []
     if "APP_REPO" in edits:
@@ -64,7 +64,7 @@ def reference(folder: Path, edits: Mapping[str, str], environ: Mapping[str, str]
 
 
 def tenant(edits: Mapping[str, str]) -> Mapping[str, str]:
-    """The edits as Argo CD hands them over; not every case has the images."""
+    """The edits as Argo CD passes them; not every case has the images."""
     return {f"ARGOCD_ENV_{name}": value for name, value in edits.items()} | {
         "AVP_WARNINGS": "ignore"
     }
@@ -132,7 +132,7 @@ FORMS: Final = (
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_parameter_sets_an_image_in_every_form_that_kustomize_takes(
+def test_a_parameter_sets_an_image_in_any_form_kustomize_accepts(
     form: str, tmp_path: Path, environ: Mapping[str, str], run: Run
 ) -> None:
     expected = reference(copy_case(CASE, tmp_path / "copy"), {"IMAGES": form}, environ)
@@ -155,7 +155,7 @@ def test_a_parameter_sets_an_image_in_every_form_that_kustomize_takes(
         "web=--help:1",
     ],
 )
-def test_an_image_that_is_none_is_refused_before_kustomize_sees_it(
+def test_an_invalid_image_is_refused_before_kustomize_runs(
     form: str, tmp_path: Path, run: Run
 ) -> None:
     parameters = json.dumps([{"name": "images", "array": ["a:1", f"{form} "]}])
@@ -169,7 +169,7 @@ def test_an_image_that_is_none_is_refused_before_kustomize_sees_it(
         assert (result.code, result.out) == (1, "")
         assert "1. the parameter images, item 2, is not a valid image\n" in result.err
     else:
-        # White space at the ends of an item is no part of it.
+        # White space around an item is not part of it.
         assert "AVP_KUSTOMIZE" in result.err
 
 

@@ -1,7 +1,7 @@
-"""No failure tells a secret: canaries in every credential and value, and a look at every place.
+"""No failure shows a secret: every credential and value is a canary, searched for everywhere.
 
-A case is a run in a sandbox that must fail. What is said, written, and given to child programs is
-searched for the canaries in any encoding; where nothing else is said, with `-vv`.
+A case is a run in a sandbox that must fail. What it prints, writes, and passes to child programs
+is searched for the canaries in any encoding; it runs with `-vv` unless a case says otherwise.
 """
 
 import base64
@@ -84,12 +84,12 @@ def sandbox(tmp_path: Path, tools: Mapping[str, Path]) -> Sandbox:
 
 @dataclass(frozen=True)
 class Stage:
-    """What a case is made with.
+    """What a case is built from.
 
     Attributes:
         sandbox: where it runs.
         folder: an empty folder for its files.
-        vault: the address of what stands in Vault's place.
+        vault: the address of the stand-in for Vault.
     """
 
     sandbox: Sandbox
@@ -102,7 +102,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A run: its arguments, and what is not as usual."""
+    """A run: its arguments, and how it differs from the usual."""
 
     argv: tuple[str | Path, ...] = ("-",)
     env: Mapping[str, str] = field(default_factory=dict)
@@ -114,7 +114,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Case:
-    """A failure: the errors that it must raise, words that it must say, and the run."""
+    """A failure: the errors that it must raise, words that it must print, and the run."""
 
     raises: tuple[type[errors.AvpError], ...]
     says: str
@@ -155,7 +155,7 @@ users: [{{name: a, user: {{token: '{TOKEN}'}}}}]
 
 
 def unfit(name: str) -> Callable[[Stage], Attempt]:
-    """A value that its place cannot take."""
+    """A value that does not fit its location."""
     return lambda _: Attempt(stdin=manifest({"a": f"x <{name}>"}, "kv/data/app"))
 
 
@@ -187,7 +187,7 @@ def chart(template: str) -> Callable[[Stage], Attempt]:
 
 
 def program(script: str) -> Callable[[Stage], Attempt]:
-    """A kustomize that tells all that it can find out."""
+    """A kustomize that prints all that it can find out."""
 
     def attempt(stage: Stage) -> Attempt:
         app = write(stage.folder / "app", {"kustomization.yaml": "resources: []\n"})
@@ -399,7 +399,7 @@ CASES: Final[Mapping[str, Case]] = {
     ),
     "the backend is too slow": Case(
         (errors.LimitError,),
-        # The reader says what it waited for, or on a busy machine the watchdog that time is over.
+        # The reader names what it waited for; on a busy machine, the watchdog may come first.
         "AVP_RUN_TIMEOUT",
         answered(lambda _: time.sleep(3), AVP_RUN_TIMEOUT="1"),
     ),
@@ -490,7 +490,7 @@ CASES: Final[Mapping[str, Case]] = {
 
 
 def attempt(stage: Stage, wanted: Attempt, address: str) -> Ended:
-    """Makes the attempt, with every credential in its environment."""
+    """Run the attempt, with every credential in its environment."""
     env = {"VAULT_ADDR": address, "AVP_AUTH_TYPE": "token", **CREDENTIALS, **wanted.env}
     argv = ("generate", "-vv", *wanted.argv)
     with Path("/dev/full").open("wb") as full:
@@ -505,7 +505,7 @@ def attempt(stage: Stage, wanted: Attempt, address: str) -> Ended:
 
 @pytest.mark.parametrize("form", ["text", "json"])
 @pytest.mark.parametrize("name", CASES)
-def test_no_failure_tells_a_secret(name: str, form: str, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_no_failure_shows_a_secret(name: str, form: str, sandbox: Sandbox, tmp_path: Path) -> None:
     case = CASES[name]
     with stand_in(GOOD) as server:
         stage = Stage(sandbox, tmp_path / "files", server.address)
@@ -524,7 +524,7 @@ def test_no_failure_tells_a_secret(name: str, form: str, sandbox: Sandbox, tmp_p
     assert ended.out == ""
     assert {each.__name__ for each in case.raises} <= ended.raised
     assert ended.leaks(SECRETS) == []
-    # What is written at all is the workspace of the render, before a value is known.
+    # Only the workspace of the render is written, before any value is known.
     allowed = (sandbox.environ["TMPDIR"], str(stage.folder / "tokens"), "/dev/null")
     assert [path for path in ended.wrote if not path.startswith(allowed)] == []
 
@@ -601,8 +601,8 @@ CRASHES: Final[Mapping[str, str]] = {
 @pytest.mark.parametrize("form", ["text", "json"])
 @pytest.mark.parametrize("place", ["program", "command"])
 @pytest.mark.parametrize("name", CRASHES)
-def test_a_crash_tells_no_text(name: str, place: str, form: str, sandbox: Sandbox) -> None:
-    # Either behind main's own net, or where that is not spread yet.
+def test_a_crash_shows_no_text(name: str, place: str, form: str, sandbox: Sandbox) -> None:
+    # Either outside of main's own handler, or inside it.
     target = "sys.modules['avp_py.cli.main'].main"
     if place == "command":
         target = "sys.modules['avp_py.cli.version'].resolve"
@@ -651,7 +651,7 @@ def test_a_child_cannot_look_into_our_environment(tmp_path: Path) -> None:
     assert "spy build failed (exit code 3)" in done.stderr
     assert leaks.found(done.stdout + done.stderr, SECRETS) == []
 
-    # The spy is one: from a process that does not hide it takes everything.
+    # The spy is one: it reads everything from a process that does not protect itself.
     careless = f"import subprocess; subprocess.run([{str(spy)!r}])"
     done = run_as_anybody([sys.executable, "-I", "-c", careless], env)
     assert MARK in done.stderr

@@ -1,4 +1,4 @@
-"""No object of ours prints a secret, whatever class it has; settings and secrets are not pickled.
+"""No object of any of our classes prints a secret; settings and secrets are not pickled.
 
 The classes are not listed: every object of ours that is alive in the middle of a run is tried.
 """
@@ -60,8 +60,8 @@ def test_no_object_of_a_run_shows_a_secret(
     seen: set[str] = set()
     showing: set[str] = set()
 
-    # The tables of settings and modifiers are there before anything is known. They are kept, as
-    # another object could get the place of one that has gone.
+    # The tables of settings and modifiers exist before any secret is known. They are kept alive, as
+    # another object could get the id of one that is gone.
     before = list(ours())
     known = set(map(id, before))
 

@@ -1,4 +1,4 @@
-"""Many runs in one process: each gives what a process of its own gives, and nothing stays.
+"""Many runs in one process: each returns what it would in its own process, and leaves nothing.
 
 The runs differ in identity, settings, environment, directory and outcome, and eight run at a time.
 """
@@ -51,7 +51,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run gave."""
+    """The result of a run."""
 
     code: int
     out: bytes
@@ -60,7 +60,7 @@ class Outcome:
 
 @pytest.fixture
 def cases(tmp_path: Path, environ: Mapping[str, str]) -> list[Case]:
-    """Twenty different ones."""
+    """Twenty different runs."""
     secrets = {"kv/data/shared/all": {"name": "all"}}
     secrets |= {f"kv/data/demo-{n}/web": {"password": f"secret-{n}"} for n in range(20)}
     text = "".join(
@@ -72,7 +72,7 @@ def cases(tmp_path: Path, environ: Mapping[str, str]) -> list[Case]:
 
 
 def case(top: Path, environ: Mapping[str, str], number: int) -> Case:
-    """A case: by its number rendered by kustomize, helm, as plain files or from a pipe."""
+    """A case; its number decides between kustomize, helm, plain files and standard input."""
     namespace = f"demo-{number}"
     temporary = top / f"temporary-{number}"
     temporary.mkdir()
@@ -104,7 +104,7 @@ def case(top: Path, environ: Mapping[str, str], number: int) -> Case:
 
 
 def without_time(messages: str) -> str:
-    """Messages without what differs from one run to the next."""
+    """Messages without what varies between runs."""
     return re.sub('"time": "[^"]+"', '"time": ""', messages)
 
 
@@ -122,13 +122,13 @@ def in_this_process(case: Case) -> Outcome:
 
 
 def state(top: Path) -> Iterator[object]:
-    """What a run could leave behind."""
-    # The thread of a pool ends a moment after it is dismissed.
+    """The state of the process that a run could change."""
+    # The thread of a pool ends a moment after the pool is shut down.
     until = time.monotonic() + 5
     while threading.active_count() > 1 and time.monotonic() < until:
         time.sleep(0.01)
     yield sorted(each.name for each in threading.enumerate())
-    # What the listing itself opens is gone when it is looked at.
+    # What the listing itself opens is closed when it is examined.
     open_files = [each for each in list(Path("/proc/self/fd").iterdir()) if each.is_symlink()]
     yield sorted(str(each.readlink()) for each in open_files)
     yield dict(os.environ)

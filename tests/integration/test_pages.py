@@ -1,4 +1,4 @@
-"""The pages: what their blocks of commands do, run as they stand (tests/pages.py)."""
+"""The pages: their blocks of commands, run as they are (tests/pages.py)."""
 
 import base64
 import json
@@ -102,7 +102,7 @@ def application(sync_policy: Mapping[str, Any]) -> Any:
 
 
 def generated_spec(program: Path, home: Path, *arguments: str, app: object = None) -> Any:
-    """Return the Application that argocd makes of options, or of one and options."""
+    """Return the Application that argocd generates from options, or from one and options."""
     shell = Terminal(home, [])
     if app is not None:
         (home / "app.yaml").write_text(yaml.safe_dump(app))
@@ -155,7 +155,7 @@ def test_the_swap_changes_only_the_name_of_the_plugin(
     expected = application(policy)["spec"]
     expected["source"]["plugin"]["name"] = "avp-kustomize"
     assert after == expected
-    # What is looked at before the sync is the new plugin, and nothing is applied meanwhile.
+    # The check before the sync already uses the new plugin, and nothing is applied meanwhile.
     for moment in ("at-diff", "at-sync"):
         then = json.loads((argo_cd.folder / moment).read_text())["spec"]
         assert then["source"] == expected["source"]
@@ -197,7 +197,7 @@ def test_the_command_of_a_pipeline_makes_the_application_that_it_says(
     }
 
 
-def test_argocd_takes_two_options_in_one_for_a_single_option(
+def test_argocd_reads_two_options_in_one_as_a_single_option(
     argocd_program: Path, tmp_path: Path
 ) -> None:
     found = generated_spec(argocd_program, tmp_path, "web", "--sync-option=A=true,B=true")
@@ -368,7 +368,7 @@ def test_the_health_that_the_page_shows(avp_py: Terminal) -> None:
         (sandbox,) = re.findall(r"^\S+ +sandbox .*$", avp_py.script("avp-py healthcheck"), re.M)
         avp_py.fill = {
             "https://vault.example:8200": address,
-            # What the kernel has is this machine's.
+            # The features of the kernel depend on this machine.
             r"^ok +sandbox .*$": sandbox,
             "/usr/local/bin/": f"{avp_py.folder}/bin/",
         }
@@ -437,7 +437,7 @@ def test_argo_cd_reads_every_field_of_an_application(
 @pytest.mark.parametrize("block", POLICIES, ids=named)
 def test_a_policy_is_valid(avp_py: Terminal, block: Block) -> None:
     write(avp_py.folder, {"policy.yaml": block.text})
-    # A verdict, whichever it is: a policy that is not valid has none.
+    # Any verdict will do: an invalid policy has none.
     found = avp_py.script("avp-py policy check policy.yaml kv/data/x || true")
     assert re.match(r"(allowed|denied) +kv/data/x\n", found), found
 

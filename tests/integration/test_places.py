@@ -50,7 +50,7 @@ def test_a_kustomization(run: Run, env: Mapping[str, str], tmp_path: Path) -> No
         assert result.err.splitlines().count(line) >= 1, result.err
 
 
-def test_before_a_backend_is_asked(run: Run, env: Mapping[str, str], tmp_path: Path) -> None:
+def test_before_the_backend_is_contacted(run: Run, env: Mapping[str, str], tmp_path: Path) -> None:
     files: Mapping[str, str | bytes] = {
         "kustomization.yaml": "resources: [a.yaml]\n",
         "a.yaml": manifest({"a": "<path:p#no>", "b": "%3Cpath:p#k>"}, kind="A"),
@@ -87,7 +87,7 @@ def test_nothing_outside_of_the_repository_is_searched(
     (tree / "repo/app/link.yaml").symlink_to("../../other/a.yaml")
     env = {**env, "ARGOCD_APP_SOURCE_PATH": "app"}
     result = run("generate", tree / "repo/app", env=env)
-    # A second file with the same object would leave the place open.
+    # A second file with the same object would make the location ambiguous.
     assert "      a.yaml:9: spec.a: <path:p#no> at p\n" in result.err
     (tree / "repo/app/link.yaml").unlink()
     write(tree, {"repo/app/link.yaml": WANTING})

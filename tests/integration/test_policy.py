@@ -28,7 +28,7 @@ IDENTITY = {
 
 @pytest.fixture
 def with_policy(vault: Vault, proxy: StandIn, tmp_path: Path) -> WithPolicy:
-    """An environment that logs in by a role that may read everything, and has this policy."""
+    """An environment with this policy, and a login by a role that may read everything."""
 
     def make(*rules: Mapping[str, object]) -> Env:
         file = tmp_path / "policy.yaml"
@@ -98,7 +98,7 @@ def test_a_broad_rule_shows_no_metadata(
         ("metadata/web", "created_time", "T"),
         ("subkeys/web", "subkeys | toJson", '{"password":null}'),
     ):
-        # Read as if the engine had version 1, Vault's answer is taken for a secret.
+        # Read as KV version 1, Vault's answer counts as a secret.
         stdin = manifest({"a": f"<{key}>"}, f"{kv2}/{path}", kv_version="1")
         for broad in ("**", f"{kv2}/**", f"{kv2}/*/web"):
             said = fails(stdin, {**with_policy({"allow": [broad]}), **root})
@@ -134,7 +134,7 @@ def test_what_is_allowed_is_requested_in_the_form_that_was_checked(
         assert proxy.paths == ["/v1/auth/approle/login", f"/v1/{kv2}/data/shared/{sent}"]
 
 
-def test_the_place_that_vault_tells_is_what_counts(
+def test_the_path_that_vault_reports_is_what_counts(
     run: Run,
     fails: Fails,
     vault: Vault,
@@ -175,7 +175,7 @@ def test_one_secret_for_two_kinds_is_read_once(
 
 @pytest.fixture
 def kubeconfig(cluster: Cluster, tmp_path: Path) -> Env:
-    """Leads to the real API."""
+    """A kubeconfig for the real API."""
     file = tmp_path / "kubeconfig"
     server = {
         "server": f"https://127.0.0.1:{cluster.port}",
@@ -195,7 +195,7 @@ Settled = Callable[..., str]
 
 @pytest.fixture
 def settled(cluster: Cluster) -> Settled:
-    """Makes a Secret with settings; gives its name."""
+    """Create a Secret with settings; return its name."""
 
     def make(name: str, **values: str) -> str:
         namespace = {"kind": "Namespace", "metadata": {"name": "argocd"}}
@@ -284,7 +284,7 @@ def test_a_secret_that_an_application_names_loosens_no_guard(
     said = fails(stdin, validated)
     assert f"AVP_PATH_VALIDATION does not allow the path {kv2}/data/other" in said
     assert proxy.paths == []
-    # A file of the sidecar is no backend that a Secret could open.
+    # A Secret cannot make a file of the sidecar the backend.
     file = settled(f"{kv2}-file", AVP_TYPE="file", AVP_FILE=str(loose))
     said = fails(stdin, {**without, "ARGOCD_ENV_AVP_SECRET": file})
     assert "AVP_FILE cannot be set in a Secret" in said

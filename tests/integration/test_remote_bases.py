@@ -23,7 +23,7 @@ from tests.trees import write
 
 
 def git(folder: Path, *arguments: str) -> None:
-    """Run git with an identity, and with nothing of this machine's configuration."""
+    """Run git with an identity, without this machine's configuration."""
     settings = ("user.name=a", "user.email=a@example", "protocol.file.allow=always")
     options = [word for setting in settings for word in ("-c", setting)]
     argv = [shutil.which("git") or "git", *options, *arguments]
@@ -112,7 +112,7 @@ def test_a_remote_base_with_a_submodule_is_built(
 
     assert (result.code, result.out) == (0, MAP), result.err
 
-    # Nothing of the same is fetched from a port that is not listed.
+    # Nothing is fetched from a port that is not listed.
     if sandbox == "required":
         result = run("generate", app, env={**env, "AVP_RENDER_PORTS": "443"})
         assert (result.code, result.out) == (1, "")
@@ -171,11 +171,11 @@ def test_a_link_in_a_clone_does_not_tell_what_exists_outside(
 
 @pytest.fixture
 def silent() -> Iterator[StandIn]:
-    """A server that git gets no answer from."""
+    """A server that never answers git."""
     over = threading.Event()
 
     def answer(exchange: Exchange) -> None:
-        # kustomize asks for a file of that name first.
+        # kustomize requests a file of that name first.
         if "/info/refs" in exchange.path:
             over.wait()
         exchange.reply(404, b"")
@@ -215,7 +215,7 @@ def test_git_does_not_outlive_a_run_that_kustomize_gives_up(
     assert silent.paths == 2 * asked
 
 
-def test_git_gives_up_on_a_server_that_says_nothing(
+def test_git_gives_up_on_a_silent_server(
     silent: StandIn, tmp_path: Path, environ: Mapping[str, str], run: Run
 ) -> None:
     base = f"resources: ['{silent.address}/r.git']\n"

@@ -1,4 +1,4 @@
-"""What kustomize and helm say is shown whole, with the paths that the user knows."""
+"""Errors of kustomize and helm are shown in full, with the paths that the user knows."""
 
 import os
 import textwrap
@@ -14,7 +14,7 @@ from tests.trees import write
 
 
 class Broken(NamedTuple):
-    """A tree whose folder `app` cannot be rendered, and what is said of it; TREE is its path."""
+    """A tree whose folder `app` cannot be rendered, and the error; TREE is its path."""
 
     files: Mapping[str, str]
     says: str
@@ -76,7 +76,7 @@ did not find expected node content in File: map.yaml
 
 
 def said(error: str, tree: Path) -> str:
-    """What an error must say, with the tree's path in place."""
+    """Return what an error must contain, with the tree's path filled in."""
     return textwrap.dedent(error).strip().replace("TREE", str(tree)) + "\n"
 
 
@@ -210,7 +210,7 @@ def test_loops_fifos_and_sockets_that_are_not_named_do_no_harm(
 
 
 def fake(folder: Path, script: str) -> str:
-    """A program in kustomize's place that does what a line of shell says."""
+    """A stand-in for kustomize that runs a line of shell."""
     path = folder / "kustomize"
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
@@ -230,7 +230,7 @@ def test_stray_output_fails_the_run(tmp_path: Path, environ: Mapping[str, str], 
     assert "the rendered manifests, line 1" in result.err
 
 
-def test_warnings_on_standard_error_do_not(
+def test_warnings_on_standard_error_do_not_fail_the_run(
     tmp_path: Path, environ: Mapping[str, str], run: Run
 ) -> None:
     app = copy_case("components", tmp_path / "tree")
@@ -241,7 +241,7 @@ def test_warnings_on_standard_error_do_not(
     assert (result.code, result.out, result.err) == (0, MAP, "")
 
 
-def test_steering_characters_of_a_message_do_not_reach_the_terminal(
+def test_control_characters_do_not_reach_the_terminal(
     tmp_path: Path, environ: Mapping[str, str], run: Run
 ) -> None:
     app = copy_case("components", tmp_path / "tree")

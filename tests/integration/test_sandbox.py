@@ -1,6 +1,6 @@
 """What a child process can do in the sandbox, tried by real children on the real kernel.
 
-Each denial is tried without the sandbox first, where it is none.
+Each denial is tried without the sandbox first, where the call succeeds.
 """
 
 import contextlib
@@ -149,7 +149,7 @@ def test_a_variable_with_the_root_opens_nothing(value: str, laboratory: Laborato
 
 @contextlib.contextmanager
 def listening() -> Iterator[int]:
-    """A TCP port on loopback that somebody listens on."""
+    """A TCP port on loopback with a listener."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 
@@ -218,7 +218,7 @@ def test_this_process_stays_free(laboratory: Laboratory) -> None:
 def test_processors_files_and_core_dumps_are_limited(laboratory: Laboratory) -> None:
     code = (
         "import resource, time\n"
-        # The limits come a moment after the start.
+        # The limits apply a moment after the start.
         "while resource.getrlimit(resource.RLIMIT_CORE)[1]: time.sleep(0.01)\n"
         "time.sleep(0.1)\n"
         "print([resource.getrlimit(getattr(resource, 'RLIMIT_' + name))[1] for name in "
@@ -322,9 +322,9 @@ class Lack(NamedTuple):
     """A kernel that lacks a protection.
 
     Attributes:
-        calls: Python that makes a process see such a kernel.
+        calls: Python that simulates such a kernel for a process.
         unmet: what it cannot restrict.
-        shown: what is reported where it may lack it.
+        shown: what is reported if the protection is optional.
     """
 
     calls: str
@@ -386,7 +386,7 @@ def test_a_kernel_without_a_protection_fails_the_run_that_requires_it(
 
 @pytest.mark.parametrize("mode", ["auto", "off"])
 @pytest.mark.parametrize("what", LACKS)
-def test_a_kernel_without_a_protection_is_done_without_otherwise(
+def test_a_kernel_without_a_protection_is_otherwise_accepted(
     what: str, mode: str, app: Path, environ: Mapping[str, str]
 ) -> None:
     lack = LACKS[what]
@@ -397,7 +397,7 @@ def test_a_kernel_without_a_protection_is_done_without_otherwise(
     assert ("sandbox   off\n" if mode == "off" else lack.shown) in shown
 
 
-def test_a_run_tells_which_protections_are_in_force(
+def test_a_run_reports_which_protections_are_in_force(
     app: Path, run: Run, environ: Mapping[str, str]
 ) -> None:
     for mode, says in (("required", "; seccomp filters system calls"), ("off", "sandbox: off")):
@@ -405,7 +405,7 @@ def test_a_run_tells_which_protections_are_in_force(
         assert (result.code, says in result.err) == (0, True), result.err
 
 
-def test_anybody_has_the_sandbox(app: Path, environ: Mapping[str, str]) -> None:
+def test_the_sandbox_needs_no_privileges(app: Path, environ: Mapping[str, str]) -> None:
     env = {**environ, "AVP_SANDBOX": "required"}
     app.parent.chmod(0o755)
     argv = as_anybody([*AVP, "generate", str(app)])

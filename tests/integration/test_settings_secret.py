@@ -1,4 +1,4 @@
-"""`-s`: the Secret with the settings, from the real Kubernetes API and from what stands for it."""
+"""`-s`: the Secret with the settings, from the real Kubernetes API and from a stand-in."""
 
 import base64
 import json
@@ -148,7 +148,7 @@ def pod(cluster: Cluster, service_account: Path) -> Pod:
 
 @pytest.fixture
 def kubeconfig(cluster: Cluster, tmp_path: Path) -> Kubeconfig:
-    """Writes a kubeconfig for the cluster; what is given replaces its fields, None removes them."""
+    """Write a kubeconfig for the cluster; arguments replace its fields, None removes them."""
 
     def make(
         clusters: Mapping[str, object] | None = None, user: Mapping[str, object] | None = None
@@ -221,7 +221,7 @@ def test_a_secret_without_data_has_no_settings(pod: Pod, read: Read) -> None:
     assert read("empty", pod()) == {}
 
 
-def test_the_largest_secret_that_kubernetes_takes(cluster: Cluster, pod: Pod, read: Read) -> None:
+def test_the_largest_secret_that_kubernetes_accepts(cluster: Cluster, pod: Pod, read: Read) -> None:
     text = "0123456789abcde\n" * (1024 * 1024 // 16)
     metadata = {"name": "large", "namespace": "argocd"}
     body = {
@@ -270,7 +270,7 @@ def test_a_missing_secret(pod: Pod, refused: Callable[..., Refused]) -> None:
 
 
 @pytest.mark.parametrize("audience", [None, "someone-else"])
-def test_a_token_that_is_none_or_for_someone_else(
+def test_a_token_that_is_invalid_or_for_another_audience(
     cluster: Cluster,
     pod: Pod,
     service_account: Path,
@@ -293,7 +293,7 @@ def test_bytes_that_are_no_text(pod: Pod, refused: Callable[..., Refused]) -> No
     assert isinstance(found.error, SettingsError)
 
 
-def test_bytes_that_are_somebody_elses(pod: Pod, read: Read) -> None:
+def test_bytes_under_a_name_that_is_not_a_setting(pod: Pod, read: Read) -> None:
     assert read("foreign-bytes", pod()) == {"AVP_TYPE": "vault"}
 
 
@@ -329,7 +329,7 @@ def test_one_name_in_two_cases(pod: Pod, refused: Callable[..., Refused]) -> Non
         "a" * 64 + ":avp",
     ],
 )
-def test_a_name_that_no_secret_can_have_asks_nobody(name: str) -> None:
+def test_an_invalid_name_of_a_secret_makes_no_request(name: str) -> None:
     with pytest.raises(SettingsError) as caught:
         read_settings_secret(name, {"KUBECONFIG": "/no/such/file"})
     assert caught.value.reason == f"{name!r} is not the name of a Secret"
@@ -404,7 +404,7 @@ def test_a_key_that_cannot_be_used(
         assert "must not be encrypted" in found.hint
 
 
-def test_the_authority_as_data(cluster: Cluster, kubeconfig: Kubeconfig) -> None:
+def test_the_ca_certificate_as_data(cluster: Cluster, kubeconfig: Kubeconfig) -> None:
     data = encoded(cluster.ca_file.read_text())
     environ = kubeconfig({"certificate-authority": None, "certificate-authority-data": data})
     assert read_settings_secret("avp", environ)
@@ -426,7 +426,7 @@ def test_what_kubectl_itself_writes_can_be_read(cluster: Cluster, tmp_path: Path
     assert read_settings_secret("avp", {"KUBECONFIG": str(path)})
 
 
-def test_a_listed_certificate_need_not_be_an_authority(
+def test_a_listed_certificate_need_not_be_a_ca_certificate(
     cluster: Cluster, pod: Pod, read: Read
 ) -> None:
     leaf, end, _ = cluster.ca_file.read_text().partition("-----END CERTIFICATE-----")
@@ -446,16 +446,16 @@ def test_kubectl_proxy_serves_without_tls(cluster: Cluster, kubeconfig: Kubeconf
             proxy.terminate()
 
 
-# --- TLS, and what the environment has no say in ---
+# --- TLS, which does not depend on the environment ---
 
 
 @pytest.fixture(scope="module")
 def another(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    """A certificate that the cluster has nothing to do with."""
+    """A certificate that is unrelated to the cluster."""
     return self_signed(tmp_path_factory.mktemp("authority"), "another", "IP:127.0.0.1")
 
 
-def test_the_wrong_authority_is_refused_whatever_the_environment_trusts(
+def test_the_wrong_ca_certificate_fails_in_any_environment(
     cluster: Cluster,
     pod: Pod,
     service_account: Path,
@@ -473,7 +473,7 @@ def test_the_wrong_authority_is_refused_whatever_the_environment_trusts(
     assert found.hint == f"put the CA certificate that signed it into {service_account}/ca.crt"
 
 
-def test_the_right_authority_is_enough_whatever_the_environment_says(
+def test_the_right_ca_certificate_works_in_any_environment(
     pod: Pod, read: Read, another: Certificate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
@@ -485,7 +485,7 @@ def test_the_right_authority_is_enough_whatever_the_environment_says(
         assert read("avp", pod())
 
 
-def test_without_an_authority_the_systems_are_trusted(
+def test_without_a_ca_certificate_those_of_the_system_apply(
     cluster: Cluster,
     kubeconfig: Kubeconfig,
     refused: Callable[..., Refused],
@@ -525,7 +525,7 @@ def test_certificates_that_are_broken(
     assert found.reason == f"the CA certificates in {service_account}/ca.crt are invalid"
 
 
-# --- The way there ---
+# --- The connection ---
 
 
 @contextmanager
@@ -538,7 +538,7 @@ def closed_port() -> Iterator[int]:
 
 @contextmanager
 def silent_server() -> Iterator[int]:
-    """A port of loopback where connections are taken, and nothing is ever said."""
+    """A port of loopback that accepts connections and never answers."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -570,7 +570,7 @@ def test_a_name_that_nobody_has(kubeconfig: Kubeconfig, refused: Callable[..., R
     )
 
 
-def test_a_server_that_says_nothing(
+def test_a_server_that_never_answers(
     kubeconfig: Kubeconfig, refused: Callable[..., Refused]
 ) -> None:
     with silent_server() as port:
@@ -595,7 +595,7 @@ def pour(source: socket.socket, target: socket.socket) -> None:
 
 
 def tunnel(exchange: Exchange) -> None:
-    """Answers CONNECT as a proxy does."""
+    """Answer CONNECT as a proxy does."""
     host, _, port = exchange.asked.path.partition(":")
     with socket.create_connection((host, int(port)), timeout=10) as upstream:
         exchange.send_response_only(200)
@@ -628,7 +628,7 @@ def test_a_proxy_that_refuses(kubeconfig: Kubeconfig, refused: Callable[..., Ref
     assert found.reason.endswith(" cannot be used")
 
 
-# --- Answers that the Kubernetes API would not give, or not today ---
+# --- Answers that the Kubernetes API does not normally return ---
 
 
 def a_secret(data: object = None) -> Answer:
@@ -642,7 +642,7 @@ def status(code: int, **headers: str) -> Answer:
 
 @pytest.fixture
 def server() -> Iterator[StandIn]:
-    """A server in the API's place, without TLS."""
+    """A stand-in for the API, without TLS."""
     with stand_in(a_secret()) as found:
         yield found
 
@@ -733,7 +733,7 @@ def test_connections_that_are_lost_again_and_again(server: StandIn, lost: bytes)
     assert pauses == [1] * (MAX_LOST - 1)
 
 
-def test_headers_that_drip_end_in_time_too(
+def test_trickling_headers_end_in_time_too(
     server: StandIn, kubeconfig: Kubeconfig, refused: Callable[..., Refused]
 ) -> None:
     given_up = threading.Event()
@@ -753,7 +753,7 @@ def test_headers_that_drip_end_in_time_too(
     assert time.monotonic() - began < 2
 
 
-def test_a_file_without_end_is_none(tmp_path: Path, refused: Callable[..., Refused]) -> None:
+def test_an_endless_file_is_an_error(tmp_path: Path, refused: Callable[..., Refused]) -> None:
     link = tmp_path / "config"
     link.symlink_to("/dev/zero")
     found = refused("avp", {"KUBECONFIG": str(link)})
@@ -797,7 +797,7 @@ def test_a_server_that_is_busy_for_long_is_not_waited_for(
     assert len(server.asked) == 1
 
 
-def test_an_answer_that_drips_ends_in_time(
+def test_a_trickling_answer_ends_in_time(
     server: StandIn, kubeconfig: Kubeconfig, refused: Callable[..., Refused]
 ) -> None:
     given_up = threading.Event()
@@ -901,7 +901,7 @@ CANARY = "canary-of-the-sidecar"
 
 @pytest.fixture
 def settled(cluster: Cluster) -> Callable[..., str]:
-    """Writes a Secret as a tenant may, in a namespace of his; gives how an Application names it."""
+    """Write a Secret in a tenant's own namespace; return its name for an Application."""
 
     def settle(**values: str) -> str:
         name = f"avp-{abs(hash(frozenset(values.items())))}"
@@ -915,7 +915,7 @@ def settled(cluster: Cluster) -> Callable[..., str]:
 
 @pytest.fixture
 def tenants_server() -> Iterator[StandIn]:
-    """A server of the tenant's that takes itself for Vault."""
+    """A server of the tenant that acts as Vault."""
     auth = {"client_token": "theirs", "lease_duration": 60, "renewable": False}
     health = {"initialized": True, "sealed": False, "standby": False, "version": "1.21.1"}
     secret = {"data": {"password": "theirs"}, "metadata": {}}
@@ -971,7 +971,7 @@ def test_without_the_guard_the_credential_reaches_the_tenant(
     tmp_path: Path,
 ) -> None:
     env = {**kubeconfig(), **sidecar(method, tmp_path), "VAULT_ADDR": "https://vault.example"}
-    # A Secret that the operator names, too, is not judged.
+    # A Secret that the operator names as well is not restricted.
     name = settled(VAULT_ADDR=tenants_server.address)
     env |= {"ARGOCD_ENV_AVP_SECRET": name, "AVP_SECRET": name}
     assert fields(run("generate", "-", env=env, stdin=STDIN)) == {"a": "theirs"}
@@ -1015,7 +1015,7 @@ def test_a_tenant_may_choose_a_role_of_the_operators_vault(
 
 
 @pytest.mark.parametrize("way", ["-s", "AVP_SECRET", "both", "trust"])
-def test_a_secret_that_the_operator_names_or_trusts_says_where(
+def test_a_named_or_trusted_secret_may_set_the_address(
     way: str,
     tenants_server: StandIn,
     kubeconfig: Kubeconfig,

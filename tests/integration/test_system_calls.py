@@ -1,6 +1,6 @@
 """What the system call filter denies, tried by real children on the real kernel.
 
-Each attack works in the sandbox without the filter first: what it shows is the filter's alone.
+Each attack works in the sandbox without the filter first, so the filter alone denies it.
 """
 
 import contextlib
@@ -129,7 +129,7 @@ def test_no_socket_of_the_file_system_is_reached(laboratory: Laboratory) -> None
         server.bind(str(path))
         server.listen()
         code = "import socket; socket.socket(socket.AF_UNIX).connect('outside/socket')"
-        # As the operator can have it, by naming a socket.
+        # The operator can allow it by naming a socket.
         laboratory.run(code, laboratory.access | Access(unix_sockets=True))
         laboratory.denied(code)
 

@@ -24,20 +24,20 @@ LOGIN = "/v1/auth/approle/login"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The folder of the cache, which is not there yet."""
+    """The folder of the cache, which does not exist yet."""
     return tmp_path / "tokens"
 
 
 @pytest.fixture
 def document(vault: Vault, kv2: str) -> bytes:
-    """A document that wants a secret."""
+    """A document that needs a secret."""
     vault.write(f"{kv2}/data/app", {"password": "hunter22"})
     return manifest({"password": "<password>"}, f"{kv2}/data/app")
 
 
 @pytest.fixture
 def env(vault: Vault, proxy: StandIn, kv2: str, folder: Path) -> Mapping[str, str]:
-    """What makes a run log in through the proxy, and keep its token."""
+    """Variables with which a run logs in through the proxy and keeps its token."""
     role_id, secret_id = vault.approle(f"{kv2}/*")
     return {
         "VAULT_ADDR": proxy.address,
@@ -112,7 +112,7 @@ def test_a_wrong_credential_is_refused_with_a_warm_cache(
     assert logins(proxy) == 3
 
 
-def test_a_password_is_asked_for_with_a_warm_cache(
+def test_a_wrong_password_is_refused_with_a_warm_cache(
     run: Run, fails: Fails, vault: Vault, document: bytes, env: Mapping[str, str], kv2: str
 ) -> None:
     vault.client.sys.enable_auth_method("userpass", path=kv2)
@@ -180,7 +180,7 @@ def test_a_path_that_stays_forbidden_costs_nobody_a_login(
     assert logins(proxy) == 1
 
 
-def test_a_token_that_may_not_ask_about_itself_stays_where_no_other_can_be_had(
+def test_a_token_that_cannot_be_replaced_is_kept(
     run: Run, fails: Fails, vault: Vault, proxy: StandIn, kv2: str, document: bytes, folder: Path
 ) -> None:
     role_id, secret_id = vault.approle(

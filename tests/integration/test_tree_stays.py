@@ -1,4 +1,4 @@
-"""A run changes nothing below the tree: after success, failure, SIGKILL, and where it may not."""
+"""A run never changes the tree: after success, failure or SIGKILL, or if it is read-only."""
 
 import os
 import signal
@@ -40,7 +40,7 @@ def environ(environ: Mapping[str, str], repository: Repository) -> Mapping[str, 
 
 
 def charts(url: str, *names: str, home: str = "") -> str:
-    """A kustomization with the chart `remote` as often as named."""
+    """A kustomization with the chart `remote` once per name."""
     lines = [f"helmGlobals: {{chartHome: {home}}}\n" if home else "", "helmCharts:\n"]
     lines += [
         f"- {{name: remote, repo: '{url}', version: 1.2.3, releaseName: {name}, "
@@ -54,7 +54,7 @@ MAP: Final = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: map\n"
 
 
 def pulling_tree(to: Path, url: str) -> Path:
-    """Pulls into the app, into a base and a base of that, and into a folder beside them."""
+    """A tree that pulls into the app, a base, a base of that, and a folder next to them."""
     write(
         to,
         {
@@ -82,7 +82,7 @@ def test_a_chart_is_pulled_and_rendered_but_not_into_the_tree(
     assert (result.code, result.err) == (0, "")
     assert snapshot(tmp_path / "tree") == before
     assert asked.count("/remote-1.2.3.tgz") == 3
-    # The reference pulls too, and keeps what it pulled: that it does makes the proof above one.
+    # The reference pulls too and keeps it, so the check above is meaningful.
     assert result.out == reference(copy, EDITS[edits], environ)
     assert (tmp_path / "copy/app/charts/remote-1.2.3/remote/Chart.yaml").is_file()
     assert (tmp_path / "copy/base/charts/remote-1.2.3/remote/Chart.yaml").is_file()
@@ -128,7 +128,7 @@ def test_a_chart_is_not_pulled_to_an_absolute_path(
     assert not home.exists()
 
 
-def test_a_chart_behind_links_in_other_folders_is_not_pulled_into_the_tree(
+def test_a_chart_behind_symlinks_is_not_pulled_into_the_tree(
     tmp_path: Path, environ: Mapping[str, str], run: Run, repository: Repository
 ) -> None:
     for name in ("copy", "tree"):
@@ -153,7 +153,7 @@ def test_a_chart_behind_links_in_other_folders_is_not_pulled_into_the_tree(
 
 
 @pytest.mark.parametrize("target", ["real.yaml", "../through/back/real.yaml"])
-def test_a_kustomization_file_that_links_into_its_folder_is_edited_in_the_copy_only(
+def test_a_symlinked_kustomization_is_edited_in_the_copy_only(
     target: str, tmp_path: Path, environ: Mapping[str, str], run: Run
 ) -> None:
     for name in ("copy", "tree"):
@@ -177,7 +177,7 @@ def test_a_kustomization_file_that_links_into_its_folder_is_edited_in_the_copy_o
 
 
 @pytest.mark.parametrize("target", ["../shared.yaml", "../shared/k.yaml"])
-def test_a_kustomization_file_that_links_out_of_its_folder_is_not_written_to(
+def test_a_kustomization_that_links_out_is_not_written_to(
     target: str, tmp_path: Path, environ: Mapping[str, str], run: Run
 ) -> None:
     files = {
@@ -261,7 +261,7 @@ def test_the_tree_stays_after_a_build_that_fails(
     assert snapshot(tmp_path / "tree") == before
 
 
-def test_the_tree_stays_after_sigkill_at_any_moment_and_no_child_stays_either(
+def test_sigkill_at_any_moment_leaves_the_tree_and_no_child(
     tmp_path: Path, environ: Mapping[str, str], repository: Repository
 ) -> None:
     tree = write(
@@ -277,7 +277,7 @@ def test_the_tree_stays_after_sigkill_at_any_moment_and_no_child_stays_either(
     before = snapshot(tree)
 
     def start() -> "subprocess.Popen[bytes]":
-        # Each has one of its own, as a run removes what killed ones before it left.
+        # Each has its own, as a run removes what earlier killed runs left.
         scratch = tempfile.mkdtemp(dir=temporary)
         env = {**environ, **tenant(EDITS["annotation"]), "TMPDIR": scratch}
         argv = [*AVP, "generate", str(tree / "app")]
@@ -303,7 +303,7 @@ def test_the_tree_stays_after_sigkill_at_any_moment_and_no_child_stays_either(
         # What it had started finds its pipes closed, and ends.
         assert until(lambda session=child.pid: not session_members(session), 20)  # type: ignore[misc]
         assert snapshot(tree) == before
-    # Some died with work under way: only then has any of this been a proof.
+    # Some were killed while working; otherwise the test would prove nothing.
     assert list(temporary.glob("*/avp-py-run-*/tree"))
 
 
@@ -333,7 +333,7 @@ def test_a_tree_that_is_read_only_is_rendered(
     assert after == before
 
 
-def test_what_is_pulled_and_what_is_copied_is_limited_like_what_is_read(
+def test_pulled_and_copied_files_count_toward_the_limits(
     tmp_path: Path, environ: Mapping[str, str], run: Run, tools: Mapping[str, Path]
 ) -> None:
     write(tmp_path, {"repository/remote/files/blob": os.urandom(4 << 20)})

@@ -1,4 +1,4 @@
-"""Secrets out of a real Vault: what is stored is what the manifests say."""
+"""Secrets from a real Vault: the manifests contain what is stored."""
 
 import base64
 import json
@@ -131,7 +131,7 @@ def test_kv_1_knows_no_versions(run: Run, vault: Vault, env: Mapping[str, str], 
 
 
 def _as_go_reads_it(text: str, helm: str, folder: Path) -> Any:
-    """A document through Kubernetes' YAML parser: as values of a chart that prints them as JSON."""
+    """Read a document by Kubernetes' YAML parser, as values of a chart that prints them as JSON."""
     template = folder / "templates" / "values.yaml"
     template.parent.mkdir()
     template.write_text("kind: Values\njson: {{ .Values | toJson | b64enc }}\n")
@@ -192,8 +192,8 @@ def test_a_value_is_never_expanded_a_second_time(
     }
 
 
-# Vault's KV 1 hands out numbers as they were written. KV 2 stores them as floating point of 64
-# bits and hands out Go's shortest form of that.
+# Vault's KV 1 returns numbers as they were written. KV 2 stores them as 64-bit floating point
+# and returns Go's shortest form of that.
 NUMBERS = {
     "small": ("7", "7", "7"),
     "decimal": ("1.10", "1.10", "1.1"),
@@ -206,7 +206,7 @@ NUMBERS = {
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_numbers_keep_the_text_that_vault_gives_them(
+def test_numbers_keep_the_text_that_vault_returns(
     run: Run, vault: Vault, env: Mapping[str, str], version: int
 ) -> None:
     mount = vault.mount(version)
@@ -291,7 +291,7 @@ def test_a_path_reaches_vault_as_it_is_written(
     assert fields(run("generate", "-", env=env, stdin=text)) == {"a": "hunter22"}
 
 
-def test_a_path_is_normalised_before_it_is_asked_for(
+def test_a_path_is_normalised_before_it_is_requested(
     run: Run, vault: Vault, env: Mapping[str, str], kv2: str
 ) -> None:
     vault.write(f"{kv2}/data/app", {"password": "hunter22"})
@@ -305,7 +305,7 @@ def test_a_path_is_normalised_before_it_is_asked_for(
     assert fields(run("generate", "-", env=env, stdin=text))["b"] == "hunter22"
 
 
-def test_a_path_may_stand_behind_the_addresss_own_path(run: Run, env: Mapping[str, str]) -> None:
+def test_the_address_may_have_a_path_of_its_own(run: Run, env: Mapping[str, str]) -> None:
     with stand_in(secret({"password": "hunter22"})) as server:
         own = {**env, "VAULT_ADDR": f"{server.address}/behind/proxy/"}
         text = manifest({"a": "<password>"}, "kv/data/app")
@@ -387,7 +387,7 @@ def test_a_secret_id_that_serves_once_serves_a_run(run: Run, vault: Vault, kv2: 
     assert fields(run("generate", "-", env=own, stdin=text)) == {"a": "hunter22", "b": "hunter33"}
 
 
-# What must fail, and what it says.
+# What must fail, and the message.
 
 
 def test_a_missing_path_is_named(fails: Fails, env: Mapping[str, str], kv2: str) -> None:
@@ -464,7 +464,7 @@ def test_a_null_value_counts_as_missing(
     assert fields(run("generate", "-", env=env, stdin=removing)) == {"b": "admin"}
 
 
-def test_a_path_without_data_is_told_where_it_goes(
+def test_a_path_without_data_is_corrected_in_the_hint(
     fails: Fails, vault: Vault, env: Mapping[str, str], kv2: str
 ) -> None:
     vault.write(f"{kv2}/data/team/app", {"password": "hunter22"})
@@ -494,7 +494,7 @@ def test_a_missing_mount_is_named(fails: Fails, env: Mapping[str, str]) -> None:
 
 
 @pytest.mark.parametrize("version", ["one", "1.0", "٣", "1 ", "0xg", "9" * 30])
-def test_a_version_that_is_no_number_is_told_so(
+def test_a_version_that_is_not_a_number_is_reported(
     fails: Fails, vault: Vault, env: Mapping[str, str], kv2: str, version: str
 ) -> None:
     vault.write(f"{kv2}/data/app", {"password": "hunter22"})
@@ -553,7 +553,7 @@ def test_a_login_at_a_missing_mount_is_a_refused_login(fails: Fails, vault: Vaul
 
 
 @pytest.mark.parametrize("why", ["unknown", "revoked"])
-def test_a_token_that_is_none_is_told_from_one_without_rights(
+def test_an_invalid_token_differs_from_one_without_rights(
     fails: Fails, vault: Vault, env: Mapping[str, str], kv2: str, why: str
 ) -> None:
     token = "hvs.CAESIJ0000000000000000000000000000000000"
@@ -570,7 +570,7 @@ def test_a_token_that_is_none_is_told_from_one_without_rights(
     )
 
 
-def test_a_token_without_rights_names_the_path_that_its_policy_must_allow(
+def test_a_denied_read_names_the_path_that_the_policy_must_allow(
     fails: Fails, vault: Vault, env: Mapping[str, str], kv2: str
 ) -> None:
     vault.write(f"{kv2}/data/app", {"password": "hunter22"})
@@ -595,7 +595,7 @@ def test_a_token_without_rights_names_the_path_that_its_policy_must_allow(
         ({"VAULT_TOKEN": "token\nX-Evil: 1"}, "VAULT_TOKEN is not a token"),
     ],
 )
-def test_credentials_that_cannot_work_are_told_before_any_request(
+def test_invalid_credentials_are_reported_before_any_request(
     fails: Fails, settings: Mapping[str, str], said: str
 ) -> None:
     with stand_in(secret({"k": "v"})) as server:

@@ -1,4 +1,4 @@
-"""Every auth method against the real Vault, each with its negative; and one new login on 403."""
+"""Every auth method on the real Vault, valid and invalid; and one new login after a 403."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("any_machine")
 
 @pytest.fixture
 def document(vault: Vault, kv2: str) -> bytes:
-    """A document that wants a secret."""
+    """A document that needs a secret."""
     vault.write(f"{kv2}/data/app", {"password": "hunter22"})
     return manifest({"password": "<password>"}, f"{kv2}/data/app")
 
@@ -79,7 +79,7 @@ def test_github_through_a_stand_in_for_its_api(
         asked = len(github.asked)
         said = fails(document, {**env, "AVP_GITHUB_TOKEN": "other-token"}, secrets=("other-token",))
         tokens = [each.headers.get("Authorization") for each in github.asked[asked:]]
-    # Vault takes GitHub's 401 for a failure of its own, and answers 500; trying again is no use.
+    # Vault turns GitHub's 401 into a 500, so a retry would not help.
     assert (
         "Vault rejected the login by github at auth/github: the credential was rejected: " in said
     )
@@ -117,7 +117,7 @@ def test_kubernetes_with_a_review_by_the_real_api(
     token = tmp_path / "token"
     env = {"VAULT_ADDR": vault.address, "AVP_K8S_ROLE": policy, "AVP_K8S_TOKEN_PATH": str(token)}
     if setting:
-        # It wins over the mount path of all methods, as in AVP.
+        # It overrides the mount path of all methods, as in argocd-vault-plugin.
         env |= {setting: f"auth/{mount}", "AVP_MOUNT_PATH": "auth/elsewhere"}
 
     token.write_text(accounts.token("demo", "app") + "\n")
@@ -204,7 +204,7 @@ def test_cert(run: Run, tools: Mapping[str, Path], tmp_path: Path) -> None:
         ({"VAULT_TOKEN": "t", "AVP_K8S_ROLE": "r"}, "token"),
     ],
 )
-def test_the_method_goes_by_the_credentials_and_is_told(
+def test_the_method_follows_the_credentials_and_is_reported(
     run: Run, settings: Mapping[str, str], method: str
 ) -> None:
     env = {"VAULT_ADDR": "http://127.0.0.1:1", "VAULT_MAX_RETRIES": "0", **settings}
@@ -216,7 +216,7 @@ def test_the_method_goes_by_the_credentials_and_is_told(
     )
 
 
-def test_without_credentials_the_choices_are_told(fails: Fails, vault: Vault) -> None:
+def test_without_credentials_the_choices_are_listed(fails: Fails, vault: Vault) -> None:
     said = fails(manifest({"a": "<path:p#k>"}), {"VAULT_ADDR": vault.address})
     assert "no credentials for Vault are set" in said
     for name in ("VAULT_TOKEN", "AVP_ROLE_ID", "AVP_K8S_ROLE", "AVP_GITHUB_TOKEN", "AVP_JWT"):
@@ -256,7 +256,7 @@ def test_a_token_that_expired_in_between_is_replaced_once(
     assert logins(proxy) == 2
 
 
-def test_a_token_that_expired_before_a_question_for_a_mount_is_replaced_too(
+def test_a_token_that_expires_before_a_mount_query_is_replaced(
     run: Run, vault: Vault, proxy: StandIn, kv1: str, kv2: str
 ) -> None:
     vault.write(f"{kv2}/data/app", {"password": "hunter22"})
@@ -279,7 +279,7 @@ def test_a_token_that_expired_before_a_question_for_a_mount_is_replaced_too(
 LOOKUP = "/v1/auth/token/lookup-self"
 
 
-def test_a_path_that_stays_forbidden_costs_one_question_and_is_an_error(
+def test_a_forbidden_path_costs_one_lookup_and_is_an_error(
     fails: Fails, vault: Vault, proxy: StandIn, kv2: str
 ) -> None:
     env = approle(vault, proxy, f"{kv2}/data/other")
@@ -289,7 +289,7 @@ def test_a_path_that_stays_forbidden_costs_one_question_and_is_an_error(
     assert (logins(proxy), proxy.paths.count(LOOKUP)) == (1, 1)
 
 
-def test_a_token_that_may_not_ask_about_itself_costs_one_new_login(
+def test_a_token_without_lookup_rights_costs_one_new_login(
     fails: Fails, vault: Vault, proxy: StandIn, kv2: str
 ) -> None:
     role_id, secret_id = vault.approle(f"{kv2}/data/other", token_no_default_policy=True)
@@ -300,7 +300,7 @@ def test_a_token_that_may_not_ask_about_itself_costs_one_new_login(
     assert (logins(proxy), proxy.paths.count(LOOKUP)) == (2, 1)
 
 
-def test_a_vault_that_says_no_more_of_a_dead_token_gets_a_new_login(
+def test_a_403_without_a_reason_leads_to_a_new_login(
     run: Run, vault: Vault, proxy: StandIn, document: bytes, kv2: str
 ) -> None:
     env = approle(vault, proxy, f"{kv2}/data/app")
@@ -314,7 +314,7 @@ def test_a_vault_that_says_no_more_of_a_dead_token_gets_a_new_login(
 
 
 @pytest.mark.parametrize("options", [{}, {"token_no_default_policy": True}])
-def test_a_forbidden_path_takes_nothing_from_those_beside_it(
+def test_a_forbidden_path_does_not_affect_other_paths(
     fails: Fails, vault: Vault, proxy: StandIn, kv2: str, options: dict[str, Any]
 ) -> None:
     vault.write(f"{kv2}/data/app", {"password": "hunter22"})
@@ -388,7 +388,7 @@ def test_a_wrong_credential_is_not_sent_again(fails: Fails, proxy: StandIn) -> N
         "JSON string value exceeds allowed length",
     ],
 )
-def test_a_credential_that_vault_calls_a_failure_is_not_sent_again(
+def test_a_credential_rejected_with_status_500_is_not_retried(
     fails: Fails, proxy: StandIn, said: str
 ) -> None:
     proxy.answer = as_json(500, {"errors": [said]})
@@ -400,14 +400,14 @@ def test_a_credential_that_vault_calls_a_failure_is_not_sent_again(
 
 
 @pytest.mark.parametrize("setting", ["AVP_K8S_TOKEN_PATH", "AVP_JWT_PATH"])
-def test_a_token_file_without_end_is_none(fails: Fails, proxy: StandIn, setting: str) -> None:
+def test_an_endless_token_file_is_an_error(fails: Fails, proxy: StandIn, setting: str) -> None:
     role = {"AVP_K8S_TOKEN_PATH": "AVP_K8S_ROLE", "AVP_JWT_PATH": "AVP_JWT_ROLE"}[setting]
     env = {"VAULT_ADDR": proxy.address, role: "r", setting: "/dev/zero\n"}
     assert "/dev/zero is too long for a token" in fails(manifest({"a": "<k>"}, "kv/data/app"), env)
     assert proxy.asked == []
 
 
-def test_a_login_that_vault_fails_is_tried_again(
+def test_a_login_that_fails_in_vault_is_retried(
     run: Run, vault: Vault, proxy: StandIn, document: bytes, kv2: str
 ) -> None:
     env = approle(vault, proxy, f"{kv2}/data/app")

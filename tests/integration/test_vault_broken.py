@@ -1,4 +1,4 @@
-"""Vault answers wrongly, late, by halves or not at all: what a run says then, and how soon."""
+"""Vault answers wrongly, late, partly or not at all: what a run reports, and how soon."""
 
 import gzip
 import http.client
@@ -57,20 +57,20 @@ def run(run: Run, pauses: list[float]) -> Run:
 
 @pytest.fixture
 def server() -> Iterator[StandIn]:
-    """A server in Vault's place."""
+    """A stand-in for Vault."""
     with stand_in(GOOD) as found:
         yield found
 
 
 @pytest.fixture
 def env(server: StandIn) -> Mapping[str, str]:
-    """What makes a run ask that server, with a token."""
+    """Variables with which a run reads from that server, with a token."""
     return {"VAULT_ADDR": server.address, "VAULT_TOKEN": TOKEN}
 
 
 @pytest.fixture
 def login_env(server: StandIn) -> Mapping[str, str]:
-    """What makes a run ask that server, with a login."""
+    """Variables with which a run reads from that server, after a login."""
     return {"VAULT_ADDR": server.address, "AVP_ROLE_ID": ROLE_ID, "AVP_SECRET_ID": SECRET_ID}
 
 
@@ -83,7 +83,7 @@ def text(status: int, body: bytes, **headers: str) -> Answer:
 
 
 def drip(head: bytes, drop: bytes) -> Answer:
-    """A beginning, and then a drop each time that is well within the limit."""
+    """Send a beginning, then one byte at a time, each well within the time limit."""
 
     def answer(exchange: Exchange) -> None:
         exchange.wfile.write(head)
@@ -96,7 +96,7 @@ def drip(head: bytes, drop: bytes) -> Answer:
 
 
 def wait(exchange: Exchange) -> None:
-    """No answer, until the client has gone."""
+    """Do not answer until the client has gone."""
     exchange.connection.settimeout(DRIPS_SECONDS)
     exchange.connection.recv(1)
     exchange.close_connection = True
@@ -133,7 +133,7 @@ NOT_VAULT: Mapping[str, Answer] = {
 
 
 @pytest.mark.parametrize("name", NOT_VAULT)
-def test_an_answer_that_is_not_vaults_is_told_so(
+def test_an_answer_that_is_not_from_vault_is_reported(
     fails: Fails, server: StandIn, env: Mapping[str, str], name: str
 ) -> None:
     server.answer = NOT_VAULT[name]
@@ -145,7 +145,7 @@ def test_an_answer_that_is_not_vaults_is_told_so(
 
 
 @pytest.mark.parametrize("name", NOT_VAULT)
-def test_an_answer_to_a_login_that_is_not_vaults_is_told_so(
+def test_a_login_answer_that_is_not_from_vault_is_reported(
     fails: Fails, server: StandIn, login_env: Mapping[str, str], name: str
 ) -> None:
     server.answer = NOT_VAULT[name]
@@ -171,7 +171,7 @@ def test_an_answer_to_a_login_that_is_not_vaults_is_told_so(
         {"auth": [BODY]},
     ],
 )
-def test_a_login_that_gives_no_token_is_not_vaults(
+def test_a_login_answer_without_a_token_is_not_from_vault(
     fails: Fails, server: StandIn, login_env: Mapping[str, str], answer: object
 ) -> None:
     server.answer = as_json(200, answer)
@@ -183,7 +183,7 @@ def test_a_login_that_gives_no_token_is_not_vaults(
 
 
 @pytest.mark.parametrize("namespace", ["with\nline", "ключ"])
-def test_a_namespace_that_no_header_can_carry_is_told_so(
+def test_a_namespace_invalid_in_a_header_is_reported(
     fails: Fails, server: StandIn, env: Mapping[str, str], namespace: str
 ) -> None:
     said = fails(WANTED, {**env, "VAULT_NAMESPACE": namespace})
@@ -206,7 +206,7 @@ FAILING: Mapping[str, tuple[Answer, str]] = {
 
 @pytest.mark.parametrize("name", FAILING)
 @pytest.mark.parametrize(("setting", "requests"), [(None, 3), ("0", 1), ("4", 5)])
-def test_a_failing_vault_is_asked_again_and_then_told(
+def test_a_failing_vault_is_retried_and_then_reported(
     fails: Fails,
     server: StandIn,
     env: Mapping[str, str],
@@ -226,7 +226,7 @@ def test_a_failing_vault_is_asked_again_and_then_told(
     assert len(server.asked) == requests
 
 
-def test_a_vault_that_is_not_initialised_is_told_so_at_once(
+def test_an_uninitialised_vault_is_reported_without_retries(
     fails: Fails, server: StandIn, env: Mapping[str, str]
 ) -> None:
     server.answer = as_json(501, {"errors": ["Vault is not initialized"]})
@@ -251,7 +251,7 @@ HALVES: Mapping[str, Answer] = {
 
 
 @pytest.mark.parametrize("name", HALVES)
-def test_half_an_answer_is_asked_for_again_and_then_told(
+def test_a_truncated_answer_is_retried_and_then_reported(
     fails: Fails, server: StandIn, env: Mapping[str, str], name: str
 ) -> None:
     server.answer = HALVES[name]
@@ -294,7 +294,7 @@ def test_a_vault_that_recovers_in_time_is_no_failure(
     assert len(server.asked) == (6 if with_login else 3)
 
 
-def test_an_answer_that_is_not_the_compression_it_says_is_told(
+def test_an_answer_with_invalid_compression_is_reported(
     fails: Fails, server: StandIn, env: Mapping[str, str]
 ) -> None:
     server.answer = text(200, b"{}", Content_Encoding="gzip")
@@ -303,14 +303,14 @@ def test_an_answer_that_is_not_the_compression_it_says_is_told(
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 405])
-def test_a_refusal_is_not_asked_again(
+def test_a_refused_request_is_not_retried(
     fails: Fails, server: StandIn, env: Mapping[str, str], status: int
 ) -> None:
     server.answer = as_json(status, {"errors": ["no"]})
 
     fails(WANTED, env)
 
-    # The mount is asked for once, to explain it.
+    # The mount is queried once, to explain the error.
     assert server.paths == ["/v1/kv/data/app", "/v1/sys/internal/ui/mounts/kv/data/app"]
 
 
@@ -354,7 +354,7 @@ DRIPS: Mapping[str, Answer] = {
 
 
 @pytest.mark.parametrize("name", DRIPS)
-def test_an_answer_that_drips_ends_at_the_time_limit(
+def test_a_trickling_answer_ends_at_the_time_limit(
     fails: Fails, server: StandIn, env: Mapping[str, str], name: str
 ) -> None:
     server.answer = DRIPS[name]
@@ -417,7 +417,7 @@ def test_a_refused_connection_names_the_address_and_the_attempts(
 
 
 def test_an_address_of_ipv6_is_named_as_it_is(fails: Fails) -> None:
-    # Whether this machine speaks IPv6 or not: nothing listens there.
+    # With or without IPv6 on this machine: nothing listens there.
     address = f"http://[::1]:{free_port()}"
 
     said = fails(WANTED, {"VAULT_ADDR": address, "VAULT_TOKEN": TOKEN})
@@ -426,13 +426,11 @@ def test_an_address_of_ipv6_is_named_as_it_is(fails: Fails) -> None:
 
 
 def no_such_name(*_: object, **__: object) -> object:
-    """What a resolver says of such a name, without a packet to one."""
+    """Raise what a resolver raises for an unknown name, without a request to one."""
     raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
 
-def test_a_name_that_does_not_resolve_is_told_so(
-    fails: Fails, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unresolvable_name_is_reported(fails: Fails, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", no_such_name)
     address = "https://vault.example.invalid:8200"
 
@@ -445,7 +443,7 @@ def test_a_name_that_does_not_resolve_is_told_so(
 @pytest.mark.parametrize(
     "address", ["http://127.0.0.1:99999", "http://[::1", f"http://{'a' * 70}.invalid", "http://."]
 )
-def test_an_address_that_is_none_is_told_so(fails: Fails, address: str) -> None:
+def test_an_invalid_address_is_reported(fails: Fails, address: str) -> None:
     said = fails(WANTED, {"VAULT_ADDR": address, "VAULT_TOKEN": TOKEN})
 
     assert "VAULT_ADDR is not a valid URL" in said
@@ -464,7 +462,7 @@ TOO_LARGE = b" " * (MAX_ANSWER_BYTES + 1)
     ],
     ids=["with length", "without length", "of an error", "compressed"],
 )
-def test_an_answer_over_the_limit_is_told_so(
+def test_an_answer_over_the_size_limit_is_reported(
     fails: Fails, server: StandIn, env: Mapping[str, str], answer: Answer
 ) -> None:
     server.answer = answer
@@ -475,7 +473,7 @@ def test_an_answer_over_the_limit_is_told_so(
     assert len(server.asked) == 1
 
 
-def test_nesting_that_json_allows_and_yaml_does_not_is_told_so(
+def test_nesting_too_deep_for_yaml_is_reported(
     fails: Fails, server: StandIn, env: Mapping[str, str]
 ) -> None:
     deep = b"[" * 900 + b"]" * 900
@@ -556,7 +554,7 @@ def test_a_standby_node_sends_us_to_the_active_one(
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
-def test_a_login_is_sent_on_as_it_is(
+def test_a_redirected_login_keeps_its_method_and_body(
     run: Run, server: StandIn, login_env: Mapping[str, str], status: int
 ) -> None:
     server.answer = in_turn(as_json(200, {"auth": {"client_token": "t"}}), GOOD)
@@ -571,7 +569,7 @@ def test_a_login_is_sent_on_as_it_is(
 
 
 @pytest.mark.parametrize("to", ["/v1/kv/data/app", "ftp://127.0.0.1/x", "file:///etc/passwd"])
-def test_redirects_in_circles_or_elsewhere_are_told(
+def test_redirect_loops_and_other_schemes_are_reported(
     fails: Fails, server: StandIn, env: Mapping[str, str], to: str
 ) -> None:
     server.answer = redirect(307, to)
@@ -610,7 +608,7 @@ def test_no_proxy_is_used_for_a_vault_on_this_machine(
 def test_the_environment_of_the_process_names_no_proxy(
     run: Run, server: StandIn, env: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Only that of the run counts: a resident process serves many.
+    # Only the environment of the run counts: a resident process serves many runs.
     with stand_in(as_html(502, PAGE)) as wrong:
         monkeypatch.setenv("HTTP_PROXY", wrong.address)
         own = {**env, "VAULT_ADDR": "http://vault.example.invalid:8200"}
@@ -633,9 +631,7 @@ def test_no_proxy_is_used_where_no_proxy_says_so(
 
 
 @pytest.mark.parametrize("scheme", ["http", "socks5"])
-def test_a_proxy_that_cannot_be_used_is_told(
-    fails: Fails, env: Mapping[str, str], scheme: str
-) -> None:
+def test_an_unusable_proxy_is_reported(fails: Fails, env: Mapping[str, str], scheme: str) -> None:
     proxy = f"{scheme}://user:canary-of-the-proxy@127.0.0.1:{free_port()}"
     address = "https://vault.example.invalid:8200"
     own = {**env, "VAULT_ADDR": address, "HTTPS_PROXY": proxy}
@@ -646,7 +642,7 @@ def test_a_proxy_that_cannot_be_used_is_told(
     assert "next: check HTTPS_PROXY, HTTP_PROXY and NO_PROXY" in said
 
 
-def test_a_proxy_that_refuses_the_tunnel_is_told(
+def test_a_proxy_that_refuses_the_tunnel_is_reported(
     fails: Fails, server: StandIn, env: Mapping[str, str]
 ) -> None:
     server.answer = as_html(407, PAGE)
@@ -659,7 +655,7 @@ def test_a_proxy_that_refuses_the_tunnel_is_told(
     assert server.asked[0].method == "CONNECT"
 
 
-def test_the_stand_in_speaks_http_well() -> None:
+def test_the_stand_in_keeps_connections_alive() -> None:
     # Otherwise a test above could pass for a wrong reason.
     with (
         stand_in(GOOD) as server,

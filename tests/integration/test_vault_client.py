@@ -1,4 +1,4 @@
-"""The variables of Vault's own client that say which way requests go, and how many."""
+"""The variables of Vault's own client for proxies, redirects, sockets and rate limits."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -41,7 +41,7 @@ def server() -> Iterator[StandIn]:
 
 @pytest.fixture
 def wrong() -> Iterator[StandIn]:
-    """A proxy that must not be asked."""
+    """A proxy that must not get a request."""
     with stand_in(as_html(502, "wrong")) as found:
         yield found
         assert found.connections == 0
@@ -66,14 +66,14 @@ def test_a_proxy_for_vault_is_used_wherever_vault_is(
     assert server.paths == [f"{address}/v1/kv/data/app"]
 
 
-def test_it_has_an_older_name(run: Run, server: StandIn) -> None:
+def test_the_proxy_setting_has_an_older_name(run: Run, server: StandIn) -> None:
     own = environ(FAR, VAULT_HTTP_PROXY=server.address)
 
     assert fields(run("generate", "-", env=own, stdin=WANTED)) == GIVEN
 
 
 @pytest.mark.parametrize("name", ["VAULT_PROXY_ADDR", "VAULT_HTTP_PROXY"])
-def test_a_proxy_that_cannot_be_used_is_told_without_its_password(fails: Fails, name: str) -> None:
+def test_an_unusable_proxy_is_reported_without_its_password(fails: Fails, name: str) -> None:
     password = "canary-of-the-proxy"
     own = {**environ(FAR), name: f"http://user:{password}@127.0.0.1:{free_port()}"}
 
@@ -83,7 +83,7 @@ def test_a_proxy_that_cannot_be_used_is_told_without_its_password(fails: Fails, 
     assert f"next: check {name}" in said
 
 
-def test_a_proxy_that_is_none_is_refused(fails: Fails) -> None:
+def test_an_invalid_proxy_is_rejected(fails: Fails) -> None:
     said = fails(WANTED, environ(FAR, VAULT_PROXY_ADDR="socks5://canary:1"), secrets=("canary",))
 
     assert "VAULT_PROXY_ADDR is not the URL of a proxy" in said
@@ -129,10 +129,10 @@ def test_redirects_can_be_forbidden(fails: Fails, server: StandIn) -> None:
     assert server.connections == 0
 
 
-# A socket, as Vault's agent can listen at.
+# A Unix socket, such as Vault's agent can listen on.
 
 
-def test_vault_may_be_behind_a_socket(
+def test_vault_may_listen_on_a_unix_socket(
     run: Run,
     vault: Vault,
     kv2: str,
@@ -156,7 +156,7 @@ def test_vault_may_be_behind_a_socket(
         assert {each.headers["Host"] for each in agent.asked} == {"localhost"}
 
 
-def test_a_socket_where_nobody_listens_is_told(fails: Fails, tmp_path: Path) -> None:
+def test_a_missing_socket_is_reported(fails: Fails, tmp_path: Path) -> None:
     address = f"unix://{tmp_path}/none.sock"
 
     said = fails(WANTED, environ(address, VAULT_MAX_RETRIES="0"))
@@ -171,7 +171,7 @@ def test_a_socket_has_a_time_limit_too(fails: Fails, tmp_path: Path) -> None:
     assert f"{agent.address} did not answer within 0.2 s" in said
 
 
-# SRV records, which take a resolver that we do not have.
+# SRV records, which need a resolver that we do not have.
 
 
 def test_srv_records_are_not_looked_up_and_it_says_so(fails: Fails) -> None:
@@ -181,7 +181,7 @@ def test_srv_records_are_not_looked_up_and_it_says_so(fails: Fails) -> None:
     assert "next: name Vault's host and port in VAULT_ADDR" in said
 
 
-def test_they_do_not_count_where_a_port_is_named(run: Run, server: StandIn) -> None:
+def test_srv_lookup_is_ignored_if_the_address_has_a_port(run: Run, server: StandIn) -> None:
     own = environ(server.address, VAULT_SRV_LOOKUP="true")
 
     assert fields(run("generate", "-", env=own, stdin=WANTED)) == GIVEN

@@ -1,4 +1,4 @@
-"""The version of the KV engine, where no setting and no annotation says it."""
+"""The version of the KV engine, if neither a setting nor an annotation sets it."""
 
 from collections.abc import Mapping
 
@@ -17,7 +17,7 @@ MOUNTS = "/v1/sys/internal/ui/mounts/"
 
 @pytest.fixture
 def env(vault: Vault, proxy: StandIn) -> Mapping[str, str]:
-    """What makes a run read through the proxy."""
+    """Variables with which a run reads through the proxy."""
     return {"VAULT_ADDR": proxy.address, "VAULT_TOKEN": vault.root_token}
 
 
@@ -63,7 +63,7 @@ def test_a_mount_with_slashes_in_its_name_is_one_mount(
     assert len(questions(proxy)) == 1
 
 
-def test_with_explicit_paths_nothing_is_asked(
+def test_explicit_paths_need_no_mount_query(
     run: Run, vault: Vault, proxy: StandIn, env: Mapping[str, str], kv1: str, kv2: str
 ) -> None:
     vault.write(f"{kv2}/data/app", {"password": "two"})
@@ -80,7 +80,7 @@ def test_with_explicit_paths_nothing_is_asked(
     assert proxy.paths == [f"/v1/{kv1}/app"]
 
 
-def test_a_token_that_may_not_ask_gets_version_2_and_the_advice(
+def test_without_mount_rights_version_2_is_assumed(
     fails: Fails, vault: Vault, proxy: StandIn, kv2: str
 ) -> None:
     vault.write(f"{kv2}/data/app", {"password": "hunter22"})
@@ -90,7 +90,7 @@ def test_a_token_that_may_not_ask_gets_version_2_and_the_advice(
     assert proxy.paths == [f"{MOUNTS}{kv2}/app", f"/v1/{kv2}/app"]
 
 
-def test_a_data_in_a_name_is_told_from_that_of_version_2(
+def test_data_in_a_name_is_distinguished_from_that_of_version_2(
     run: Run, vault: Vault, proxy: StandIn, env: Mapping[str, str], kv1: str, kv2: str
 ) -> None:
     vault.write(f"{kv2}/data/x/data/y", {"password": "two"})
@@ -102,7 +102,7 @@ def test_a_data_in_a_name_is_told_from_that_of_version_2(
     assert len(questions(proxy)) == 2
 
 
-def test_a_secret_of_version_1_that_looks_like_a_path_of_version_2_is_told_by_its_answer(
+def test_a_version_1_secret_below_data_is_recognised_by_its_answer(
     run: Run, vault: Vault, proxy: StandIn, env: Mapping[str, str], kv1: str
 ) -> None:
     wrapped = {"password": "outer", "data": {"password": "inner"}}
@@ -118,7 +118,7 @@ def test_a_secret_of_version_1_that_looks_like_a_path_of_version_2_is_told_by_it
     assert sorted(set(proxy.paths) - set(questions(proxy))) == sorted(f"/v1/{p}" for p in paths)
 
 
-def test_an_answer_without_metadata_is_of_version_2_where_vault_says_nothing_else(
+def test_an_answer_without_metadata_defaults_to_version_2(
     run: Run,
 ) -> None:
     with stand_in(as_json(200, {"data": {"data": {"password": "hunter22"}}})) as server:
@@ -241,7 +241,7 @@ OWN_PATHS = {
 
 @pytest.mark.parametrize("version", [None, "1", "2"])
 @pytest.mark.parametrize("path", OWN_PATHS)
-def test_vaults_own_paths_are_not_asked_for(
+def test_vaults_own_paths_are_not_requested(
     fails: Fails, vault: Vault, proxy: StandIn, path: str, version: str | None
 ) -> None:
     role_id, secret_id = vault.approle("*")
@@ -263,7 +263,7 @@ def test_a_mount_with_a_name_like_vaults_own_is_read(
 
 
 @pytest.mark.parametrize("kind", ["token", "ns_token", "system", "cubbyhole", "identity"])
-def test_vaults_own_paths_behind_a_namespace_show_nothing(fails: Fails, kind: str) -> None:
+def test_vaults_own_paths_in_a_namespace_show_nothing(fails: Fails, kind: str) -> None:
     answer = {"data": {"id": "hvs.canary-token"}, "mount_type": kind}
     with stand_in(as_json(200, answer)) as server:
         env = {"VAULT_ADDR": server.address, "VAULT_TOKEN": "hvs.canary-token"}
@@ -272,7 +272,7 @@ def test_vaults_own_paths_behind_a_namespace_show_nothing(fails: Fails, kind: st
     assert "is a path of Vault's own, where there are no secrets" in said
 
 
-def test_vault_tells_the_type_of_the_mount(vault: Vault, kv1: str) -> None:
+def test_vault_reports_the_type_of_the_mount(vault: Vault, kv1: str) -> None:
     vault.write(f"{kv1}/app", {"password": "hunter22"})
     assert vault.call("get", f"{kv1}/app")["mount_type"] == "kv"
     assert vault.call("get", "auth/token/lookup-self")["mount_type"] == "token"

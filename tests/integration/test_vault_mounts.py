@@ -1,4 +1,4 @@
-"""A path of the wrong mount, or of the wrong version of KV: what Vault and a run say of it."""
+"""A path of the wrong mount or KV version: what Vault answers, and what a run reports."""
 
 import threading
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ READ = '{ capabilities = ["read"] }'
 
 @pytest.fixture
 def env(vault: Vault, proxy: StandIn) -> Mapping[str, str]:
-    """What makes a run read through the proxy."""
+    """Variables with which a run reads through the proxy."""
     return {"VAULT_ADDR": proxy.address, "VAULT_TOKEN": vault.root_token}
 
 
@@ -210,7 +210,7 @@ def test_a_mount_is_not_a_secret_by_any_version(
         assert "next: write the name of the secret after the mount" in said
 
 
-# No right, or no mount: Vault answers both alike.
+# A denied path and a missing mount get the same answer from Vault.
 
 
 @pytest.mark.parametrize("version", [None, "1", "2"])
@@ -328,7 +328,7 @@ def test_an_unsupported_operation_is_reported(
     assert f"next: check the path, and the version if one is named; {transit}/ is a mount" in said
 
 
-# How often Vault is asked, and what a question that fails does.
+# How often the mount is queried, and the effect of a failed query.
 
 
 @pytest.mark.parametrize("is_allowed", [True, False])

@@ -1,4 +1,4 @@
-"""What a run asks of Vault: counted by a proxy in front of the real one."""
+"""The requests of a run to Vault, counted by a proxy in front of the real one."""
 
 import threading
 import time
@@ -22,14 +22,14 @@ HOLD_SECONDS = 5
 
 @pytest.fixture
 def env(vault: Vault, proxy: StandIn, kv2: str) -> Mapping[str, str]:
-    """What makes a run go through the proxy, with a login."""
+    """Variables with which a run goes through the proxy, with a login."""
     role_id, secret_id = vault.approle(f"{kv2}/*", "nowhere/*")
     return {"VAULT_ADDR": proxy.address, "AVP_ROLE_ID": role_id, "AVP_SECRET_ID": secret_id}
 
 
 @pytest.fixture
 def many(vault: Vault, kv2: str) -> bytes:
-    """Documents that want a secret each."""
+    """Documents that need a secret each."""
     for number in range(MANY):
         vault.write(f"{kv2}/data/app-{number}", {"password": f"hunter-{number:04}"})
     return b"".join(
@@ -37,7 +37,7 @@ def many(vault: Vault, kv2: str) -> bytes:
     )
 
 
-def test_a_path_is_read_once_for_any_number_of_placeholders_and_documents(
+def test_a_path_is_read_once_for_all_placeholders(
     run: Run, vault: Vault, proxy: StandIn, env: Mapping[str, str], kv2: str
 ) -> None:
     vault.write(f"{kv2}/data/app", {"user": "admin", "password": "hunter22"})
@@ -79,7 +79,7 @@ def test_a_run_logs_in_once(
     assert len(proxy.paths) == 1 + MANY
 
 
-def test_a_refused_login_is_not_tried_again(
+def test_a_refused_login_is_not_retried(
     fails: Fails, proxy: StandIn, env: Mapping[str, str], many: bytes
 ) -> None:
     fails(many, {**env, "AVP_SECRET_ID": "00000000-1111-2222-3333-444444444444"})
@@ -131,7 +131,7 @@ def test_reads_run_side_by_side_up_to_the_limit(
     hand_on = forward(vault.address)
 
     def hold(exchange: Exchange) -> None:
-        # Each read waits until as many as may be are there, and then a moment for one too many.
+        # Each read waits for as many as are allowed, and then a moment for one too many.
         end = time.monotonic() + HOLD_SECONDS
         while exchange.path != LOGIN and proxy.most_in_flight < limit and time.monotonic() < end:
             time.sleep(0.001)
@@ -168,12 +168,12 @@ def test_connections_are_kept_alive_when_vault_refuses(
 
     fails(many, own)
 
-    # One more asks for the mount, to explain what failed.
+    # One more request queries the mount, to explain the error.
     assert len(proxy.asked) == MANY + 1
     assert proxy.connections == 1
 
 
-def test_every_failure_is_told_at_once_and_nothing_is_printed(
+def test_all_failures_are_reported_and_nothing_is_printed(
     fails: Fails, vault: Vault, proxy: StandIn, env: Mapping[str, str], kv2: str, many: bytes
 ) -> None:
     vault.write(f"{kv2}/data/app", {"password": "hunter22"})
@@ -247,7 +247,7 @@ def test_an_address_that_does_not_answer_is_waited_for_once(
     assert len(proxy.asked) <= 2
 
 
-def test_a_sealed_vault_is_asked_for_one_secret_only(
+def test_only_one_secret_is_requested_from_a_sealed_vault(
     fails: Fails, proxy: StandIn, many: bytes
 ) -> None:
     proxy.answer = as_json(503, {"errors": ["Vault is sealed"]})
@@ -260,7 +260,7 @@ def test_a_sealed_vault_is_asked_for_one_secret_only(
     assert len(proxy.asked) == 2
 
 
-def test_when_the_time_is_over_the_first_failure_is_told(
+def test_at_the_time_limit_the_first_failure_is_reported(
     fails: Fails, proxy: StandIn, many: bytes
 ) -> None:
     denied = as_json(403, {"errors": ["permission denied"]})

@@ -1,4 +1,4 @@
-"""TLS to a real Vault: whom a run trusts, and who it is; each setting works, and fails without."""
+"""TLS to a real Vault: CA certificates and client certificates; each setting has an effect."""
 
 import ssl
 from collections.abc import Iterator, Mapping
@@ -29,11 +29,11 @@ class Place:
 
     Attributes:
         folder: where they are.
-        authority: vouches for `here` and `named`.
-        other: an authority that vouches for none of them.
+        authority: the CA of `here` and `named`.
+        other: a CA that signed none of them.
         here: for 127.0.0.1.
         named: for vault.test alone.
-        clients: the authority of clients.
+        clients: the CA of clients.
         client: a client's certificate.
     """
 
@@ -92,7 +92,7 @@ def here(tools: Mapping[str, Path], place: Place) -> Iterator[Vault]:
 
 @pytest.fixture(scope="module")
 def strict(tools: Mapping[str, Path], place: Place) -> Iterator[Vault]:
-    """A Vault whose certificate is for another name, and which wants one of its clients."""
+    """A Vault whose certificate is for another name, and which requires a client certificate."""
     arguments = (
         *("-tls-cert", place.named.certificate, "-tls-key", place.named.key),
         *("-tls-client-ca", place.clients.certificate),
@@ -113,13 +113,13 @@ def _filled(vault: Vault) -> Vault:
 
 @pytest.fixture
 def env(here: Vault) -> Mapping[str, str]:
-    """What makes a run read from the one whose certificate is for its address."""
+    """Variables with which a run reads from the Vault whose certificate is for its address."""
     return {"VAULT_ADDR": here.address, "VAULT_TOKEN": here.root_token, "AVP_KV_VERSION": "1"}
 
 
 @pytest.fixture
 def strict_env(strict: Vault, place: Place) -> Mapping[str, str]:
-    """All that a run needs to read from the strict one."""
+    """Variables with which a run reads from the strict Vault."""
     return {
         "VAULT_ADDR": strict.address,
         "VAULT_TOKEN": strict.root_token,
@@ -133,7 +133,7 @@ def strict_env(strict: Vault, place: Place) -> Mapping[str, str]:
 
 @pytest.fixture
 def server(place: Place) -> Iterator[StandIn]:
-    """A server in Vault's place, with the certificate for its address."""
+    """A stand-in for Vault, with the certificate for its address."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(place.here.certificate, place.here.key)
     with stand_in(secret({"password": PASSWORD}), context) as found:
@@ -148,7 +148,9 @@ def _without(env: Mapping[str, str], *names: str) -> Mapping[str, str]:
     return {name: value for name, value in env.items() if name not in names}
 
 
-def test_cacert_names_whom_to_trust(run: Run, env: Mapping[str, str], place: Place) -> None:
+def test_cacert_names_a_trusted_ca_certificate(
+    run: Run, env: Mapping[str, str], place: Place
+) -> None:
     own = {**env, "VAULT_CACERT": str(place.authority.certificate)}
 
     assert fields(run("generate", "-", env=own, stdin=WANTED)) == GIVEN
@@ -162,7 +164,7 @@ def test_the_servers_own_certificate_may_be_trusted(
     assert fields(run("generate", "-", env=own, stdin=WANTED)) == GIVEN
 
 
-def test_capath_names_a_folder_of_them_under_any_names(
+def test_capath_names_a_folder_of_ca_certificates(
     run: Run, env: Mapping[str, str], place: Place, tmp_path: Path
 ) -> None:
     # As Kubernetes mounts a ConfigMap: links to files in a hidden folder.
@@ -189,7 +191,7 @@ def test_cacert_wins_over_capath(
     assert "is not signed by a trusted CA" in said
 
 
-def test_cacert_bytes_holds_the_text_of_such_a_file(
+def test_cacert_bytes_holds_the_text_of_ca_certificates(
     fails: Fails, run: Run, env: Mapping[str, str], place: Place, tmp_path: Path
 ) -> None:
     (tmp_path / "other.pem").write_bytes(place.other.certificate.read_bytes())
@@ -207,7 +209,7 @@ def test_cacert_bytes_holds_the_text_of_such_a_file(
     assert "is not signed by a trusted CA" in said
 
 
-def test_without_either_the_system_says_whom_to_trust(
+def test_without_either_the_ca_certificates_of_the_system_apply(
     fails: Fails,
     run: Run,
     env: Mapping[str, str],
@@ -224,7 +226,7 @@ def test_without_either_the_system_says_whom_to_trust(
 
 
 @pytest.mark.parametrize("setting", ["VAULT_CACERT", "VAULT_CAPATH", None])
-def test_the_bundle_that_requests_knows_is_not_trusted_besides(
+def test_the_ca_bundle_of_requests_is_not_trusted_in_addition(
     fails: Fails,
     env: Mapping[str, str],
     place: Place,
@@ -241,7 +243,7 @@ def test_the_bundle_that_requests_knows_is_not_trusted_besides(
     assert "is not signed by a trusted CA" in fails(WANTED, own)
 
 
-def test_the_bundle_that_requests_knows_does_not_beat_cacert(
+def test_the_ca_bundle_of_requests_does_not_override_cacert(
     run: Run, env: Mapping[str, str], place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(place.other.certificate))
@@ -250,9 +252,7 @@ def test_the_bundle_that_requests_knows_does_not_beat_cacert(
     assert fields(run("generate", "-", env=own, stdin=WANTED)) == GIVEN
 
 
-def test_an_untrusted_certificate_is_not_tried_again(
-    run: Run, place: Place, server: StandIn
-) -> None:
+def test_an_untrusted_certificate_is_not_retried(run: Run, place: Place, server: StandIn) -> None:
     pauses: list[float] = []
     own = {
         "VAULT_ADDR": server.address,
@@ -274,7 +274,7 @@ def test_skip_verify_trusts_anyone(run: Run, env: Mapping[str, str]) -> None:
     assert fields(run("generate", "-", env=own, stdin=WANTED)) == GIVEN
 
 
-def test_the_name_must_fit(fails: Fails, env: Mapping[str, str], place: Place) -> None:
+def test_the_server_name_must_match(fails: Fails, env: Mapping[str, str], place: Place) -> None:
     trusting = {**env, "VAULT_CACERT": str(place.authority.certificate)}
 
     said = fails(WANTED, {**trusting, "VAULT_TLS_SERVER_NAME": "other.test"})
@@ -325,7 +325,7 @@ def test_without_the_server_name_the_address_must_fit(
 
 
 @pytest.mark.parametrize("which", ["none", "of another authority"])
-def test_a_client_certificate_that_vault_does_not_take_is_told(
+def test_a_client_certificate_that_vault_rejects_is_reported(
     fails: Fails, strict_env: Mapping[str, str], place: Place, which: str
 ) -> None:
     own = dict(_without(strict_env, "VAULT_CLIENT_CERT", "VAULT_CLIENT_KEY"))
@@ -341,7 +341,9 @@ def test_a_client_certificate_that_vault_does_not_take_is_told(
     assert "VAULT_CACERT" not in said
 
 
-def test_http_to_a_vault_that_speaks_https_is_told(fails: Fails, env: Mapping[str, str]) -> None:
+def test_http_to_a_vault_that_speaks_https_is_reported(
+    fails: Fails, env: Mapping[str, str]
+) -> None:
     address = env["VAULT_ADDR"].replace("https:", "http:")
 
     said = fails(WANTED, {**env, "VAULT_ADDR": address})
@@ -351,14 +353,14 @@ def test_http_to_a_vault_that_speaks_https_is_told(fails: Fails, env: Mapping[st
 
 
 def test_a_tls_alert_to_plain_http_is_recognised(fails: Fails) -> None:
-    # As HAProxy, and whatever else is built on OpenSSL.
+    # As HAProxy and other servers built on OpenSSL do.
     with stand_in(lambda exchange: exchange.raw(b"\x15\x03\x01\x00\x02\x02\x0a")) as server:
         said = fails(WANTED, {"VAULT_ADDR": server.address, "VAULT_TOKEN": "t"})
 
     assert f"1. the server at {server.address} speaks TLS, not plain HTTP\n" in said
 
 
-def test_https_to_a_vault_that_speaks_http_is_told(fails: Fails, vault: Vault) -> None:
+def test_https_to_a_vault_that_speaks_http_is_reported(fails: Fails, vault: Vault) -> None:
     address = vault.address.replace("http:", "https:")
 
     said = fails(WANTED, {"VAULT_ADDR": address, "VAULT_TOKEN": vault.root_token})
@@ -371,7 +373,7 @@ def test_https_to_a_vault_that_speaks_http_is_told(fails: Fails, vault: Vault) -
 
 
 def _bad_files(place: Place, folder: Path) -> Mapping[str, tuple[Mapping[str, Path | str], str]]:
-    """Settings that cannot work, and what is said of them."""
+    """Invalid settings, and their messages."""
     garbage = folder / "garbage.pem"
     garbage.write_text("-----BEGIN CERTIFICATE-----\ncanary\n")
     mixed = folder / "mixed"
@@ -424,7 +426,7 @@ BAD_FILES = (
 
 
 @pytest.mark.parametrize("name", BAD_FILES)
-def test_a_file_that_cannot_be_used_is_told_before_any_request(
+def test_an_unusable_file_is_reported_before_any_request(
     fails: Fails, place: Place, server: StandIn, tmp_path: Path, name: str
 ) -> None:
     settings, expected = _bad_files(place, tmp_path)[name]
@@ -438,7 +440,7 @@ def test_a_file_that_cannot_be_used_is_told_before_any_request(
 
 
 @pytest.mark.parametrize("name", BAD_FILES)
-def test_a_file_that_cannot_be_used_is_told_where_it_is_not_needed(
+def test_an_unusable_file_is_reported_even_if_not_needed(
     fails: Fails, place: Place, tmp_path: Path, name: str
 ) -> None:
     settings, expected = _bad_files(place, tmp_path)[name]
@@ -468,7 +470,7 @@ def test_a_redirect_from_https_to_http_is_not_followed(
         assert plain.connections == 0
 
 
-def test_a_redirect_from_http_to_https_is_followed_with_the_same_trust(
+def test_a_redirect_to_https_is_followed_with_the_same_trust(
     fails: Fails, run: Run, place: Place, server: StandIn
 ) -> None:
     text = manifest({"a": "<password>"}, "kv/data/app")

@@ -30,7 +30,7 @@ def secret(vault: Vault, kv2: str) -> str:
 
 
 def notes(text: str) -> Sequence[str]:
-    """The notes without the times in them."""
+    """The notes, without their times."""
     return [re.sub(r"\d+\.\d\d s", "N s", line) for line in text.splitlines()]
 
 
@@ -102,7 +102,7 @@ def test_a_login_is_reported(run: Run, env: Mapping[str, str], vault: Vault, kv1
     assert "hunter22" not in result.err
 
 
-def test_a_health_check_is_reported_in_the_format_of_the_settings_file(
+def test_a_health_check_reports_in_the_configured_log_format(
     run: Run, environ: Mapping[str, str], env: Mapping[str, str], tmp_path: Path
 ) -> None:
     config = write(tmp_path, {"c.yaml": "AVP_LOG_FORMAT: json\n"}) / "c.yaml"

@@ -1,4 +1,4 @@
-"""A real Vault for tests, and what they put into it."""
+"""A real Vault for tests, and the mounts and secrets that they write to it."""
 
 import itertools
 import json
@@ -25,8 +25,8 @@ class Vault:
     Attributes:
         address: its URL.
         root_token: a token that may do anything.
-        written: every string that was written as a value; none may ever show in an error.
-        client: hvac's, as root. Arguments for TLS go to it.
+        written: every string that was written as a value; none may appear in an error.
+        client: the client of hvac, as root; it gets the arguments for TLS.
     """
 
     def __init__(self, address: str, root_token: str, **tls: Any) -> None:
@@ -37,18 +37,18 @@ class Vault:
         self.client.session.trust_env = False
 
     def mount(self, version: int) -> str:
-        """The name of a fresh KV mount that takes writes."""
+        """Return the name of a fresh KV mount that accepts writes."""
         name = f"kv{next(_NUMBERS)}"
         self.client.sys.enable_secrets_engine("kv", path=name, options={"version": str(version)})
         return name
 
     def enable(self, method: str, mount: str) -> None:
-        """Mounts an auth method, unless something is mounted there."""
+        """Mount an auth method, unless something is mounted there."""
         if f"{mount}/" not in self.client.adapter.get("/v1/sys/auth")["data"]:
             self.client.sys.enable_auth_method(method, path=mount)
 
     def write(self, path: str, values: Mapping[str, Any] | str) -> None:
-        """Writes a secret; JSON given as text reaches Vault as it is.
+        """Write a secret; JSON given as text reaches Vault as it is.
 
         The path is the one that a read uses, with `/data/` for version 2.
         """
@@ -65,7 +65,7 @@ class Vault:
         return names
 
     def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """A request as root; gives the answer."""
+        """Send a request as root; return the answer."""
         return self._when_ready(method, f"/v1/{path}", json=body)
 
     def policy(self, *paths: str) -> str:
@@ -114,7 +114,7 @@ def _strings(value: Any) -> Iterator[str]:
 
 @contextmanager
 def serve(program: Path, *arguments: object) -> Iterator[Mapping[str, str]]:
-    """Runs the real Vault: gives its address and root token, and ends it.
+    """Run the real Vault: yield its address and root token, and stop it.
 
     It also ends by itself when this process is killed, as its standard input ends then.
     """

@@ -1,4 +1,4 @@
-"""The command as a process that is watched: what it says, writes and starts, and what it leaves."""
+"""The command as a watched process: what it prints, writes, starts and leaves behind."""
 
 import json
 import os
@@ -64,13 +64,13 @@ os.execv({program!r}, [{program!r}, *sys.argv[1:]])
 
 @dataclass(frozen=True)
 class Ended:
-    """How a run ended, and what could be seen of it.
+    """The result of a run, and all that could be observed of it.
 
     Attributes:
         code: the exit code.
         out: standard output.
         err: standard error.
-        raised: the names of all errors of ours that were made, of the classes in errors.py.
+        raised: the names of the classes in errors.py that were instantiated.
         wrote: each path that Python opened for writing, or made.
         seen: all other places where something could have leaked to, with what was there.
     """
@@ -83,7 +83,7 @@ class Ended:
     seen: Mapping[str, str]
 
     def leaks(self, secrets: Iterable[str]) -> list[str]:
-        """The places that hold a secret, standard output apart."""
+        """The places that hold a secret, except standard output."""
         known = list(secrets)
         places = {"stderr": self.err, **self.seen}
         return [place for place, text in places.items() if leaks.found(text, known)]
@@ -112,7 +112,7 @@ class Sandbox:
             "PATH": "/usr/bin:/bin",
             "HOME": str(folder / "home"),
             "TMPDIR": str(folder / "tmp"),
-            # The stand-ins for kustomize and helm look at more than they may.
+            # The stand-ins for kustomize and helm read more than the sandbox allows.
             "AVP_SANDBOX": "off",
         }
         for name in ("kustomize", "helm"):
@@ -126,14 +126,14 @@ class Sandbox:
         before: str = "",
         stdout: IO[bytes] | None = None,
     ) -> Ended:
-        """Runs the command.
+        """Run the command.
 
         Args:
             argv: its arguments.
-            env: its environment, beside that of the sandbox.
+            env: its environment, in addition to that of the sandbox.
             stdin: its standard input.
             before: Python that runs in the process first.
-            stdout: where its output goes, if not back to us.
+            stdout: where its output goes, if it is not captured.
         """
         driver = _DRIVER.replace("BEFORE", before)
         report = self._folder / "report"

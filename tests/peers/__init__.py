@@ -1,1 +1,1 @@
-"""What the peers' own test suites ask, asked of avp-py and of the other project."""
+"""The facts from other projects' test suites, verified with avp-py and with the other project."""

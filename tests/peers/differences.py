@@ -1,4 +1,4 @@
-"""The differences between avp-py and its peers, as README.md lists them.
+"""The differences between avp-py and the other projects, as README.md lists them.
 
 `python -m tests.peers.differences` writes the list.
 """

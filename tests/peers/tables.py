@@ -38,7 +38,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A suite of a peer.
+    """A test suite of another project.
 
     Attributes:
         rows: the cases.
@@ -54,11 +54,11 @@ class Table:
 
 
 def load(name: str, allowed: Sequence[str]) -> Table:
-    """Return a table, and raise for a row with a field that nobody reads.
+    """Return a table, and raise for a row with an unknown field.
 
     Args:
         name: the file, relative to this folder.
-        allowed: the fields that the suite's rows may have beside those of every row.
+        allowed: the fields that the suite's rows may have in addition to those of every row.
     """
     text = (FOLDER / name).read_text()
     data = yaml.safe_load(text)

@@ -1,4 +1,4 @@
-"""What Argo CD's repository asks of its plugin server, which runs avp-py here."""
+"""The tests of Argo CD's plugin server, repeated with avp-py as the plugin."""
 
 import json
 import re
@@ -39,7 +39,7 @@ def silent() -> Iterator[str]:
 def start(
     programs: Mapping[str, Path], silent: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Start]:
-    """Starts the server of a row, or hands out the one that has the same plugin and operator."""
+    """Start the server of a row, or reuse the one that has the same plugin and operator."""
     running: dict[tuple[str, str], CmpServer] = {}
     with ExitStack() as stack:
 
@@ -62,7 +62,7 @@ def start(
 
 
 @pytest.mark.parametrize("row", TABLE.rows, ids=lambda row: row.key)
-def test_the_server_does_what_the_peer_asks(start: Start, tmp_path: Path, row: Row) -> None:
+def test_the_server_does_what_argo_cd_expects(start: Start, tmp_path: Path, row: Row) -> None:
     fields = row.fields
     if fields["call"] == "start" and "error" in fields:
         with pytest.raises(AssertionError, match=re.escape(fields["error"])):
@@ -81,7 +81,7 @@ def test_the_server_does_what_the_peer_asks(start: Start, tmp_path: Path, row: R
         assert server.files() == ["work/_cmp_server", *fields["leaves"]]
 
 
-def test_every_test_of_the_peer_has_a_case_or_a_reason() -> None:
+def test_every_test_of_the_other_project_has_a_case_or_a_reason() -> None:
     assert list(problems(TABLE)) == []
 
 
@@ -104,7 +104,7 @@ def _plugin(row: Row) -> Mapping[str, Any]:
 
 
 def _changed(value: Mapping[str, Any], changes: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A mapping with changes in it; null takes an entry away."""
+    """A mapping with changes in it; null removes an entry."""
     result = dict(value)
     for key, change in changes.items():
         if change is None:
@@ -126,7 +126,7 @@ def _write_tree(root: Path, tree: Mapping[str, Any]) -> None:
 
 
 def _call(server: CmpServer, root: Path, fields: Mapping[str, Any]) -> Any:
-    """What the server answers, in the form of the table."""
+    """Return what the server answers, in the form of the table."""
     client: Client = server.client
     path = fields.get("path", ".")
     request = {

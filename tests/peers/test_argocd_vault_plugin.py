@@ -1,4 +1,4 @@
-"""What argocd-vault-plugin's repository asks of it, asked of both programs."""
+"""The tests of argocd-vault-plugin's repository, repeated with both programs."""
 
 import base64
 import json
@@ -61,7 +61,7 @@ def vault(programs: Mapping[str, Path]) -> Iterator[Vault]:
 def api(vault: Vault) -> Iterator[StandIn]:
     """A server that logs anybody in, reads from the real Vault, and holds a Secret twice.
 
-    It stands for Vault where a login cannot be had on loopback, and for the Kubernetes API.
+    It replaces Vault where a login is not possible on loopback, and the Kubernetes API.
     """
     read = forward(vault.address)
 
@@ -102,7 +102,7 @@ def facts(
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.key)
-def test_both_programs_do_what_the_peer_asks(
+def test_both_programs_do_what_argocd_vault_plugin_expects(
     programs: Mapping[str, Path],
     vault: Vault,
     api: StandIn,
@@ -135,7 +135,7 @@ def test_both_programs_do_what_the_peer_asks(
 
 
 @pytest.mark.parametrize("backend", TABLES["settings"].fields["backends"])
-def test_a_backend_of_the_peer_alone_is_an_error_of_ours(
+def test_a_backend_we_do_not_support_is_an_error(
     backend: str, reader: Reader, tmp_path: Path
 ) -> None:
     case = Case(backend, b"kind: Widget\ninline: <path:kv/data/greeting#hello>\n")
@@ -146,7 +146,7 @@ def test_a_backend_of_the_peer_alone_is_an_error_of_ours(
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_every_test_of_the_peer_has_a_case_or_a_reason(name: str) -> None:
+def test_every_test_of_the_other_project_has_a_case_or_a_reason(name: str) -> None:
     assert list(problems(TABLES[name])) == []
 
 

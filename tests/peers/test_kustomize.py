@@ -1,4 +1,4 @@
-"""What kustomize's repository asks of charts in kustomizations: avp-py prints the same bytes."""
+"""The tests of charts in kustomize's repository: avp-py prints the same bytes."""
 
 import os
 import subprocess
@@ -52,7 +52,7 @@ def test_a_chart_is_inflated_as_by_kustomize(
     assert ours == ("" if row.differs else theirs)
 
 
-def test_every_test_of_the_peer_has_a_case_or_a_reason() -> None:
+def test_every_test_of_the_other_project_has_a_case_or_a_reason() -> None:
     assert list(problems(TABLE)) == []
 
 

@@ -1,7 +1,7 @@
-"""How the CPU time of a function grows with its input, for tests that no step is quadratic.
+"""Measures how the CPU time of a function grows with its input, to find quadratic steps.
 
-CPU time, not the clock: a busy machine makes no difference to it. The ratio is judged generously,
-and only where there is something to measure.
+It is CPU time, so a busy machine makes no difference. The bound on the ratio is generous, and
+applies only if there is enough to measure.
 """
 
 import contextlib
@@ -64,7 +64,7 @@ def _limited() -> Iterator[None]:
     """Raise an error in what runs for longer than LIMIT, as an expression may for years."""
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
-        # No AssertionError: what is measured may catch every Exception.
+        # Not an AssertionError: what is measured may catch every Exception.
         pytest.fail(f"not done after {LIMIT} s of CPU time")
 
     before = signal.signal(signal.SIGPROF, stop)

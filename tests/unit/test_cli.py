@@ -1,4 +1,4 @@
-"""The command line: help, exit codes, and what is said of an error."""
+"""The command line: help, exit codes and error messages."""
 
 import io
 import re
@@ -97,7 +97,7 @@ def test_exit_codes(argv: list[str], code: int) -> None:
         (["generate", "-"], 1),
     ],
 )
-def test_by_its_other_name_it_exits_as_the_original(argv: list[str], code: int) -> None:
+def test_by_its_other_name_it_exits_like_argocd_vault_plugin(argv: list[str], code: int) -> None:
     done = subprocess.run([AVP, *argv], env={}, input=b"", capture_output=True, check=False)
     assert done.returncode == code, done.stderr
     assert b"Traceback" not in done.stderr
@@ -188,7 +188,7 @@ def test_help_wins_over_the_version(run: Run) -> None:
         (["generate", "-c"], "expected one argument\n   next: `avp-py generate --help`"),
     ],
 )
-def test_what_it_does_not_know_is_named_with_what_it_does(
+def test_an_unknown_word_is_reported_with_a_suggestion(
     run: Run, argv: list[str], says: str
 ) -> None:
     result = run(*argv, env={})
@@ -256,7 +256,7 @@ def test_version_reads_no_setting_that_it_does_not_need(
     assert run("version", env={**programs, **BAD}) == run("version", env=programs)
 
 
-def test_by_its_other_name_it_tells_its_version_as_the_original() -> None:
+def test_by_its_other_name_it_prints_its_version_in_one_line() -> None:
     code, out, err = called(Program.ARGOCD_VAULT_PLUGIN, "version", env=BAD)
     assert (code, err) == (0, "")
     assert out == (
@@ -288,7 +288,7 @@ def test_an_unforeseen_error_shows_frames_and_no_message(run: Run) -> None:
     assert "canary-message" not in result.err.replace('raise RuntimeError("canary-message")', "")
 
 
-def test_equal_failures_are_told_once_with_their_places() -> None:
+def test_equal_failures_are_reported_once_with_their_locations() -> None:
     places = [
         Failure("r", hint="h", document=f"doc {n // 2}", field=f"f{n}", reference="<x>")
         for n in range(30)
@@ -355,7 +355,7 @@ def test_by_its_other_name_it_reads_folders_as_plain_files(
         ["--disable-token-cache", "generate", "-", "-c", "FILE"],
     ],
 )
-def test_options_stand_where_the_original_takes_them(
+def test_options_may_be_where_argocd_vault_plugin_accepts_them(
     tmp_path: Path, secrets: Mapping[str, str], argv: list[str]
 ) -> None:
     file = tmp_path / "settings.yaml"

@@ -1,4 +1,4 @@
-"""The first instructions: the process is closed before anything else is loaded."""
+"""The first instructions: the process is hardened before anything else is loaded."""
 
 import json
 import subprocess
@@ -85,7 +85,7 @@ entry.entrypoint()
 
 
 def readable_share(*argv: str) -> float:
-    """For how much of its life the environment of a process can be read."""
+    """Return for which share of its lifetime the environment of a process is readable."""
     done = run_as_anybody([sys.executable, "-I", "-c", _POLL, *argv], {})
     assert done.returncode == 0, done.stderr
     readable, life, code = json.loads(done.stdout)
@@ -93,8 +93,8 @@ def readable_share(*argv: str) -> float:
     return float(readable / life)
 
 
-def test_its_environment_can_be_read_for_a_small_part_of_its_life_only() -> None:
+def test_its_environment_is_readable_only_briefly() -> None:
     closed = readable_share(str(Path(sys.executable).with_name("avp-py")), "version")
     assert closed < 0.5
-    # The poller sees what is open: the same run without the call.
+    # The poller does find a readable environment: the same run without the call.
     assert readable_share(sys.executable, "-I", "-c", _OPEN) > 0.8

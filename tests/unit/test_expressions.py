@@ -1,4 +1,4 @@
-"""RE2 has enough memory for our expressions; where it has not, it says so, and gets slow."""
+"""RE2 has enough memory for our expressions; if it has not, it reports that and gets slow."""
 
 import importlib
 import pkgutil
@@ -31,13 +31,13 @@ def expressions() -> dict[str, Expression]:
 
 
 @pytest.mark.parametrize("name", sorted(expressions()))
-def test_re2_has_the_memory(name: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_re2_has_enough_memory(name: str, capfd: pytest.CaptureFixture[str]) -> None:
     for text in TEXTS.values():
         expressions()[name].is_in(text)
         assert SAYS not in capfd.readouterr().err
 
 
-def test_re2_says_where_it_has_not(capfd: pytest.CaptureFixture[str]) -> None:
+def test_re2_reports_a_lack_of_memory(capfd: pytest.CaptureFixture[str]) -> None:
     Expression(r"[0-9][\w.]{16,}[^\x21-\x7e]*[:,}#]").is_in(TEXTS["hexadecimal"])
 
     assert SAYS in capfd.readouterr().err

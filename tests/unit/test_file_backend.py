@@ -1,4 +1,4 @@
-"""Secrets from a file: which values it holds, which version is read, and what it says of errors."""
+"""Secrets from a file: values, versions and error messages."""
 
 import math
 from pathlib import Path
@@ -60,14 +60,14 @@ VALUES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("written", VALUES)
-def test_a_value_has_the_type_that_json_would_give_it(tmp_path: Path, written: str) -> None:
+def test_a_value_has_its_json_type(tmp_path: Path, written: str) -> None:
     found = backend(tmp_path, f"kv/data/app:\n  key: {written}\n").read(Location("kv/data/app"))
 
     assert dict(found) == {"key": VALUES[written]}
     assert type(found["key"]) is type(VALUES[written])
 
 
-def test_an_alias_gives_the_value_of_its_anchor(tmp_path: Path) -> None:
+def test_an_alias_has_the_value_of_its_anchor(tmp_path: Path) -> None:
     text = "kv/data/a: &a\n  key: &k value\n  again: *k\nkv/data/b: *a\n"
 
     found = backend(tmp_path, text).read(Location("kv/data/b"))
@@ -160,7 +160,7 @@ def test_a_file_without_secrets_is_a_file(tmp_path: Path, text: str) -> None:
         backend(tmp_path, text).read(Location("kv/data/app"))
 
 
-def test_a_file_may_hold_several_documents_and_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+def test_a_file_may_have_several_documents_and_a_byte_order_mark(tmp_path: Path) -> None:
     text = "\ufeffkv/data/a: {key: one}\n---\nkv/data/b: {key: two}\n"
 
     secrets = backend(tmp_path, text)
@@ -184,9 +184,7 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("text", MALFORMED)
-def test_a_malformed_file_is_told_with_its_place_and_without_its_values(
-    tmp_path: Path, text: str
-) -> None:
+def test_a_malformed_file_is_reported_without_its_values(tmp_path: Path, text: str) -> None:
     with pytest.raises(DocumentError) as caught:
         backend(tmp_path, text)
 
@@ -195,7 +193,7 @@ def test_a_malformed_file_is_told_with_its_place_and_without_its_values(
     assert CANARY not in f"{caught.value.reason}{caught.value.hint}{caught.value!r}"
 
 
-def test_a_file_that_is_not_utf_8_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_utf_8_is_reported(tmp_path: Path) -> None:
     with pytest.raises(DocumentError) as caught:
         backend(tmp_path, b"kv/data/app: {a: " + CANARY.encode() + b"\xff}")
 
@@ -206,14 +204,14 @@ def test_a_file_that_is_not_utf_8_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "why"), [("none.yaml", "No such file or directory"), (".", "Is a directory")]
 )
-def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, name: str, why: str) -> None:
+def test_an_unreadable_file_is_reported(tmp_path: Path, name: str, why: str) -> None:
     with pytest.raises(SettingsError) as caught:
         FileBackend.load(tmp_path / name)
 
     assert caught.value.reason == f"the secrets file {tmp_path / name} cannot be read: {why}"
 
 
-def test_the_setting_is_wanted() -> None:
+def test_the_setting_is_required() -> None:
     with pytest.raises(SettingsError) as caught:
         open_backend(load({"AVP_TYPE": "file"}), {})
 
@@ -243,7 +241,7 @@ def test_an_unknown_backend_lists_the_choices() -> None:
 
 
 def anything(_path: str, _kind: str) -> None:
-    """A gate that is open."""
+    """A gate that allows every path."""
 
 
 def test_each_location_is_read_once_and_keeps_its_own_error(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What is probably not meant: errors, warnings, and what the operator makes of them."""
+"""Probable mistakes in manifests: errors, warnings, and the settings that change them."""
 
 import pytest
 
@@ -59,7 +59,7 @@ def test_a_placeholder_in_a_key(env: dict[str, str], code: int, run: Run) -> Non
         b"kind: Secret\nmetadata: {name: a}\ndata: {a: not base64}\n",
     ],
 )
-def test_by_the_name_of_argocd_vault_plugin_all_are_warnings(stdin: bytes, run: Run) -> None:
+def test_as_argocd_vault_plugin_all_are_warnings(stdin: bytes, run: Run) -> None:
     result = run("generate", "-", env={}, stdin=stdin)
     assert (result.code, result.out) == (1, "")
 
@@ -85,7 +85,7 @@ ALIKE = b"kind: ConfigMap\nmetadata: {name: a}\ndata: {a: CANARY, a: CANARY}\n"
         (ALIKE, {"AVP_DUPLICATE_KEYS": "error"}, 0, ""),
     ],
 )
-def test_a_repeated_key(stdin: bytes, env: dict[str, str], code: int, word: str, run: Run) -> None:
+def test_a_duplicate_key(stdin: bytes, env: dict[str, str], code: int, word: str, run: Run) -> None:
     result = run("generate", "-", env=env, stdin=stdin)
 
     assert result.code == code
@@ -97,9 +97,7 @@ def test_a_repeated_key(stdin: bytes, env: dict[str, str], code: int, word: str,
 
 
 @pytest.mark.parametrize("mode", ["warn", "error"])
-def test_a_repeated_key_is_a_warning_by_the_name_of_argocd_vault_plugin(
-    mode: str, run: Run
-) -> None:
+def test_as_argocd_vault_plugin_a_duplicate_key_is_a_warning(mode: str, run: Run) -> None:
     env = {"AVP_DUPLICATE_KEYS": mode}
     result = run("generate", "-", env=env, stdin=TWICE, program="argocd-vault-plugin")
 
@@ -107,14 +105,14 @@ def test_a_repeated_key_is_a_warning_by_the_name_of_argocd_vault_plugin(
     assert result.err.startswith("avp-py: warning: duplicate key: ")
 
 
-def test_a_tenant_cannot_decide_about_repeated_keys(run: Run) -> None:
+def test_a_tenant_cannot_decide_about_duplicate_keys(run: Run) -> None:
     env = {"AVP_DUPLICATE_KEYS": "error", "ARGOCD_ENV_AVP_DUPLICATE_KEYS": "warn"}
     result = run("generate", "-", env=env, stdin=TWICE)
 
     assert (result.code, result.out) == (1, "")
 
 
-def test_the_first_repeated_keys_of_a_document_are_reported(run: Run) -> None:
+def test_the_first_duplicate_keys_of_a_document_are_reported(run: Run) -> None:
     keys = "".join(f"  k{n}: 1\n  k{n}: 2\n" for n in range(50))
     result = run("generate", "-", env={}, stdin=f"kind: A\nspec:\n{keys}---\n{keys}".encode())
 
@@ -132,7 +130,7 @@ def test_the_first_repeated_keys_of_a_document_are_reported(run: Run) -> None:
         b"kind: A\na: <path:kv/data/x#a\na: 1\n",
     ],
 )
-def test_what_a_repeated_key_overrides_is_not_filled_and_not_judged(stdin: bytes, run: Run) -> None:
+def test_what_a_duplicate_key_overrides_is_not_filled_or_reported(stdin: bytes, run: Run) -> None:
     result = run("generate", "-", env={}, stdin=stdin)
 
     assert (result.code, result.out) == (0, stdin.decode())

@@ -1,4 +1,4 @@
-"""Where a path leads, step by step, and that no step is taken outside."""
+"""Where a path leads, step by step, without ever leaving the root."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What belongs to the whole process is touched by entry points only, so that runs can share one."""
+"""Only entry points touch the state of the process, so that runs can share one."""
 
 import ast
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ ENTRIES = ("cli/", "entry.py", "__main__.py", "sandbox/helm_wrapper.py")
 
 
 def uses(path: Path) -> Iterator[str]:
-    """What of the process a module touches."""
+    """The state of the process that a module touches."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             name = f"{node.value.id}.{node.attr}"

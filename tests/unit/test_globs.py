@@ -1,4 +1,4 @@
-"""Globs as RE2 matches them, against matching segment by segment in every way.
+"""Globs as RE2 matches them, compared with an exhaustive search segment by segment.
 
 The reference below is the table of docs/policy.md in code, without an expression.
 """

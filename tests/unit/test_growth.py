@@ -1,6 +1,6 @@
-"""Text of a tenant costs time in proportion to its length, whatever it says.
+"""Any text of a tenant takes time in proportion to its length.
 
-Each row is a text that would cost more, were some step quadratic or worse. Every new expression or
+Each row is a text that would take longer if some step were quadratic. Every new expression or
 loop over a tenant's text needs a row in MANIFESTS or FOLDERS, and an expression is counted in
 EXPRESSIONS.
 """
@@ -54,12 +54,12 @@ class Row(NamedTuple):
 
 
 def repeated(atom: str) -> Callable[[int], str]:
-    """Returns a text of one atom over and over."""
+    """Return a text of one atom over and over."""
     return lambda n: f"{X}a: '{atom * n}'\n"
 
 
 def packed(text: str) -> str:
-    """Returns a text in base64."""
+    """Return a text in base64."""
     return base64.b64encode(text.encode()).decode()
 
 
@@ -448,7 +448,7 @@ MANIFESTS: Final[Mapping[str, Row]] = {
     "a long name and spaces in a key": Row(
         20_000, lambda n: f"{GENERIC}a: <k>\n? '<{'k' * n}{' ' * n}'\n: 1\n"
     ),
-    # Placeholders that nothing would fill.
+    # Placeholders that are never filled.
     **{
         f"leftovers of {atom!r}": Row(5_000, repeated(atom), says)
         for atom, says in {

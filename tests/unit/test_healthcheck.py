@@ -1,4 +1,4 @@
-"""`avp-py healthcheck`: a line for each check, and what to do where one fails."""
+"""`avp-py healthcheck`: a line for each check, and what to do if one fails."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +19,7 @@ def temporary(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def healthy(tmp_path: Path, temporary: Path) -> Mapping[str, str]:
-    """An environment in which all is well."""
+    """An environment in which all checks pass."""
     for name in ("kustomize", "helm"):
         program = tmp_path / name
         program.write_text('#!/bin/sh\n[ "$1" = version ] && echo v1.2.3\n')
@@ -59,14 +59,14 @@ def test_all_is_well(run: Run, healthy: Mapping[str, str], tmp_path: Path, tempo
     assert list(temporary.iterdir()) == []
 
 
-def test_a_backend_that_is_none_is_told(run: Run, healthy: Mapping[str, str]) -> None:
+def test_an_unknown_backend_is_reported(run: Run, healthy: Mapping[str, str]) -> None:
     (line,) = failed(run("healthcheck", env={**healthy, "AVP_TYPE": "valut"}))
 
     assert line.startswith("settings")
     assert "unknown backend 'valut'" in line
 
 
-def test_settings_that_cannot_be_read_are_all_told(run: Run, healthy: Mapping[str, str]) -> None:
+def test_all_unreadable_settings_are_reported(run: Run, healthy: Mapping[str, str]) -> None:
     env = {**healthy, "AVP_CONCURRENCY": "many", "AVP_RENDER_TIMEOUT": "soon"}
 
     (line,) = failed(run("healthcheck", env=env))
@@ -190,7 +190,7 @@ def test_healthcheck_and_generate_give_the_same_verdict(
     done = run("generate", "-", *argv, env=env, stdin=MANIFEST.encode(), program=program)
 
     assert checked.code == done.code, checked.out + done.err
-    # None: the two names differ, as only one of them knows the setting.
+    # None: the two names differ, as only one of them has the setting.
     assert done.code == verdict or verdict is None
 
 

@@ -1,4 +1,4 @@
-"""Whatever a tenant says to helm, only harmless options and files of the repository reach it."""
+"""Only harmless options and files of the repository reach helm, with any settings of a tenant."""
 
 import dataclasses
 import shlex
@@ -71,7 +71,7 @@ def test_a_values_file_that_is_taken_lies_in_the_repository(
         assert "," not in option
 
 
-# Neither a variable nor a parameter that is taken can hold a NUL.
+# Neither a variable nor an accepted parameter can contain a NUL.
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
 
 
@@ -89,11 +89,11 @@ def test_only_allowed_options_reach_helm(repository: Repository, words: list[str
 
 
 @pytest.mark.parametrize("option", DANGEROUS)
-def test_a_dangerous_option_is_refused_before_and_behind_allowed_ones(
+def test_a_dangerous_option_is_refused_before_and_after_allowed_ones(
     option: str, repository: Repository
 ) -> None:
     for words in (f"{option} --set a=b", f"--set a=b {option}", f"--set a=b {option}=x"):
         with pytest.raises(SettingsError, match=f"the option {option.partition('=')[0]},"):
             options(repository, helm_args=words)
-    # Where a value is wanted it is one, and no option.
+    # The value of an option is a value, never an option.
     assert "--set=--post-renderer" in options(repository, helm_args="--set=--post-renderer")

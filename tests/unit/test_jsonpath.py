@@ -33,7 +33,7 @@ def vectors() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(("case", "value"), list(vectors()))
-def test_a_template_gives_what_client_go_gives(case: Any, value: Value) -> None:
+def test_a_template_returns_what_client_go_returns(case: Any, value: Value) -> None:
     if "error" in case:
         with pytest.raises(ModifierError):
             apply("jsonPath", case["args"], value)
@@ -74,7 +74,7 @@ def test_maps_are_walked_by_sorted_keys(template: str, result: str) -> None:
         (Float64("123456789.5"), "1.234567895e+08"),
     ],
 )
-def test_a_number_of_the_backend_keeps_its_text_and_a_parsed_one_is_float64(
+def test_backend_numbers_keep_their_text_and_parsed_ones_are_float64(
     number: Number, text: str
 ) -> None:
     assert evaluate("{.a}", {"a": number}) == text

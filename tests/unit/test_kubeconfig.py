@@ -1,4 +1,4 @@
-"""KUBECONFIG, and what a pod has in its place: from files to the access that they mean."""
+"""KUBECONFIG, or the service account of a pod: reading the access from files."""
 
 import base64
 import os
@@ -27,7 +27,7 @@ def encoded(text: str) -> str:
 def config(
     cluster: Mapping[str, Any] | None = None, user: Mapping[str, Any] | None = None, **top: Any
 ) -> Mapping[str, Any]:
-    """A kubeconfig whose current context is `here`; a field that is given replaces its default."""
+    """A kubeconfig whose current context is `here`; arguments replace defaults."""
     return {
         "apiVersion": "v1",
         "kind": "Config",
@@ -60,7 +60,7 @@ def read(path: Path, content: Mapping[str, Any]) -> Access:
 
 
 def refuse(path: Path, content: Mapping[str, Any] | str) -> AvpError:
-    """The error of a file; no secret of it is in the message."""
+    """Return the error of a file; the message must not contain its secrets."""
     path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
     with pytest.raises((SettingsError, DocumentError)) as caught:
         read_kubeconfig(str(path))
@@ -103,7 +103,7 @@ def test_verification_is_off_only_when_it_says_so(kubeconfig: Path) -> None:
     assert not read(kubeconfig, config({"insecure-skip-tls-verify": True})).verify
 
 
-def test_files_are_sought_beside_the_kubeconfig(
+def test_relative_files_are_looked_up_next_to_the_kubeconfig(
     kubeconfig: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = kubeconfig.parent

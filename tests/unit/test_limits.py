@@ -1,4 +1,4 @@
-"""Limits of a run: each is met with a clear error, before the harm is done."""
+"""Limits of a run: each is a clear error before any harm is done."""
 
 import time
 from collections.abc import Mapping
@@ -114,7 +114,7 @@ HOSTILE: Final = ["<", "<path:", "<path:a#", "<a|b>", "|", "< ", "&#0", "\\\\", 
 
 
 @pytest.mark.parametrize("atom", HOSTILE)
-def test_a_megabyte_of_delimiters_on_one_line_is_read_in_the_time_of_a_run(
+def test_a_megabyte_of_delimiters_on_one_line_is_read_in_time(
     atom: str, env: Mapping[str, str], run: Run
 ) -> None:
     # Code that is quadratic in the length of a line needs hours for it.

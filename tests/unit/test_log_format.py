@@ -1,4 +1,4 @@
-"""AVP_LOG_FORMAT=json: each line on standard error is an object, whatever is said there."""
+"""AVP_LOG_FORMAT=json: each line on standard error is an object."""
 
 import io
 import json

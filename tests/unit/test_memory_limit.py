@@ -1,4 +1,4 @@
-"""A run uses no more memory than it may: real processes that need more end with one clear error."""
+"""The memory limit of a run: real processes that need more end with one clear error."""
 
 import resource
 import subprocess
@@ -161,7 +161,7 @@ file.FileBackend.read = read
     ],
     ids=["a reader", "the system", "a thread"],
 )
-def test_wherever_it_runs_out(before: str, env: Mapping[str, str]) -> None:
+def test_running_out_anywhere_is_the_same_error(before: str, env: Mapping[str, str]) -> None:
     env = {**env, "AVP_MAX_MEMORY": "128Mi"}
     stdin = b"kind: Secret\nmetadata: {name: a}\nstringData: {a: <path:p#k>}\n"
     done = run([*driver(before), "generate", "-v", "-"], env, stdin)

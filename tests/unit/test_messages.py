@@ -1,4 +1,4 @@
-"""What is shown of what kustomize and helm say to a tenant."""
+"""Which messages of kustomize and helm a tenant is shown."""
 
 from pathlib import Path
 from typing import Final
@@ -42,7 +42,7 @@ SHOWN: Final = {
 
 
 @pytest.mark.parametrize("text", SHOWN)
-def test_what_tells_nothing_of_the_outside_is_shown(text: str) -> None:
+def test_messages_about_the_repository_are_shown(text: str) -> None:
     assert shown(text) == (SHOWN[text] or text)
 
 
@@ -71,7 +71,7 @@ HIDING: Final = {
 
 
 @pytest.mark.parametrize("text", HIDING)
-def test_what_tells_of_the_outside_is_hidden_as_a_whole(text: str) -> None:
+def test_messages_about_the_outside_are_hidden_entirely(text: str) -> None:
     assert shown(text) == f"{HIDING[text]}\n{HIDDEN}".lstrip()
 
 

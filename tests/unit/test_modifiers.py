@@ -1,4 +1,4 @@
-"""The modifiers: AVP's results, ours, errors without values, and limits."""
+"""The modifiers: argocd-vault-plugin's results, ours, errors without values, and limits."""
 
 import base64
 import hashlib
@@ -56,7 +56,7 @@ def vectors() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(("name", "case", "value"), list(vectors()))
-def test_a_modifier_gives_what_avp_gives(name: str, case: Any, value: Value) -> None:
+def test_a_modifier_returns_what_avp_returns(name: str, case: Any, value: Value) -> None:
     if "error" in case:
         with pytest.raises(ModifierError):
             apply(name, case["args"], value)
@@ -100,7 +100,7 @@ def test_an_unknown_name_gets_a_guess_and_the_choices(name: str, guess: str) -> 
     assert caught.value.hint == f"did you mean {guess}? `avp-py help modifiers` lists all"
 
 
-def test_a_name_like_none_gets_the_choices_only() -> None:
+def test_a_name_similar_to_none_gets_no_suggestion() -> None:
     with pytest.raises(UnknownModifierError, match="unknown modifier 'x'") as caught:
         apply("x", [], "x")
     assert caught.value.hint == "`avp-py help modifiers` lists all"
@@ -114,7 +114,7 @@ def test_what_is_missing_stays_missing(name: str) -> None:
     assert apply(name, [], MISSING) is MISSING
 
 
-def test_default_gives_a_value_where_there_is_none() -> None:
+def test_default_replaces_a_missing_value() -> None:
     assert apply("default", ["two", "words"], MISSING) == "two words"
     assert apply("default", ["x"], None) == "x"
     assert apply("default", ['""'], MISSING) == ""
@@ -126,7 +126,7 @@ def test_default_leaves_a_value_alone(value: Value) -> None:
 
 
 @pytest.mark.parametrize("value", [MISSING, "a"])
-def test_default_wants_a_text(value: Any) -> None:
+def test_default_needs_a_string(value: Any) -> None:
     with pytest.raises(ModifierError, match=r'expects the text to use; the empty text is ""'):
         apply("default", [], value)
 
@@ -143,7 +143,7 @@ WORDS = {"indent": ["2"], "nindent": ["2"], "default": ["x"], "jsonPath": ["{}"]
     [(None, "null"), (True, "a boolean"), (Number("7"), "a number"), (["x"], "a list"),
      ({"a": "x"}, "an object")],
 )  # fmt: skip
-def test_most_take_text_only(name: str, value: Value, kind: str) -> None:
+def test_most_accept_strings_only(name: str, value: Value, kind: str) -> None:
     with pytest.raises(ModifierError, match=f"expects text, and the value is {kind}"):
         apply(name, WORDS.get(name, []), value)
 
@@ -151,7 +151,7 @@ def test_most_take_text_only(name: str, value: Value, kind: str) -> None:
 @pytest.mark.parametrize(
     "name", sorted(set(MODIFIERS) - {"indent", "nindent", "default", "jsonPath", "bcrypt"})
 )
-def test_most_take_no_arguments(name: str) -> None:
+def test_most_accept_no_arguments(name: str) -> None:
     with pytest.raises(ModifierError, match="accepts no arguments"):
         apply(name, ["x"], "x")
 
@@ -174,7 +174,7 @@ def test_most_take_no_arguments(name: str) -> None:
         ("bcrypt", ["ten"], "'ten' is not a whole number from 4 to 15"),
     ],
 )
-def test_wrong_arguments_are_told(name: str, words: Sequence[str], message: str) -> None:
+def test_wrong_arguments_are_reported(name: str, words: Sequence[str], message: str) -> None:
     with pytest.raises(ModifierError, match=message):
         apply(name, words, "x")
 
@@ -390,7 +390,7 @@ def test_yaml_text_looks_as_people_write_it() -> None:
     )
 
 
-def test_yaml_text_ends_in_a_line_break_only_where_the_text_in_it_does() -> None:
+def test_yaml_ends_in_a_line_break_only_if_its_last_string_does() -> None:
     assert apply("toYaml", [], ["a"]) == "- a"
     assert apply("toYaml", [], ["a\nb\n"]) == "- |\n  a\n  b\n"
     assert apply("toYaml", [], ["a\nb"]) == "- |-\n  a\n  b"
@@ -480,7 +480,7 @@ LEAKY: Sequence[Value] = (
     f"[{HIDDEN}]: 1",
     f"~: {HIDDEN}",
     f"a: |{HIDDEN}",
-    # what is no text
+    # what is not text
     [HIDDEN],
     [f"{HIDDEN}\ud800"],
     [[nested(300), HIDDEN]],

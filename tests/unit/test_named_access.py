@@ -12,12 +12,12 @@ from avp_py.sandbox import named_access
 @pytest.mark.parametrize("value", ["/", "//", "https://", "a=//", "/proc/..", "file:///"])
 def test_the_root_of_the_file_system_is_never_opened(value: str) -> None:
     assert named_access({"X": value}, ["X"]).read == ()
-    # A path that begins so is opened.
+    # A path with this prefix is opened.
     (below,) = named_access({"X": f"{value}/keys/id"}, ["X"]).read
     assert os.path.realpath(below) == "/keys/id"
 
 
-def test_a_file_is_opened_wherever_it_stands() -> None:
+def test_a_file_is_opened_anywhere_in_a_value() -> None:
     value = "ssh -i /keys/id -o UserKnownHostsFile=/keys/hosts"
 
     assert named_access({"X": value}, ["X"]).read == (Path("/keys/id"), Path("/keys/hosts"))

@@ -1,4 +1,4 @@
-"""Standard output is written as a whole, or the exit code is 1 and a message says why."""
+"""Standard output is written in full, or the exit code is 1 and a message says why."""
 
 import os
 import resource
@@ -78,7 +78,7 @@ def run(
 
 
 def limited_to(size: int) -> Callable[[], object]:
-    """A function that sets a limit for the files of the process that calls it."""
+    """Return a function that limits the file size of the process that calls it."""
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
@@ -122,7 +122,7 @@ def test_a_reader_that_is_gone_is_an_error(argv: Sequence[str], env: Mapping[str
 
 
 def reader_that_goes_away(argv: Sequence[str], env: Mapping[str, str]) -> tuple[int, bytes]:
-    """Reads a part of what a program prints, and goes; gives the exit code and the messages."""
+    """Read part of what a program prints, then close; return the exit code and the messages."""
     with subprocess.Popen(
         argv, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as child:

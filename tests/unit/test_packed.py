@@ -1,4 +1,4 @@
-"""Base64 within text: what is filled is written as it was, and no placeholder in it is missed."""
+"""Base64 within text: filled text is encoded as before, and no placeholder is missed."""
 
 import base64
 from pathlib import Path
@@ -16,7 +16,7 @@ PLACEHOLDER = "<path:kv/data/x#k>"
 
 
 def packed(layers: list[tuple[str, str]], text: str = PLACEHOLDER) -> str:
-    """Returns a text in base64, with other text around it in each layer."""
+    """Return a text in base64, with other text around it in each layer."""
     for before, after in layers:
         text = base64.b64encode(f"{before}{text}{after}".encode()).decode()
     return text

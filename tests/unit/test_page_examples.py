@@ -1,4 +1,4 @@
-"""The examples of placeholders on the pages: what goes in, and what comes out."""
+"""The examples of placeholders on the pages: input and output."""
 
 from pathlib import Path
 

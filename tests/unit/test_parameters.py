@@ -1,4 +1,4 @@
-"""What an Application sets in `plugin.parameters`, and what is announced to it."""
+"""What an Application sets in `plugin.parameters`, and which parameters are announced."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -73,7 +73,7 @@ def test_parameters_set_what_variables_set() -> None:
     assert by_parameter.render.helm_parameters == {"a.b": "c=d", "e": ""}
 
 
-def test_a_parameter_wins_over_the_variable_even_where_that_is_malformed() -> None:
+def test_a_parameter_wins_even_over_a_malformed_variable() -> None:
     loaded = load(
         environ(
             {"name": "IMAGE_TAG", "string": "2"},
@@ -174,7 +174,7 @@ def test_a_misspelt_parameter_is_named_with_what_was_meant() -> None:
     )
 
 
-def test_a_parameter_that_stands_twice_is_an_error() -> None:
+def test_a_duplicate_parameter_is_an_error() -> None:
     entry = {"name": "IMAGE_TAG", "string": "1"}
     assert reasons(environ(entry, entry)) == ["duplicate parameter 'IMAGE_TAG'"]
 
@@ -189,7 +189,7 @@ def test_a_parameter_that_stands_twice_is_an_error() -> None:
         ('["canary"]', "ARGOCD_APP_PARAMETERS: entry 1 has no name"),
     ],
 )
-def test_parameters_that_are_none_are_an_error(raw: str, reason: str) -> None:
+def test_malformed_parameters_are_an_error(raw: str, reason: str) -> None:
     assert reasons({"ARGOCD_APP_PARAMETERS": raw}) == [reason]
 
 
@@ -200,7 +200,7 @@ OPERATORS = [setting.name for setting in TABLE if setting.is_operators]
 def test_a_parameter_may_not_set_what_is_the_operators(name: str) -> None:
     reason = f"the Application sets {name}, which is the operator's to set"
     assert reasons(environ({"name": name, "string": "x"})) == [reason]
-    # Both ways at once are one failure.
+    # A variable and a parameter together are one failure.
     assert reasons(environ({"name": name, "array": ["x"]}, **{f"ARGOCD_ENV_{name}": "x"})) == [
         reason
     ]
@@ -211,7 +211,7 @@ def test_a_parameter_may_not_set_what_is_argo_cds(name: str) -> None:
     assert reasons(environ({"name": name, "string": "x"})) == [f"unknown parameter {name!r}"]
 
 
-def test_what_the_operator_hands_on_can_be_a_parameter() -> None:
+def test_a_delegated_setting_can_be_a_parameter() -> None:
     loaded = load(
         environ({"name": "AVP_KV_VERSION", "string": "1"}, AVP_TENANT_SETTINGS="AVP_KV_VERSION")
     )
@@ -240,7 +240,7 @@ def test_parameters_of_any_kind_are_settings_or_failures(parameters: object) -> 
         found = load({"ARGOCD_APP_PARAMETERS": json.dumps(parameters)})
     except GenerateError as error:
         found = error.failures
-    # None of them reaches what is the operator's.
+    # None of them changes an operator's setting.
     assert found.vault == load({}).vault if isinstance(found, Settings) else found
 
 
@@ -267,7 +267,7 @@ HELM = {"values-files", "HELM_VALUES", "helm-parameters", "HELM_RELEASE_NAME", "
         ("map.yaml", {"AVP_SECRET"}),
     ],
 )
-def test_each_way_to_render_announces_what_it_takes(
+def test_each_render_mode_announces_what_it_accepts(
     file: str, names: set[str], tmp_path: Path, run: Run
 ) -> None:
     assert set(announced(run, write(tmp_path, {file: ""}))) == names
@@ -388,7 +388,9 @@ def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path, run: Run) -> Non
     assert "cannot be read: No such file or directory" in result.err
 
 
-def test_a_charts_values_are_announced_as_helm_takes_their_names(tmp_path: Path, run: Run) -> None:
+def test_values_of_a_chart_are_announced_by_names_that_helm_accepts(
+    tmp_path: Path, run: Run
+) -> None:
     values = "a: 1\nb: &b\n  c.d: [x, {y: true}]\nnothing: ~\nempty: {}\nsame: *b\n"
     files = {"Chart.yaml": "", "values.yaml": values, "values-prod.yaml": "", "values/x": ""}
 
@@ -404,7 +406,7 @@ def test_a_charts_values_are_announced_as_helm_takes_their_names(tmp_path: Path,
     assert found["values-files"]["tooltip"].endswith("found here: values-prod.yaml, values.yaml")
 
 
-def test_only_so_much_is_announced(tmp_path: Path, run: Run) -> None:
+def test_the_announcement_is_limited(tmp_path: Path, run: Run) -> None:
     values = f"long: {'x' * 1000}\n" + "".join(f"key{each}: x\n" for each in range(1000))
     chart = write(tmp_path / "chart", {"Chart.yaml": "", "values.yaml": values})
     web = "".join(f"- image: web{each}:1\n" for each in range(1000))
@@ -429,7 +431,7 @@ def test_aliases_within_aliases_do_not_hold_the_list_up(tmp_path: Path, run: Run
     assert announced(run, write(tmp_path, files))["images"]["array"] == ["web:1"]
 
 
-def test_what_the_operator_hands_on_is_announced(tmp_path: Path, run: Run) -> None:
+def test_delegated_settings_are_announced(tmp_path: Path, run: Run) -> None:
     assert "VAULT_NAMESPACE" in announced(run, tmp_path, AVP_TENANT_SETTINGS="VAULT_NAMESPACE")
 
 

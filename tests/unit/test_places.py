@@ -124,7 +124,9 @@ def test_aliases_that_are_written_out_move_no_line() -> None:
     assert lines[-1] == 11
 
 
-def test_of_json_documents_in_a_row_no_line_is_said(run: Run, env: Mapping[str, str]) -> None:
+def test_json_documents_in_a_row_are_reported_without_lines(
+    run: Run, env: Mapping[str, str]
+) -> None:
     one = '{"kind": "Secret", "metadata": {"name": "a"},\n"stringData": {"a": "<path:p#no>"}}\n'
     result = run("generate", "-", env=env, stdin=one.encode())
     assert list(places(result.err)) == [("standard input", 2, "<path:p#no>")]
@@ -277,7 +279,7 @@ def test_of_a_template_the_line_is_found(tree: Path) -> None:
         ("templates/a.yaml", 3),
         *((each, 0) for each in (*names[1:], *hostile)),
     ]
-    # Without the limit to the chart, the file beside it would be searched.
+    # Without the limit to the chart, the file next to it would be searched.
     (found,) = find_written(failures[5:6], chart, dataclasses.replace(rendered, root=tree))
     assert (found.file, found.line) == ("../outside/a.yaml", 1)
 

@@ -1,4 +1,4 @@
-"""Plain files: which are read, in which order, and what cannot be read."""
+"""Plain files: which are read, in which order, and errors."""
 
 import os
 import sys
@@ -26,9 +26,7 @@ def names(output: str) -> list[str]:
     return [line.split()[-1] for line in output.splitlines() if line.startswith("  name: ")]
 
 
-def test_files_are_read_in_the_order_of_their_names_sub_folders_among_them(
-    tmp_path: Path, run: Run
-) -> None:
+def test_files_and_folders_are_read_in_the_order_of_their_names(tmp_path: Path, run: Run) -> None:
     found = ["a/z.yaml", "a.yaml", "b/c/d.yml", "b/c.yaml", "b-.yaml", "c.yml", "é.yaml"]
     write(tmp_path, {name: config_map(f"m{number}") for number, name in enumerate(found)})
     write(tmp_path, {"0.json": '{"kind": "Secret", "apiVersion": "v1", "metadata": {}}'})
@@ -107,9 +105,7 @@ def test_what_cannot_be_read_as_manifests_is_an_error(
     assert says in result.err
 
 
-def test_files_behind_symlinks_are_read_where_they_stay_in_the_folder(
-    tmp_path: Path, run: Run
-) -> None:
+def test_symlinked_files_within_the_folder_are_read(tmp_path: Path, run: Run) -> None:
     write(tmp_path, {"real/a.txt": config_map("a")})
     (tmp_path / "a.yaml").symlink_to("real/a.txt")
     (tmp_path / "linked").symlink_to("real")
@@ -200,7 +196,7 @@ def test_folders_may_nest_deeper_than_python_may_call(tmp_path: Path, run: Run) 
 
     result = run("generate", tmp_path, env=NO_PROGRAMS)
 
-    # What removes temporary folders does call itself.
+    # Removing temporary folders is recursive.
     file.unlink()
     for folder in reversed(folders[1:]):
         folder.rmdir()
@@ -208,7 +204,7 @@ def test_folders_may_nest_deeper_than_python_may_call(tmp_path: Path, run: Run) 
     assert names(result.out) == ["deep"]
 
 
-def test_each_mode_is_what_was_asked_for(tmp_path: Path, run: Run) -> None:
+def test_the_requested_mode_is_used(tmp_path: Path, run: Run) -> None:
     write(
         tmp_path,
         {
@@ -235,7 +231,7 @@ def test_each_mode_is_what_was_asked_for(tmp_path: Path, run: Run) -> None:
 
 
 @pytest.mark.parametrize("mode", ["kustomize", "helm"])
-def test_a_file_is_nothing_to_kustomize_or_helm(mode: str, tmp_path: Path, run: Run) -> None:
+def test_kustomize_and_helm_need_a_folder(mode: str, tmp_path: Path, run: Run) -> None:
     write(tmp_path, {"a.yaml": config_map("a")})
 
     result = run("generate", "--render", mode, tmp_path / "a.yaml", env=NO_PROGRAMS)

@@ -1,4 +1,4 @@
-"""The plugin files: Argo CD's rules, and that the commands in them are ours."""
+"""The plugin files follow Argo CD's rules, and the commands in them are ours."""
 
 import json
 import re
@@ -103,7 +103,7 @@ def test_discovery_matches_these_files_and_no_others(name: str, files: tuple[str
 
 
 def patterns(discover: Any) -> list[str]:
-    """The names that a `discover` takes; braces as go-zglob has them."""
+    """The names that a `discover` matches, with braces as in go-zglob."""
     if "fileName" in discover:
         return [discover["fileName"]]
     glob = discover.get("find", {}).get("glob", "")

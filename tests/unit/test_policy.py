@@ -1,4 +1,4 @@
-"""Paths: one form, and the template for an empty annotation."""
+"""Paths: how they are normalised, and the template for an empty annotation."""
 
 import pytest
 from hypothesis import given
@@ -20,7 +20,7 @@ from avp_py.settings.regexp import regexp
         ("kv/data/…/..a", "kv/data/…/..a"),
     ],
 )
-def test_the_one_form_of_a_path(path: str, form: str) -> None:
+def test_a_path_is_normalised(path: str, form: str) -> None:
     assert normalise(path) == form
     assert normalise(form) == form
 
@@ -28,7 +28,7 @@ def test_the_one_form_of_a_path(path: str, form: str) -> None:
 @pytest.mark.parametrize(
     "path", ["", "/", "a/..", "..", "a/../../b", "a\\b", "a\0", "a\nb", "\x7f", "a\udcff"]
 )
-def test_a_path_that_may_not_be_asked_for(path: str) -> None:
+def test_an_invalid_path_is_an_error(path: str) -> None:
     with pytest.raises(PathError):
         normalise(path)
 
@@ -70,7 +70,7 @@ def test_a_template_is_sandboxed_and_checked(template: str) -> None:
         default_path(template, Identity(app="a", namespace="b", project="c"))
 
 
-def test_the_operators_expression_holds_from_the_beginning_of_the_normalised_path() -> None:
+def test_path_validation_matches_from_the_start_of_a_normalised_path() -> None:
     expression = regexp("^team-a/")
     validate("team-a/data/x", expression)
     validate("anything", None)

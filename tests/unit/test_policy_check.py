@@ -1,4 +1,4 @@
-"""`avp-py policy check`: verdicts, the deciding rule, exit codes; and the page that tells of it."""
+"""`avp-py policy check`: verdicts, the deciding rule, exit codes; and the page about it."""
 
 import re
 from pathlib import Path
@@ -47,7 +47,7 @@ def test_without_names_only_rules_without_selectors_apply(run: Run, policy: Path
     assert "own secrets" not in result.out
 
 
-def test_a_path_is_shown_in_its_one_form(run: Run, policy: Path) -> None:
+def test_a_path_is_shown_normalised(run: Run, policy: Path) -> None:
     result = check(run, policy, *WEB, "kv//data/x/../demo/web")
     assert result.code == 0
     assert "kv/data/demo/web (written kv//data/x/../demo/web)" in result.out
@@ -57,7 +57,7 @@ def test_a_path_is_shown_in_its_one_form(run: Run, policy: Path) -> None:
     assert "climbs above its beginning" in result.out
 
 
-def test_secrets_and_kinds_are_told(run: Run, policy: Path, tmp_path: Path) -> None:
+def test_secrets_and_kinds_are_reported(run: Run, policy: Path, tmp_path: Path) -> None:
     secrets = ("--secret", "avp-team-a", "--secret", "argocd:other")
     result = check(run, policy, *WEB, *secrets, "kv/data/demo/web")
     assert result.code == 1
@@ -103,7 +103,7 @@ def test_what_a_star_does_not_match_is_reported(run: Run, tmp_path: Path) -> Non
     ]
 
 
-def test_what_is_missing_is_told(run: Run, tmp_path: Path) -> None:
+def test_a_missing_name_is_reported(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "p.yaml"
     file.write_text("rules: [{allow: ['kv/{{ project }}/*']}]\n")
     result = check(run, file, "kv/team-a/x")

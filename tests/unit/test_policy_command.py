@@ -7,7 +7,7 @@ import pytest
 from tests.conftest import Run
 
 
-def test_paths_stand_before_options_and_behind_them(run: Run, tmp_path: Path) -> None:
+def test_paths_may_be_before_and_after_options(run: Run, tmp_path: Path) -> None:
     policy = tmp_path / "policy.yaml"
     policy.write_text("rules: [{namespaces: [demo], allow: ['kv/**']}]\n")
     for words in (
@@ -33,7 +33,7 @@ def test_a_name_that_fails_a_run_is_wrong_usage(
     assert f"{words[1]!r} is not the name of a" in result.err
 
 
-def test_an_option_that_is_none_is_wrong_usage(run: Run, tmp_path: Path) -> None:
+def test_an_unknown_option_is_wrong_usage(run: Run, tmp_path: Path) -> None:
     result = run("policy", "check", tmp_path, "--namspace", "demo", "kv/a", env={})
     assert (result.code, result.out) == (2, "")
     assert "1. unknown option '--namspace'\n   next: did you mean --namespace?" in result.err

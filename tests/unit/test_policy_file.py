@@ -1,4 +1,4 @@
-"""The policy's file: its form, and what is said of one that has another."""
+"""The policy file: its format, and the errors of a malformed one."""
 
 from pathlib import Path
 
@@ -115,7 +115,7 @@ def test_a_byte_order_mark_and_aliases_are_yaml(tmp_path: Path) -> None:
         (b"\xff\n", "is not UTF-8"),
     ],
 )
-def test_what_is_no_policy_is_told_with_its_place(
+def test_a_malformed_policy_is_reported_with_its_location(
     tmp_path: Path, text: str | bytes, message: str
 ) -> None:
     with pytest.raises(DocumentError) as caught:
@@ -146,7 +146,7 @@ def test_an_unknown_word_of_trust_gets_a_suggestion(tmp_path: Path, word: str, h
 
 
 @pytest.mark.parametrize("text", [None, "", "rules: [\n", "rules: []\n"])
-def test_a_policy_that_is_none_fails_the_run_even_without_placeholders(
+def test_a_malformed_policy_fails_a_run_without_placeholders(
     run: Run, tmp_path: Path, text: str | None
 ) -> None:
     file = tmp_path / "policy.yaml" if text is None else written(tmp_path, text)

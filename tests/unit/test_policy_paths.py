@@ -1,6 +1,6 @@
-"""Hostile paths: what reaches a backend is what the policy allows, in just that form.
+"""Hostile paths: only paths that the policy allows reach a backend, exactly as checked.
 
-The requests are whole runs; the backends note what they are asked for.
+Each request is a whole run; the backends record what is requested.
 """
 
 import posixpath
@@ -45,7 +45,7 @@ IDENTITY = {
 
 
 class Recording(Backend):
-    """A backend that has everything, and notes what it is asked for."""
+    """A backend that has every path, and records requests."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -99,7 +99,7 @@ def document(path: str, kind: str = "Secret", **annotations: str) -> bytes:
 
 
 def attempt(policy: Path | None, stdin: bytes, backend: Any, **env: str) -> str:
-    """A run; gives its output, or the reasons of its failures."""
+    """Run; return the output, or the reasons of the failures."""
     environ = {**IDENTITY, **env} | ({"AVP_POLICY": str(policy)} if policy else {})
     request = Request(stdin, "plain", resolve(Sources(environ)))
     try:
@@ -140,7 +140,7 @@ SPELLINGS = {
 
 
 @pytest.mark.parametrize(("path", "form"), SPELLINGS.values(), ids=SPELLINGS)
-def test_an_allowed_path_is_asked_for_in_the_form_that_was_checked(
+def test_an_allowed_path_is_requested_exactly_as_checked(
     policy: Path, path: str, form: str
 ) -> None:
     assert asked(policy, path) == [form]
@@ -318,7 +318,7 @@ def test_where_kinds_do_not_matter_a_placeholder_may_decide_them() -> None:
     assert attempt(None, text, Recording()) == 'kind: "value"\n'
 
 
-def test_without_a_policy_every_path_is_asked_for() -> None:
+def test_without_a_policy_every_path_is_requested() -> None:
     assert asked(None, "anything/at/../all") == ["anything/all"]
 
 
@@ -385,7 +385,7 @@ def test_no_generated_path_reaches_vault_outside_of_the_policy(
         assert vault.logins == 0
 
 
-def test_the_place_that_vault_gives_is_what_is_checked(policy: Path) -> None:
+def test_the_path_that_vault_reports_is_what_is_checked(policy: Path) -> None:
     vault = RecordingConnection("kv/", "2")
     text = attempt(policy, document("kv/demo/web"), vault)
     assert vault.asked == ["sys/internal/ui/mounts/kv/demo/web", "kv/data/demo/web"]

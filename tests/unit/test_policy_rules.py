@@ -18,7 +18,7 @@ def permissions(tmp_path: Path) -> "Maker":
 
 
 class Maker:
-    """From the items of `rules` to what they allow."""
+    """Builds permissions from the items of `rules`."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -47,7 +47,7 @@ class Maker:
         ("ab*ba", ["abba", "abxba"], ["aba", "abab"]),
     ],
 )
-def test_a_pattern_holds_at_both_ends_and_a_star_stays_in_its_part(
+def test_a_pattern_matches_whole_paths_and_a_star_one_segment(
     permissions: Maker, pattern: str, fitting: list[str], others: list[str]
 ) -> None:
     found = permissions(f"allow: ['{pattern}']")
@@ -74,14 +74,14 @@ def test_a_star_does_not_match_metadata(permissions: Maker, pattern: str, word: 
 
 
 @pytest.mark.parametrize("word", BESIDE)
-def test_further_on_the_same_words_are_names(permissions: Maker, word: str) -> None:
+def test_later_segments_are_names_even_if_they_are_reserved(permissions: Maker, word: str) -> None:
     assert permissions.allows(f"kv/data/team/{word}", "allow: ['kv/data/team/*']")
     assert permissions.allows(f"kv/data/{word}/app", "allow: ['kv/**']")
     assert permissions.allows(f"{word}/data/app", "allow: ['*/data/*']")
 
 
 @pytest.mark.parametrize("word", ["data", *BESIDE])
-def test_a_name_of_the_tenants_is_no_word_after_the_mount(permissions: Maker, word: str) -> None:
+def test_a_tenants_name_cannot_be_a_reserved_word(permissions: Maker, word: str) -> None:
     identity = Identity(app=word[2:], namespace=word, project=word[:2])
     for pattern in ("kv/{{ namespace }}/**", "kv/{{ project }}{{ app }}/**"):
         rule = f"allow: ['{pattern}']"
@@ -101,7 +101,7 @@ def test_a_denied_secret_has_no_metadata_either(permissions: Maker, denied: str,
     assert permissions.allows("kv/data/team/root", "allow: ['kv/data/**']", only_metadata)
 
 
-def test_deny_wins_whatever_stands_where(permissions: Maker) -> None:
+def test_deny_wins_in_any_order(permissions: Maker) -> None:
     deny, allow = "deny: [kv/data/shared/root]", "allow: [kv/data/shared/*]"
     for rules in ((deny, allow), (allow, deny), ("allow: ['**']", deny, allow)):
         assert not permissions.allows("kv/data/shared/root", *rules)
@@ -276,7 +276,7 @@ def test_a_verdict_names_the_rule_that_decides(permissions: Maker) -> None:
     assert permissions("{projects: [b], allow: [a]}").path("a", None).why == "no rule applies"
 
 
-def test_the_gate_tells_what_to_ask_for_and_no_rule(permissions: Maker) -> None:
+def test_the_gate_says_what_to_request_and_shows_no_rule(permissions: Maker) -> None:
     rules = ("{name: hidden-rule, kinds: [Secret], allow: [kv/a], secrets: ['argocd:hidden']}",)
     gate = PolicyGate(WEB, permissions(*rules))
     gate("kv/a", "Secret")
@@ -300,13 +300,13 @@ def test_the_gate_tells_what_to_ask_for_and_no_rule(permissions: Maker) -> None:
 
 
 @pytest.mark.parametrize("path", ["kv//a", "kv/a/", "/kv/a", "kv/./a", "kv/b/../a"])
-def test_the_gate_takes_a_path_in_its_one_form_only(path: str) -> None:
+def test_the_gate_accepts_normalised_paths_only(path: str) -> None:
     with pytest.raises(PathError, match="is not normalised"):
         PolicyGate(WEB, None)(path, "")
 
 
-def test_matching_takes_time_in_proportion(permissions: Maker) -> None:
-    # With a regular expression, or with trying every way, this would not end.
+def test_matching_takes_linear_time(permissions: Maker) -> None:
+    # With backtracking this would not end.
     pattern = "/".join(["**", "a*a*a*a*a*a*a*b"] * 20)
     path = "/".join(["a" * 60] * 60)
     assert not permissions.allows(path, f"allow: ['{pattern}']")

@@ -1,4 +1,4 @@
-"""Child processes: their environment, their time, their end, what is shown of them."""
+"""Child processes: their environment, time limit, end, and messages."""
 
 import contextlib
 import dataclasses
@@ -45,7 +45,7 @@ def run(argv: Sequence[str], *, cwd: Path, limits: Limits, hide: Path = Path("/n
 
 @pytest.fixture
 def program(tmp_path: Path) -> Program:
-    """Makes a program of lines of shell."""
+    """Make a program of lines of shell."""
 
     def make(script: str) -> Path:
         path = tmp_path / "kustomize"
@@ -65,7 +65,7 @@ def app(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run_command(run: Run) -> Run:
-    """The fixture `run`, by a name of its own beside the function of the same name."""
+    """The fixture `run`, under another name, as there is a function of that name."""
     return run
 
 
@@ -94,7 +94,7 @@ OURS: Final[Mapping[str, str]] = {
 }  # fmt: skip
 
 
-def test_children_see_where_programs_are_and_the_network_is_and_nothing_else(
+def test_children_get_only_path_and_network_variables(
     app: Path, program: Program, run_command: Run
 ) -> None:
     kustomize = program(f'env > "$0.$1"; [ "$1" = edit ] || printf "{MAP}"')
@@ -129,7 +129,7 @@ def test_children_see_where_programs_are_and_the_network_is_and_nothing_else(
         }  # fmt: skip
 
 
-def test_the_operator_can_hand_on_further_variables(
+def test_the_operator_can_pass_further_variables(
     app: Path, program: Program, run_command: Run
 ) -> None:
     kustomize = program(f'env > "$0.env"; printf "{MAP}"')
@@ -144,13 +144,13 @@ def test_the_operator_can_hand_on_further_variables(
 
     seen = kustomize.with_name("kustomize.env").read_text().splitlines()
     assert "GIT_SSH_COMMAND=/none" in seen
-    # A home of its own is what a child always has, and no plugins.
+    # A child always has its own home, and no plugins.
     assert "HOME=/home/somebody" not in seen
     assert "HELM_PLUGINS=/none" not in seen
     assert not any(line.startswith(("VAULT_", "NOT_THERE")) for line in seen)
 
 
-def test_folders_of_path_that_are_relative_are_not_handed_on() -> None:
+def test_relative_folders_of_path_are_not_passed_on() -> None:
     for path, handed_on in (
         ("/a:.:/b::bin:/c", {"PATH": "/a:/b:/c"}),
         (".", {}),
@@ -162,7 +162,7 @@ def test_folders_of_path_that_are_relative_are_not_handed_on() -> None:
 
 def test_time_out_ends_the_child_and_all_that_it_started(tmp_path: Path, program: Program) -> None:
     pids = tmp_path / "pids"
-    # The grandchild holds standard output open: nobody may wait for its end.
+    # The grandchild keeps standard output open: waiting for its end would hang.
     script = program(f"(sleep 60 & echo $! $$ >{pids}; wait) & wait")
     started = time.monotonic()
 
@@ -202,7 +202,7 @@ def test_what_outlives_a_child_is_ended(
         assert found
         return [pid for pid in found if Path(f"/proc/{pid}").exists()]
 
-    # By itself it leaves them behind.
+    # Without avp-py, it leaves them behind.
     assert subprocess.run([str(script), "build"], check=False, env=PATH).returncode == code
     left = outliving()
     assert left
@@ -281,9 +281,7 @@ def test_standard_input_is_empty(tmp_path: Path, program: Program) -> None:
     assert run([str(program("cat; echo read")), "x"], cwd=tmp_path, limits=LIMITS) == (b"read\n")
 
 
-def test_a_child_stays_in_our_process_group_where_cmp_server_signals_it(
-    tmp_path: Path, program: Program
-) -> None:
+def test_a_child_stays_in_our_process_group(tmp_path: Path, program: Program) -> None:
     script = program("cut -d' ' -f5 /proc/$$/stat")
 
     group = run([str(script), "x"], cwd=tmp_path, limits=LIMITS)
@@ -312,7 +310,7 @@ def test_a_program_that_cannot_be_started_is_an_error(
         assert f"kustomize build cannot be started: {says}" in result.err
 
 
-def test_a_failure_shows_what_the_child_said_without_our_temporary_paths(
+def test_an_error_of_a_child_is_shown_without_temporary_paths(
     tmp_path: Path, program: Program
 ) -> None:
     message = "Error: /tmp/x/tree/repo/app: no, with env=[HELM_CONFIG_HOME=/h HELM_X=y] (so)"

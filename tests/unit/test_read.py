@@ -1,4 +1,4 @@
-"""Failed reads get a better error where the backend has one in time, and keep theirs otherwise."""
+"""Failed reads get a better error if the backend has one in time, and keep theirs otherwise."""
 
 import threading
 import time
@@ -14,7 +14,7 @@ WANTED = [Target(ABSENT), Target(THERE), Target(HIDDEN)]
 
 
 class Explaining(Backend):
-    """A backend with one secret, that knows more of the others once they have failed."""
+    """A backend with one secret, which can explain failed reads of others."""
 
     def __init__(self, release: threading.Event | None = None) -> None:
         self.calls: list[str] = []
@@ -37,7 +37,7 @@ class Explaining(Backend):
 
 @pytest.fixture
 def release() -> Iterator[threading.Event]:
-    """Ends what hangs."""
+    """Release what hangs."""
     event = threading.Event()
     yield event
     event.set()

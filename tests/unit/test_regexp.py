@@ -1,6 +1,6 @@
-r"""Regular expressions of an operator: what Go takes, and nothing else.
+r"""Regular expressions of an operator: what Go accepts, and nothing else.
 
-What is expected was seen in Go 1.26; tests/compat/fixed_commands.py shows much of it in
+The expectations were observed in Go 1.26; tests/compat/fixed_commands.py shows much of it in
 argocd-vault-plugin itself.
 """
 
@@ -48,7 +48,7 @@ from avp_py.settings.regexp import regexp
         ("", "any"),
     ],
 )
-def test_what_go_takes(expression: str, path: str) -> None:
+def test_what_go_accepts(expression: str, path: str) -> None:
     assert regexp(expression).matches(path)
 
 
@@ -118,7 +118,7 @@ def test_it_matches_from_the_beginning_and_no_more_than_in_go(expression: str, p
         ("kv\udcff", "invalid UTF-8"),
     ],
 )
-def test_what_go_refuses_is_refused_with_the_reason_and_without_its_text(
+def test_what_go_rejects_is_rejected_with_only_the_reason(
     expression: str, reason: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(MalformedError, match=r"^a regular expression") as caught:
@@ -166,7 +166,7 @@ def test_equal_texts_are_equal_expressions() -> None:
     assert regexp("^kv/") == regexp("^kv/") != regexp("^kv")
 
 
-def test_the_library_is_loaded_where_an_expression_is_set_and_nowhere_else() -> None:
+def test_re2_is_loaded_only_if_an_expression_is_set() -> None:
     script = (
         "import sys\n"
         "from avp_py.settings import Sources, resolve\n"

@@ -38,7 +38,7 @@ def many(count: int) -> GenerateError:
 
 
 def counted(text: str, pattern: str) -> int:
-    """The number in a text, which must be there once."""
+    """Return the number in a text, which must contain it once."""
     (number,) = re.findall(pattern, text)
     return int(number)
 
@@ -256,7 +256,7 @@ def test_without_a_note_nothing_is_said() -> None:
 
 
 @pytest.mark.slow
-def test_a_process_says_no_more_than_that(tmp_path: Path) -> None:
+def test_a_process_prints_no_more_than_the_limit(tmp_path: Path) -> None:
     write(tmp_path, {"secrets.yaml": "p: {k: v}\n"})
     field = "f" * 200
     stdin = "---\n".join(
@@ -282,7 +282,7 @@ def test_a_process_says_no_more_than_that(tmp_path: Path) -> None:
     assert re.search(r"^and \d+ more failures$", text, re.MULTILINE)
 
 
-def test_threads_that_crash_say_no_more_than_that() -> None:
+def test_crashing_threads_print_no_more_than_the_limit() -> None:
     driver = """
 import sys, threading
 from avp_py import entry

@@ -1,4 +1,4 @@
-"""Whatever the value and wherever its placeholder, readers get back what was put in."""
+"""For any value and any placeholder, readers get back what was written."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""The system call filter, by a machine of its own that runs it, for each architecture."""
+"""The system call filter, run by an interpreter for each architecture."""
 
 import errno
 import json

@@ -1,4 +1,4 @@
-"""What a Secret may say that the Application named: its own Vault, and nothing of the sidecar."""
+"""What a Secret named by an Application may set: its own Vault, but nothing of the sidecar."""
 
 from collections.abc import Iterator, Mapping
 

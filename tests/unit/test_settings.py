@@ -157,7 +157,7 @@ def test_a_tenant_may_not_set_what_is_the_operators(name: str) -> None:
     assert reason == f"the Application sets {name}, which is the operator's to set"
 
 
-def test_a_file_or_secret_gives_way_to_the_environment_but_for_a_backends_names() -> None:
+def test_the_environment_beats_a_file_except_for_backend_names() -> None:
     config = {"AVP_KV_VERSION": "1", "AVP_CONCURRENCY": "3", "VAULT_ADDR": "http://config"}
     environ = {"AVP_KV_VERSION": "2", "VAULT_ADDR": "http://environment"}
     settings = load(environ, config)
@@ -166,14 +166,14 @@ def test_a_file_or_secret_gives_way_to_the_environment_but_for_a_backends_names(
     assert settings.vault.address == "http://config"
 
 
-def test_a_file_or_secret_sets_neither_the_identity_nor_what_is_the_tenants() -> None:
+def test_a_file_sets_neither_the_identity_nor_tenant_settings() -> None:
     config = {"ARGOCD_APP_NAME": "x", "IMAGE_TAG": "1", "ARGOCD_ENV_IMAGE_TAG": "1"}
     settings = load({}, config)
     assert settings.identity.app is None
     assert settings.render.image_tag is None
 
 
-def test_the_tenants_word_beats_file_and_environment_where_it_is_permitted() -> None:
+def test_a_delegated_value_of_the_tenant_beats_all_other_sources() -> None:
     environ = {"AVP_TENANT_SETTINGS": "VAULT_NAMESPACE", "VAULT_NAMESPACE": "a"}
     environ["ARGOCD_ENV_VAULT_NAMESPACE"] = "b"
     assert load(environ, {"VAULT_NAMESPACE": "c"}).vault.namespace == "b"
@@ -223,7 +223,7 @@ def test_a_settings_file_is_yaml_json_or_env(tmp_path: Path, name: str, text: st
         ("  export A = spaced  # c", "spaced"),
     ],
 )
-def test_an_env_file_is_read_as_the_original_reads_it(
+def test_an_env_file_is_read_like_argocd_vault_plugin_reads_it(
     tmp_path: Path, line: str, value: str
 ) -> None:
     file = tmp_path / "c.env"
@@ -255,7 +255,7 @@ def test_an_env_file_may_have_the_line_ends_of_windows(tmp_path: Path) -> None:
         ("none.yaml", None, "cannot be read: No such file or directory"),
     ],
 )
-def test_a_settings_file_that_is_none(
+def test_a_malformed_settings_file_is_an_error(
     tmp_path: Path, name: str, text: str | None, message: str
 ) -> None:
     file = tmp_path / name
@@ -267,7 +267,7 @@ def test_a_settings_file_that_is_none(
     assert "canary" not in caught.value.reason
 
 
-def test_the_operator_can_hand_a_setting_on() -> None:
+def test_the_operator_can_delegate_a_setting() -> None:
     environ = {"AVP_TENANT_SETTINGS": "AVP_KV_VERSION, AVP_CONCURRENCY"}
     environ |= {"ARGOCD_ENV_AVP_KV_VERSION": "1", "AVP_KV_VERSION": "2", "AVP_CONCURRENCY": "3"}
     settings = load(environ)
@@ -275,7 +275,7 @@ def test_the_operator_can_hand_a_setting_on() -> None:
     assert settings.backend.concurrency == 3
 
 
-def test_a_tenant_cannot_hand_itself_settings() -> None:
+def test_a_tenant_cannot_delegate_settings_to_itself() -> None:
     environ = {"ARGOCD_ENV_AVP_TENANT_SETTINGS": "VAULT_ADDR", "ARGOCD_ENV_VAULT_ADDR": "http://x"}
     assert len(reasons(environ)) == 2
 
@@ -504,7 +504,7 @@ def test_a_setting_that_cannot_be_delegated_is_explained() -> None:
     }
 
 
-def test_all_malformed_settings_are_told_at_once() -> None:
+def test_all_malformed_settings_are_reported_at_once() -> None:
     assert len(reasons({"AVP_CONCURRENCY": "x", "VAULT_ADDR": "y", "AVP_RENDER_TIMEOUT": "z"})) == 3
 
 

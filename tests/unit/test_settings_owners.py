@@ -49,15 +49,15 @@ def parameters(name: str, value: str = "x") -> dict[str, str]:
     return {"ARGOCD_APP_PARAMETERS": json.dumps([{"name": name, "string": value}])}
 
 
-def test_what_may_be_handed_on_is_a_list_and_a_new_setting_is_put_on_it_on_purpose() -> None:
-    # A new row that guards, bounds, or names a program or a file is _ALONE; another one belongs
-    # into HANDED_ON above.
+def test_the_settings_that_may_be_delegated_are_listed() -> None:
+    # A new row that guards, limits, or names a program or a file is _ALONE; any other belongs
+    # in HANDED_ON above.
     assert {name for name in OPERATORS if name not in ALONE} == HANDED_ON
     assert {setting.name for setting in TABLE if setting.in_secret} == IN_A_SECRET
 
 
 @pytest.mark.parametrize("name", ALONE)
-def test_what_is_the_operators_alone_cannot_be_handed_on(name: str) -> None:
+def test_operator_only_settings_cannot_be_delegated(name: str) -> None:
     message = f"AVP_TENANT_SETTINGS names {name}, which is not a setting that can be delegated"
     assert reasons({"AVP_TENANT_SETTINGS": name}) == [message]
     assert message in reasons({"AVP_TENANT_SETTINGS": name, f"ARGOCD_ENV_{name}": "1"})
@@ -101,7 +101,7 @@ OTHER_WAYS = [
 
 
 @pytest.mark.parametrize("name", OTHER_WAYS)
-def test_other_ways_to_hand_a_name_over_lead_nowhere(name: str) -> None:
+def test_other_ways_to_set_a_name_have_no_effect(name: str) -> None:
     for value in ("/x", "[]", "http://evil.example"):
         assert load({name: value}) == load({})
 
@@ -131,7 +131,7 @@ NAMES = st.sampled_from([*OPERATORS, *TENANTS, *OTHER_WAYS]) | st.text(max_size=
     st.lists(st.tuples(NAMES, st.text(max_size=12)), max_size=3),
     st.sets(st.sampled_from(TENANTS), max_size=2),
 )
-def test_whatever_a_tenant_says_the_operators_settings_stay_or_the_run_fails(
+def test_a_tenant_cannot_change_operator_settings(
     env: dict[str, str], said: list[tuple[str, str]], listed: set[str]
 ) -> None:
     operator = {"AVP_TENANT_SETTINGS": ",".join(sorted(listed)), "VAULT_ADDR": "https://vault"}
@@ -168,7 +168,7 @@ def test_a_secret_does_not_loosen_the_validation_of_paths() -> None:
         assert found.text == "^kv/team-a/"
 
 
-def test_the_file_of_c_is_the_operators() -> None:
+def test_a_settings_file_may_set_operator_only_settings() -> None:
     assert load({}, {"AVP_POLICY": "/p", "AVP_FILE": "/f"}).policy.file == "/p"
 
 
@@ -213,7 +213,7 @@ def test_a_child_gets_nothing_that_a_tenant_says(run: Run, tmp_path: Path) -> No
 
 
 def _words() -> Iterator[tuple[str, str]]:
-    """Each word in the code that is a name of a setting, and the file that has it."""
+    """Each word in the code that is the name of a setting, with its file."""
     for file in sorted((ROOT / "avp_py").rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -227,7 +227,7 @@ def test_every_name_of_a_setting_in_the_code_is_in_the_table() -> None:
 
 
 def test_the_page_of_settings_is_complete() -> None:
-    """Each setting of the table stands there once, under its owner, with default and summary."""
+    """Each setting of the table is there once, under its owner, with default and summary."""
     page = (ROOT / "docs" / "settings.md").read_text()
     sections = {
         part.partition("\n")[0]: part for part in re.split(r"^## Set by ", page, flags=re.MULTILINE)

@@ -1,6 +1,6 @@
 """One resolution of the sources serves every command: what wins in one of them wins in all.
 
-Two settings show in the commands: AVP_TENANT_SETTINGS in what an Application may set,
+Two settings are visible in the commands: AVP_TENANT_SETTINGS in what an Application may set,
 AVP_LOG_FORMAT in how an error is written. A Secret may set neither of them.
 """
 
@@ -38,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
 def given(
     folder: Path, name: str, said: Mapping[str, str]
 ) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The environment and the options in which places set a setting; `said` is by place."""
+    """The environment and the options for a setting from each source; `said` is by source."""
     env = {
         "AVP_TYPE": "file",
         "AVP_FILE": str(folder / "secrets.yaml"),
@@ -73,7 +73,7 @@ def commands(folder: Path) -> Mapping[str, Sequence[str]]:
 def test_every_command_delegates_the_same(
     run: Run, folder: Path, chosen: tuple[str, ...], program: str
 ) -> None:
-    # Each place delegates another setting; which one is delegated says which place has won.
+    # Each source delegates another setting, so the delegated one shows which source won.
     names = dict(
         zip(PLACES, ("AVP_MOUNT_PATH", "AVP_USERNAME", "AVP_K8S_ROLE", "AVP_JWT_ROLE"), strict=True)
     )

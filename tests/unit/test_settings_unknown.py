@@ -165,7 +165,7 @@ def test_a_tenants_name_in_another_form_is_an_error(name: str, meant: str) -> No
         f"the Application sets '{name}' in plugin.env, which is not a setting"
     )
     assert failure.hint == f"did you mean {meant}?"
-    # There it is the business of a shell.
+    # As argocd-vault-plugin, such a variable is left to the shell that runs it.
     assert load({variable: CANARY}, program=Program.ARGOCD_VAULT_PLUGIN) == load({})
 
 

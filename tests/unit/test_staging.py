@@ -19,7 +19,7 @@ MAP: Final = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: map\n"
 
 @pytest.fixture
 def repo(tmp_path: Path) -> Path:
-    """A tree with an app, its sub-folder, and two folders beside it."""
+    """A tree with an app, its sub-folder, and two folders next to it."""
     return write(
         tmp_path.resolve() / "repo",
         {
@@ -126,7 +126,7 @@ def test_what_is_no_file_folder_or_link_is_left_out_and_so_is_git(
     found = {str(path.relative_to(copy)) for path in copy.rglob("*")}
     assert found == {
         *("kustomization.yaml", "sub", "sub/map.yaml", ".gitignore"),
-        # A file of that name is what a worktree or a submodule has.
+        # A worktree or a submodule has a file of that name.
         *("x", "x/.git"),
     }
 
@@ -172,7 +172,7 @@ def test_an_opened_folder_can_be_written_to_and_holds_links(repo: Path) -> None:
     assert snapshot(repo) == before
 
 
-def test_a_shadow_within_the_folder_does_not_hold_itself(repo: Path) -> None:
+def test_a_copy_within_the_folder_does_not_contain_itself(repo: Path) -> None:
     app = repo / "apps/web"
     below = app / "sub/tmp/tree"
     below.parent.mkdir()
@@ -240,7 +240,7 @@ def test_what_cannot_be_read_stays_so_and_hinders_nothing_else(tmp_path: Path) -
     closed = [tree / "app/closed", tree / "app/closed.yaml", tree / "closed"]
     for path in closed:
         path.chmod(0)
-    # The folder above can be passed, not listed.
+    # The parent folder can be traversed, but not listed.
     tree.chmod(0o311)
     env = {
         "PATH": os.environ["PATH"],

@@ -55,7 +55,7 @@ COMMANDS: Final = (
 
 
 def driver(stuck: str, target: str) -> list[str]:
-    """A command line of the program, of which one function never ends."""
+    """A command line of the program in which one function never returns."""
     code = _DRIVER.replace("STUCK", STUCK[stuck]).replace("TARGET", target)
     return [sys.executable, "-I", "-c", code]
 
@@ -151,7 +151,7 @@ def test_a_child_that_hangs_ends_with_the_run(env: Mapping[str, str], tmp_path: 
     program = write(tmp_path, {"kustomize": script}) / "kustomize"
     program.chmod(0o755)
     argv = [*AVP, "healthcheck"]
-    # The child must have begun by then.
+    # The child must have started by then.
     more = {"PATH": "/usr/bin:/bin", "AVP_KUSTOMIZE": str(program), "AVP_RUN_TIMEOUT": "3"}
     more |= {"AVP_SANDBOX": "off"}
     done = run(argv, {**env, **more})
@@ -175,7 +175,7 @@ def waiting(env: Mapping[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
 def test_waiting_for_standard_input_is_no_time_of_the_run(
     waiting: "subprocess.Popen[bytes]",
 ) -> None:
-    # Longer than the run may take, and than it is given to end.
+    # Longer than the time limit and the grace period together.
     time.sleep(3)
     out, err = waiting.communicate(b"kind: A\n", timeout=60)
     assert (waiting.returncode, out, err) == (0, b"kind: A\n", b"")

@@ -1,4 +1,4 @@
-"""Tokens between runs: under which name, for how long, and who may have written them."""
+"""Tokens between runs: their names, their lifetime, and who may have written them."""
 
 import hashlib
 import json
@@ -47,7 +47,7 @@ def cache(folder: Path, **environ: str) -> TokenCache:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder that is not there yet."""
+    """A folder that does not exist yet."""
     return tmp_path / "tokens"
 
 
@@ -95,8 +95,8 @@ def name_of(folder: Path, method: str, environ: Mapping[str, str]) -> str:
     return opened.name(request)
 
 
-# Few and tricky values, so that two draws often agree in all but one of them, and so that the end
-# of one and the beginning of the next could be taken for each other.
+# Few and tricky values, so that two draws often differ in one of them only, and so that the end of
+# one and the beginning of the next could be confused.
 values = st.sampled_from(["a", "b", "ab", "aa", "a/b", "login", "ü", "a\x00b", "a b"])
 
 
@@ -122,7 +122,7 @@ def test_no_two_identities_share_a_name(
     for number, (method, said) in enumerate((one, other)):
         environ = dict(said)
         for name in environ.keys() & set(FILES):
-            # What a file holds counts, and not where it lies.
+            # The contents of a file count, not its path.
             file = base / f"{name}-{number}"
             file.write_text(environ[name].replace("ü", "u"))
             environ[name] = str(file)
@@ -132,7 +132,7 @@ def test_no_two_identities_share_a_name(
 
 
 def canonical(method: str, said: Mapping[str, str]) -> object:
-    """What tells two identities apart: the same login at the same Vault is one identity."""
+    """Return what distinguishes identities: the same login at the same Vault is one identity."""
     mount = said["AVP_MOUNT_PATH"].strip("/").removeprefix("auth/").strip()
     default = "kubernetes" if method == "k8s" else method
     files = {name: said[name].replace("ü", "u").strip() for name in said.keys() & set(FILES)}
@@ -177,9 +177,7 @@ def test_another_server_has_another_name(folder: Path, environ: dict[str, str]) 
     assert cache(folder, **environ).name(REQUEST) != cache(folder).name(REQUEST)
 
 
-def test_a_certificate_that_is_replaced_in_between_is_not_kept_for(
-    folder: Path, tmp_path: Path
-) -> None:
+def test_a_token_is_not_kept_if_the_certificate_was_replaced(folder: Path, tmp_path: Path) -> None:
     pem = tmp_path / "client.pem"
     pem.write_text("old")
     tokens = cache(folder, VAULT_CLIENT_CERT=str(pem))
@@ -274,7 +272,7 @@ def test_what_is_no_entry_is_absent(folder: Path, entry: Path, name: str) -> Non
 
 
 @pytest.mark.parametrize("key", [b"", b"short", b"x" * 33])
-def test_a_key_that_is_none_is_made_anew(folder: Path, entry: Path, key: bytes) -> None:
+def test_an_invalid_key_is_replaced(folder: Path, entry: Path, key: bytes) -> None:
     (folder / "key").write_bytes(key)
     assert cache(folder).name(REQUEST) != entry.name
     assert len((folder / "key").read_bytes()) == 32

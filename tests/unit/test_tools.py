@@ -86,7 +86,7 @@ def test_missing_helm_is_no_error_where_there_is_none(
     assert (result.code, result.out, result.err) == (0, MAP, "")
 
 
-def test_programs_are_sought_on_path_by_the_name_that_the_setting_gives(
+def test_programs_are_looked_up_on_path_by_their_configured_name(
     app: Path, tmp_path: Path, run: Run
 ) -> None:
     make_program(tmp_path / "bin/kustomize5")
@@ -129,7 +129,7 @@ def test_a_path_where_no_program_is_is_an_error(
     assert f"set it to the absolute path of {kind}" in raised.value.hint
 
 
-def test_version_tells_what_each_program_is_and_where(tmp_path: Path, run: Run) -> None:
+def test_version_reports_each_program_and_its_path(tmp_path: Path, run: Run) -> None:
     kustomize = make_program(tmp_path / "kustomize")
 
     result = run("version", env={"AVP_KUSTOMIZE": str(kustomize)})
@@ -139,7 +139,7 @@ def test_version_tells_what_each_program_is_and_where(tmp_path: Path, run: Run) 
     assert "helm      not found\n" in result.out
 
 
-def test_version_tells_of_a_program_that_does_not_start(tmp_path: Path) -> None:
+def test_version_reports_a_program_that_does_not_start(tmp_path: Path) -> None:
     path = make_program(tmp_path / "helm")
     path.write_text("\x7fELF")
 

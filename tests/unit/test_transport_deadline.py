@@ -1,4 +1,4 @@
-"""One time limit for a request, whatever it waits for."""
+"""One time limit for a request, including all that it waits for."""
 
 import http.server
 import socket
@@ -20,7 +20,7 @@ SECONDS = 0.6
 
 @pytest.fixture
 def silent() -> Iterator[int]:
-    """A port of loopback if nothing is accepted: connecting to it takes for ever."""
+    """A port of loopback that accepts nothing: connecting to it never ends."""
     with ExitStack() as stack:
         listener = stack.enter_context(socket.socket())
         listener.bind(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""Every exception that a request can raise has a meaning, and a message of ours."""
+"""Every exception that a request can raise is translated into one of our messages."""
 
 import dataclasses
 import http.client
@@ -42,7 +42,7 @@ WALKED = [
 
 
 def made(kind: Any) -> Exception:
-    """An error that contains the canary, without what its constructor needs."""
+    """An error that contains the canary, built without the arguments of its constructor."""
     error: Exception = kind.__new__(kind)
     error.args = (CANARY,)
     error.__cause__ = RuntimeError(CANARY)

@@ -1,4 +1,4 @@
-"""Every failed request to Vault becomes one of our errors, in our words."""
+"""Every failed request to Vault becomes one of our errors."""
 
 import inspect
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ OF_HVAC: Mapping[str, tuple[type[BackendError], str]] = {
     "Unauthorized": (ForbiddenError, SAID),
     "VaultDown": (UnreachableError, f"Vault at {ADDRESS} is sealed or down (3 attempts)"),
     "VaultNotInitialized": (UnreachableError, f"Vault at {ADDRESS} is not initialised"),
-    # The last branch: statuses that ask for another try.
+    # The last branch: statuses that are retried.
     "BadGateway": (UnreachableError, FAILED),
     "InternalServerError": (UnreachableError, FAILED),
     "PreconditionFailed": (UnreachableError, FAILED),
@@ -62,7 +62,7 @@ def translated(error: hvac.exceptions.VaultError, status: int = 500) -> BackendE
 
 
 def lost(error: Exception, settings: VaultSettings = SETTINGS) -> BackendError:
-    """What becomes of a request that another library could not send."""
+    """Return our error for a request that another library could not send."""
     failed = translate(error, describe_peer(settings), attempts=3, seconds=7)
     return Translator(settings).translate(failed)
 

@@ -30,7 +30,7 @@ def env(tmp_path: Path) -> Mapping[str, str]:
 
 
 def notes(text: str) -> Sequence[str]:
-    """The notes without the times in them."""
+    """The notes, without their times."""
     assert all(line.startswith("avp-py: ") for line in text.splitlines()), text
     return [re.sub(r"\d+\.\d\d s", "N s", line[8:]) for line in text.splitlines()]
 

@@ -29,7 +29,7 @@ def names(folder: Path) -> list[str]:
     return sorted(each.name for each in folder.iterdir())
 
 
-def test_it_goes_and_takes_what_a_killed_run_left_with_it(temporary: Path) -> None:
+def test_it_is_removed_together_with_stale_workspaces(temporary: Path) -> None:
     (temporary / STALE / "tree").mkdir(parents=True)
 
     with open_in(temporary) as own:
@@ -54,7 +54,7 @@ def nest(folder: Path, depth: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("depth", [1, 1500, 5000])
 def test_directories_nested_as_deep_as_a_tenant_likes_go(depth: int, temporary: Path) -> None:
-    """One that stayed, or an exception for it, would stop the runs of everybody."""
+    """A directory that remains, or an exception, would stop everybody's runs."""
     (temporary / STALE).mkdir()
     nest(temporary / STALE, depth)
 
@@ -127,12 +127,12 @@ def test_what_another_user_has_stays(temporary: Path) -> None:
     assert names(temporary) == [STALE]
 
 
-def test_a_run_that_lost_its_folder_before_it_was_locked_makes_another(temporary: Path) -> None:
+def test_a_workspace_lost_before_it_is_locked_is_replaced(temporary: Path) -> None:
     lock = workspace._lock
     taken: list[Path] = []
 
     def lock_late(folder: Path, operation: int) -> int:
-        # What another run does between the two.
+        # What another run does in between.
         if not taken and operation == fcntl.LOCK_EX:
             taken.append(folder)
             folder.rmdir()

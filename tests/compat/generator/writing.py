@@ -163,7 +163,7 @@ class Writer:
         bad = _NOT_FLOW if flow else _NOT_PLAIN
         styles = {"double": 3.0}
         if _SAFE.fullmatch(text) and not bad.search(text):
-            # Plain, some words are no strings.
+            # Plain, some words are not strings.
             is_word = text.lower() in _WORDS
             styles["plain"] = 0 if is_word and self._exact else 0.2 if is_word else 6
         elif text.isprintable() and text.strip("!") and not self._exact and self._draw.chance(0.02):
