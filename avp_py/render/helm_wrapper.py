@@ -8,7 +8,7 @@ from pathlib import Path
 from avp_py.errors import RenderError
 from avp_py.render.staging import staged_path
 from avp_py.render.workspace import Workspace
-from avp_py.sandbox import Access, Limits, helm_wrapper, program_access
+from avp_py.sandbox import Access, Limits, helm_wrapper, program_access, read_go_module
 
 
 def write_helm_wrapper(
@@ -50,11 +50,13 @@ def write_helm_wrapper(
     # Isolated, without site-packages: nothing of the environment or of the tree is imported.
     interpreter = os.path.realpath(sys.executable)
     package = Path(helm_wrapper.__file__).parent
+    version = _version(helm)
     lines = (
         f"#!{interpreter} -IS",
         "import sys",
         f"sys.path.append({str(package)!r})",
         "import helm_wrapper",
+        f"helm_wrapper.answer_version({version!r})" if version else "",
         f"helm_wrapper.exec_helm(*{arguments!r})",
     )
     program = workspace.provided / "helm"
@@ -69,6 +71,12 @@ def write_helm_wrapper(
     # The standard library, and where the interpreter's own library is, if it has one.
     libraries = (Path(os.__file__).parent, Path(sys.base_prefix) / "lib")
     return program, access | Access(read=(package, *libraries))
+
+
+def _version(helm: str) -> str:
+    """Return helm's version as `helm version --short` begins, if the program itself has it."""
+    name, version = read_go_module(Path(helm)) or ("", "")
+    return version if name.startswith("helm.sh/helm/") and version.startswith("v") else ""
 
 
 def check_chart(

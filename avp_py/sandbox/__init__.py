@@ -13,6 +13,7 @@ from avp_py.sandbox.access import (
     proxy_ports,
 )
 from avp_py.sandbox.environment import child_environment, search_path, without_network
+from avp_py.sandbox.go_program import read_go_module
 from avp_py.sandbox.helm_wrapper import follow
 from avp_py.sandbox.kernel import adopt_orphans
 from avp_py.sandbox.limits import (
@@ -45,6 +46,7 @@ __all__ = [
     "named_access",
     "program_access",
     "proxy_ports",
+    "read_go_module",
     "run",
     "search_path",
     "time_limit_error",

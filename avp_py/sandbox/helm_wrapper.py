@@ -387,6 +387,16 @@ def _is_below(path: str, roots: tuple[str, ...]) -> bool:
     return any(path == root or path.startswith(root.rstrip("/") + "/") for root in roots)
 
 
+def answer_version(version: str) -> None:
+    """Print helm's version and end, if that is what this process is to do.
+
+    kustomize queries it before each chart; helm itself needs not be started for that.
+    """
+    if sys.argv[1:] in VERSION:
+        sys.stdout.write(f"{version}\n")
+        sys.exit()
+
+
 def exec_helm(
     helm: str,
     environment: dict[str, str],

@@ -1,0 +1,104 @@
+"""kustomize queries helm's version before each chart; the program says it without being started."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from avp_py.render.helm_wrapper import write_helm_wrapper
+from avp_py.render.workspace import open_workspace
+from avp_py.sandbox import Limits, read_go_module
+from tests.conftest import Run
+from tests.trees import write
+
+LIMITS = Limits(
+    seconds=60, timeout=60, deadline=float("inf"), input_bytes=1 << 20, files=9, output_bytes=1
+)
+QUERIES = [["version", "--short"], ["version", "-c", "--short"]]
+
+
+def ask(helm: Path, arguments: list[str]) -> "subprocess.CompletedProcess[str]":
+    """Call helm through the wrapper that kustomize calls."""
+    with open_workspace({}) as workspace:
+        wrapper, _ = write_helm_wrapper(
+            str(helm), (), workspace, LIMITS, network=False, confined=False
+        )
+        return subprocess.run([wrapper, *arguments], capture_output=True, text=True, check=False)
+
+
+def test_the_module_of_a_program(tools: Mapping[str, Path]) -> None:
+    said = subprocess.run(
+        [tools["helm"], "version", "--short"], capture_output=True, text=True, check=True
+    )
+    module = read_go_module(tools["helm"])
+    assert module is not None
+    name, version = module
+    assert name == "helm.sh/helm/v3"
+    assert said.stdout.startswith(f"{version}+")
+
+
+def test_a_program_that_is_not_from_go(tools: Mapping[str, Path], tmp_path: Path) -> None:
+    cut = tmp_path / "cut"
+    whole = tools["helm"].read_bytes()
+    for size in (0, 3, 40, 63, 64, 4096, len(whole) - 500):
+        cut.write_bytes(whole[:size])
+        assert read_go_module(cut) is None
+    assert read_go_module(Path(sys.executable)) is None
+    assert read_go_module(tmp_path / "none") is None
+    assert read_go_module(tmp_path) is None
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_helm_is_not_started_for_its_version(
+    tools: Mapping[str, Path], tmp_path: Path, query: list[str]
+) -> None:
+    helm = tmp_path / "helm"
+    shutil.copyfile(tools["helm"], helm)
+    helm.chmod(0o400)
+
+    answer = ask(helm, query)
+
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert answer.stdout.startswith("v3.")
+    # For anything else it must be started, which the mode of the file forbids.
+    write(tmp_path, {"chart/Chart.yaml": "name: chart\nversion: 1.0.0\n"})
+    assert ask(helm, ["template", str(tmp_path / "chart")]).returncode != 0
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_a_helm_that_does_not_say_its_version_is_started(tmp_path: Path, query: list[str]) -> None:
+    helm = tmp_path / "helm"
+    helm.write_text('#!/bin/sh\necho "v3.1.2 $*"\n')
+    helm.chmod(0o500)
+
+    assert ask(helm, query).stdout == f"v3.1.2 {' '.join(query)}\n"
+
+
+def test_manifests_are_the_same_whether_helm_is_started_or_not(
+    run: Run, environ: Mapping[str, str], tmp_path: Path
+) -> None:
+    # A script around helm has no version to read, so it is started twice.
+    log = tmp_path / "log"
+    script = tmp_path / "helm"
+    script.write_text(f'#!/bin/sh\necho "$1" >>{log}\nexec {environ["AVP_HELM"]} "$@"\n')
+    script.chmod(0o500)
+    tree = write(
+        tmp_path / "app",
+        {
+            "kustomization.yaml": "helmCharts: [{name: c, releaseName: c}]\n",
+            "charts/c/Chart.yaml": "name: c\nversion: 1.0.0\n",
+            "charts/c/values.yaml": "",
+            "charts/c/templates/a.yaml": "kind: ConfigMap\nmetadata: {name: a}\n",
+        },
+    )
+    rendered = run("generate", tree, env=environ)
+    controlled = run(
+        "generate", tree, env={**environ, "AVP_HELM": str(script), "AVP_SANDBOX": "off"}
+    )
+
+    assert rendered.code == 0, rendered.err
+    assert controlled.out == rendered.out
+    assert log.read_text().split() == ["version", "template"]
