@@ -39,10 +39,10 @@ unit: $(READY) ## unit and golden tests but the slow ones: a minute, and no Go p
 # Coverage is measured in the tests that it does not slow down much (tests/conftest.py).
 test: tools ## unit, golden and integration tests, on the real programs of tools/; coverage
 ifdef PYTEST_ARGS
-	@$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
 else
-	@$(BIN)/python -m pytest -n 2 -m "not no_cover" --cov --cov-report=term:skip-covered
-	@$(BIN)/python -m pytest -n 2 -m no_cover
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not no_cover" --cov --cov-report=term:skip-covered
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m no_cover
 endif
 
 compat: $(READY) ## the real argocd-vault-plugin on the same input (COMPAT_CASES=2000 SEED=any)
@@ -51,7 +51,7 @@ compat: $(READY) ## the real argocd-vault-plugin on the same input (COMPAT_CASES
 
 peers: $(READY) ## what argocd-vault-plugin, kustomize and Argo CD ask of themselves
 	@$(BIN)/python tools/build.py argocd-vault-plugin reader vault kustomize helm argocd >/dev/null
-	@$(BIN)/python -m pytest -n 2 tests/peers $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist worksteal tests/peers $(PYTEST_ARGS)
 
 image: $(READY) ## build the image, print its size (docs/image.md; IMAGE=name:tag BASE_IMAGE=...)
 	@$(BIN)/python tools/image build

@@ -12,7 +12,7 @@ from avp_py.cli.console import Console
 from avp_py.cli.parser import Commands, Parser
 from avp_py.cli.sources import read_source, read_sources
 from avp_py.errors import UsageError
-from avp_py.generate import Request, generate
+from avp_py.generate import LocalKeeper, Request, generate
 from avp_py.render import MODES, Source
 from avp_py.settings import Program, Settings, resolve
 
@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
         # Loading the libraries of a backend takes longer than a small render: both at once.
         console.in_background(partial(backends.preload, resolution.settings.backend.type))
     request = Request(source, arguments.render, resolution, started)
-    output = generate(request, console.open_backend)
+    output = generate(request, LocalKeeper(resolution, console.open_backend))
     console.log.warnings(output.warnings)
     console.write(output.text)
 

@@ -5,29 +5,23 @@ Nothing is returned until everything is resolved; all failures of the run are ra
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Final, NoReturn, TypeAlias
+from typing import Final, NoReturn
 
-from avp_py import backends, manifests
-from avp_py.backends import Backend, Gate, Secret, Target
+from avp_py import manifests
 from avp_py.errors import AvpError, Failure, Failures, GenerateError
 from avp_py.generate.findings import Findings
+from avp_py.generate.keeper import Keeper
 from avp_py.generate.plan import Plan
 from avp_py.generate.resolver import Resolver
-from avp_py.generate.secret import ReadSecret, complete, read_from_cluster
 from avp_py.generate.written import find_written
 from avp_py.manifests import Stream
-from avp_py.policy import PolicyGate, read_permissions
 from avp_py.render import Mode, Rendered, Source, open_renderer
 from avp_py.sandbox import Limits, check_limit, limits_of
 from avp_py.settings import Resolution, Settings
 
 logger: Final = logging.getLogger(__name__)
-
-OpenBackend: TypeAlias = Callable[[Settings, Mapping[str, str]], Backend]
-"""Makes the backend, from the settings and the environment."""
 
 _SPARE: Final = 5.0
 """How much time must be left, in seconds, to look for where placeholders were written."""
@@ -71,29 +65,23 @@ class Output:
     warnings: tuple[Failure, ...] = ()
 
 
-def generate(
-    request: Request,
-    open_backend: OpenBackend = backends.open_backend,
-    read_secret: ReadSecret = read_from_cluster,
-) -> Output:
+def generate(request: Request, keeper: Keeper) -> Output:
     """Render, read the secrets that the placeholders refer to, and put the values in.
 
     Args:
         request: what to render, for whom, and how.
-        open_backend: makes the backend; called only where a placeholder needs one.
-        read_secret: reads the Secret with further settings; called once at most, and only then.
+        keeper: reads the secrets; called only where a placeholder needs one.
 
     Returns:
         The manifests, and what was noticed about them.
 
     Raises:
         GenerateError: holds every failure of the run, and what was noticed besides.
-        AvpError: the render itself, or the settings, failed.
+        AvpError: the render itself failed.
     """
-    run = _Run(request)
+    run = _Run(request, keeper)
     streams = run.read(run.render())
-    resolver = run.fetch(streams, open_backend, read_secret)
-    return run.rewrite(streams, resolver)
+    return run.rewrite(streams, run.fetch(streams))
 
 
 class _Run:
@@ -103,16 +91,10 @@ class _Run:
     of them.
     """
 
-    def __init__(self, request: Request) -> None:
-        """Begin a run.
-
-        Raises:
-            AvpError: the operator's policy cannot be read.
-        """
+    def __init__(self, request: Request, keeper: Keeper) -> None:
         self._request = request
+        self._keeper = keeper
         self._settings = settings = request.settings
-        # Before anything that a tenant has a say in: not even a Secret that it names can change it.
-        self._permissions = read_permissions(settings.policy.file, settings.identity)
         self._limits = limits_of(settings, request.started, request.clock)
         self._failures = Failures()
         is_lenient = request.resolution.sources.program.is_lenient
@@ -165,25 +147,19 @@ class _Run:
         logger.info("documents: %d, placeholders: %d", documents, _placeholders(streams))
         return streams
 
-    def fetch(
-        self, streams: Sequence[Stream], open_backend: OpenBackend, read_secret: ReadSecret
-    ) -> Resolver:
+    def fetch(self, streams: Sequence[Stream]) -> Resolver:
         """Return the resolver, with the secrets that the documents refer to.
 
         Raises:
             GenerateError: the run is over before they can be read.
         """
         try:
-            plan, gate = self._plan(streams, read_secret)
-            known = self._settings.warnings
-            self._findings.add_warnings(
-                [each for each in plan.settings.warnings if each not in known]
-            )
-            wanted = len(plan.targets)
-            check_limit("secrets to read", wanted, self._limits.references, "AVP_MAX_REFERENCES")
+            plan = self._plan(streams)
+            wanted = plan.targets
+            most = self._limits.references
+            check_limit("secrets to read", len(wanted), most, "AVP_MAX_REFERENCES")
             self._limits.check_deadline()
-            opener = partial(open_backend, plan.settings, self._request.resolution.sources.environ)
-            secrets = _fetch(plan, opener, self._limits, gate)
+            secrets = self._keeper.read(wanted, self._limits.deadline) if wanted else {}
         except AvpError as error:
             self._stop(error)
         return Resolver(plan, secrets, self._limits, self._findings, self._failures)
@@ -205,24 +181,23 @@ class _Run:
         text = texts[0] if len(texts) == 1 else manifests.join(texts)
         return Output(text, tuple(self._findings.warnings))
 
-    def _plan(self, streams: Sequence[Stream], read_secret: ReadSecret) -> tuple[Plan, PolicyGate]:
-        """Return what is to be read, and the gate that each read must pass."""
+    def _plan(self, streams: Sequence[Stream]) -> Plan:
+        """Return what is to be read."""
         wanting = [
             manifest
             for stream in streams
             for manifest in stream.manifests
             if manifest.fields or manifest.imports
         ]
-        settings = self._settings
-        if wanting:
-            gate = PolicyGate(settings.identity, self._permissions)
-            settings = complete(self._request.resolution, gate, self._limits.left, read_secret)
-        identity = self._settings.identity
-        gate = PolicyGate(identity, self._permissions, settings.policy.path_validation)
-        plan = Plan(settings, by_kind=gate.depends_on_kind)
+        if not wanting:
+            return Plan(self._settings.identity, "", by_kind=False)
+        terms = self._keeper.terms(self._limits.left)
+        known = self._settings.warnings
+        self._findings.add_warnings([each for each in terms.warnings if each not in known])
+        plan = Plan(self._settings.identity, terms.path_template, by_kind=terms.by_kind)
         for manifest in wanting:
             plan.add(manifest)
-        return plan, gate
+        return plan
 
     def _stop(self, error: AvpError) -> NoReturn:
         """Raise everything that failed, an error that stops the run included."""
@@ -292,21 +267,3 @@ def _nothing(request: Request) -> Failure:
         hint = "the program before the pipe may have failed: check its messages"
         return Failure("standard input holds no manifest", hint=hint)
     return Failure(f"{request.source} holds no manifest", hint="name the folder of the manifests")
-
-
-def _fetch(
-    plan: Plan, open_backend: Callable[[], Backend], limits: Limits, gate: Gate
-) -> Mapping[Target, Secret | Failure]:
-    """Read every secret of the plan once; without any, no backend is even opened."""
-    refused = backends.refused(plan.targets, gate, partial(backends.candidates, plan.settings))
-    wanted = [each for each in plan.targets if each not in refused]
-    if not wanted:
-        return refused
-    backend = open_backend()
-    try:
-        found = backends.read_all(
-            backend, wanted, plan.settings.backend.concurrency, limits.deadline, gate
-        )
-    finally:
-        backend.close()
-    return {**refused, **found}

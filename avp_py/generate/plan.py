@@ -7,7 +7,7 @@ from avp_py.backends import Location, Target
 from avp_py.errors import AvpError, Failure, PathError
 from avp_py.manifests import Annotations, Manifest, Placeholder
 from avp_py.policy import default_path, normalise
-from avp_py.settings import Settings
+from avp_py.settings import Identity
 
 _Wish: TypeAlias = tuple[str, str, Annotations, Placeholder | None]
 """What refers to a secret: the kind of the document where that matters, why it has no certain one,
@@ -15,20 +15,18 @@ its annotations, and the placeholder; None for an import."""
 
 
 class Plan:
-    """Targets by what refers to them; where there is none, the failure that says why.
+    """Targets by what refers to them; where there is none, the failure that says why."""
 
-    Attributes:
-        settings: the settings that the plan goes by.
-    """
-
-    def __init__(self, settings: Settings, *, by_kind: bool = False) -> None:
+    def __init__(self, identity: Identity, path_template: str, *, by_kind: bool) -> None:
         """Begin a plan.
 
         Args:
-            settings: the settings that the plan goes by.
+            identity: the Application.
+            path_template: the template of the path of a document that names none.
             by_kind: whether the policy depends on kinds of documents.
         """
-        self.settings = settings
+        self._identity = identity
+        self._path_template = path_template
         self._by_kind = by_kind
         self._targets: dict[_Wish, Target | Failure] = {}
 
@@ -70,7 +68,7 @@ class Plan:
             if doubt:
                 raise PathError(f"the policy distinguishes kinds, and {doubt}", hint=_CERTAIN)
             if not path:
-                path = default_path(self.settings.policy.path_template, self.settings.identity)
+                path = default_path(self._path_template, self._identity)
             location = Location(normalise(path), version, annotations.kv_version)
             self._targets[wish] = Target(location, kind)
         except AvpError as error:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from avp_py.errors import AvpError
-from avp_py.generate import Request, generate
+from avp_py.generate import LocalKeeper, Request, generate
 from avp_py.settings import Program, Sources, resolve
 from tests.compat.case import Case
 from tests.compat.outcome import Outcome, printed
@@ -15,7 +15,8 @@ def run(case: Case, env: Mapping[str, str], reader: Reader) -> Outcome:
     own = {name: value for name, value in {**env, **case.env}.items() if value is not None}
     sources = Sources(own, program=Program.ARGOCD_VAULT_PLUGIN)
     try:
-        output = generate(Request(case.stdin, "plain", resolve(sources)))
+        resolution = resolve(sources)
+        output = generate(Request(case.stdin, "plain", resolution), LocalKeeper(resolution))
     except AvpError as error:
         reasons = "".join(f"{each.reason}\n" for each in error.failures)
         return Outcome(error=reasons, failures=tuple(error.failures))

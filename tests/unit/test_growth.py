@@ -88,6 +88,7 @@ EXPRESSIONS: Final[Mapping[str, int]] = {
     "render/references.py": 3,
     "render/workspace.py": 1,
     "sandbox/access.py": 1,
+    "sandbox/go_program.py": 1,
     "sandbox/helm_wrapper.py": 1,
     "sandbox/messages.py": 8,
     "settings/envfile.py": 3,

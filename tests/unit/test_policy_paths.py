@@ -20,7 +20,7 @@ from avp_py.backends.vault.auth.token import Token
 from avp_py.backends.vault.backend import VaultBackend
 from avp_py.backends.vault.connection import Connection
 from avp_py.errors import AvpError
-from avp_py.generate import Request, generate
+from avp_py.generate import LocalKeeper, Request, generate
 from avp_py.settings import Sensitive, Settings, Sources, resolve
 
 POLICY = """\
@@ -103,7 +103,7 @@ def attempt(policy: Path | None, stdin: bytes, backend: Any, **env: str) -> str:
     environ = {**IDENTITY, **env} | ({"AVP_POLICY": str(policy)} if policy else {})
     request = Request(stdin, "plain", resolve(Sources(environ)))
     try:
-        return generate(request, backend.open).text
+        return generate(request, LocalKeeper(request.resolution, backend.open)).text
     except AvpError as error:
         return "\n".join(f"{each.reason} [{each.field}]" for each in error.failures)
 

@@ -1,0 +1,115 @@
+"""The keeper: it holds the operator's credentials, enforces the policy, and reads secrets.
+
+What renders and rewrites reaches secrets through this interface only, and needs no credential.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
+
+from avp_py import backends
+from avp_py.backends import Backend, Secret, Target
+from avp_py.errors import Failure
+from avp_py.generate.secret import ReadSecret, complete, read_from_cluster
+from avp_py.policy import PolicyGate, read_permissions
+from avp_py.settings import Resolution, Settings
+
+OpenBackend: TypeAlias = Callable[[Settings, Mapping[str, str]], Backend]
+"""Makes the backend, from the settings and the environment."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a request must know before it can say which secrets it needs.
+
+    Attributes:
+        path_template: the template of the path of a document that names none.
+        by_kind: whether the policy depends on the kinds of documents.
+        warnings: what is probably not meant in the settings.
+    """
+
+    path_template: str
+    by_kind: bool
+    warnings: Sequence[Failure] = ()
+
+
+class Keeper(ABC):
+    """Reads secrets for one request."""
+
+    @abstractmethod
+    def terms(self, seconds: float) -> Terms:
+        """Return what applies to the request, with the settings of its Secret.
+
+        Args:
+            seconds: how long reading the Secret may take.
+
+        Raises:
+            AvpError: the Secret cannot be read, may not be named, or sets what it may not.
+        """
+
+    @abstractmethod
+    def read(self, targets: Sequence[Target], deadline: float) -> Mapping[Target, Secret | Failure]:
+        """Read each target once, after `terms`.
+
+        Args:
+            targets: what to read.
+            deadline: when all must be read, on the clock of time.monotonic().
+
+        Returns:
+            The secret of each target, or why it cannot be read.
+
+        Raises:
+            AvpError: nothing can be read.
+        """
+
+
+class LocalKeeper(Keeper):
+    """The keeper of one run, in the process of that run."""
+
+    def __init__(
+        self,
+        resolution: Resolution,
+        open_backend: OpenBackend = backends.open_backend,
+        read_secret: ReadSecret = read_from_cluster,
+    ) -> None:
+        """Read the policy; neither a Secret that a tenant names nor the run itself can change it.
+
+        Args:
+            resolution: the settings, and the Secret with further ones.
+            open_backend: makes the backend; called only where something is to be read.
+            read_secret: reads the Secret; called once at most.
+
+        Raises:
+            AvpError: the operator's policy cannot be read.
+        """
+        self._resolution = resolution
+        self._open_backend = open_backend
+        self._read_secret = read_secret
+        self._settings = resolution.settings
+        self._permissions = read_permissions(self._settings.policy.file, self._settings.identity)
+
+    def terms(self, seconds: float) -> Terms:
+        """Read the settings Secret, if there is one."""
+        gate = PolicyGate(self._settings.identity, self._permissions)
+        self._settings = complete(self._resolution, gate, seconds, self._read_secret)
+        policy = self._settings.policy
+        return Terms(policy.path_template, gate.depends_on_kind, self._settings.warnings)
+
+    def read(self, targets: Sequence[Target], deadline: float) -> Mapping[Target, Secret | Failure]:
+        """Read what the policy allows; where that is nothing, no backend is even opened."""
+        settings = self._settings
+        gate = PolicyGate(
+            self._resolution.settings.identity, self._permissions, settings.policy.path_validation
+        )
+        refused = backends.refused(targets, gate, partial(backends.candidates, settings))
+        wanted = [each for each in targets if each not in refused]
+        if not wanted:
+            return refused
+        backend = self._open_backend(settings, self._resolution.sources.environ)
+        try:
+            concurrency = settings.backend.concurrency
+            return {**refused, **backends.read_all(backend, wanted, concurrency, deadline, gate)}
+        finally:
+            backend.close()
