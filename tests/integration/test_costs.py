@@ -1,0 +1,172 @@
+"""What a run costs, counted rather than timed: processes, requests, text parsed, modules.
+
+A run that starts, requests, parses or loads more than it did fails here, on any machine.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.integration.manifests import manifest
+from tests.integration.stand_in import StandIn
+from tests.integration.vault import Vault
+from tests.trees import write
+
+_COUNTED = """
+import json, os, sys
+
+report, *words = sys.argv[1:]
+started, parsed = [], []
+
+def hear(event, arguments):
+    if event == "subprocess.Popen":
+        started.append([os.path.basename(arguments[0]), *arguments[1][1:3]])
+
+def end(code):
+    with open(report, "w") as file:
+        json.dump([code, started, parsed, sorted(sys.modules)], file)
+    leave(code)
+
+sys.addaudithook(hear)
+leave, os._exit = os._exit, end
+
+from avp_py.entry import close_process
+close_process()
+from avp_py.cli.main import start
+from avp_py.golang import composer
+
+class Parser(composer.CParser):
+    def __init__(self, text):
+        parsed.append(len(text))
+        super().__init__(text)
+
+composer.CParser = Parser
+sys.argv[1:] = words
+start()
+"""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run used.
+
+    Attributes:
+        out: what it printed.
+        started: the programs that it started, each with its first arguments.
+        parsed: the sizes of the texts that were parsed as YAML, in characters.
+        modules: the modules that it loaded.
+    """
+
+    out: str
+    started: Sequence[Sequence[str]]
+    parsed: Sequence[int]
+    modules: frozenset[str]
+
+    def loaded(self, *names: str) -> set[str]:
+        """Those of some packages that it loaded anything of."""
+        return {
+            name
+            for name in names
+            if any(each == name or each.startswith(f"{name}.") for each in self.modules)
+        }
+
+
+def cost_of(folder: Path, *words: str, env: Mapping[str, str], stdin: bytes = b"") -> Cost:
+    """Run the command in a process of its own, which must succeed, and count."""
+    report = folder / "report.json"
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", _COUNTED, str(report), *words],
+        env=env,
+        input=stdin,
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    code, started, parsed, modules = json.loads(report.read_text())
+    assert code == 0, done.stderr
+    return Cost(done.stdout.decode(), started, parsed, frozenset(modules))
+
+
+SECRETS = "kv/data/a: {k: value}\n"
+
+
+@pytest.fixture
+def file_env(tmp_path: Path, environ: Mapping[str, str]) -> Mapping[str, str]:
+    """Variables with which a run reads from a file."""
+    secrets = write(tmp_path, {"secrets.yaml": SECRETS}) / "secrets.yaml"
+    return {**environ, "AVP_TYPE": "file", "AVP_FILE": str(secrets)}
+
+
+PLAIN = b"kind: ConfigMap\nmetadata: {name: a}\ndata: {b: c}\n"
+FILLED = manifest({"a": "<k>"}, "kv/data/a")
+BEYOND = ("requests", "urllib3", "hvac", "jinja2", "avp_py.kubernetes", "avp_py.transport")
+"""What only a run with Vault, a policy's template or a Secret with settings needs."""
+OWN = ("avp_py.backends.file", "avp_py.backends.vault.backend", "avp_py.modifiers.jsonpath")
+
+
+def test_a_run_without_placeholders(tmp_path: Path, environ: Mapping[str, str]) -> None:
+    cost = cost_of(tmp_path, "generate", "-", env=environ, stdin=PLAIN)
+
+    assert (cost.started, cost.parsed) == ([], [len(PLAIN)])
+    assert cost.loaded(*BEYOND, *OWN) == set()
+    assert sum(name.startswith("avp_py") for name in cost.modules) <= MODULES
+
+
+MODULES = 133
+"""Modules of ours in a run that does nothing but pass manifests on."""
+
+
+def test_a_run_with_the_file_backend(tmp_path: Path, file_env: Mapping[str, str]) -> None:
+    cost = cost_of(tmp_path, "generate", "-", env=file_env, stdin=FILLED)
+
+    # The manifest, the file with the secrets, and the result, which is checked.
+    assert cost.parsed == [len(FILLED), len(SECRETS), len(cost.out)]
+    assert cost.started == []
+    assert cost.loaded(*BEYOND, *OWN) == {"avp_py.backends.file"}
+
+
+def test_a_run_with_vault(
+    tmp_path: Path, environ: Mapping[str, str], vault: Vault, proxy: StandIn, kv2: str
+) -> None:
+    vault.write(f"{kv2}/data/a", {"k": "value"})
+    role_id, secret_id = vault.approle(f"{kv2}/*", "nowhere/*")
+    env = {
+        **environ,
+        "VAULT_ADDR": proxy.address,
+        "AVP_ROLE_ID": role_id,
+        "AVP_SECRET_ID": secret_id,
+    }
+    stdin = manifest({"a": "<k>", "b": "<k>"}, f"{kv2}/data/a") * 3
+
+    cost = cost_of(tmp_path, "generate", "-", env=env, stdin=stdin)
+
+    assert proxy.paths == ["/v1/auth/approle/login", f"/v1/{kv2}/data/a"]
+    # The three documents, and each again once it is filled.
+    assert len(cost.parsed) == 4
+    assert cost.started == []
+    missing = {"jinja2", "avp_py.kubernetes"}
+    assert cost.loaded(*BEYOND) == set(BEYOND) - missing
+
+
+def test_a_kustomization(tmp_path: Path, file_env: Mapping[str, str]) -> None:
+    folder = write(tmp_path / "app", {"kustomization.yaml": KUSTOMIZATION, "a.yaml": PLAIN})
+    edited = {"APP_REPO": "https://git/app", "IMAGE_NAME": "app", "IMAGE_TAG": "1"}
+    env = {**file_env, **{f"ARGOCD_ENV_{name}": value for name, value in edited.items()}}
+
+    plain = cost_of(tmp_path, "generate", str(folder), env=file_env)
+    cost = cost_of(tmp_path, "generate", str(folder), env=env)
+
+    edit = ["kustomize", "edit", "set"]
+    assert plain.started == [["kustomize", "build", "--enable-helm"]]
+    assert cost.started == [edit, edit, *plain.started]
+    # The kustomization, and what was built of it.
+    assert cost.parsed == [len(KUSTOMIZATION), len(cost.out)]
+    assert cost.loaded(*BEYOND) == set()
+
+
+KUSTOMIZATION = "resources: [a.yaml]\n"
