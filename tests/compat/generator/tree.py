@@ -196,6 +196,8 @@ _RAW_KEYS: Final = (
 """A mapping has at most one of them: two with the same name in JSON may differ in type."""
 
 _LIKE_RAW_KEYS: Final = frozenset({"1", "true"})
+"""Strings that are the name of a raw key, too. One that is repeated may be written with quotes and
+without, where it is another type."""
 
 _BOOLS: Final = {
     "true": 10,
@@ -324,7 +326,7 @@ def _map(draw: Draw, depth: int, context: Context, *, encoded: bool = False) -> 
         if has_raw_key and not entries:
             name = Raw(draw.pick(_RAW_KEYS))
         said = name.text if isinstance(name, Raw) else name
-        if said in seen and not draw.chance(0.02):
+        if said in seen and (said in _LIKE_RAW_KEYS or not draw.chance(0.02)):
             continue
         seen.add(said)
         value: Tree
