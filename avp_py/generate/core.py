@@ -142,7 +142,7 @@ class _Run:
             if self._settings.policy.fail_on_unresolved:
                 self._failures.add(*_unresolved(stream))
             self._findings.add_all(stream)
-        if not self._failures and not any(stream.manifests for stream in streams):
+        if not self._failures and not any(each.manifests or each.passed for each in streams):
             raise GenerateError([_nothing(self._request)])
         logger.info("documents: %d, placeholders: %d", documents, _placeholders(streams))
         return streams

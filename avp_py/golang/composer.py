@@ -67,20 +67,23 @@ class _Frame:
         self.size = 1
 
 
-def compose(columns: Columns, checks: KeyChecks | None = None) -> Iterator[Composed]:
+def compose(
+    columns: Columns, checks: KeyChecks | None = None, parsed: str | None = None
+) -> Iterator[Composed]:
     """Compose the documents of a text, one after the other.
 
     Args:
         columns: the text, without a byte order mark, and no nodes yet.
         checks: the checks of its keys. Without them every key is accepted, and so are directives
             and aliases that expand beyond MAX_EXPANDED_NODES.
+        parsed: what is parsed in place of the text, of the same length.
 
     Raises:
         YamlTextError: the text is not YAML, nests deeper than MAX_DEPTH, or fails a check.
     """
     problem: YamlTextError | None = None
     try:
-        yield from _documents(columns, checks)
+        yield from _documents(columns, checks, columns.text if parsed is None else parsed)
     except UnicodeEncodeError:
         problem = YamlTextError("it is not Unicode text")
     except yaml.YAMLError as error:
@@ -90,8 +93,8 @@ def compose(columns: Columns, checks: KeyChecks | None = None) -> Iterator[Compo
         raise problem
 
 
-def _documents(columns: Columns, checks: KeyChecks | None) -> Iterator[Composed]:
-    parser: Any = CParser(columns.text)
+def _documents(columns: Columns, checks: KeyChecks | None, text: str) -> Iterator[Composed]:
+    parser: Any = CParser(text)
     while parser.check_event():
         event = parser.get_event()
         kind = type(event)

@@ -30,7 +30,9 @@ class Document(NamedTuple):
     lines: Lines
 
 
-def parse(text: str, source: str, read_key: KeyReader | None = None) -> Sequence[Document]:
+def parse(
+    text: str, source: str, read_key: KeyReader | None = None, parsed: str | None = None
+) -> Sequence[Document]:
     """Parse a text that holds any number of YAML documents.
 
     Args:
@@ -38,6 +40,8 @@ def parse(text: str, source: str, read_key: KeyReader | None = None) -> Sequence
         source: what to call it in errors: a file, or `standard input`.
         read_key: allows a key to be repeated with another value, which then counts; it decides
             which keys are equal.
+        parsed: what is parsed in place of the text: it has the same length, and null where nothing
+            needs to be known. Messages go by the text.
 
     Returns:
         The documents in their order; their spans cover the text without a gap.
@@ -50,7 +54,7 @@ def parse(text: str, source: str, read_key: KeyReader | None = None) -> Sequence
     """
     columns = Columns(text)
     try:
-        composed = list(compose(columns, KeyChecks(columns, read_key)))
+        composed = list(compose(columns, KeyChecks(columns, read_key), parsed))
     except YamlTextError as error:
         raise _located(error, text, source) from error
     lines = Lines(text)

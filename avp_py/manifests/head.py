@@ -164,6 +164,12 @@ def decode_base64(text: str) -> str | None:
         return None
 
 
+def differs_in_case(key: str) -> bool:
+    """Return whether a key is a field of an object, or of its metadata, in other letters."""
+    folded = key.casefold()
+    return _FIELDS.get(folded, key) != key or _METADATA_FIELDS.get(folded, key) != key
+
+
 def _refuse_look_alikes(
     mapping: MappingNode, fields: Mapping[str, str], path: str, where: Callable[[], str]
 ) -> None:

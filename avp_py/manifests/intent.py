@@ -99,12 +99,12 @@ def _slips(root: MappingNode) -> Iterator[Finding]:
     annotations = metadata.get("annotations") if isinstance(metadata, MappingNode) else None
     if not isinstance(annotations, MappingNode):
         return
-    slips = {key: meant for key in sorted(annotations.keys()) if (meant := _meant(key))}
+    slips = {key: ours for key in sorted(annotations.keys()) if (ours := meant(key))}
     starts = {entry.name: entry.key.start for entry in annotations.entries} if slips else {}
-    for key, meant in slips.items():
+    for key, ours in slips.items():
         yield Finding(
             f"there is no annotation {key[:100]}",
-            f"did you mean {meant}?",
+            f"did you mean {ours}?",
             str(Place(Place(Place(None, "metadata"), "annotations"), key[:100])),
             # One that a merge key brings in is not among the entries.
             starts.get(key, annotations.start),
@@ -112,7 +112,7 @@ def _slips(root: MappingNode) -> Iterator[Finding]:
         )
 
 
-def _meant(key: str) -> str:
+def meant(key: str) -> str:
     """Return the annotation of ours that a key is a slip of, or an empty text."""
     prefix, slash, name = key.partition("/")
     if not slash:

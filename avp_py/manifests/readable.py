@@ -21,7 +21,7 @@ from avp_py.manifests.head import text_of
 _GAP = r"[^\x21-\x7e]"
 """White space, and whatever is not ASCII: RE2 runs out of memory on the classes of Unicode."""
 
-_DOUBTFUL = Expression(
+DOUBTFUL = Expression(
     rf"(?im)(?:^|[\[{{,:?]|{_GAP})"
     rf"(?:!|\?|[&*][^ \t\r\n\[\]{{}},]*{_GAP}*[:,}}#])"
     r"|<<|\.(?:inf|nan)"
@@ -32,7 +32,7 @@ _DOUBTFUL = Expression(
 )
 """What is in every document that JSON cannot represent, and in some others."""
 
-_MISSPELT = Expression(rf"(?m)\\/|\?|(?:[\[{{,]|{_GAP}):[^ \t\r\n]|(?:^|[\[{{,:]|{_GAP})!")
+MISSPELT = Expression(rf"(?m)\\/|\?|(?:[\[{{,]|{_GAP}):[^ \t\r\n]|(?:^|[\[{{,:]|{_GAP})!")
 """What is in every document that libyaml accepts and yaml.v2 rejects, and in some others."""
 
 _MARK: Final = "\ufeff"
@@ -100,10 +100,10 @@ def refuse_unreadable(
             f"{place(end)}: Kubernetes cannot read an empty document that ends with ...",
             hint="remove the line ...",
         )
-    if document.root is not None and _MISSPELT.is_in(written):
+    if document.root is not None and MISSPELT.is_in(written):
         for scalar, flow in scalars(document.root):
             _refuse_spelling(text, scalar, flow, document.lines, where)
-    if _DOUBTFUL.is_in(written):
+    if DOUBTFUL.is_in(written):
         _refuse_unread(written, document, where)
 
 

@@ -4,7 +4,7 @@ import codecs
 import json
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +15,7 @@ from avp_py.manifests.aliases import write_out
 from avp_py.manifests.duplicates import read_key
 from avp_py.manifests.manifest import Manifest, Origin, read_manifests
 from avp_py.manifests.readable import refuse_unreadable
+from avp_py.manifests.simple import Scanner, body_start
 
 _ESCAPE = re.compile(
     r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|\\.", re.DOTALL
@@ -40,13 +41,16 @@ class Stream:
     Attributes:
         text: the text, without a byte order mark, and with a line break at its end.
         documents: its YAML documents, empty ones included.
-        manifests: the documents that hold something, each followed by its items if it is a list.
+        manifests: the documents that hold something, each followed by its items if it is a list;
+            without those that are passed on.
+        passed: how many documents surely hold nothing for us.
         is_cut: whether it came without that line break.
     """
 
     text: str
     documents: Sequence[Document]
     manifests: Sequence[Manifest]
+    passed: int = 0
     is_cut: bool = False
 
 
@@ -57,6 +61,7 @@ def read_stream(
     *,
     is_source: bool = False,
     names_templates: bool = False,
+    parses_all: bool = False,
 ) -> Stream:
     """Read YAML or JSON documents.
 
@@ -67,6 +72,7 @@ def read_stream(
         is_source: whether the text is just what somebody wrote there.
         names_templates: whether each document begins with the comment in which helm names the
             template that it was rendered from.
+        parses_all: whether documents are parsed that surely hold nothing for us.
 
     Returns:
         The stream, without the documents that cannot be used.
@@ -78,11 +84,13 @@ def read_stream(
             # Kubernetes ends the last line too (YAMLReader in apimachinery's util/yaml/decoder.go,
             # v0.34): the value of a block scalar there has the line break.
             text += "\n"
-        documents = parse(text, source, read_key)
+        # What begins with a brace is never simple.
+        scans = not (is_json or parses_all)
+        documents, simple = _parse(text, source, scans=scans)
         without_aliases = write_out(text, documents, source)
         if without_aliases != text:
             text = without_aliases
-            documents = parse(text, source, read_key)
+            documents, simple = _parse(text, source, scans=scans)
     except DocumentError as error:
         failures.add(*error.failures)
         return Stream("", (), ())
@@ -91,6 +99,8 @@ def read_stream(
     manifests: list[Manifest] = []
     failures.add(*_false_markers(text, documents, source))
     for number, document in enumerate(documents, 1):
+        if body_start(document) in simple:
+            continue
         where = f"document {number} of {source}" if len(documents) > 1 else source
         origin = Origin()
         if is_source:
@@ -101,7 +111,13 @@ def read_stream(
         with failures.catch():
             refuse_unreadable(text, document, where, is_json=is_json, is_moved=is_moved)
             manifests.extend(read_manifests(document, text, where, origin, failures))
-    return Stream(text, documents, tuple(manifests), is_cut)
+    return Stream(text, documents, tuple(manifests), len(simple), is_cut)
+
+
+def _parse(text: str, source: str, *, scans: bool) -> tuple[Sequence[Document], Set[int]]:
+    """Return the documents of a text, and where the bodies begin of those that are simple."""
+    parsed, simple = Scanner(text).blanked() if scans else (text, frozenset[int]())
+    return parse(text, source, read_key, parsed), simple
 
 
 def _template_of(text: str, document: Document) -> str:

@@ -40,7 +40,7 @@ _BOUND = re.compile(
 _LONGEST_PATH = 1000
 """How far after `<path:` a key is looked for, in characters."""
 
-_HINT = Expression(rf"(?:<|3[cC];?|lt;|60;)[{SPACE}]*path|\\[xuU\r\n]|!|{SIGNS}")
+MAY_BE_UNRESOLVED = Expression(rf"(?:<|3[cC];?|lt;|60;)[{SPACE}]*path|\\[xuU\r\n]|!|{SIGNS}")
 """What is in the text of each document with an unresolved placeholder, but for some in base64 in a
 Secret. An escape of YAML's, or a tag, can hide any character."""
 
@@ -75,7 +75,7 @@ def unresolved(text: str, manifest: Manifest) -> Sequence[Unresolved]:
     is_secret = manifest.kind == "Secret"
     if manifest.annotations.ignore:
         return ()
-    if not is_secret and not _HINT.is_in(text[manifest.start : manifest.end]):
+    if not is_secret and not MAY_BE_UNRESOLVED.is_in(text[manifest.start : manifest.end]):
         return ()
     fields = {field.scalar: field for field in manifest.fields}
     found: list[Unresolved] = []

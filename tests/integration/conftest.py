@@ -12,9 +12,11 @@ from tests.cmp.server import serve as serve_cmp
 from tests.conftest import ROOT, Result, Run, build_tools
 from tests.integration import cluster as kubernetes
 from tests.integration import leaks, repo_server
+from tests.integration import reader as readers
 from tests.integration.cluster import Cluster
 from tests.integration.helm import Helm
 from tests.integration.laboratory import Laboratory
+from tests.integration.reader import Reader
 from tests.integration.stand_in import StandIn, forward, stand_in
 from tests.integration.vault import Vault, serve
 
@@ -46,6 +48,13 @@ def vault(tools: Mapping[str, Path]) -> Iterator[Vault]:
     """One real Vault for the session."""
     with serve(tools["vault"]) as facts:
         yield Vault(facts["address"], facts["root_token"])
+
+
+@pytest.fixture(scope="session")
+def reader() -> Iterator[Reader]:
+    """Argo CD's own libraries, one process for all tests."""
+    with readers.start(build_tools("reader")["reader"]) as running:
+        yield running
 
 
 @pytest.fixture

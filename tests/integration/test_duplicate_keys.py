@@ -1,12 +1,11 @@
 """Of duplicate keys the last one counts when we fill, remove and add, as it does in Argo CD."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import groupby
 from typing import Any
 
 import hypothesis
-import pytest
 from hypothesis import event, example, given
 from hypothesis import strategies as st
 
@@ -14,16 +13,9 @@ from avp_py import manifests
 from avp_py.errors import DocumentError, Failures, PlaceholderError
 from avp_py.manifests import PREFIX, REMOVED, Field, Manifest, Placeholder, Replacement
 from avp_py.values import Value
-from tests.conftest import build_tools
-from tests.integration.reader import Reader, UnreadableError, start
+from tests.integration.reader import Reader, UnreadableError
 
 SECRET: Mapping[str, str] = {"user": "alice", "true": "yes", "1": "one"}
-
-
-@pytest.fixture(scope="session")
-def reader() -> Iterator[Reader]:
-    with start(build_tools("reader")["reader"]) as running:
-        yield running
 
 
 class MissingError(Exception):

@@ -17,24 +17,18 @@ from avp_py.errors import Failures
 from avp_py.golang import gojson, yaml_reader
 from avp_py.golang.nodes import Entry, MappingNode, Node, dereference
 from avp_py.manifests import PREFIX, Manifest, assemble, read_stream
-from tests.conftest import ROOT, build_tools
-from tests.integration.reader import Read, Reader, UnreadableError, start
+from tests.conftest import ROOT
+from tests.integration.reader import Read, Reader, UnreadableError
 
 NOT_INHERITED = (PREFIX + "import", PREFIX + "remove-missing")
 REFUSED = "refused"
 LIST = "a list"
 
 
-@pytest.fixture(scope="session")
-def reader() -> Iterator[Reader]:
-    with start(build_tools("reader")["reader"]) as running:
-        yield running
-
-
 def ours(text: str) -> tuple[str, Sequence[Manifest]] | None:
     """Return what we print for a text without placeholders, and how we read it; None if refused."""
     failures = Failures()
-    stream = read_stream(text.encode("utf-8", "surrogatepass"), "test", failures)
+    stream = read_stream(text.encode("utf-8", "surrogatepass"), "test", failures, parses_all=True)
     return None if failures else (assemble(stream, {}), stream.manifests)
 
 

@@ -78,6 +78,7 @@ EXPRESSIONS: Final[Mapping[str, int]] = {
     "modifiers/yaml_writer.py": 2,
     "manifests/packed.py": 1,
     "manifests/placeholders.py": 1,
+    "manifests/simple.py": 6,
     "manifests/stream.py": 1,
     "policy/paths.py": 1,
     "policy/pattern.py": 1,
@@ -110,6 +111,24 @@ MANIFESTS: Final[Mapping[str, Row]] = {
     ),
     "blank lines and a byte order mark elsewhere": Row(
         5_000, lambda n: f"{X}a: \ufeff\n---\n" + " \r\n" * n + X, "byte order mark"
+    ),
+    "documents that are passed on": Row(
+        1_000, lambda n: "".join(f"---\napiVersion: v1\n{X}k{i}: {{a: b}}\n" for i in range(n))
+    ),
+    "a document that is passed on": Row(
+        5_000,
+        lambda n: f"apiVersion: v1\n{X}data:\n"
+        + "".join(f"- k{each}: |\n    text {each}\n  b:\n  - c\n" for each in range(n)),
+    ),
+    "long lines that nearly are passed on": Row(
+        10_000,
+        lambda n: f"apiVersion: v1\n{X}a: {'b:c d#e ' * n}# x\nb: [{'-, ' * n}]\n# {'x' * n}\n",
+    ),
+    "braces that nearly are passed on": Row(
+        2_000,
+        lambda n: f"apiVersion: v1\n{X}a: {{"
+        + ", ".join(f"k{each}: b" for each in range(n))
+        + "} # x\n",
     ),
     "documents that are no manifests": Row(
         4_000, lambda n: "a\n---\n" * n, "the document is a single value"
