@@ -98,7 +98,9 @@ def _written(draw: Draw, ending: str, values: Mapping[str, str]) -> str:
     for name in names:
         form = _in_yaml if is_yaml else _in_env
         lines.append(form(draw, names[name] if is_yaml else name, values[name]))
-    return "".join(f"{line}{draw.pick(_ENDS) if draw.chance(0.1) else ''}\n" for line in lines)
+    # At the end of a block scalar it would be a part of the value.
+    ends = [draw.pick(_ENDS) if draw.chance(0.1) and "\n" not in line else "" for line in lines]
+    return "".join(f"{line}{end}\n" for line, end in zip(lines, ends, strict=True))
 
 
 _ENDS: Final = ("  ", " # a comment", "\r")
