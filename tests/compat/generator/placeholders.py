@@ -454,7 +454,8 @@ def _wild(draw: Draw, context: Context) -> str:
     if not context.generic or draw.chance(0.4):
         body = f"path:{path(draw, context.kv_version)}#{name}"
         number = version(draw) if draw.chance(0.2) else ""
-        if number or (context.generic and draw.chance(0.01)):
+        # Without the annotation, which may be dropped later, it is an unresolved placeholder.
+        if number or (context.generic and draw.lenient and draw.chance(0.03)):
             body += f"#{number}"
     if context.generic and draw.chance(0.05):
         body = f" {body}" if draw.chance(0.5) else f"{body} "

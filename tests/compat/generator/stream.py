@@ -23,7 +23,6 @@ _SEPARATORS: Final = {
     "---\n\n\n---\n": 1,
     "---\n\ufeff": 0.5,
     "----\n": 0.3,
-    " ---\n": 0.3,
 }
 
 _ENDS: Final = {"": 30, "---\n": 3, "...\n": 1, "# end\n": 1, "\n\n": 1, "---": 0.5}
@@ -153,8 +152,8 @@ def _value(tree: Tree) -> Any:
             try:
                 return json.loads(tree.text)
             except ValueError:
-                # A tag would be text before a placeholder.
-                return tree.text.replace("<", "")
+                # A tag would be text, before a placeholder or before one in base64.
+                return tree.text.replace("<", "").replace("PHBhdGg6", "")
         case Map():
             return {
                 key.text if isinstance(key, Raw) else key: _value(value)
