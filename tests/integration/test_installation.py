@@ -137,7 +137,9 @@ def test_install_upgrade_and_uninstall(cluster: Cluster, argocd: str, helm: Helm
     assert done.returncode == 0, done.stderr
     notes = helm.run("get", "notes", "avp-py", *where).stdout
     start = notes.index("repoServer:\n")
-    printed = yaml.safe_load(notes[start : notes.index("\n\nIf Argo CD was installed from its manifests")])
+    printed = yaml.safe_load(
+        notes[start : notes.index("\n\nIf Argo CD was installed from its manifests")]
+    )
     assert printed == helm.printed(values, "values", namespace=argocd)
     assert "Set settings.VAULT_ADDR" not in notes
 

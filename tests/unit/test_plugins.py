@@ -134,6 +134,6 @@ def test_what_the_applications_of_the_page_set_is_theirs_to_set(example: Any) ->
 
 
 def test_the_page_lists_every_option_that_helm_may_get() -> None:
-    listed = PAGE[PAGE.index("| option | |") :]
+    listed = PAGE[PAGE.index("| option | meaning |") :]
 
     assert [option for option in ALLOWED if f"`{option}`" not in listed] == []
