@@ -14,6 +14,7 @@ import pytest
 from avp_py.backends import open_backend
 from avp_py.cli import main
 from avp_py.cli.console import Console
+from avp_py.cli.sources import LocalOperator
 from avp_py.generate import OpenBackend
 from avp_py.sandbox import adopt_orphans
 from avp_py.settings import Program
@@ -106,7 +107,8 @@ def run() -> Run:
         opener: OpenBackend = open_backend,
     ) -> Result:
         out, err = io.BytesIO(), io.StringIO()
-        console = Console(dict(env), io.BytesIO(stdin), out, err, open_backend=opener)
+        operator = LocalOperator(opener)
+        console = Console(dict(env), io.BytesIO(stdin), out, err, operator=operator)
         code = main([str(each) for each in argv], console, Program(program))
         return Result(code, out.getvalue().decode(), err.getvalue())
 

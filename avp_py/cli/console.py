@@ -11,11 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO, TextIO
 
-from avp_py import backends
 from avp_py.cli.limits import ProcessLimits, RunLimits, TimeLimitReached
 from avp_py.cli.log import Log
+from avp_py.cli.sources import LocalOperator, Operator
 from avp_py.errors import OutputError
-from avp_py.generate import OpenBackend
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Console:
         started: when the program began, on the clock of time.monotonic().
         in_background: does something that speeds up what comes later, while the run goes on. It may
             outlive the run, so only a process of the run's own does it; elsewhere it is left out.
-        open_backend: makes the backend that secrets are read from.
+        operator: the operator's side of the run.
     """
 
     environ: Mapping[str, str] = field(repr=False)
@@ -42,7 +41,7 @@ class Console:
     limits: RunLimits = field(default_factory=RunLimits)
     started: float = field(default_factory=time.monotonic)
     in_background: Callable[[Callable[[], None]], None] = lambda _action: None
-    open_backend: OpenBackend = backends.open_backend
+    operator: Operator = field(default_factory=LocalOperator)
 
     @functools.cached_property
     def log(self) -> Log:

@@ -10,11 +10,11 @@ from typing import BinaryIO, Final
 from avp_py import __version__, backends
 from avp_py.cli.console import Console
 from avp_py.cli.parser import Commands, Parser
-from avp_py.cli.sources import read_source, read_sources
+from avp_py.cli.sources import read_source
 from avp_py.errors import UsageError
-from avp_py.generate import LocalKeeper, Request, generate
+from avp_py.generate import Request, generate
 from avp_py.render import MODES, Source
-from avp_py.settings import Program, Settings, resolve
+from avp_py.settings import Program, Settings
 
 logger: Final = logging.getLogger(__name__)
 
@@ -68,14 +68,17 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
                 f"{named} cannot be used: {error.strerror}",
                 hint="name a folder with manifests, or - for standard input",
             ) from error
-    resolution = resolve(read_sources(arguments, console))
+    settings, keeper = console.operator.open(arguments, console)
     logger.info("version %s, Python %s", __version__, platform.python_version())
-    source, started = _source(named, resolution.settings, console)
+    source, started = _source(named, settings, console)
     if isinstance(source, Source):
         # Loading the libraries of a backend takes longer than a small render: both at once.
-        console.in_background(partial(backends.preload, resolution.settings.backend.type))
-    request = Request(source, arguments.render, resolution, started)
-    output = generate(request, LocalKeeper(resolution, console.open_backend))
+        console.in_background(partial(backends.preload, settings.backend.type))
+    is_lenient = arguments.program.is_lenient
+    request = Request(
+        source, arguments.render, settings, console.environ, is_lenient=is_lenient, started=started
+    )
+    output = generate(request, keeper)
     console.log.warnings(output.warnings)
     console.write(output.text)
 

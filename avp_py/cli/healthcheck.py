@@ -9,7 +9,6 @@ from avp_py.backends import check_backend, module_of
 from avp_py.cli.console import Console
 from avp_py.cli.parser import Commands, Parser
 from avp_py.cli.report import MAX_LINE, clip, one_line
-from avp_py.cli.sources import read_sources
 from avp_py.errors import AvpError, GenerateError, RenderError
 from avp_py.generate import complete, read_from_cluster
 from avp_py.policy import PolicyGate, read_permissions, read_policy
@@ -67,7 +66,7 @@ def _checks(arguments: argparse.Namespace, console: Console) -> Iterator[Check]:
     loaded: list[Resolution] = []
 
     def load_settings() -> str:
-        resolved = resolve(read_sources(arguments, console))
+        resolved = resolve(console.operator.read_sources(arguments, console))
         module_of(resolved.settings.backend.type)
         loaded.append(resolved)
         return _judge_warnings(resolved.settings)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from avp_py.cli.console import Console
 from avp_py.cli.parser import Commands, Parser
-from avp_py.cli.sources import read_source, read_sources
+from avp_py.cli.sources import read_source
 from avp_py.cmp import Announcement, announce
 from avp_py.render import MODES
 from avp_py.settings import Program
@@ -44,6 +44,6 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
     # By that name parameters do not count.
     if arguments.program is Program.AVP_PY:
         source = read_source(arguments.path)
-        sources = read_sources(arguments, console)
+        sources = console.operator.read_sources(arguments, console)
         announcements = announce(source, arguments.render, sources)
     console.write(json.dumps([each.as_json() for each in announcements], indent=2) + "\n")

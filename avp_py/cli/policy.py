@@ -8,7 +8,6 @@ from typing import Any
 
 from avp_py.cli.console import Console
 from avp_py.cli.parser import Commands, Parser, exit_usage
-from avp_py.cli.sources import read_sources
 from avp_py.errors import PathError, UsageError, quoted
 from avp_py.policy import Permissions, Verdict, normalise, read_policy
 from avp_py.settings import Identity, Program, Trust, names
@@ -90,7 +89,7 @@ def _typed(read: Callable[[str], str]) -> Callable[[str], str]:
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Print a line for each path and Secret; return the exit code."""
     # The sources say how messages are written, and how long it may take.
-    read_sources(arguments, console)
+    console.operator.read_sources(arguments, console)
     identity = Identity(app=arguments.app, namespace=arguments.namespace, project=arguments.project)
     try:
         arguments.file.stat()

@@ -8,7 +8,6 @@ from avp_py import __version__
 from avp_py.cli.console import Console
 from avp_py.cli.parser import Commands, Parser
 from avp_py.cli.report import MAX_LINE, clip
-from avp_py.cli.sources import read_sources
 from avp_py.errors import SandboxError
 from avp_py.render import builder_version, version_of
 from avp_py.sandbox import describe_sandbox
@@ -51,7 +50,7 @@ def add_parser(
 
 def run(arguments: argparse.Namespace, console: Console) -> None:
     """Print a line for each."""
-    settings = _programs(read_sources(arguments, console))
+    settings = _programs(console.operator.read_sources(arguments, console))
     mode = settings.sandbox
     lines = (
         ("avp-py", __version__),

@@ -5,7 +5,7 @@ Nothing is returned until everything is resolved; all failures of the run are ra
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
 
@@ -19,7 +19,7 @@ from avp_py.generate.written import find_written
 from avp_py.manifests import Stream
 from avp_py.render import Mode, Rendered, Source, open_renderer
 from avp_py.sandbox import Limits, check_limit, limits_of
-from avp_py.settings import Resolution, Settings
+from avp_py.settings import Settings
 
 logger: Final = logging.getLogger(__name__)
 
@@ -34,22 +34,21 @@ class Request:
     Attributes:
         source: a folder (or one plain file) to render, or manifests as they came on standard input.
         mode: how to render the folder.
-        resolution: the settings, and the Secret with further ones, which is read only where a
+        settings: the settings, without those of the Secret, which is read only where a
             placeholder needs a backend.
+        environ: the environment, of which kustomize and helm see a part.
+        is_lenient: whether what is surely misspelt is a warning only, as for argocd-vault-plugin.
         started: when the run began, by `clock`: its time limit counts from there.
         clock: the time, in seconds; it never goes back.
     """
 
     source: Source | bytes
     mode: Mode
-    resolution: Resolution
+    settings: Settings
+    environ: Mapping[str, str] = field(repr=False)
+    is_lenient: bool = False
     started: float = field(default_factory=time.monotonic)
     clock: Callable[[], float] = time.monotonic
-
-    @property
-    def settings(self) -> Settings:
-        """The settings without those of the Secret."""
-        return self.resolution.settings
 
 
 @dataclass(frozen=True)
@@ -97,8 +96,7 @@ class _Run:
         self._settings = settings = request.settings
         self._limits = limits_of(settings, request.started, request.clock)
         self._failures = Failures()
-        is_lenient = request.resolution.sources.program.is_lenient
-        self._findings = Findings(settings.policy, is_lenient=is_lenient)
+        self._findings = Findings(settings.policy, is_lenient=request.is_lenient)
         self._rendered: Sequence[Rendered] = ()
 
     def render(self) -> Sequence[Rendered]:
@@ -254,7 +252,7 @@ def _render(request: Request, limits: Limits) -> Sequence[Rendered]:
         settings.render,
         limits,
         settings.identity,
-        request.resolution.sources.environ,
+        request.environ,
     )
     begin = limits.clock()
     rendered = renderer.render()

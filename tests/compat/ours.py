@@ -16,7 +16,8 @@ def run(case: Case, env: Mapping[str, str], reader: Reader) -> Outcome:
     sources = Sources(own, program=Program.ARGOCD_VAULT_PLUGIN)
     try:
         resolution = resolve(sources)
-        output = generate(Request(case.stdin, "plain", resolution), LocalKeeper(resolution))
+        request = Request(case.stdin, "plain", resolution.settings, own, is_lenient=True)
+        output = generate(request, LocalKeeper(resolution))
     except AvpError as error:
         reasons = "".join(f"{each.reason}\n" for each in error.failures)
         return Outcome(error=reasons, failures=tuple(error.failures))

@@ -19,6 +19,7 @@ from avp_py.backends import Backend, Location, Secret
 from avp_py.backends.vault.auth.token import Token
 from avp_py.backends.vault.backend import VaultBackend
 from avp_py.backends.vault.connection import Connection
+from avp_py.backends.vault.session import Session
 from avp_py.errors import AvpError
 from avp_py.generate import LocalKeeper, Request, generate
 from avp_py.settings import Sensitive, Settings, Sources, resolve
@@ -69,12 +70,12 @@ class RecordingConnection:
         self.logins = 0
 
     def open(self, _settings: Settings, _environ: Mapping[str, str]) -> Backend:
-        return VaultBackend(cast(Connection, self), Token(Sensitive("t")))
+        return VaultBackend(Session(cast(Connection, self), Token(Sensitive("t"))))
 
     def use(self, _token: Sensitive) -> None:
         self.logins += 1
 
-    def read(self, path: str, _parameters: Mapping[str, str]) -> Mapping[str, Any]:
+    def read(self, path: str, _parameters: Mapping[str, str], _since: float) -> Mapping[str, Any]:
         self.asked.append(path)
         if path.startswith("sys/internal/ui/mounts/"):
             return {"data": self._mount}
@@ -101,9 +102,10 @@ def document(path: str, kind: str = "Secret", **annotations: str) -> bytes:
 def attempt(policy: Path | None, stdin: bytes, backend: Any, **env: str) -> str:
     """Run; return the output, or the reasons of the failures."""
     environ = {**IDENTITY, **env} | ({"AVP_POLICY": str(policy)} if policy else {})
-    request = Request(stdin, "plain", resolve(Sources(environ)))
+    resolution = resolve(Sources(environ))
+    request = Request(stdin, "plain", resolution.settings, environ)
     try:
-        return generate(request, LocalKeeper(request.resolution, backend.open)).text
+        return generate(request, LocalKeeper(resolution, backend.open)).text
     except AvpError as error:
         return "\n".join(f"{each.reason} [{each.field}]" for each in error.failures)
 

@@ -1,14 +1,11 @@
 """Read the KV engines, versions 1 and 2."""
 
+import math
 import re
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
-from typing import Any, Final, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from avp_py.backends.interface import Backend, Location, MayName, Secret
-from avp_py.backends.vault.auth import AuthMethod
-from avp_py.backends.vault.connection import Connection
 from avp_py.backends.vault.explain import (
     Unexplained,
     explain,
@@ -20,12 +17,11 @@ from avp_py.backends.vault.explain import (
     read_rejected,
     wrong_shape,
 )
-from avp_py.backends.vault.login import Login
 from avp_py.backends.vault.mounts import Mounts
 from avp_py.backends.vault.paths import kv_version, shows_version_2, with_engine
-from avp_py.backends.vault.token_cache import TokenCache
+from avp_py.backends.vault.session import Session
 from avp_py.backends.vault.translate import RejectedError
-from avp_py.errors import BackendError, Failure, ForbiddenError, LoginError, NotFoundError
+from avp_py.errors import BackendError, Failure, ForbiddenError, NotFoundError
 from avp_py.values import Number
 
 _VERSION = re.compile(
@@ -45,33 +41,31 @@ _OWN_TYPES: Final = frozenset(
 """The same by the type of the mount, which is in each answer: a path may begin with the name of a
 namespace of Vault Enterprise."""
 
-_Answer = TypeVar("_Answer")
-
 
 class VaultBackend(Backend):
-    """Vault, as one identity. Answers are kept for the run, by path and version."""
+    """Vault, for one run."""
 
     def __init__(
         self,
-        connection: Connection,
-        auth: AuthMethod,
-        cache: TokenCache | None = None,
+        session: Session,
         kv_version: str | None = None,
+        since: float = -math.inf,
+        *,
+        is_shared: bool = False,
     ) -> None:
         """Make the backend; nothing is sent yet.
 
         Args:
-            connection: to Vault.
-            auth: how to log in.
-            cache: the tokens of earlier runs, if they are kept.
+            session: what it reads with.
             kv_version: AVP_KV_VERSION, for messages.
+            since: when the run began, on the clock of the session.
+            is_shared: whether other runs use the session, too: then `close` leaves it open.
         """
         self._kv_version = kv_version
-        self._connection = connection
-        self._login = Login(connection, auth, cache)
-        self._mounts = Mounts(connection)
-        self._lock = threading.Lock()
-        self._answers: dict[tuple[str, str], Future[Mapping[str, Any]]] = {}
+        self._session = session
+        self._since = since
+        self._is_shared = is_shared
+        self._mounts = Mounts(lambda path: session.read(path, "", since))
 
     def places(self, location: Location) -> Iterator[Location]:
         """Yield the place that the path suggests, and then the one that Vault reports.
@@ -101,7 +95,7 @@ class VaultBackend(Backend):
             if location.path.split("/")[1:2] == ["data"]:
                 return
             # A `data` later in the path may be part of a name.
-        placed = self._logged_in(lambda: self._mounts.place(location))
+        placed = self._session.logged_in(lambda: self._mounts.place(location), self._since)
         if not is_guessed or (placed.path, placed.engine_version) != (location.path, "2"):
             yield placed
 
@@ -111,7 +105,7 @@ class VaultBackend(Backend):
         Raises:
             BackendError: the secret cannot be read, or the login failed.
         """
-        return self._logged_in(lambda: self._read_place(location))
+        return self._session.logged_in(lambda: self._read_place(location), self._since)
 
     def explain(self, location: Location, failure: Failure, may_name: MayName) -> Failure:
         """Return the failure with what Vault reports about the mount, if that may be the cause."""
@@ -127,22 +121,14 @@ class VaultBackend(Backend):
         return failure
 
     def close(self) -> None:
-        """Close the connections."""
-        self._connection.close()
-
-    def _logged_in(self, ask: Callable[[], _Answer]) -> _Answer:
-        while True:
-            login = self._login.ensure()
-            try:
-                return ask()
-            except (ForbiddenError, LoginError) as error:
-                if not self._login.renew(login, error):
-                    raise
+        """Close the connections, unless others use them."""
+        if not self._is_shared:
+            self._session.close()
 
     def _read_place(self, location: Location) -> Secret:
         self._check_engine(location)
         try:
-            answer = self._read_once(location.path, location.version)
+            answer = self._session.read(location.path, location.version, self._since)
         except ForbiddenError:
             raise read_denied(location) from None
         except RejectedError as error:
@@ -160,26 +146,6 @@ class VaultBackend(Backend):
         mount = self._mounts.known(location.path)
         if not location.engine_version and mount is not None and not mount.kv_version:
             raise other_engine(location.path, mount)
-
-    def _read_once(self, path: str, version: str) -> Mapping[str, Any]:
-        """Return the answer to a read that is sent once for all threads; no rejection is kept."""
-        key = (path, version)
-        with self._lock:
-            answer = self._answers.get(key)
-            is_ours = answer is None
-            if answer is None:
-                answer = self._answers[key] = Future()
-        if is_ours:
-            try:
-                answer.set_result(
-                    self._connection.read(path, {"version": version} if version else {})
-                )
-            except BackendError as error:
-                with self._lock:
-                    if isinstance(error, ForbiddenError | LoginError):
-                        del self._answers[key]
-                answer.set_exception(error)
-        return answer.result()
 
 
 def _may_be_version_2(answer: Mapping[str, Any]) -> bool:

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import math
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -59,10 +60,17 @@ class LoginResult:
 class Connection:
     """Connections to one Vault, kept open, for any number of threads."""
 
-    def __init__(self, client: hvac.Client, translator: Translator) -> None:
+    def __init__(
+        self,
+        client: hvac.Client,
+        translator: Translator,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._client = client
         self._translator = translator
-        self._unreachable: BackendError | None = None
+        self._clock = clock
+        self._unreachable: tuple[float, BackendError] | None = None
+        """When a request began that did not reach Vault, and its error."""
 
     @classmethod
     def open(
@@ -128,18 +136,24 @@ class Connection:
         self.use(result.token)
         return result
 
-    def read(self, path: str, parameters: Mapping[str, str]) -> Mapping[str, Any]:
+    def read(
+        self, path: str, parameters: Mapping[str, str], since: float = -math.inf
+    ) -> Mapping[str, Any]:
         """Return Vault's answer to a read of a path; its numbers keep their text.
 
-        Once Vault could not be reached, or was sealed, nothing more is sent.
+        Args:
+            path: the path, without `/v1/`.
+            parameters: of the query.
+            since: once a request that began after this could not reach Vault, or found it sealed,
+                nothing more is sent; a time on the clock.
 
         Raises:
             ForbiddenError: the token may not read the path.
             LoginError: Vault rejected the token.
             BackendError: any other failure. An answer with status 404 is not one.
         """
-        if self._unreachable is not None:
-            raise self._unreachable
+        if self._unreachable is not None and self._unreachable[0] >= since:
+            raise self._unreachable[1]
         url = f"/v1/{quote(path, safe='/')}"
         with self._translated():
             try:
@@ -189,6 +203,7 @@ class Connection:
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
+        begun = self._clock()
         try:
             yield
         except (RequestFailedError, StatusError) as failed:
@@ -198,7 +213,7 @@ class Connection:
                 if isinstance(failed, RequestFailedError)
                 else isinstance(failed.error, hvac.exceptions.VaultDown)
             ):
-                self._unreachable = error
+                self._unreachable = begun, error
             raise error from failed
 
 

@@ -1,10 +1,14 @@
-"""One token for all reads of a run, and another one if Vault rejects the first.
+"""One token for all reads, and another one if it ends, or Vault rejects it.
 
 A token comes from a login, or from the cache of an earlier run.
 """
 
 import logging
+import math
 import threading
+import time
+from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 from avp_py.backends.vault.auth import AuthMethod, LoginRequest
@@ -15,47 +19,72 @@ from avp_py.errors import BackendError, ForbiddenError, LoginError, UnreachableE
 from avp_py.settings import Sensitive
 
 MAX_LOGINS: Final = 2
-"""How many tokens a run uses: a second one, as the first may have expired or been revoked."""
+"""How many tokens a run asks for: a second one, as the first may have expired or been revoked."""
+
+MARGIN_SECONDS: Final = 60.0
+"""A token is replaced that ends within this time, which is how long Argo CD waits for a run; of a
+token that is valid for less than three times as long, in its last third."""
 
 logger: Final = logging.getLogger(__name__)
 
 
 class Login:
-    """The state of the login that threads share."""
+    """The state of the login that threads share, and runs one after the other.
+
+    What is found out for one run, such as that Vault rejects the login, counts for every run that
+    had begun by then: `since` says when that was, on the clock. A later run finds out anew.
+    """
 
     def __init__(
-        self, connection: Connection, auth: AuthMethod, cache: TokenCache | None = None
+        self,
+        connection: Connection,
+        auth: AuthMethod,
+        cache: TokenCache | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connection = connection
         self._auth = auth
         self._cache = cache
+        self._clock = clock
         self._kept: tuple[str, Sensitive] | None = None
         """The entry of the cache in use, which is dropped when Vault rejects its token."""
         self._lock = threading.Lock()
         self._number = 0
-        self._valid = 0
-        """The number of the login whose token is known to be valid."""
-        self._error: BackendError | None = None
+        self._begun: deque[float] = deque(maxlen=MAX_LOGINS)
+        """When the last logins began."""
+        self._end = math.inf
+        """When the token is to be replaced."""
+        self._valid = (0, -math.inf)
+        """The number of the login whose token was found to be valid, and when."""
+        self._error: tuple[float, BackendError] | None = None
+        """When a login failed, and why."""
         self._mount = ""
 
-    def ensure(self) -> int:
+    def ensure(self, since: float = -math.inf) -> int:
         """Make sure that there is a token.
+
+        Args:
+            since: when the run began.
 
         Returns:
             The number of the login whose token is in use.
 
         Raises:
-            BackendError: Vault cannot be reached, or rejects the login; so does each later call.
+            BackendError: Vault cannot be reached, or rejects the login; so does each later call of
+                a run that began before that.
             SettingsError: a file with a credential, or the token cache, cannot be used.
         """
         with self._lock:
-            if self._error is not None:
-                raise self._error
+            self._raise_known(since)
             if not self._number:
                 self._log_in()
+            elif self._clock() >= self._end:
+                self._log_in(is_new=True)
             return self._number
 
-    def renew(self, rejected: int, error: ForbiddenError | LoginError) -> bool:
+    def renew(
+        self, rejected: int, error: ForbiddenError | LoginError, since: float = -math.inf
+    ) -> bool:
         """Get another token if that may help.
 
         Vault before 1.13 answers the same for an expired token as for a path that a token may
@@ -64,6 +93,7 @@ class Login:
         Args:
             rejected: the number of the login whose token was rejected.
             error: whether that was for a path (ForbiddenError), or for the token (LoginError).
+            since: when the run began.
 
         Returns:
             Whether there is another token now. If not, the current one stays in use, as it may do
@@ -74,14 +104,15 @@ class Login:
             SettingsError: a file with a credential, or the token cache, cannot be used.
         """
         with self._lock:
-            if self._error is not None:
-                raise self._error
+            self._raise_known(since)
             if self._number > rejected:
                 return True
-            may_repeat = self._auth.can_repeat and self._number < MAX_LOGINS
+            logins = sum(begun >= since for begun in self._begun)
+            may_repeat = self._auth.can_repeat and logins < MAX_LOGINS
             if not may_repeat and isinstance(error, LoginError):
-                self._error = self._rejected()
-                raise self._error
+                rejection = self._rejected()
+                self._error = self._clock(), rejection
+                raise rejection
             if not may_repeat:
                 return False
             if isinstance(error, LoginError):
@@ -89,32 +120,42 @@ class Login:
                     self._cache.drop(*self._kept)
                 self._log_in(is_new=True)
                 return True
-            if self._valid == self._number or self._is_valid():
-                self._valid = self._number
+            if self._is_known_valid(since) or self._is_valid():
+                self._valid = self._number, self._clock()
                 return False
             try:
                 self._get_token(is_new=True)
             except BackendError:
                 # There will be no other: what was rejected stays rejected.
-                self._valid = self._number
+                self._valid = self._number, self._clock()
                 return False
             self._number += 1
             return True
 
+    def _raise_known(self, since: float) -> None:
+        if self._error is not None and self._error[0] >= since:
+            raise self._error[1]
+
+    def _is_known_valid(self, since: float) -> bool:
+        number, when = self._valid
+        return number == self._number and when >= since
+
     def _log_in(self, *, is_new: bool = False) -> None:
+        begun = self._clock()
         try:
             self._get_token(is_new=is_new)
         except UnreachableError as error:
-            self._error = error
+            self._error = begun, error
             raise
         except BackendError as error:
             said = error.said if isinstance(error, RejectedError) else error.reason
-            self._error = LoginError(
+            rejection = LoginError(
                 f"Vault rejected the login by {self._auth.name} at {self._mount}: {said}",
                 hint=f"check {self._auth.needs}, the role in Vault, and that the auth method is "
                 f"mounted there ({self._auth.mount_settings})",
             )
-            raise self._error from None
+            self._error = begun, rejection
+            raise rejection from None
         self._number += 1
 
     def _rejected(self) -> LoginError:
@@ -139,6 +180,8 @@ class Login:
         return True
 
     def _get_token(self, *, is_new: bool) -> None:
+        self._begun.append(self._clock())
+        self._end = math.inf
         credential = self._auth.credential()
         if isinstance(credential, Sensitive):
             self._connection.use(credential)
@@ -161,6 +204,9 @@ class Login:
         self._kept = name, result.token
 
     def _log_in_at_mount(self, request: LoginRequest) -> LoginResult:
+        begun = self._clock()
         result = self._connection.log_in(request)
+        if result.seconds:
+            self._end = begun + result.seconds - min(MARGIN_SECONDS, result.seconds / 3)
         logger.info("logged in by %s at %s", self._auth.name, self._mount)
         return result

@@ -2,10 +2,11 @@
 
 import dataclasses
 import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from avp_py.backends.interface import Location
-from avp_py.backends.vault.connection import Connection
 from avp_py.errors import BackendError, ForbiddenError, NotFoundError
 
 
@@ -27,8 +28,13 @@ class Mount:
 class Mounts:
     """The mounts that Vault has reported; it is queried once for each."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, read: Callable[[str], Mapping[str, Any]]) -> None:
+        """Make an empty one.
+
+        Args:
+            read: returns Vault's answer to a read of a path.
+        """
+        self._read = read
         self._lock = threading.Lock()
         self._mounts: dict[str, Mount] = {}
         self._unknown: dict[str, bool] = {}
@@ -104,7 +110,7 @@ class Mounts:
         (command/kv_helpers.go, v1.21).
         """
         try:
-            data = self._connection.read(f"sys/internal/ui/mounts/{path}", {}).get("data")
+            data = self._read(f"sys/internal/ui/mounts/{path}").get("data")
         except (ForbiddenError, NotFoundError) as error:
             self._unknown[_scope(path)] = "preflight capability check" in error.reason
             return None

@@ -9,6 +9,7 @@ from avp_py.backends.vault.auth import open_auth
 from avp_py.backends.vault.backend import VaultBackend
 from avp_py.backends.vault.connection import Connection
 from avp_py.backends.vault.login import Login
+from avp_py.backends.vault.session import Session
 from avp_py.backends.vault.token_cache import TokenCache
 from avp_py.settings import Settings
 
@@ -34,7 +35,7 @@ def open_backend(
     auth = open_auth(settings.vault, settings.secret)
     cache = TokenCache.open(settings.vault)
     connection = Connection.open(settings.vault, environ, settings.backend.concurrency, sleep)
-    return VaultBackend(connection, auth, cache, settings.backend.kv_version)
+    return VaultBackend(Session(connection, auth, cache), settings.backend.kv_version)
 
 
 def check(settings: Settings, environ: Mapping[str, str], *, log_in: bool) -> str:
