@@ -2,19 +2,24 @@
 
 Nothing but light modules of the standard library may be imported here at the top: whatever is
 loaded before `close_process` is time in which other processes can read our environment.
+
+Where a core was started, `generate` and its like are handed to it. The environment then holds no
+credential, and there is nothing to close.
 """
 
-import ctypes
-import resource
+import os
 import sys
 from typing import Final, NoReturn
 
 _PR_SET_DUMPABLE: Final = 4
 """Linux' prctl(2)."""
 
+_SOCKET: Final = "AVP_SOCKET"
+
 
 def entrypoint() -> NoReturn:
     """Run the console script `avp-py`."""
+    _hand_over("avp-py")
     close_process()
     from avp_py.cli.main import start
 
@@ -23,11 +28,30 @@ def entrypoint() -> NoReturn:
 
 def entrypoint_as_avp() -> NoReturn:
     """Run the console script `argocd-vault-plugin`."""
+    _hand_over("argocd-vault-plugin")
     close_process()
     from avp_py.cli.main import start
     from avp_py.settings import Program
 
     start(Program.ARGOCD_VAULT_PLUGIN)
+
+
+def supervise() -> NoReturn:
+    """Run the supervisor, which `avp-py serve` starts with what it needs as arguments."""
+    close_process()
+    from avp_py.serve.supervisor import start
+
+    start(sys.argv[1:])
+
+
+def _hand_over(program: str) -> None:
+    """End the process with what the core says, where there is one and the command is for it."""
+    socket = os.environ.get(_SOCKET)
+    if socket:
+        from avp_py.serve import client
+
+        if client.is_for_core(sys.argv[1:]):
+            client.run(socket, program)
 
 
 def close_process() -> None:
@@ -38,6 +62,10 @@ def close_process() -> None:
     process that is not dumpable hides its memory and environment in /proc from the others of its
     user, its own children among them (proc(5), ptrace(2)).
     """
+    # Late: the client needs neither, and loading them takes it a quarter of its time.
+    import ctypes
+    import resource
+
     _, most = resource.getrlimit(resource.RLIMIT_CORE)
     soft = 1 if most == resource.RLIM_INFINITY else min(1, most)
     resource.setrlimit(resource.RLIMIT_CORE, (soft, most))

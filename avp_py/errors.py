@@ -18,6 +18,7 @@
     │   ├── ForbiddenError      it knows us and refuses the path
     │   └── NotFoundError       it has nothing at the path, or not that version
     ├── ClusterError        the Kubernetes API gave no Secret with settings
+    ├── ServeError          the resident core cannot be started, or a part of it is gone
     └── GenerateError       all failures of one run together
 
 No message, hint or detail ever holds a value of a secret, a credential, or manifest text beyond
@@ -206,6 +207,10 @@ class NotFoundError(BackendError):
 
 class ClusterError(AvpError):
     """The Kubernetes API cannot be reached, or did not give the Secret with the settings."""
+
+
+class ServeError(AvpError):
+    """The resident core cannot be started, or a part of it is gone or was sent what it rejects."""
 
 
 class GenerateError(AvpError):

@@ -96,7 +96,7 @@ def open_console(environ: Mapping[str, str]) -> Console:
         dict(environ),
         open(0, "rb", closefd=False),
         io.FileIO(1, "w", closefd=False),
-        sys.stderr or open(2, "w", errors="backslashreplace", closefd=False),
+        sys.stderr or open(2, "w", buffering=1, errors="backslashreplace", closefd=False),
         ProcessLimits(),
         in_background=lambda action: threading.Thread(target=action, daemon=True).start(),
     )

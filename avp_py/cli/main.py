@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from avp_py.cli import generate, healthcheck, parameters, plugin, policy, version
+from avp_py.cli import generate, healthcheck, parameters, plugin, policy, serve, version
 from avp_py.cli.console import Console, open_console
 from avp_py.cli.hardening import harden
 from avp_py.cli.help import add_parser as add_help
@@ -51,7 +51,7 @@ def build_parser(program: Program = Program.AVP_PY) -> Parser:
         parser.add_argument("--version", action="store_true", help="same as the command version")
     parser.set_defaults(run=partial(_show_help, parser), program=program)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for command in (generate, healthcheck, parameters, plugin, policy, version):
+    for command in (generate, healthcheck, parameters, plugin, policy, serve, version):
         command.add_parser(commands, _common_options(shown=True), program)
     add_help(commands, parser, program)
     return parser
@@ -103,8 +103,12 @@ def _file(text: str) -> Path | None:
     return Path(text) if text else None
 
 
-def _parse(argv: Sequence[str], program: Program) -> argparse.Namespace:
-    """Return the command line; a boolean option may have a value, as in Go: `--verbose=false`."""
+def parse_arguments(argv: Sequence[str], program: Program) -> argparse.Namespace:
+    """Return the command line; a boolean option may have a value, as in Go: `--verbose=false`.
+
+    Raises:
+        UsageError: it is wrong.
+    """
     words = []
     for word in argv:
         name, equals, value = word.partition("=")
@@ -145,7 +149,7 @@ def main(argv: Sequence[str], console: Console, program: Program = Program.AVP_P
     """
     verbosity = 0
     try:
-        arguments = _parse(argv, program)
+        arguments = parse_arguments(argv, program)
         verbosity = arguments.verbose
         run: Callable[[argparse.Namespace, Console], int | None] = arguments.run
         with notes_on(console if verbosity else None):

@@ -38,6 +38,16 @@ class Operator(ABC):
             AvpError: the settings or the policy cannot be read.
         """
 
+    def health(self) -> tuple[int, str] | None:
+        """Return the exit code and the text of a health check where the operator's side is.
+
+        None where that is this process: then the check is made here.
+
+        Raises:
+            AvpError: there was no answer.
+        """
+        return None
+
 
 class LocalOperator(Operator):
     """The operator's side of a run that has the operator's environment itself."""

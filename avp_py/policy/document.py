@@ -3,6 +3,7 @@
 An empty file, or one with unknown keys, is an error: a misspelt rule would be a missing one.
 """
 
+import functools
 from collections.abc import Collection
 from pathlib import Path
 from typing import Final
@@ -36,7 +37,13 @@ def read_policy(file: Path) -> Policy:
     """
     hint = "AVP_POLICY names a YAML file; without it nothing is read from a backend"
     text = read_text(file, "the policy", hint)
-    return _Reader(text, str(file)).policy()
+    return _parse(text, str(file))
+
+
+@functools.lru_cache(maxsize=4)
+def _parse(text: str, source: str) -> Policy:
+    """Return the policy in a text; one that does not change is parsed once for all requests."""
+    return _Reader(text, source).policy()
 
 
 class _Reader:

@@ -30,7 +30,8 @@ from avp_py.settings import RenderSettings
 
 logger: Final = logging.getLogger(__name__)
 
-_CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+"""The variables that name CA certificates."""
 
 _DENIED_PORT: Final = re.compile(r"connect\b.{0,200}permission denied", re.IGNORECASE)
 """How Go's programs and ssh report a port that the sandbox denies."""
@@ -69,7 +70,7 @@ class Child:
         self._mode = settings.sandbox
         self._limits = limits
         self._workspace = workspace
-        names = (*settings.environment, *_CERTIFICATES)
+        names = (*settings.environment, *CERTIFICATES)
         self._access = SYSTEM | program_access(program) | named_access(environ, names)
         self._access |= Access(
             read=(repository.root, workspace.home, workspace.provided),

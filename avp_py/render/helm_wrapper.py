@@ -60,8 +60,10 @@ def write_helm_wrapper(
         f"helm_wrapper.exec_helm(*{arguments!r})",
     )
     program = workspace.provided / "helm"
-    program.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    program.chmod(0o500)
+    # Where the process is in the sandbox, the mode of a file cannot be changed later.
+    descriptor = os.open(program, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o500)
+    with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor
+        file.write("".join(f"{line}\n" for line in lines))
     if not os.access(program, os.X_OK):
         raise RenderError(
             "no program can run in the temporary directory, where the wrapper of helm is",

@@ -70,8 +70,8 @@ def open_workspace(environ: Mapping[str, str], names: Collection[str] = ()) -> I
     try:
         parent = temporary_directory(environ)
         with contextlib.suppress(OSError):
-            _remove_stale(parent)
-        folder, lock = _make_folder(parent)
+            remove_stale(parent)
+        folder, lock = claim_directory(parent)
         try:
             for name in ("home", "scratch", "provided"):
                 (folder / name).mkdir()
@@ -87,7 +87,7 @@ def open_workspace(environ: Mapping[str, str], names: Collection[str] = ()) -> I
                 variables,
             )
         finally:
-            _remove(folder)
+            remove_directory(folder)
             os.close(lock)
     except OSError as error:
         raise RenderError(
@@ -136,10 +136,17 @@ def _variables(home: Path, scratch: Path) -> dict[str, str]:
     }
 
 
-def _make_folder(parent: Path) -> tuple[Path, int]:
-    """Return a new folder, symlinks resolved, and the lock that shows that its run is alive.
+def claim_directory(parent: Path) -> tuple[Path, int]:
+    """Make a directory for a run.
 
-    The lock ends with the process, however it ends, and child processes do not inherit it.
+    Args:
+        parent: where to make it.
+
+    Returns:
+        The directory, symlinks resolved, and the lock that shows that its run is alive.
+
+    The lock is a descriptor. It ends with the process, however it ends, and programs that the
+    process starts do not inherit it.
     """
     while True:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent)).resolve()
@@ -153,10 +160,13 @@ def _make_folder(parent: Path) -> tuple[Path, int]:
         os.close(lock)
 
 
-def _remove_stale(parent: Path) -> None:
+def remove_stale(parent: Path) -> None:
     """Remove stale workspaces: what is ours and not locked by a living run.
 
     This serves other runs: nothing that is found there ends this one.
+
+    Args:
+        parent: where they are.
     """
     for folder in parent.iterdir():
         if _NAME.fullmatch(folder.name):
@@ -165,12 +175,12 @@ def _remove_stale(parent: Path) -> None:
                 lock = _lock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 try:
                     if os.fstat(lock).st_uid == os.geteuid():
-                        _remove(folder)
+                        remove_directory(folder)
                 finally:
                     os.close(lock)
 
 
-def _remove(folder: Path) -> None:
+def remove_directory(folder: Path) -> None:
     """Remove a directory and what is in it; what cannot be removed stays.
 
     Each directory is moved to the top before it is emptied: shutil.rmtree recurses before Python

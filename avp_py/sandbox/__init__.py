@@ -24,8 +24,9 @@ from avp_py.sandbox.limits import (
     time_limit_error,
 )
 from avp_py.sandbox.messages import Places
-from avp_py.sandbox.mode import confine, confines_files, describe_sandbox
-from avp_py.sandbox.process import Written, run
+from avp_py.sandbox.mode import confine, confines_files, describe_sandbox, restrict_process
+from avp_py.sandbox.process import Written, children, run
+from avp_py.sandbox.service import die_with_parent, start_service
 
 __all__ = [
     "SYSTEM",
@@ -36,9 +37,11 @@ __all__ = [
     "adopt_orphans",
     "check_limit",
     "child_environment",
+    "children",
     "confine",
     "confines_files",
     "describe_sandbox",
+    "die_with_parent",
     "follow",
     "git_access",
     "limits_of",
@@ -47,8 +50,10 @@ __all__ = [
     "program_access",
     "proxy_ports",
     "read_go_module",
+    "restrict_process",
     "run",
     "search_path",
+    "start_service",
     "time_limit_error",
     "without_network",
 ]

@@ -1,11 +1,14 @@
 """AVP_SANDBOX: which protections a child process gets, and which ones the operator insists on."""
 
+import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from avp_py.errors import SandboxError
+from avp_py.sandbox import kernel
 from avp_py.sandbox.access import Access
-from avp_py.sandbox.landlock import PROTECTIONS, Protection, kernel_abi
-from avp_py.sandbox.seccomp import MACHINES, can_filter
+from avp_py.sandbox.landlock import PROTECTIONS, Protection, kernel_abi, restrict_thread
+from avp_py.sandbox.seccomp import MACHINES, can_filter, filter_thread
 from avp_py.settings import SandboxMode
 
 
@@ -30,6 +33,27 @@ def confine(access: Access, mode: SandboxMode) -> Access | None:
             + ", or set AVP_SANDBOX=auto to run with what this kernel has",
         )
     return access if abi or filters else None
+
+
+def restrict_process(access: Access, mode: SandboxMode) -> None:
+    """Restrict this process, and all that it starts, to an access. It cannot be undone.
+
+    Args:
+        access: what remains allowed.
+        mode: AVP_SANDBOX.
+
+    Raises:
+        SandboxError: the operator requires what this kernel does not have, the kernel refuses, or
+            there are other threads, which would stay as they are.
+    """
+    confined = confine(access, mode)
+    if confined is None:
+        return
+    if sys.platform == "linux" and len(list(Path("/proc/self/task").iterdir())) > 1:
+        raise SandboxError("a process with threads cannot be restricted", hint="please report it")
+    kernel.forbid_new_privileges()
+    restrict_thread(confined)
+    filter_thread(confined, limits_children=True)
 
 
 def confines_files(mode: SandboxMode) -> bool:

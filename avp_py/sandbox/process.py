@@ -172,7 +172,7 @@ class Family:
         killed: set[int] = set()
         # A process that is killed leaves us its own children, which are found the next time.
         while _has_children() and time.monotonic() < end:
-            members = [pid for pid in _children(os.getpid()) if pid in killed or self._kill(pid)]
+            members = [pid for pid in children() if pid in killed or self._kill(pid)]
             if not members:
                 return
             killed = {pid for pid in members if os.waitpid(pid, os.WNOHANG) == (0, 0)}
@@ -356,11 +356,26 @@ def _has_children() -> bool:
     return True
 
 
-def _children(parent: int) -> Iterator[int]:
-    """Yield the processes whose parent is `parent`, as a rule the newest first.
+def children() -> Iterator[int]:
+    """Yield the processes whose parent is this one, as a rule the newest first.
 
     One that ends as soon as it has started the next is then most likely to be met alive.
     """
+    found: set[int] = set()
+    # The children of each thread, where the kernel lists them (CONFIG_PROC_CHILDREN; proc(5)).
+    for task in Path("/proc/self/task").iterdir():
+        try:
+            found.update(map(int, task.joinpath("children").read_bytes().split()))
+        except FileNotFoundError:
+            if task.exists():
+                yield from _scan(os.getpid())
+                return
+        except OSError:
+            continue
+    yield from sorted(found, reverse=True)
+
+
+def _scan(parent: int) -> Iterator[int]:
     folders = Path("/proc").glob("[0-9]*")
     for folder in sorted(folders, key=lambda folder: int(folder.name), reverse=True):
         with contextlib.suppress(OSError):

@@ -147,7 +147,7 @@ def can_filter() -> bool:
     return kernel.call(_own(_SECCOMP), _GET_ACTION_AVAIL, 0, action) == 0
 
 
-def filter_thread(access: Access) -> None:
+def filter_thread(access: Access, *, limits_children: bool = False) -> None:
     """Filter the system calls of this thread and of all that it starts from now on.
 
     Nothing is filtered on a kernel that cannot. It cannot be undone. The thread must not gain
@@ -155,6 +155,8 @@ def filter_thread(access: Access) -> None:
 
     Args:
         access: what remains allowed.
+        limits_children: whether it may set the limits of other processes of its user, as a parent
+            does for its children.
 
     Raises:
         SandboxError: the kernel refuses.
@@ -162,7 +164,10 @@ def filter_thread(access: Access) -> None:
     if not can_filter():
         return
     code = build_filter(
-        os.uname().machine, internet=bool(access.connect), unix_sockets=access.unix_sockets
+        os.uname().machine,
+        internet=bool(access.connect),
+        unix_sockets=access.unix_sockets,
+        limits_children=limits_children,
     )
     kept = ctypes.create_string_buffer(code)
     program = struct.pack("@HP", len(code) // 8, ctypes.addressof(kept))
@@ -170,13 +175,16 @@ def filter_thread(access: Access) -> None:
 
 
 @functools.cache
-def build_filter(machine: str, *, internet: bool, unix_sockets: bool) -> bytes:
+def build_filter(
+    machine: str, *, internet: bool, unix_sockets: bool, limits_children: bool = False
+) -> bytes:
     """Return the filter, an array of struct sock_filter.
 
     Args:
         machine: one of MACHINES.
         internet: whether sockets for TCP and UDP may be made.
         unix_sockets: whether sockets may be made that connect to others of this machine.
+        limits_children: whether limits of other processes may be set.
     """
     audit, column = MACHINES[machine]
     answers: dict[int, Block] = {}
@@ -184,6 +192,8 @@ def build_filter(machine: str, *, internet: bool, unix_sockets: bool) -> bytes:
         answers |= {numbers[column]: answer for numbers in calls.values()}
     for name, block in _checks(internet, unix_sockets).items():
         answers[CHECKED[name][column]] = block
+    if limits_children:
+        del answers[CHECKED["prlimit64"][column]]
     answers.pop(NONE, None)
     known = _load(_NUMBER_OFFSET) + _if(
         _GREATER, LAST_CALL, _fail(errno.ENOSYS), _search(_ranges(answers))

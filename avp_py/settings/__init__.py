@@ -17,6 +17,7 @@ from avp_py.settings.groups import (
     ApplicationSecret,
     Identity,
     PolicySettings,
+    ServeSettings,
     Settings,
 )
 from avp_py.settings.images import Image
@@ -27,10 +28,14 @@ from avp_py.settings.render import RenderSettings
 from avp_py.settings.resolve import (
     Resolution,
     Sources,
+    environment_without_credentials,
+    is_backends_name,
     read_limits,
     read_log,
+    read_serve,
     resolve,
     tenant_settings,
+    without_credentials,
 )
 from avp_py.settings.trust import OPERATORS_WAYS
 from avp_py.settings.vault import VaultSettings
@@ -53,6 +58,7 @@ __all__ = [
     "Resolution",
     "SandboxMode",
     "Sensitive",
+    "ServeSettings",
     "Setting",
     "Settings",
     "Sources",
@@ -60,9 +66,13 @@ __all__ = [
     "VaultSettings",
     "WarningMode",
     "declared",
+    "environment_without_credentials",
+    "is_backends_name",
     "read_config",
     "read_limits",
     "read_log",
+    "read_serve",
     "resolve",
     "tenant_settings",
+    "without_credentials",
 ]

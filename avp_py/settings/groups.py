@@ -225,6 +225,52 @@ class LogSettings:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class ServeSettings:
+    """How the resident core runs (`avp-py serve`)."""
+
+    socket: str | None = setting(
+        "AVP_SOCKET",
+        Owner.OPERATOR_ALONE,
+        parse.absolute,
+        "the absolute path of the core's socket: `avp-py serve` listens there, in a directory of "
+        "its own, and `generate`, `parameters` and `healthcheck` hand their work to it. Without "
+        "it, `avp-py serve` chooses a path and sets it for the command that it starts",
+    )
+    parallel: int | None = setting(
+        "AVP_PARALLEL",
+        Owner.OPERATOR_ALONE,
+        parse.positive,
+        "how many requests run at the same time; without it, as many as there are processors, as "
+        "far as the container may use them. Where projects wait that have none running, up to "
+        "twice as many",
+        unit="requests",
+    )
+    queue: int = setting(
+        "AVP_QUEUE",
+        Owner.OPERATOR_ALONE,
+        parse.amount,
+        "how many requests may wait for their turn; others are not accepted before that",
+        default="256",
+        unit="requests",
+    )
+    cache_seconds: float = setting(
+        "AVP_CACHE_TTL",
+        Owner.OPERATOR_ALONE,
+        parse.age,
+        "how old what was read from Vault may be when a request begins. With 0, only requests "
+        "share a read that had begun before it was sent",
+        default="0",
+        unit="seconds",
+    )
+    metrics: str | None = setting(
+        "AVP_METRICS_ADDRESS",
+        Owner.OPERATOR_ALONE,
+        parse.listen_address,
+        "where `/metrics` and `/healthz` are served over HTTP, as `HOST:PORT`; nowhere without it",
+    )
+
+
 @dataclass(frozen=True)
 class ApplicationSecret:
     """A settings Secret that the Application named, and not the operator.
@@ -256,6 +302,7 @@ class Settings:
     policy: PolicySettings
     limits: LimitSettings
     log: LogSettings
+    serve: ServeSettings
     secret: ApplicationSecret | None = None
     warnings: tuple[Failure, ...] = ()
 

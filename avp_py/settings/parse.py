@@ -243,6 +243,24 @@ def seconds(raw: str) -> float:
     return value
 
 
+def age(raw: str) -> float:
+    """Return a length of time as `seconds` reads it; 0 is one, too."""
+    value = _duration(raw.strip())
+    if value is None or not 0 <= value <= _DAY:
+        raise MalformedError("a valid duration", "seconds such as 30, or 1m30s; up to a day", raw)
+    return value
+
+
+def listen_address(raw: str) -> str:
+    """Return a host and a port to listen on, as `HOST:PORT`."""
+    match = re.fullmatch(
+        r"(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):([0-9]{1,5})", raw.strip()
+    )
+    if match is None or not 0 <= int(match[1]) < 65536:
+        raise MalformedError("a valid address", "HOST:PORT, such as 0.0.0.0:9478", raw)
+    return raw.strip()
+
+
 def time_limit(raw: str) -> float:
     """Return a length of time as `seconds` reads it; what is not above 0 is no limit.
 

@@ -13,11 +13,12 @@ too, as Argo CD's UI leaves them behind. A settings file replaces the Secret.
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from avp_py.errors import Failure, Failures, SettingsError, did_you_mean, quoted
 from avp_py.settings import groups, parse
 from avp_py.settings.declaration import (
+    BACKEND_PREFIXES,
     OUR_PREFIXES,
     TENANT_PREFIX,
     Kind,
@@ -130,6 +131,53 @@ def read_log(sources: Sources) -> groups.LogSettings:
     return _lenient(sources, groups.LogSettings)
 
 
+def read_serve(sources: Sources) -> groups.ServeSettings:
+    """Return how the resident core runs.
+
+    Raises:
+        GenerateError: a setting of it is malformed. Others are reported by each request.
+    """
+    failures = Failures()
+    given = _Given(sources.environ, {}, Failures())
+    settings = _read_group(groups.ServeSettings, given, failures, failures)
+    failures.raise_any()
+    return settings
+
+
+def without_credentials(settings: groups.Settings) -> groups.Settings:
+    """Return the settings as a process may have them that handles a tenant's input.
+
+    How Vault is reached is not in them, nor what only the policy's gate needs.
+    """
+    policy = dataclasses.replace(settings.policy, path_validation=None)
+    vault = _lenient(Sources({}), VaultSettings)
+    return dataclasses.replace(settings, policy=policy, vault=vault, secret=None)
+
+
+def environment_without_credentials(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without the settings of backends, where credentials are.
+
+    What the operator lets kustomize and helm see stays (AVP_RENDER_ENV).
+
+    Args:
+        environ: the environment.
+    """
+    render = _lenient(Sources(environ), RenderSettings)
+    return {
+        name: value
+        for name, value in environ.items()
+        if name in render.environment or not is_backends_name(name)
+    }
+
+
+def is_backends_name(name: str) -> bool:
+    """Return whether a variable is for a backend or its client, and so may be a credential."""
+    return name.startswith(BACKEND_PREFIXES) or name in _OF_BACKENDS
+
+
+_OF_BACKENDS: Final = frozenset(setting.name for _, setting in declared(VaultSettings))
+
+
 def tenant_settings(sources: Sources) -> Sequence[Setting]:
     """Return the settings that tenants may set, those that the operator delegates included."""
     permitted = _Given(sources.environ, sources.config or {}, Failures()).permitted
@@ -239,6 +287,7 @@ def _read_all(
         policy=read(groups.PolicySettings),
         limits=read(groups.LimitSettings),
         log=read(groups.LogSettings),
+        serve=read(groups.ServeSettings),
         warnings=warnings,
     )
     if failures:

@@ -46,14 +46,15 @@ def open_route(settings: VaultSettings, environ: Mapping[str, str], connections:
         open_context=partial(open_context, settings) if context is None else lambda: context,
         max_bytes=MAX_ANSWER_BYTES,
         server_name=settings.tls_server_name,
-        proxies=_proxies(settings, environ),
+        proxies=proxies_of(settings, environ),
         socket=settings.socket,
         max_redirects=0 if settings.disable_redirects else 1,
         connections=connections,
     )
 
 
-def _proxies(settings: VaultSettings, environ: Mapping[str, str]) -> Mapping[str, str]:
+def proxies_of(settings: VaultSettings, environ: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the URL of the proxy for each scheme, with its password; none for a socket."""
     if settings.socket is not None:
         return {}
     if settings.proxy is not None:

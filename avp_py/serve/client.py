@@ -1,0 +1,158 @@
+"""The client: hands a request to the core, and waits for its exit code.
+
+It is started for each request, so it loads as little as it can: `socket`, `argparse` and our other
+modules take longer to load than everything that it does.
+"""
+
+import _socket
+import os
+import struct
+import sys
+import time
+from typing import Final, NoReturn
+
+from avp_py import __version__
+from avp_py.serve.wire import CREDENTIALS, MAX_MESSAGE, REPLY, pack
+
+COMMANDS: Final = ("generate", "parameters", "healthcheck")
+"""The commands that the core runs."""
+
+_WITH_VALUE: Final = ("-c", "--config-path", "-s", "--secret-name")
+"""Options that may come before the command, with their value as the next argument."""
+
+_ARGOCD: Final = (b"ARGOCD_APP_", b"ARGOCD_ENV_", b"KUBE_VERSION=", b"KUBE_API_VERSIONS=")
+"""How the variables begin that Argo CD sets for a request. No others are handed over: all else is
+the operator's, and the core has it."""
+
+_DEFAULT_SECONDS: Final = 55.0
+"""The default of AVP_RUN_TIMEOUT."""
+
+_GRACE_SECONDS: Final = 10.0
+"""How much later than the core the client ends a request that takes too long."""
+
+_FAILED: Final = 1
+_INTERRUPTED: Final = 130
+
+
+def is_for_core(argv: list[str]) -> bool:
+    """Return whether a command line is one of COMMANDS.
+
+    Args:
+        argv: the arguments, without the program's name.
+    """
+    is_value = False
+    for word in argv:
+        if not is_value and not word.startswith("-"):
+            return word in COMMANDS
+        is_value = word in _WITH_VALUE
+    return False
+
+
+def run(path: str, program: str) -> NoReturn:
+    """Hand the command line over to the core, and end the process with its exit code.
+
+    Args:
+        path: the socket of the core.
+        program: the name that the program was called by.
+    """
+    started = time.monotonic()
+    try:
+        code = _request(path, program, started)
+    except KeyboardInterrupt:
+        code = _INTERRUPTED
+    except _NoCoreError as error:
+        _say(f"error: {error.args[0]}\n  next: {error.args[1]}\n")
+        code = _FAILED
+    os._exit(code)
+
+
+class _NoCoreError(Exception):
+    """The core did not do it: why, and what to do next."""
+
+
+def _request(path: str, program: str, started: float) -> int:
+    try:
+        cwd = os.getcwdb()  # noqa: PTH109 - pathlib takes long to load
+    except OSError:
+        raise _NoCoreError(
+            "the working directory no longer exists", "change to one that does"
+        ) from None
+    variables = [
+        name + b"=" + value
+        for name, value in os.environb.items()
+        if (name + b"=").startswith(_ARGOCD)
+    ]
+    argv = list(map(os.fsencode, sys.argv[1:]))
+    request = pack(__version__.encode(), program.encode(), started, cwd, argv, variables)
+    core = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    seconds = _seconds()
+    core.settimeout(seconds + _GRACE_SECONDS)
+    try:
+        core.connect(path)
+        _, user, _ = CREDENTIALS.unpack(
+            core.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, CREDENTIALS.size)
+        )
+        if user != os.geteuid():
+            raise _NoCoreError(
+                f"the core at {path} runs as another user ({user})",
+                "start `avp-py serve` as the user of argocd-cmp-server",
+            )
+        descriptors = struct.pack("=3i", *map(_usable, range(3)))
+        rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, descriptors)
+        sent = core.sendmsg([request], [rights])
+        if sent < len(request):
+            core.sendall(memoryview(request)[sent:])
+        code, length = REPLY.unpack(_receive(core, REPLY.size))
+        _say(_receive(core, min(length, MAX_MESSAGE)).decode(errors="replace"))
+    except TimeoutError:
+        raise _NoCoreError(
+            f"the core did not answer within the time limit of the run (AVP_RUN_TIMEOUT={seconds:g}"
+            "s)",
+            "check the log of `avp-py serve`; AVP_PARALLEL says how many requests run at once",
+        ) from None
+    except OSError as error:
+        raise _NoCoreError(
+            f"no connection to the core at {path}: {error.strerror}",
+            "check that `avp-py serve` runs; it ends, and its container with it, when its "
+            "supervisor does",
+        ) from None
+    return int(code)
+
+
+def _receive(core: _socket.socket, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        part = core.recv(size - len(data))
+        if not part:
+            raise _NoCoreError(
+                "the core ended before the request did", "refresh the Application once more"
+            )
+        data += part
+    return data
+
+
+def _usable(number: int) -> int:
+    """Return a standard stream, or /dev/null where it is closed."""
+    try:
+        os.fstat(number)
+    except OSError:
+        return os.open(os.devnull, os.O_RDWR if number == 0 else os.O_RDONLY)
+    return number
+
+
+def _seconds() -> float:
+    """Return how long the request may take: the core has the same variable."""
+    try:
+        seconds = float(os.environ.get("AVP_RUN_TIMEOUT") or _DEFAULT_SECONDS)
+    except ValueError:
+        return _DEFAULT_SECONDS
+    return seconds if 0 < seconds < 1e6 else _DEFAULT_SECONDS
+
+
+def _say(text: str) -> None:
+    data = text.encode(errors="backslashreplace")
+    try:
+        while data:
+            data = data[os.write(2, data) :]
+    except OSError:
+        return

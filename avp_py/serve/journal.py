@@ -1,0 +1,78 @@
+"""What the core says about its requests: a line for each on standard error."""
+
+import json
+import time
+from enum import StrEnum
+from typing import Final, TextIO
+
+from avp_py.cli.formats import Format, JsonFormat
+from avp_py.errors import quoted
+from avp_py.serve.envelope import Envelope
+
+
+class Outcome(StrEnum):
+    """How a request ended."""
+
+    OK = "ok"
+    FAILED = "failed"
+    """The worker said why."""
+
+    KILLED = "killed"
+    """The worker was ended by a signal that the core had not sent."""
+
+    TIMEOUT = "timeout"
+    CANCELLED = "cancelled"
+    """The client was gone before its request was done."""
+
+
+class Journal:
+    """Writes a line for each request that has ended. No value of a secret ever comes here."""
+
+    def __init__(self, stream: TextIO, form: Format) -> None:
+        """Make it.
+
+        Args:
+            stream: where the lines go.
+            form: the form of messages: text, or JSON.
+        """
+        self._stream = stream
+        self._is_json: Final = isinstance(form, JsonFormat)
+
+    def waiting(self, queue: int) -> None:
+        """Note how many requests wait."""
+
+    def running(self, workers: int, queue: int) -> None:
+        """Note how many requests run, and how many wait."""
+
+    def ended(
+        self, number: int, envelope: Envelope, outcome: Outcome, begun: float | None = None
+    ) -> None:
+        """Write the line of a request.
+
+        Args:
+            number: its number.
+            envelope: the request.
+            outcome: how it ended.
+            begun: when its worker was started; None where it never was.
+        """
+        now = time.monotonic()
+        waited = (now if begun is None else begun) - envelope.started
+        took = 0.0 if begun is None else now - begun
+        facts = {
+            "request": number,
+            "command": envelope.command,
+            "application": envelope.application,
+            "project": envelope.project,
+            "outcome": str(outcome),
+            "waited": round(waited, 3),
+            "took": round(took, 3),
+        }
+        if self._is_json:
+            line = json.dumps(facts)
+        else:
+            line = " ".join(
+                f"{name}={quoted(value) if isinstance(value, str) else value}"
+                for name, value in facts.items()
+            )
+        self._stream.write(f"{line}\n")
+        self._stream.flush()

@@ -1,0 +1,242 @@
+"""The keeper: the process with the operator's credentials, which reads secrets for the others.
+
+It learns from the supervisor who makes a request and how, and from a worker which secrets the
+request needs. The worker handles a tenant's input, and so do its questions count as such: they can
+neither change the identity nor skip the policy.
+"""
+
+import contextlib
+import io
+import math
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NoReturn
+
+from avp_py import backends
+from avp_py.backends import Backend, Location, Secret, Target
+from avp_py.backends.vault.pool import SessionPool
+from avp_py.cli import healthcheck
+from avp_py.cli.console import Console
+from avp_py.cli.main import parse_arguments
+from avp_py.cli.sources import LocalOperator
+from avp_py.errors import AvpError, Failure, GenerateError
+from avp_py.generate import Keeper
+from avp_py.serve.channel import (
+    LostError,
+    MalformedQuestionError,
+    receive_question,
+    send_answer,
+)
+from avp_py.serve.envelope import Envelope, is_argocds, unpack
+from avp_py.serve.remote import Raised, Read
+from avp_py.settings import Settings, Sources, is_backends_name, read_limits, without_credentials
+
+IDLE_SECONDS: Final = 1.0
+"""How long after the last request nothing is kept any more that was read for others."""
+
+MAX_QUESTIONS: Final = 8
+"""How much a worker may ask; a run asks three questions."""
+
+
+class KeeperProcess:
+    """Answers the workers, each in a thread of its own."""
+
+    def __init__(
+        self,
+        control: socket.socket,
+        environ: Mapping[str, str],
+        pool: SessionPool,
+        cache_seconds: float,
+    ) -> None:
+        """Make it.
+
+        Args:
+            control: where the supervisor sends requests: a message of one byte for each, with the
+                worker's channel and the envelope, a file, as descriptors.
+            environ: the operator's environment.
+            pool: the sessions at Vault.
+            cache_seconds: how old an answer may be when a request begins, in seconds.
+        """
+        self._control = control
+        self._environ = {name: text for name, text in environ.items() if not is_argocds(name)}
+        self._pool = pool
+        self._cache_seconds = cache_seconds
+        self._seconds = read_limits(Sources(self._environ)).seconds
+        self._lock = threading.Lock()
+        self._running = 0
+        self._last = time.monotonic()
+
+    def run(self) -> None:
+        """Answer until the supervisor is gone."""
+        while True:
+            readable, _, _ = select.select([self._control], [], [], IDLE_SECONDS)
+            if readable and not self._receive():
+                return
+            self._forget()
+
+    def _receive(self) -> bool:
+        """Begin with the next request; return False where there will be none."""
+        data, descriptors, _, _ = socket.recv_fds(self._control, 1, 2)
+        if not data:
+            return False
+        channel, envelope = descriptors
+        with self._lock:
+            self._running += 1
+        threading.Thread(target=self._serve, args=(channel, envelope), daemon=True).start()
+        return True
+
+    def _serve(self, channel_number: int, envelope_number: int) -> None:
+        try:
+            with open(envelope_number, "rb") as file:
+                envelope = unpack(file.read())
+            with socket.socket(fileno=channel_number) as channel:
+                _Case(envelope, self._environ, self._pool, self._seconds).serve(channel)
+        finally:
+            with self._lock:
+                self._running -= 1
+                self._last = time.monotonic()
+
+    def _forget(self) -> None:
+        """Drop what no request may use any more: the oldest may have waited for its whole time."""
+        now = time.monotonic()
+        is_idle = not self._running and now - self._last > IDLE_SECONDS
+        self._pool.forget(now - self._cache_seconds - (0 if is_idle else self._seconds))
+
+
+@dataclass
+class _Case:
+    """One request: what its worker may ask, and in which order."""
+
+    envelope: Envelope
+    operators: Mapping[str, str] = field(repr=False)
+    pool: SessionPool
+    seconds: float
+    settings: Settings | None = None
+    keeper: Keeper | None = None
+    has_terms: bool = False
+    asked: int = 0
+
+    def serve(self, channel: socket.socket) -> None:
+        """Answer the worker until it is gone."""
+        with contextlib.suppress(LostError):
+            while (question := self._next(channel)) is not None:
+                send_answer(channel, self._answer(question))
+
+    def _next(self, channel: socket.socket) -> Mapping[str, Any] | None:
+        """Return the next question; None where there is none, or it is not one of ours."""
+        self.asked += 1
+        try:
+            question = receive_question(channel)
+        except MalformedQuestionError:
+            return None
+        return question if isinstance(question, dict) and self.asked <= MAX_QUESTIONS else None
+
+    def _answer(self, question: Mapping[str, Any]) -> Any:
+        answers: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
+            "config": self._config,
+            "settings": self._settings,
+            "terms": self._terms,
+            "read": self._read,
+            "healthcheck": self._healthcheck,
+        }
+        try:
+            return answers.get(str(question.get("do")), _unknown)(question)
+        except AvpError as error:
+            warnings = error.warnings if isinstance(error, GenerateError) else ()
+            return Raised(type(error).__name__, tuple(error.failures), tuple(warnings))
+        except Exception as error:
+            reason = f"internal error of the keeper, {type(error).__name__}; please report it"
+            return Raised("BackendError", (Failure(reason),))
+
+    def _console(self, out: io.BytesIO | None = None) -> Console:
+        environ = {**self.operators, **self.envelope.variables}
+        operator = LocalOperator(self._open_backend)
+        return Console(environ, io.BytesIO(), out or io.BytesIO(), io.StringIO(), operator=operator)
+
+    def _config(self, _question: Mapping[str, Any]) -> Mapping[str, str] | None:
+        """Return the settings file without what may be a credential."""
+        arguments = parse_arguments(self.envelope.argv, self.envelope.program)
+        console = self._console()
+        config = console.operator.read_sources(arguments, console).config
+        if config is None:
+            return None
+        return {name: text for name, text in config.items() if not is_backends_name(name)}
+
+    def _settings(self, _question: Mapping[str, Any]) -> Settings:
+        arguments = parse_arguments(self.envelope.argv, self.envelope.program)
+        console = self._console()
+        self.settings, self.keeper = console.operator.open(arguments, console)
+        return without_credentials(self.settings)
+
+    def _terms(self, question: Mapping[str, Any]) -> Any:
+        _, keeper = self._opened()
+        terms = keeper.terms(min(_number(question.get("seconds")), self._left()))
+        self.has_terms = True
+        return terms
+
+    def _read(self, question: Mapping[str, Any]) -> Sequence[Read | Failure]:
+        settings, keeper = self._opened()
+        if not self.has_terms:
+            # The Secret with settings may hold guards.
+            raise MalformedQuestionError("a worker asked for secrets before the terms")
+        targets = _targets(question.get("targets"), settings.limits.references)
+        seconds = min(_number(question.get("seconds")), self._left())
+        found = keeper.read(targets, time.monotonic() + seconds)
+        return [_sent(found[target]) for target in targets]
+
+    def _healthcheck(self, _question: Mapping[str, Any]) -> tuple[int, str]:
+        arguments = parse_arguments(self.envelope.argv, self.envelope.program)
+        out = io.BytesIO()
+        code = healthcheck.run(arguments, self._console(out))
+        return code, out.getvalue().decode()
+
+    def _opened(self) -> tuple[Settings, Keeper]:
+        if self.settings is None or self.keeper is None:
+            raise MalformedQuestionError("a worker asked for secrets before the settings")
+        return self.settings, self.keeper
+
+    def _left(self) -> float:
+        """Return how long the run may still take, in seconds."""
+        return max(self.envelope.started + self.seconds - time.monotonic(), 0)
+
+    def _open_backend(self, settings: Settings, environ: Mapping[str, str]) -> Backend:
+        if settings.backend.type == "vault":
+            return self.pool.open(settings, environ, self.envelope.started)
+        return backends.open_backend(settings, environ)
+
+
+def _unknown(_question: Mapping[str, Any]) -> NoReturn:
+    raise MalformedQuestionError("a worker asked what no worker of ours asks")
+
+
+def _number(value: object) -> float:
+    """Return a length of time that a worker sent, in seconds."""
+    if isinstance(value, int | float) and math.isfinite(value) and value >= 0:
+        return float(value)
+    raise MalformedQuestionError("a worker sent what is not a time")
+
+
+def _targets(value: object, most: int) -> Sequence[Target]:
+    """Return the targets that a worker sent."""
+    if not isinstance(value, list) or len(value) > most:
+        raise MalformedQuestionError("a worker asked for too much")
+    return [_target(each) for each in value]
+
+
+def _target(value: object) -> Target:
+    if isinstance(value, list) and len(value) == 4:
+        path, version, engine, kind = value
+        texts = (path, version, kind, "" if engine is None else engine)
+        if all(isinstance(each, str) for each in texts):
+            return Target(Location(path, version, engine), kind)
+    raise MalformedQuestionError("a worker asked for what is not a secret")
+
+
+def _sent(found: Secret | Failure) -> Read | Failure:
+    if isinstance(found, Failure):
+        return found
+    return Read(dict(found), found.doubt, found.version)

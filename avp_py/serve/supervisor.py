@@ -1,0 +1,466 @@
+"""The supervisor: accepts requests, and runs each in a worker of its own.
+
+It has one thread and no credentials. Of a tenant's bytes it reads the envelope of the request only.
+"""
+
+import contextlib
+import gc
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, NoReturn
+
+from avp_py.cli.hardening import harden
+from avp_py.cli.limits import EXIT_AFTER
+from avp_py.cli.log import Log
+from avp_py.errors import AvpError, LimitError
+from avp_py.render import (
+    claim_directory,
+    remove_directory,
+    remove_stale,
+    temporary_directory,
+)
+from avp_py.sandbox import adopt_orphans, children, time_limit_error
+from avp_py.serve.envelope import Envelope, MalformedRequestError, body_length, unpack
+from avp_py.serve.journal import Journal, Outcome
+from avp_py.serve.queue import FairQueue
+from avp_py.serve.wire import CREDENTIALS, HEADER, MAX_MESSAGE, REPLY
+from avp_py.serve.worker import run_worker
+from avp_py.settings import ServeSettings, Sources, read_limits, read_log, read_serve
+
+SEND_SECONDS: Final = 5.0
+"""How long a client may take to send its request."""
+
+KILL_AFTER: Final = EXIT_AFTER + 1.0
+"""How long after the time limit a worker is killed, in seconds; it ends by itself before that."""
+
+
+@dataclass(eq=False)
+class _Request:
+    """A client that is connected.
+
+    Attributes:
+        connection: to the client.
+        number: its number, for logs.
+        accepted: when it was accepted, on the clock of time.monotonic().
+        data: what it has sent.
+        streams: its standard input, output and error.
+        envelope: the request, once it is there as a whole.
+        begun: when its worker was started.
+        worker: the worker's process; 0 without one.
+        scratch: the worker's directory for temporary files, and the lock on it.
+        outcome: how it ends, where the supervisor ends it.
+    """
+
+    connection: socket.socket
+    number: int
+    accepted: float
+    data: bytearray = field(default_factory=bytearray)
+    streams: Sequence[int] = ()
+    envelope: Envelope | None = None
+    begun: float = 0.0
+    worker: int = 0
+    scratch: tuple[Path, int] | None = None
+    outcome: Outcome | None = None
+
+    @property
+    def project(self) -> str:
+        return self.envelope.project if self.envelope else ""
+
+
+class Supervisor:
+    """The loop: clients, workers, the keeper."""
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        parent: socket.socket,
+        environ: Mapping[str, str],
+        settings: ServeSettings,
+        journal: Journal,
+    ) -> None:
+        """Make it.
+
+        Args:
+            listener: where clients connect.
+            parent: where the process that starts keepers sends a channel to each.
+            environ: the operator's environment, without credentials.
+            settings: how the core runs.
+            journal: what is said about requests.
+        """
+        self._listener = listener
+        self._parent = parent
+        self._environ = environ
+        self._settings = settings
+        self._journal = journal
+        self._seconds = read_limits(Sources(environ)).seconds
+        self._keeper: socket.socket | None = None
+        self._queue: FairQueue[_Request] = FairQueue(settings.parallel or 1)
+        self._workers: dict[int, _Request] = {}
+        self._sending: set[_Request] = set()
+        self._helpers: set[int] = set()
+        """Processes that remove what killed workers have left."""
+        self._count = 0
+        self._is_accepting = False
+        self._selector = selectors.DefaultSelector()
+        self._wakeup = _wakeup_descriptor()
+
+    def run(self) -> None:
+        """Serve until the process that started this one is gone."""
+        folder = temporary_directory(self._environ)
+        self._help(lambda: remove_stale(folder))
+        self._selector.register(self._parent, selectors.EVENT_READ, self._parent)
+        self._selector.register(self._wakeup, selectors.EVENT_READ, self._wakeup)
+        while True:
+            self._accept_or_not()
+            for key, _ in self._selector.select(self._until_next()):
+                if key.data is self._parent:
+                    if not self._meet_keeper():
+                        return
+                elif key.data is self._listener:
+                    self._accept()
+                elif key.data is self._wakeup:
+                    os.read(self._wakeup, 1024)
+                elif key.data is self._keeper:
+                    self._lose_keeper()
+                else:
+                    self._hear(key.data)
+            self._reap()
+            self._end_late()
+            self._start_workers()
+
+    def _accept_or_not(self) -> None:
+        """Accept no more clients than may wait; the others wait in the socket."""
+        may_accept = len(self._queue) + len(self._sending) < self._settings.queue
+        if may_accept and not self._is_accepting:
+            self._selector.register(self._listener, selectors.EVENT_READ, self._listener)
+        elif self._is_accepting and not may_accept:
+            self._selector.unregister(self._listener)
+        self._is_accepting = may_accept
+
+    def _until_next(self) -> float | None:
+        """Return how long nothing is to be done, in seconds."""
+        times = [each.accepted + SEND_SECONDS for each in self._sending]
+        times += [self._deadline(each) for each in self._queue]
+        times += [self._deadline(each) + KILL_AFTER for each in self._workers.values()]
+        return max(min(times) - time.monotonic(), 0) if times else None
+
+    def _deadline(self, request: _Request) -> float:
+        """Return when a request must be done: its time counts from the start of the client."""
+        started = request.envelope.started if request.envelope else request.accepted
+        return min(started, request.accepted) + self._seconds
+
+    def _meet_keeper(self) -> bool:
+        """Take the channel to a new keeper; return False where the sender is gone."""
+        data, descriptors, _, _ = socket.recv_fds(self._parent, 1, 1)
+        if not data:
+            return False
+        self._lose_keeper()
+        self._keeper = socket.socket(fileno=descriptors[0])
+        self._keeper.setblocking(False)
+        self._selector.register(self._keeper, selectors.EVENT_READ, self._keeper)
+        return True
+
+    def _lose_keeper(self) -> None:
+        """Do without a keeper until there is another one."""
+        if self._keeper is not None:
+            self._selector.unregister(self._keeper)
+            self._keeper.close()
+            self._keeper = None
+
+    def _accept(self) -> None:
+        with contextlib.suppress(BlockingIOError, ConnectionError):
+            connection, _ = self._listener.accept()
+            _, user, _ = CREDENTIALS.unpack(
+                connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
+            )
+            if user != os.geteuid():
+                connection.close()
+                return
+            connection.setblocking(False)
+            self._count += 1
+            request = _Request(connection, self._count, time.monotonic())
+            self._sending.add(request)
+            self._selector.register(connection, selectors.EVENT_READ, request)
+
+    def _hear(self, request: _Request) -> None:
+        """Read from a client: the rest of its request, or that it is gone."""
+        if request.connection.fileno() < 0:
+            # It was ended in this round.
+            return
+        try:
+            data, descriptors, _, _ = socket.recv_fds(request.connection, 1 << 16, 3)
+        except BlockingIOError:
+            return
+        except OSError:
+            data, descriptors = b"", []
+        if request.streams:
+            for each in descriptors:
+                os.close(each)
+        else:
+            request.streams = descriptors
+        if not data:
+            self._lose_client(request)
+        elif request.envelope is None:
+            request.data += data
+            try:
+                self._read_envelope(request)
+            except MalformedRequestError as error:
+                self._refuse(request, error, Outcome.FAILED)
+
+    def _read_envelope(self, request: _Request) -> None:
+        data = request.data
+        if len(data) < HEADER.size:
+            return
+        length = body_length(bytes(data[: HEADER.size]))
+        if len(data) < HEADER.size + length:
+            return
+        request.envelope = unpack(bytes(data[HEADER.size : HEADER.size + length]))
+        if len(request.streams) != 3:
+            raise MalformedRequestError(
+                "the core received a request without its streams", hint="call it by `avp-py` only"
+            )
+        self._sending.discard(request)
+        self._queue.add(request.project, request)
+        self._journal.waiting(len(self._queue))
+
+    def _lose_client(self, request: _Request) -> None:
+        """End what a client wanted that is gone."""
+        if request.worker:
+            request.outcome = Outcome.CANCELLED
+            self._kill(request)
+        else:
+            if request.envelope is not None:
+                self._queue.discard(request.project, request)
+                self._journal.ended(request.number, request.envelope, Outcome.CANCELLED)
+            self._close(request)
+
+    def _start_workers(self) -> None:
+        while self._keeper is not None and (request := self._queue.take()) is not None:
+            try:
+                self._start(request)
+            except BlockingIOError:
+                # The keeper is slower than we are; its channel is full.
+                self._queue.done(request.project)
+                self._queue.add(request.project, request)
+                return
+            except OSError as error:
+                self._queue.done(request.project)
+                failed = AvpError(
+                    f"the request cannot be started: {error.strerror}",
+                    hint="check the limits of the container: processes, memory, room in TMPDIR",
+                )
+                self._refuse(request, failed, Outcome.FAILED)
+
+    def _start(self, request: _Request) -> None:
+        envelope, keeper = request.envelope, self._keeper
+        if envelope is None or keeper is None:  # pragma: no cover - both were looked at before
+            raise AssertionError
+        scratch = claim_directory(temporary_directory(self._environ))
+        try:
+            ours, theirs = socket.socketpair()
+            with ours, theirs:
+                self._introduce(keeper, theirs, request)
+                supervisor = os.getpid()
+                pid = os.fork()
+                if pid == 0:
+                    run_worker(
+                        envelope,
+                        request.streams,
+                        ours.fileno(),
+                        scratch[0],
+                        self._environ,
+                        supervisor,
+                    )
+        except BaseException:
+            self._remove(*scratch)
+            raise
+        request.worker, request.begun, request.scratch = pid, time.monotonic(), scratch
+        request.data.clear()
+        self._workers[pid] = request
+        self._close_streams(request)
+        self._journal.running(len(self._workers), len(self._queue))
+
+    def _introduce(self, keeper: socket.socket, channel: socket.socket, request: _Request) -> None:
+        """Tell the keeper who makes the request, and give it the channel to the worker."""
+        body = os.memfd_create("envelope", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        try:
+            with open(os.dup(body), "wb") as file:  # noqa: PTH123 - a descriptor
+                file.write(request.data[HEADER.size :])
+            os.lseek(body, 0, os.SEEK_SET)
+            socket.send_fds(keeper, [b"R"], [channel.fileno(), body])
+        except ConnectionError as error:
+            # A new one is on its way; until then the request waits.
+            self._lose_keeper()
+            raise BlockingIOError from error
+        finally:
+            os.close(body)
+
+    def _reap(self) -> None:
+        """Note which workers have ended, and end what they have left."""
+        has_ended = False
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                break
+            if pid == 0:
+                break
+            has_ended = True
+            self._helpers.discard(pid)
+            request = self._workers.pop(pid, None)
+            if request is not None:
+                self._finish(request, os.waitstatus_to_exitcode(status))
+        if has_ended:
+            # What a dead worker has started is our child now; a living one adopts its own.
+            for pid in children():
+                if pid not in self._workers and pid not in self._helpers:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+
+    def _finish(self, request: _Request, code: int) -> None:
+        """Answer the client of a worker that has ended."""
+        self._queue.done(request.project)
+        if request.scratch is not None:
+            self._remove(*request.scratch)
+        outcome, message = request.outcome, ""
+        if outcome is Outcome.TIMEOUT:
+            message = self._said(time_limit_error(self._seconds))
+        elif outcome is None and code < 0:
+            outcome = Outcome.KILLED
+            message = self._said(
+                AvpError(
+                    f"the worker was killed by signal {-code}",
+                    hint="check the memory limit of the container, and AVP_MAX_MEMORY below it",
+                )
+            )
+        elif outcome is None:
+            outcome = Outcome.OK if code == 0 else Outcome.FAILED
+        request.worker = 0
+        if request.envelope is not None:
+            self._journal.ended(request.number, request.envelope, outcome, request.begun)
+        self._reply(request, code if 0 <= code < 256 else 1, message)
+        self._journal.running(len(self._workers), len(self._queue))
+
+    def _end_late(self) -> None:
+        """End the requests whose time is over."""
+        now = time.monotonic()
+        for request in [each for each in self._sending if now > each.accepted + SEND_SECONDS]:
+            self._close(request)
+        for request in [each for each in self._queue if now > self._deadline(each)]:
+            self._queue.discard(request.project, request)
+            error = LimitError(
+                f"the request waited for its turn until its time was over (AVP_RUN_TIMEOUT="
+                f"{self._seconds:g}s)",
+                hint="raise AVP_PARALLEL and the resources of the sidecar, or look for the "
+                "Applications that take long: the log of `avp-py serve` has the duration of each",
+            )
+            self._refuse(request, error, Outcome.TIMEOUT)
+        for request in self._workers.values():
+            if now > self._deadline(request) + KILL_AFTER and request.outcome is None:
+                request.outcome = Outcome.TIMEOUT
+                self._kill(request)
+
+    def _kill(self, request: _Request) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(request.worker, signal.SIGKILL)
+
+    def _refuse(self, request: _Request, error: AvpError, outcome: Outcome) -> None:
+        """Answer a request that was never begun."""
+        if request.envelope is not None:
+            self._journal.ended(request.number, request.envelope, outcome)
+        self._reply(request, 1, self._said(error))
+
+    def _said(self, error: AvpError) -> str:
+        name = read_log(Sources(self._environ)).format
+        log = Log(sys.__stderr__, self._environ)  # type: ignore[arg-type]
+        log.use(name)
+        return log.format.failures(error, verbose=False)
+
+    def _reply(self, request: _Request, code: int, message: str) -> None:
+        data = message.encode(errors="backslashreplace")[:MAX_MESSAGE]
+        # It fits into the buffer of the socket; a client that is gone needs no answer.
+        with contextlib.suppress(OSError):
+            request.connection.sendall(REPLY.pack(code, len(data)) + data)
+        self._close(request)
+
+    def _close(self, request: _Request) -> None:
+        self._sending.discard(request)
+        self._close_streams(request)
+        with contextlib.suppress(KeyError, ValueError):
+            self._selector.unregister(request.connection)
+        request.connection.close()
+
+    def _close_streams(self, request: _Request) -> None:
+        for each in request.streams:
+            os.close(each)
+        request.streams = ()
+
+    def _remove(self, folder: Path, lock: int) -> None:
+        """Remove a worker's directory; what a killed one has left in it, by a helper."""
+        try:
+            folder.rmdir()
+        except OSError:
+            self._help(lambda: remove_directory(folder))
+        finally:
+            os.close(lock)
+
+    def _help(self, act: Callable[[], None]) -> None:
+        """Do something in a process of its own that may take a while."""
+        pid = os.fork()
+        if pid:
+            self._helpers.add(pid)
+            return
+        with contextlib.suppress(BaseException):
+            # The streams of clients that wait must not stay open in here.
+            os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+            act()
+        os._exit(0)
+
+
+def start(arguments: Sequence[str]) -> NoReturn:
+    """Run the supervisor; `avp-py serve` starts it.
+
+    Args:
+        arguments: the numbers of the descriptors of the listening socket, and of the channel to
+            the process that starts keepers.
+    """
+    environ = dict(os.environ)
+    log = Log(sys.stderr, environ)
+    adopt_orphans()
+    listener, parent = (socket.socket(fileno=int(each)) for each in arguments)
+    listener.setblocking(False)
+    settings = read_serve(Sources(environ))
+    journal = Journal(sys.stderr, log.format)
+    harden(log)
+    supervisor = Supervisor(listener, parent, environ, settings, journal)
+    _load_all()
+    # No worker needs a collection, and none is to copy pages for the counters of the collector.
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    supervisor.run()
+    os._exit(0)
+
+
+def _load_all() -> None:
+    """Load what requests load when they first need it, so that no worker has to."""
+    for name in _LATE:
+        __import__(name)
+
+
+_LATE: Final = ("jinja2.sandbox", "re2", "yaml")
+
+
+def _wakeup_descriptor() -> int:
+    """Return a descriptor that can be read when a child has ended."""
+    ours, pythons = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+    signal.set_wakeup_fd(pythons, warn_on_full_buffer=False)
+    return ours
