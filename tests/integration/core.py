@@ -1,0 +1,171 @@
+"""A resident core (`avp-py serve`) with directories of its own, and its clients."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.processes import children, is_running, until
+
+AVP: Final = Path(sys.executable).with_name("avp-py")
+"""The console script, as a plugin.yaml starts it."""
+
+READY_SECONDS: Final = 30
+END_SECONDS: Final = 20
+
+_ENDED: Final = re.compile(r"command='(\w+)' application='(.*?)' project='(.*?)' outcome='(\w+)'")
+
+
+@dataclass(frozen=True)
+class Core:
+    """A running core.
+
+    Attributes:
+        process: `avp-py serve`.
+        socket: where clients connect.
+        scratch: TMPDIR of the core and of its clients.
+        log: the file with its output.
+    """
+
+    process: "subprocess.Popen[bytes]"
+    socket: Path
+    scratch: Path
+    log: Path
+
+    @property
+    def supervisor(self) -> int:
+        """The supervisor."""
+        (found,) = [pid for pid in children(self.process.pid) if "supervise" in _command(pid)]
+        return found
+
+    @property
+    def keeper(self) -> int:
+        """The keeper; 0 while there is none."""
+        found = [
+            pid
+            for pid in children(self.process.pid)
+            if is_running(pid) and "serve" in _command(pid).split()
+        ]
+        return found[0] if found else 0
+
+    @property
+    def workers(self) -> Sequence[int]:
+        """The workers, and what else the supervisor has started."""
+        return [pid for pid in children(self.supervisor) if is_running(pid)]
+
+    def start(
+        self, *argv: object, cwd: Path, variables: Mapping[str, str] | None = None
+    ) -> "subprocess.Popen[bytes]":
+        """Start a client, whose output can be read.
+
+        Args:
+            argv: the arguments.
+            cwd: its working directory.
+            variables: Argo CD's variables, or others.
+        """
+        return subprocess.Popen(
+            [AVP, *map(str, argv)],
+            cwd=cwd,
+            env=self.client_environment | dict(variables or {}),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def run(
+        self,
+        *argv: object,
+        cwd: Path,
+        variables: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
+    ) -> "subprocess.CompletedProcess[bytes]":
+        """Run a client to its end."""
+        process = self.start(*argv, cwd=cwd, variables=variables)
+        out, err = process.communicate(stdin, timeout=60)
+        return subprocess.CompletedProcess(argv, process.returncode, out, err)
+
+    @property
+    def client_environment(self) -> dict[str, str]:
+        """What a client is started with: no credential."""
+        return {
+            "PATH": f"{AVP.parent}:{os.defpath}",
+            "TMPDIR": str(self.scratch),
+            "AVP_SOCKET": str(self.socket),
+        }
+
+    def outcomes(self) -> Sequence[str]:
+        """How the requests so far have ended."""
+        return [found[4] for found in _ENDED.finditer(self.log.read_text())]
+
+    def files(self) -> Sequence[str]:
+        """The files in TMPDIR, but for the socket's."""
+        found = [each for each in self.scratch.rglob("*") if self.socket.parent not in each.parents]
+        return sorted(str(each) for each in found if each != self.socket.parent)
+
+
+@contextmanager
+def serve(env: Mapping[str, str], *command: object) -> Iterator[Core]:
+    """Run a core, and end it and all that it started.
+
+    Args:
+        env: the operator's environment, on top of PATH and TMPDIR.
+        command: what it runs below; without one it serves alone.
+    """
+    # The path of a socket has at most 107 bytes, and pytest's folders have long names.
+    with tempfile.TemporaryDirectory(prefix="core-") as name:
+        root = Path(name).resolve()
+        scratch, log, socket = root / "tmp", root / "log", root / "socket" / "core.sock"
+        scratch.mkdir()
+        variables = {
+            "PATH": f"{AVP.parent}:{os.defpath}",
+            "TMPDIR": str(scratch),
+            "AVP_SOCKET": str(socket),
+        }
+        with log.open("wb") as file:
+            process = subprocess.Popen(
+                [AVP, "serve", *(("--", *command) if command else ())],
+                env=variables | dict(env),
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
+            )
+        core = Core(process, socket, scratch, log)
+        try:
+            ready = until(lambda: _is_ready(core) or process.poll() is not None, READY_SECONDS)
+            assert ready and process.poll() is None, log.read_text()
+            yield core
+        finally:
+            left = _descendants(process.pid)
+            with suppress(ProcessLookupError):
+                process.send_signal(signal.SIGKILL)
+            process.wait()
+            for pid in left:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+
+def _is_ready(core: Core) -> bool:
+    return core.socket.exists() and len(children(core.process.pid)) >= 2
+
+
+def _descendants(pid: int) -> Sequence[int]:
+    found = [pid]
+    for each in found:
+        found += children(each)
+    return found[1:]
+
+
+def _command(pid: int) -> str:
+    try:
+        data = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return ""
+    return data.replace(b"\0", b" ").decode(errors="replace")

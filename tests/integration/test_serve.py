@@ -1,0 +1,212 @@
+"""The resident core: what a client of it prints is what the command prints by itself."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from avp_py.serve.wire import HEADER, REPLY, pack
+from tests.conftest import ROOT
+from tests.integration.core import AVP, Core, serve
+from tests.processes import is_running, until
+
+APPLICATION = {
+    "ARGOCD_APP_NAME": "web",
+    "ARGOCD_APP_NAMESPACE": "demo",
+    "ARGOCD_APP_PROJECT_NAME": "default",
+    "ARGOCD_ENV_APP_REPO": "https://github.com/example/web",
+    "ARGOCD_ENV_IMAGE_NAME": "registry.example/team/web",
+    "ARGOCD_ENV_IMAGE_TAG": "1.4.2",
+}
+WEB = ROOT / "examples/web"
+
+
+@pytest.fixture(scope="module")
+def operators(tools: Mapping[str, Path]) -> Mapping[str, str]:
+    """The operator's environment, with secrets from a file."""
+    return {
+        "AVP_TYPE": "file",
+        "AVP_FILE": str(ROOT / "examples/secrets.yaml"),
+        "AVP_KUSTOMIZE": str(tools["kustomize"]),
+        "AVP_HELM": str(tools["helm"]),
+        "AVP_SANDBOX": "required",
+    }
+
+
+@pytest.fixture(scope="module")
+def core(operators: Mapping[str, str]) -> Iterator[Core]:
+    with serve(operators) as running:
+        yield running
+
+
+def alone(
+    operators: Mapping[str, str], *argv: str, cwd: Path, stdin: bytes = b""
+) -> "subprocess.CompletedProcess[bytes]":
+    """The same command without a core."""
+    env = {"PATH": os.defpath, **operators, **APPLICATION}
+    return subprocess.run(
+        [AVP, *argv], cwd=cwd, env=env, input=stdin, capture_output=True, check=False
+    )
+
+
+SECRET = b"""\
+kind: Secret
+metadata: {name: a, annotations: {avp.kubernetes.io/path: kv/data/demo/cache}}
+stringData: {a: <KEY>}
+"""
+
+
+@pytest.mark.parametrize(
+    ("argv", "cwd", "stdin"),
+    [
+        (("generate", "."), WEB, b""),
+        (("generate", "--render=kustomize", "examples/web"), ROOT, b""),
+        (("generate", "--render=plain", "."), WEB, b""),
+        (("generate", "-"), WEB, SECRET.replace(b"KEY", b"password")),
+        (("generate", "-"), WEB, SECRET.replace(b"KEY", b"missing")),
+        (("generate", "nowhere"), WEB, b""),
+        (("generate", ""), WEB, b""),
+        (("generate", "--unknown", "."), WEB, b""),
+        (("generate", "--help"), WEB, b""),
+        (("parameters", "."), WEB, b""),
+        (("-s", "generate", "parameters", "."), WEB, b""),
+    ],
+)
+def test_a_client_prints_what_the_command_prints(
+    core: Core, operators: Mapping[str, str], argv: tuple[str, ...], cwd: Path, stdin: bytes
+) -> None:
+    done = core.run(*argv, cwd=cwd, variables=APPLICATION, stdin=stdin)
+    expected = alone(operators, *argv, cwd=cwd, stdin=stdin)
+    assert (done.returncode, done.stdout, done.stderr) == (
+        expected.returncode,
+        expected.stdout,
+        expected.stderr,
+    )
+
+
+def test_the_images_of_a_request_do_not_reach_the_next(core: Core) -> None:
+    other = {**APPLICATION, "ARGOCD_ENV_IMAGE_TAG": "2.0.0"}
+    first = core.run("generate", ".", cwd=WEB, variables=APPLICATION).stdout
+    second = core.run("generate", ".", cwd=WEB, variables=other).stdout
+    assert first.replace(b"1.4.2", b"2.0.0") == second != first
+
+
+def test_only_argo_cds_variables_reach_the_core(core: Core) -> None:
+    variables = {**APPLICATION, "AVP_TYPE": "vault", "VAULT_ADDR": "http://127.0.0.1:1"}
+    assert core.run("generate", ".", cwd=WEB, variables=variables).returncode == 0
+
+
+def test_nothing_is_left_of_a_request(core: Core) -> None:
+    before = core.files()
+    assert core.run("generate", ".", cwd=WEB, variables=APPLICATION).returncode == 0
+    assert core.run("generate", ".", cwd=WEB.parent, variables=APPLICATION).returncode == 1
+    assert until(lambda: core.files() == before and not core.workers, 5)
+
+
+def test_a_health_check_is_made_by_the_keeper(core: Core) -> None:
+    done = core.run("healthcheck", cwd=ROOT)
+    assert done.returncode == 0
+    assert b"ok      kustomize" in done.stdout
+
+
+def test_other_commands_run_without_the_core(core: Core) -> None:
+    done = core.run("version", cwd=ROOT, variables={"AVP_SOCKET": "/nowhere"})
+    assert done.returncode == 0
+
+
+def test_without_a_core_a_client_says_what_is_missing(core: Core) -> None:
+    done = core.run("generate", ".", cwd=WEB, variables={"AVP_SOCKET": "/nowhere/core.sock"})
+    assert done.returncode == 1
+    assert b"no connection to the core at /nowhere/core.sock" in done.stderr
+    assert b"next: check that `avp-py serve` runs" in done.stderr
+
+
+def test_another_version_of_the_client_is_refused(core: Core) -> None:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(core.socket))
+        request = pack(b"0.0.1", b"avp-py", 0.0, b"/", [b"generate", b"."], [])
+        socket.send_fds(client, [request], [0, 1, 2])
+        code, length = REPLY.unpack(client.recv(REPLY.size))
+        message = client.recv(length)
+    assert code == 1
+    assert b"the client has version '0.0.1'" in message
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"GET / HTTP/1.1\r\n\r\n", HEADER.pack(b"avp1", 1 << 30), HEADER.pack(b"avp1", 3) + b"x\0\0"],
+)
+def test_what_is_not_a_request_is_refused(core: Core, data: bytes) -> None:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(10)
+        client.connect(str(core.socket))
+        client.sendall(data)
+        code, _ = REPLY.unpack(client.recv(REPLY.size))
+    assert code == 1
+    assert core.run("generate", ".", cwd=WEB, variables=APPLICATION).returncode == 0
+
+
+def test_the_sockets_directory_is_ours_alone(core: Core) -> None:
+    assert core.socket.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_log_has_a_line_for_each_request(core: Core) -> None:
+    core.run("parameters", ".", cwd=WEB, variables={**APPLICATION, "ARGOCD_APP_NAME": "logged"})
+    pattern = (
+        r"request=\d+ command='parameters' application='logged' project='default' outcome='ok' "
+        r"waited=\d+\.\d+ took=\d+\.\d+"
+    )
+    assert until(lambda: re.search(pattern, core.log.read_text()) is not None, 5)
+
+
+def test_a_command_runs_below_the_core(operators: Mapping[str, str], tmp_path: Path) -> None:
+    script = f"cd {WEB}; avp-py generate . >{tmp_path}/out; echo $? >{tmp_path}/code; exit 7"
+    with serve({**operators, **APPLICATION}, "sh", "-c", script) as running:
+        code = running.process.wait(30)
+    assert code == 7
+    assert (tmp_path / "code").read_text() == "0\n"
+    assert b"kind: Deployment" in (tmp_path / "out").read_bytes()
+
+
+def test_signals_reach_the_command(operators: Mapping[str, str], tmp_path: Path) -> None:
+    script = f"trap 'echo got >{tmp_path}/signal; exit 3' TERM; while :; do sleep 0.05; done"
+    with serve(operators, "sh", "-c", script) as running:
+        until(lambda: len(running.workers) == 0, 1)
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(10) == 3
+    assert (tmp_path / "signal").read_text() == "got\n"
+
+
+@pytest.mark.parametrize("victim", ["serve", "supervisor"])
+def test_all_end_with_serve_and_with_the_supervisor(
+    operators: Mapping[str, str], victim: str
+) -> None:
+    with serve(operators, "sleep", "1000") as running:
+        members = [running.supervisor, running.keeper]
+        assert all(members)
+        pid = running.process.pid if victim == "serve" else running.supervisor
+        os.kill(pid, signal.SIGKILL)
+        running.process.wait(10)
+        assert until(lambda: not any(map(is_running, members)), 10)
+
+
+def test_a_second_core_at_a_socket_is_refused(core: Core, operators: Mapping[str, str]) -> None:
+    env = {**operators, **core.client_environment}
+    done = subprocess.run([AVP, "serve"], env=env, capture_output=True, timeout=30, check=False)
+    assert done.returncode == 1
+    assert b"another core listens at" in done.stderr
+
+
+def test_a_directory_that_others_can_open_is_refused(
+    operators: Mapping[str, str], tmp_path: Path
+) -> None:
+    tmp_path.chmod(0o755)
+    env = {**operators, "AVP_SOCKET": str(tmp_path / "core.sock")}
+    done = subprocess.run([AVP, "serve"], env=env, capture_output=True, timeout=30, check=False)
+    assert done.returncode == 1
+    assert b"is not a directory of ours alone" in done.stderr
