@@ -89,7 +89,7 @@ class Core:
         """Run a client to its end."""
         process = self.start(*argv, cwd=cwd, variables=variables)
         out, err = process.communicate(stdin, timeout=60)
-        return subprocess.CompletedProcess(argv, process.returncode, out, err)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     @property
     def client_environment(self) -> dict[str, str]:
@@ -130,7 +130,7 @@ def serve(env: Mapping[str, str], *command: object) -> Iterator[Core]:
         }
         with log.open("wb") as file:
             process = subprocess.Popen(
-                [AVP, "serve", *(("--", *command) if command else ())],
+                [AVP, "serve", *(["--", *map(str, command)] if command else [])],
                 env=variables | dict(env),
                 stdin=subprocess.DEVNULL,
                 stdout=file,
@@ -139,8 +139,7 @@ def serve(env: Mapping[str, str], *command: object) -> Iterator[Core]:
             )
         core = Core(process, socket, scratch, log)
         try:
-            ready = until(lambda: _is_ready(core) or process.poll() is not None, READY_SECONDS)
-            assert ready and process.poll() is None, log.read_text()
+            assert until(lambda: _is_ready(core), READY_SECONDS), log.read_text()
             yield core
         finally:
             left = _descendants(process.pid)
