@@ -127,7 +127,7 @@ class RemoteOperator(Operator):
 
 
 class RemoteKeeper(Keeper):
-    """The keeper, seen from a worker."""
+    """The keeper, as a worker reaches it."""
 
     def __init__(self, ask: Callable[[Mapping[str, Any], float], Any]) -> None:
         """Make it.

@@ -253,10 +253,8 @@ def age(raw: str) -> float:
 
 def listen_address(raw: str) -> str:
     """Return a host and a port to listen on, as `HOST:PORT`."""
-    match = re.fullmatch(
-        r"(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):([0-9]{1,5})", raw.strip()
-    )
-    if match is None or not 0 <= int(match[1]) < 65536:
+    host, _, port = raw.strip().rpartition(":")
+    if not host or not port.isdecimal() or len(port) > 5 or int(port) > 65535:
         raise MalformedError("a valid address", "HOST:PORT, such as 0.0.0.0:9478", raw)
     return raw.strip()
 

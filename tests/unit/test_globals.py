@@ -28,7 +28,10 @@ OF_THE_PROCESS = {
     "warnings.simplefilter",
 }
 
-ENTRIES = ("cli/", "entry.py", "__main__.py", "sandbox/helm_wrapper.py")
+ENTRIES = (
+    "cli/", "entry.py", "__main__.py", "sandbox/helm_wrapper.py",
+    *(f"serve/{name}.py" for name in ("client", "parent", "supervisor", "worker")),
+)  # fmt: skip
 """The wrapper around helm is a program of its own."""
 
 

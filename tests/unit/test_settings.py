@@ -118,6 +118,13 @@ def test_the_defaults() -> None:
             "duplicate_keys": "warn",
         },
         "log": {"format": "text"},
+        "serve": {
+            "socket": None,
+            "parallel": None,
+            "queue": 256,
+            "cache_seconds": 0.0,
+            "metrics": None,
+        },
         "secret": None,
         "warnings": (),
     }
