@@ -44,6 +44,14 @@ def supervise() -> NoReturn:
     start(sys.argv[1:])
 
 
+def serve_metrics() -> NoReturn:
+    """Run the process that serves metrics, which `avp-py serve` starts."""
+    close_process()
+    from avp_py.serve.metrics import start
+
+    start(sys.argv[1:])
+
+
 def _hand_over(program: str) -> None:
     """End the process with what the core says, where there is one and the command is for it."""
     socket = os.environ.get(_SOCKET)

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import functools
 import gc
 import os
 import sys
@@ -33,6 +34,7 @@ settings: environment variables; `{prog} help settings` lists them
 """
 
 
+@functools.cache
 def build_parser(program: Program = Program.AVP_PY) -> Parser:
     """Return the parser of the command line; each sub-command has a file.
 

@@ -76,7 +76,9 @@ class LocalOperator(Operator):
         console.limits.limit_memory(limits.memory_bytes)
         return sources
 
-    def open(self, arguments: argparse.Namespace, console: "Console") -> tuple[Settings, Keeper]:
+    def open(
+        self, arguments: argparse.Namespace, console: "Console"
+    ) -> tuple[Settings, LocalKeeper]:
         """Resolve the settings, and read the policy."""
         resolution = resolve(self.read_sources(arguments, console))
         return resolution.settings, LocalKeeper(resolution, self._open_backend)

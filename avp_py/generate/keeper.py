@@ -66,7 +66,11 @@ class Keeper(ABC):
 
 
 class LocalKeeper(Keeper):
-    """The keeper of one run, in the process of that run."""
+    """The keeper of one run, in a process that has the operator's credentials.
+
+    Attributes:
+        denied: how many targets the policy did not allow, or were not valid.
+    """
 
     def __init__(
         self,
@@ -84,6 +88,7 @@ class LocalKeeper(Keeper):
         Raises:
             AvpError: the operator's policy cannot be read.
         """
+        self.denied = 0
         self._resolution = resolution
         self._open_backend = open_backend
         self._read_secret = read_secret
@@ -104,6 +109,7 @@ class LocalKeeper(Keeper):
             self._resolution.settings.identity, self._permissions, settings.policy.path_validation
         )
         refused = backends.refused(targets, gate, partial(backends.candidates, settings))
+        self.denied += len(refused)
         wanted = [each for each in targets if each not in refused]
         if not wanted:
             return refused

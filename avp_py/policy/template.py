@@ -1,5 +1,6 @@
 """Paths with names of an identity in them: Jinja2 templates, sandboxed and strict."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -79,6 +80,12 @@ class PathTemplate:
             raise FaultyTemplateError(f"a template that fails ({type(error).__name__})") from None
 
 
+@functools.lru_cache(maxsize=16)
+def _read(text: str) -> PathTemplate:
+    """Return a template; it is compiled once for all documents that need it."""
+    return PathTemplate(text)
+
+
 def default_path(template: str, identity: Identity) -> str:
     """Return the operator's path template, filled for an identity.
 
@@ -95,7 +102,7 @@ def default_path(template: str, identity: Identity) -> str:
         if value is not None and ("/" in value or value in (".", "..")):
             raise PathError(f"the {name} cannot be a part of a path, as it holds a / or is dots")
     try:
-        return PathTemplate(template).render(identity)
+        return _read(template).render(identity)
     except UnfilledTemplateError as error:
         raise PathError(
             f"the path annotation is empty, and the path template needs more: {error}",

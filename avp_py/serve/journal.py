@@ -8,6 +8,7 @@ from typing import Final, TextIO
 from avp_py.cli.formats import Format, JsonFormat
 from avp_py.errors import quoted
 from avp_py.serve.envelope import Envelope
+from avp_py.serve.events import Events
 
 
 class Outcome(StrEnum):
@@ -28,21 +29,22 @@ class Outcome(StrEnum):
 class Journal:
     """Writes a line for each request that has ended. No value of a secret ever comes here."""
 
-    def __init__(self, stream: TextIO, form: Format) -> None:
+    def __init__(self, stream: TextIO, form: Format, events: Events) -> None:
         """Make it.
 
         Args:
             stream: where the lines go.
             form: the form of messages: text, or JSON.
+            events: where requests are counted.
         """
         self._stream = stream
+        self._events = events
         self._is_json: Final = isinstance(form, JsonFormat)
 
-    def waiting(self, queue: int) -> None:
-        """Note how many requests wait."""
-
-    def running(self, workers: int, queue: int) -> None:
+    def load(self, workers: int, queue: int) -> None:
         """Note how many requests run, and how many wait."""
+        self._events.send("workers", workers)
+        self._events.send("queue", queue)
 
     def ended(
         self, number: int, envelope: Envelope, outcome: Outcome, begun: float | None = None
@@ -58,6 +60,10 @@ class Journal:
         now = time.monotonic()
         waited = (now if begun is None else begun) - envelope.started
         took = 0.0 if begun is None else now - begun
+        self._events.send("requests", command=envelope.command, outcome=str(outcome))
+        self._events.send("seconds", waited, stage="queue")
+        if begun is not None:
+            self._events.send("seconds", took, stage="run")
         facts = {
             "request": number,
             "command": envelope.command,

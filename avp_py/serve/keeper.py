@@ -24,7 +24,7 @@ from avp_py.cli.console import Console
 from avp_py.cli.main import parse_arguments
 from avp_py.cli.sources import LocalOperator
 from avp_py.errors import AvpError, Failure, GenerateError
-from avp_py.generate import Keeper
+from avp_py.generate import LocalKeeper
 from avp_py.serve.channel import (
     LostError,
     MalformedQuestionError,
@@ -32,6 +32,7 @@ from avp_py.serve.channel import (
     send_answer,
 )
 from avp_py.serve.envelope import Envelope, is_argocds, unpack
+from avp_py.serve.events import Events
 from avp_py.serve.remote import Raised, Read
 from avp_py.settings import Settings, Sources, is_backends_name, read_limits, without_credentials
 
@@ -51,6 +52,7 @@ class KeeperProcess:
         environ: Mapping[str, str],
         pool: SessionPool,
         cache_seconds: float,
+        events: Events,
     ) -> None:
         """Make it.
 
@@ -60,7 +62,9 @@ class KeeperProcess:
             environ: the operator's environment.
             pool: the sessions at Vault.
             cache_seconds: how old an answer may be when a request begins, in seconds.
+            events: where it is counted what the policy denies.
         """
+        self._events = events
         self._control = control
         self._environ = {name: text for name, text in environ.items() if not is_argocds(name)}
         self._pool = pool
@@ -94,7 +98,8 @@ class KeeperProcess:
             with open(envelope_number, "rb") as file:
                 envelope = unpack(file.read())
             with socket.socket(fileno=channel_number) as channel:
-                _Case(envelope, self._environ, self._pool, self._seconds).serve(channel)
+                case = _Case(envelope, self._environ, self._pool, self._seconds, self._events)
+                case.serve(channel)
         finally:
             with self._lock:
                 self._running -= 1
@@ -115,8 +120,9 @@ class _Case:
     operators: Mapping[str, str] = field(repr=False)
     pool: SessionPool
     seconds: float
+    events: Events
     settings: Settings | None = None
-    keeper: Keeper | None = None
+    keeper: LocalKeeper | None = None
     has_terms: bool = False
     asked: int = 0
 
@@ -154,8 +160,12 @@ class _Case:
 
     def _console(self, out: io.BytesIO | None = None) -> Console:
         environ = {**self.operators, **self.envelope.variables}
-        operator = LocalOperator(self._open_backend)
-        return Console(environ, io.BytesIO(), out or io.BytesIO(), io.StringIO(), operator=operator)
+        return Console(
+            environ, io.BytesIO(), out or io.BytesIO(), io.StringIO(), operator=self._operator()
+        )
+
+    def _operator(self) -> LocalOperator:
+        return LocalOperator(self._open_backend)
 
     def _config(self, _question: Mapping[str, Any]) -> Mapping[str, str] | None:
         """Return the settings file without what may be a credential."""
@@ -169,7 +179,7 @@ class _Case:
     def _settings(self, _question: Mapping[str, Any]) -> Settings:
         arguments = parse_arguments(self.envelope.argv, self.envelope.program)
         console = self._console()
-        self.settings, self.keeper = console.operator.open(arguments, console)
+        self.settings, self.keeper = self._operator().open(arguments, console)
         return without_credentials(self.settings)
 
     def _terms(self, question: Mapping[str, Any]) -> Any:
@@ -185,7 +195,12 @@ class _Case:
             raise MalformedQuestionError("a worker asked for secrets before the terms")
         targets = _targets(question.get("targets"), settings.limits.references)
         seconds = min(_number(question.get("seconds")), self._left())
-        found = keeper.read(targets, time.monotonic() + seconds)
+        begun = time.monotonic()
+        found = keeper.read(targets, begun + seconds)
+        self.events.send("seconds", time.monotonic() - begun, stage="read")
+        if keeper.denied:
+            project = settings.identity.project or ""
+            self.events.send("denials", float(keeper.denied), project=project)
         return [_sent(found[target]) for target in targets]
 
     def _healthcheck(self, _question: Mapping[str, Any]) -> tuple[int, str]:
@@ -194,7 +209,7 @@ class _Case:
         code = healthcheck.run(arguments, self._console(out))
         return code, out.getvalue().decode()
 
-    def _opened(self) -> tuple[Settings, Keeper]:
+    def _opened(self) -> tuple[Settings, LocalKeeper]:
         if self.settings is None or self.keeper is None:
             raise MalformedQuestionError("a worker asked for secrets before the settings")
         return self.settings, self.keeper

@@ -13,7 +13,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -23,6 +23,7 @@ from avp_py.render import temporary_directory
 from avp_py.sandbox import adopt_orphans, children, die_with_parent, start_service
 from avp_py.serve.cpus import usable_cpus
 from avp_py.serve.envelope import is_argocds
+from avp_py.serve.events import Events
 from avp_py.serve.keeper import KeeperProcess
 from avp_py.settings import ServeSettings, environment_without_credentials
 
@@ -49,7 +50,44 @@ _WAITED_FOR: Final = frozenset({signal.SIGCHLD, signal.SIGHUP, *_PASSED_ON, *_OF
 _FROM_KERNEL: Final = 0x80
 """SI_KERNEL: nobody has sent the signal to this process alone."""
 
-_STARTER: Final = "from avp_py.entry import supervise; supervise()"
+_SUPERVISOR: Final = "from avp_py.entry import supervise; supervise()"
+_METRICS: Final = "from avp_py.entry import serve_metrics; serve_metrics()"
+
+
+class _Kept:
+    """A process that is started anew when it ends, each time a little later."""
+
+    def __init__(self, name: str, start: Callable[[], int], ended: Callable[[], None]) -> None:
+        """Make it; the process is not started yet.
+
+        Args:
+            name: what messages call it.
+            start: starts the process, and returns it.
+            ended: is called when it has ended.
+        """
+        self.pid = 0
+        self.start_at = 0.0
+        self._name = name
+        self._start = start
+        self._ended = ended
+        self._pause = FIRST_PAUSE
+        self._started = 0.0
+
+    def start_if_due(self) -> None:
+        """Start the process if none runs, and the pause is over."""
+        if not self.pid and time.monotonic() >= self.start_at:
+            self.pid, self._started = self._start(), time.monotonic()
+
+    def note_end(self, status: int) -> None:
+        """Note that the process has ended."""
+        now = time.monotonic()
+        if now - self._started > STABLE_SECONDS:
+            self._pause = FIRST_PAUSE
+        what = f"the {self._name} ended ({_described(status)})"
+        _say(f"{what}; the next one starts in {self._pause:g} s")
+        self._ended()
+        self.pid, self.start_at = 0, now + self._pause
+        self._pause = min(2 * self._pause, LONGEST_PAUSE)
 
 
 class Parent:
@@ -67,12 +105,14 @@ class Parent:
         """
         self._settings = settings
         self._environ = environ
+        self._clean = environment_without_credentials(environ)
         self._command = command
-        self._keeper = 0
-        self._keeper_started = 0.0
-        self._pause = FIRST_PAUSE
-        self._start_keeper_at = 0.0
-        self._stopped = False
+        self._parallel = settings.parallel or usable_cpus()
+        self._metrics, self._events = _metrics_sockets(settings)
+        # The supervisor learns of each keeper here.
+        self._ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._ours.setblocking(False)
+        self._is_stopped = False
 
     def run(self) -> int:
         """Serve, and return the exit code: the command's, or 1 where the supervisor has ended."""
@@ -82,108 +122,140 @@ class Parent:
             try:
                 return self._run(path, listener)
             finally:
-                self._end_all()
+                _end_all()
 
     def _run(self, path: Path, listener: socket.socket) -> int:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with ours, theirs:
-            ours.setblocking(False)
-            clean = environment_without_credentials(self._environ)
-            parallel = str(self._settings.parallel or usable_cpus())
-            operators = {name: text for name, text in clean.items() if not is_argocds(name)}
-            supervisor = start_service(
-                _python("-c", _STARTER, str(listener.fileno()), str(theirs.fileno())),
-                {**operators, "AVP_PARALLEL": parallel},
-                descriptors=(listener.fileno(), theirs.fileno()),
-                own_session=True,
-            ).pid
-            theirs.close()
-            self._start_keeper(ours, int(parallel))
-            command = 0
-            if self._command:
-                command = start_service(self._command, {**clean, SOCKET: str(path)}).pid
-            else:
-                _say(f"listening: export {SOCKET}={path}")
-            while True:
-                self._wait(command)
-                for pid, status in _ended():
-                    if pid == command:
-                        return _exit_code(status)
-                    if pid == supervisor:
-                        _say(f"the supervisor ended ({_described(status)})")
-                        return 1
-                    if pid == self._keeper:
-                        self._lose_keeper(status)
-                if self._stopped:
-                    return 0
-                if not self._keeper and time.monotonic() >= self._start_keeper_at:
-                    self._start_keeper(ours, int(parallel))
+        supervisor = self._start_supervisor(listener)
+        count = Events(self._events).send
+        keeper = _Kept("keeper", self._start_keeper, lambda: count("keeper_restarts"))
+        kept = [keeper]
+        if self._metrics is not None:
+            kept.append(_Kept("metrics", lambda: self._start_metrics(path), lambda: None))
+        for each in kept:
+            each.start_if_due()
+        command = 0
+        if self._command:
+            command = start_service(self._command, {**self._clean, SOCKET: str(path)}).pid
+        else:
+            _say(f"listening: export {SOCKET}={path}")
+        while not self._is_stopped:
+            self._wait(command, keeper, min((e.start_at for e in kept if not e.pid), default=None))
+            for pid, status in _ended():
+                if pid == command:
+                    return _exit_code(status)
+                if pid == supervisor:
+                    _say(f"the supervisor ended ({_described(status)})")
+                    return 1
+                for each in kept:
+                    if pid == each.pid:
+                        each.note_end(status)
+            for each in kept:
+                each.start_if_due()
+        return 0
 
-    def _wait(self, command: int) -> None:
-        """Wait until a child has ended, or a keeper is to be started; pass signals on."""
-        pause = LONGEST_PAUSE
-        if not self._keeper:
-            pause = max(self._start_keeper_at - time.monotonic(), 0)
+    def _wait(self, command: int, keeper: _Kept, until: float | None) -> None:
+        """Wait until a child has ended, or one is to be started; pass signals on."""
+        pause = LONGEST_PAUSE if until is None else max(until - time.monotonic(), 0)
         received = signal.sigtimedwait(_WAITED_FOR, pause)
         if received is None or received.si_signo == signal.SIGCHLD:
             return
         number = received.si_signo
         if number == signal.SIGHUP:
-            self._signal(self._keeper, number)
+            _send(keeper.pid, number)
         elif command and not (number in _OF_TERMINAL and received.si_code == _FROM_KERNEL):
-            self._signal(command, number)
+            _send(command, number)
         elif not command and number in (signal.SIGTERM, *_OF_TERMINAL):
-            self._stopped = True
+            self._is_stopped = True
 
-    def _signal(self, pid: int, number: int) -> None:
-        if pid:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
+    def _start_supervisor(self, listener: socket.socket) -> int:
+        sockets = [listener, self._theirs, *([self._events] if self._events else [])]
+        numbers = [each.fileno() for each in sockets]
+        operators = {name: text for name, text in self._clean.items() if not is_argocds(name)}
+        process = start_service(
+            _python(_SUPERVISOR, *map(str, numbers)),
+            {**operators, "AVP_PARALLEL": str(self._parallel)},
+            descriptors=numbers,
+            own_session=True,
+        )
+        self._theirs.close()
+        return process.pid
 
-    def _start_keeper(self, supervisor: socket.socket, parallel: int) -> None:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with ours, theirs:
+    def _start_metrics(self, path: Path) -> int:
+        if self._metrics is None:  # pragma: no cover - then it is not started
+            raise AssertionError
+        number = self._metrics.fileno()
+        return start_service(
+            _python(_METRICS, str(number), str(self._settings.metrics), str(path)),
+            self._clean,
+            descriptors=[number],
+            own_session=True,
+        ).pid
+
+    def _start_keeper(self) -> int:
+        control, supervisors = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with control, supervisors:
             parent = os.getpid()
             pid = os.fork()
             if pid == 0:
-                self._become_keeper(ours, parallel, parent)
-            self._keeper, self._keeper_started = pid, time.monotonic()
+                self._become_keeper(control, parent)
             # Where the supervisor has ended, that is noticed in the next round.
             with contextlib.suppress(OSError):
-                socket.send_fds(supervisor, [b"K"], [theirs.fileno()])
+                socket.send_fds(self._ours, [b"K"], [supervisors.fileno()])
+        return pid
 
-    def _become_keeper(self, control: socket.socket, parallel: int, parent: int) -> NoReturn:
+    def _become_keeper(self, control: socket.socket, parent: int) -> NoReturn:
         try:
             die_with_parent(parent)
             os.setsid()
-            kept = os.dup2(control.fileno(), 3, inheritable=False)
-            os.closerange(kept + 1, os.sysconf("SC_OPEN_MAX"))
-            # Up to twice as many requests may run at once, where projects would wait otherwise.
+            kept = [control.fileno(), *([self._events.fileno()] if self._events else [])]
+            _close_all_but(kept)
+            events = Events(self._events)
             seconds = self._settings.cache_seconds
-            pool = SessionPool(seconds, 2 * parallel)
+
+            def note(what: str, outcome: str) -> None:
+                labels = {"outcome": outcome} if outcome else {}
+                events.send(what, 1.0, **labels)
+
+            # Up to twice as many requests may run at once, where projects would wait otherwise.
+            pool = SessionPool(seconds, 2 * self._parallel, note=note)
             signal.signal(signal.SIGHUP, lambda _number, _frame: pool.clear())
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
-            KeeperProcess(socket.socket(fileno=kept), self._environ, pool, seconds).run()
+            KeeperProcess(control, self._environ, pool, seconds, events).run()
         finally:
             # Nothing of the parent's may run in here.
             os._exit(1)
 
-    def _lose_keeper(self, status: int) -> None:
-        if time.monotonic() - self._keeper_started > STABLE_SECONDS:
-            self._pause = FIRST_PAUSE
-        _say(f"the keeper ended ({_described(status)}); the next one starts in {self._pause:g} s")
-        self._keeper = 0
-        self._start_keeper_at = time.monotonic() + self._pause
-        self._pause = min(2 * self._pause, LONGEST_PAUSE)
 
-    def _end_all(self) -> None:
-        """Kill what still runs; what a dead process leaves becomes our child."""
-        while pids := list(children()):
-            for pid in pids:
-                self._signal(pid, signal.SIGKILL)
-            for pid in pids:
-                with contextlib.suppress(ChildProcessError):
-                    os.waitpid(pid, 0)
+def _metrics_sockets(settings: ServeSettings) -> tuple[socket.socket | None, socket.socket | None]:
+    """Return where events are received, and where they are sent; None without metrics."""
+    if settings.metrics is None:
+        return None, None
+    return socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+
+
+def _close_all_but(kept: Collection[int]) -> None:
+    """Close all descriptors but the standard streams and some others."""
+    first = 3
+    for number in sorted(kept):
+        os.closerange(first, number)
+        first = number + 1
+    os.closerange(first, os.sysconf("SC_OPEN_MAX"))
+
+
+def _send(pid: int, number: int) -> None:
+    if pid:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def _end_all() -> None:
+    """Kill what still runs; what a dead process leaves becomes our child."""
+    while pids := list(children()):
+        for pid in pids:
+            _send(pid, signal.SIGKILL)
+        for pid in pids:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
 
 
 @contextlib.contextmanager
@@ -239,10 +311,9 @@ def _listener(path: str | None, environ: Mapping[str, str]) -> Iterator[tuple[Pa
         ) from error
 
 
-def _python(*arguments: str) -> Sequence[str]:
-    """Return the command line of this Python; nothing is loaded from the working directory."""
-    flags = ["-I"] if sys.flags.isolated else ["-P"]
-    return [sys.executable, *flags, *arguments]
+def _python(code: str, *arguments: str) -> Sequence[str]:
+    """Return a command line of this Python; nothing is loaded from the working directory."""
+    return [sys.executable, "-I" if sys.flags.isolated else "-P", "-c", code, *arguments]
 
 
 def _ended() -> Iterator[tuple[int, int]]:

@@ -13,26 +13,39 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Final, NoReturn
 
 from avp_py.cli.hardening import harden
 from avp_py.cli.limits import EXIT_AFTER
 from avp_py.cli.log import Log
+from avp_py.cli.main import build_parser
 from avp_py.errors import AvpError, LimitError
+from avp_py.policy import default_path
 from avp_py.render import (
     claim_directory,
     remove_directory,
     remove_stale,
     temporary_directory,
 )
-from avp_py.sandbox import adopt_orphans, children, time_limit_error
+from avp_py.sandbox import adopt_orphans, children, git_access, time_limit_error
 from avp_py.serve.envelope import Envelope, MalformedRequestError, body_length, unpack
+from avp_py.serve.events import PING, Events
 from avp_py.serve.journal import Journal, Outcome
 from avp_py.serve.queue import FairQueue
 from avp_py.serve.wire import CREDENTIALS, HEADER, MAX_MESSAGE, REPLY
 from avp_py.serve.worker import run_worker
-from avp_py.settings import ServeSettings, Sources, read_limits, read_log, read_serve
+from avp_py.settings import (
+    Identity,
+    Program,
+    ServeSettings,
+    Sources,
+    read_limits,
+    read_log,
+    read_policy_settings,
+    read_serve,
+)
 
 SEND_SECONDS: Final = 5.0
 """How long a client may take to send its request."""
@@ -227,8 +240,11 @@ class Supervisor:
                 "the core received a request without its streams", hint="call it by `avp-py` only"
             )
         self._sending.discard(request)
+        if request.envelope.argv == (PING,):
+            self._reply(request, 0 if self._keeper else 1, "")
+            return
         self._queue.add(request.project, request)
-        self._journal.waiting(len(self._queue))
+        self._journal.load(len(self._workers), len(self._queue))
 
     def _lose_client(self, request: _Request) -> None:
         """End what a client wanted that is gone."""
@@ -285,7 +301,7 @@ class Supervisor:
         request.data.clear()
         self._workers[pid] = request
         self._close_streams(request)
-        self._journal.running(len(self._workers), len(self._queue))
+        self._journal.load(len(self._workers), len(self._queue))
 
     def _introduce(self, keeper: socket.socket, channel: socket.socket, request: _Request) -> None:
         """Tell the keeper who makes the request, and give it the channel to the worker."""
@@ -346,7 +362,7 @@ class Supervisor:
         if request.envelope is not None:
             self._journal.ended(request.number, request.envelope, outcome, request.begun)
         self._reply(request, code if 0 <= code < 256 else 1, message)
-        self._journal.running(len(self._workers), len(self._queue))
+        self._journal.load(len(self._workers), len(self._queue))
 
     def _end_late(self) -> None:
         """End the requests whose time is over."""
@@ -428,19 +444,21 @@ def start(arguments: Sequence[str]) -> NoReturn:
     """Run the supervisor; `avp-py serve` starts it.
 
     Args:
-        arguments: the numbers of the descriptors of the listening socket, and of the channel to
-            the process that starts keepers.
+        arguments: the numbers of the descriptors of the listening socket, of the channel to the
+            process that starts keepers, and of the socket for events; none where there are no
+            metrics.
     """
     environ = dict(os.environ)
     log = Log(sys.stderr, environ)
     adopt_orphans()
-    listener, parent = (socket.socket(fileno=int(each)) for each in arguments)
+    listener, parent, *further = (socket.socket(fileno=int(each)) for each in arguments)
+    events = Events(further[0] if further else None)
     listener.setblocking(False)
     settings = read_serve(Sources(environ))
-    journal = Journal(sys.stderr, log.format)
+    journal = Journal(sys.stderr, log.format, events)
     harden(log)
     supervisor = Supervisor(listener, parent, environ, settings, journal)
-    _load_all()
+    _load_all(environ)
     # No worker needs a collection, and none is to copy pages for the counters of the collector.
     gc.collect()
     gc.freeze()
@@ -449,13 +467,15 @@ def start(arguments: Sequence[str]) -> NoReturn:
     os._exit(0)
 
 
-def _load_all() -> None:
-    """Load what requests load when they first need it, so that no worker has to."""
-    for name in _LATE:
-        __import__(name)
-
-
-_LATE: Final = ("jinja2.sandbox", "re2", "yaml")
+def _load_all(environ: Mapping[str, str]) -> None:
+    """Load and prepare what requests do when they first need it, so that no worker has to."""
+    import_module("re2")
+    for program in Program:
+        build_parser(program)
+    git_access(environ)
+    with contextlib.suppress(AvpError):
+        somebody = Identity(app="a", namespace="b", project="c")
+        default_path(read_policy_settings(Sources(environ)).path_template, somebody)
 
 
 def _wakeup_descriptor() -> int:

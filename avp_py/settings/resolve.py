@@ -131,6 +131,11 @@ def read_log(sources: Sources) -> groups.LogSettings:
     return _lenient(sources, groups.LogSettings)
 
 
+def read_policy_settings(sources: Sources) -> groups.PolicySettings:
+    """Return how strict a run is; a malformed setting counts as unset, as in read_limits."""
+    return _lenient(sources, groups.PolicySettings)
+
+
 def read_serve(sources: Sources) -> groups.ServeSettings:
     """Return how the resident core runs.
 

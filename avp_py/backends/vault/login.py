@@ -9,7 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeAlias
 
 from avp_py.backends.vault.auth import AuthMethod, LoginRequest
 from avp_py.backends.vault.connection import Connection, LoginResult
@@ -24,6 +24,9 @@ MAX_LOGINS: Final = 2
 MARGIN_SECONDS: Final = 60.0
 """A token is replaced that ends within this time, which is how long Argo CD waits for a run; of a
 token that is valid for less than three times as long, in its last third."""
+
+Note: TypeAlias = Callable[[str, str], None]
+"""Is told what was done (`reads`, `shared`, `logins`), and how it went (`ok`, `failed`)."""
 
 logger: Final = logging.getLogger(__name__)
 
@@ -41,7 +44,9 @@ class Login:
         auth: AuthMethod,
         cache: TokenCache | None = None,
         clock: Callable[[], float] = time.monotonic,
+        note: Note = lambda _what, _outcome: None,
     ) -> None:
+        self._note = note
         self._connection = connection
         self._auth = auth
         self._cache = cache
@@ -205,7 +210,12 @@ class Login:
 
     def _log_in_at_mount(self, request: LoginRequest) -> LoginResult:
         begun = self._clock()
-        result = self._connection.log_in(request)
+        try:
+            result = self._connection.log_in(request)
+        except BackendError:
+            self._note("logins", "failed")
+            raise
+        self._note("logins", "ok")
         if result.seconds:
             self._end = begun + result.seconds - min(MARGIN_SECONDS, result.seconds / 3)
         logger.info("logged in by %s at %s", self._auth.name, self._mount)

@@ -10,6 +10,7 @@ from typing import Final
 from avp_py.backends.vault.auth import AuthMethod, open_auth
 from avp_py.backends.vault.backend import VaultBackend
 from avp_py.backends.vault.connection import Connection
+from avp_py.backends.vault.login import Note
 from avp_py.backends.vault.route import proxies_of
 from avp_py.backends.vault.session import Session
 from avp_py.backends.vault.token_cache import TokenCache
@@ -40,6 +41,7 @@ class SessionPool:
         ttl: float = 0.0,
         runs: int = 1,
         clock: Callable[[], float] = time.monotonic,
+        note: Note = lambda _what, _outcome: None,
     ) -> None:
         """Make an empty pool.
 
@@ -47,7 +49,9 @@ class SessionPool:
             ttl: how old an answer may be when a run begins, in seconds.
             runs: how many runs use a session at once, and so how many connections it keeps.
             clock: the time, in seconds.
+            note: is called for each read and login.
         """
+        self._note = note
         self._ttl = ttl
         self._runs = runs
         self._clock = clock
@@ -76,7 +80,7 @@ class SessionPool:
                 connections = settings.backend.concurrency * self._runs
                 cache = TokenCache.open(vault)
                 connection = Connection.open(vault, environ, connections)
-                session = Session(connection, auth, cache, self._ttl, self._clock)
+                session = Session(connection, auth, cache, self._ttl, self._clock, self._note)
                 used = self._sessions[key] = _Used(session, now)
             used.last = now
         return VaultBackend(used.session, settings.backend.kv_version, since, is_shared=True)

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from avp_py.backends.vault.auth import AuthMethod
 from avp_py.backends.vault.connection import Connection
-from avp_py.backends.vault.login import Login
+from avp_py.backends.vault.login import Login, Note
 from avp_py.backends.vault.token_cache import TokenCache
 from avp_py.errors import AvpError, ForbiddenError, LoginError
 
@@ -46,6 +46,7 @@ class Session:
         cache: TokenCache | None = None,
         ttl: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
+        note: Note = lambda _what, _outcome: None,
     ) -> None:
         """Make the session; nothing is sent yet.
 
@@ -55,9 +56,11 @@ class Session:
             cache: the tokens of earlier runs, if they are kept.
             ttl: how old an answer may be when a run begins, in seconds.
             clock: the time, in seconds.
+            note: is called for each read and login.
         """
         self._connection = connection
-        self._login = Login(connection, auth, cache, clock)
+        self._login = Login(connection, auth, cache, clock, note)
+        self._note = note
         self._ttl = ttl
         self._clock = clock
         self._lock = threading.Lock()
@@ -84,6 +87,9 @@ class Session:
                 read = self._reads[key] = _Read(self._clock(), Future())
         if is_ours:
             self._send(key, read, since)
+            self._note("reads", "failed" if read.answer.exception() else "ok")
+        else:
+            self._note("shared", "")
         return read.answer.result()
 
     def logged_in(self, ask: Callable[[], _Result], since: float) -> _Result:
