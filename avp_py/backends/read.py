@@ -1,6 +1,7 @@
 """Read many secrets at once, each of them once, and only those that the gate allows."""
 
 import contextlib
+import contextvars
 import logging
 import threading
 import time
@@ -63,11 +64,15 @@ def read_all(
         return failure
 
     wanted = list(dict.fromkeys(targets))
+    # What is noted in the threads belongs to this run.
+    context = contextvars.copy_context()
     is_done = False
     pool = ThreadPoolExecutor(max_workers=min(concurrency, len(wanted)) or 1)
     try:
         found = pool.map(
-            read, wanted, timeout=min(max(deadline - time.monotonic(), 0), threading.TIMEOUT_MAX)
+            lambda target: context.copy().run(read, target),
+            wanted,
+            timeout=min(max(deadline - time.monotonic(), 0), threading.TIMEOUT_MAX),
         )
         results = dict(zip(wanted, found, strict=True))
         is_done = all(isinstance(each, Secret) for each in results.values())

@@ -5,8 +5,11 @@ request needs. The worker handles a tenant's input, and so do its questions coun
 neither change the identity nor skip the policy.
 """
 
+import argparse
 import contextlib
+import contextvars
 import io
+import logging
 import math
 import select
 import socket
@@ -33,14 +36,40 @@ from avp_py.serve.channel import (
 )
 from avp_py.serve.envelope import Envelope, is_argocds, unpack
 from avp_py.serve.events import Events
-from avp_py.serve.remote import Raised, Read
-from avp_py.settings import Settings, Sources, is_backends_name, read_limits, without_credentials
+from avp_py.serve.remote import Answer, Granted, Raised, Read
+from avp_py.settings import (
+    Settings,
+    Sources,
+    is_backends_name,
+    read_limits,
+    read_log,
+    read_render,
+    without_credentials,
+)
 
 IDLE_SECONDS: Final = 1.0
 """How long after the last request nothing is kept any more that was read for others."""
 
+MAX_NOTES: Final = 2000
+"""How many notes there are to one answer at most."""
+
 MAX_QUESTIONS: Final = 8
 """How much a worker may ask; a run asks three questions."""
+
+
+_NOTES: Final[contextvars.ContextVar[list[str] | None]] = contextvars.ContextVar(
+    "notes", default=None
+)
+"""What is noted for the question that is being answered in this context."""
+
+
+class _Notes(logging.Handler):
+    """Keeps notes for the request that they are about, and for no other."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        notes = _NOTES.get()
+        if notes is not None and len(notes) < MAX_NOTES:
+            notes.append(record.getMessage())
 
 
 class KeeperProcess:
@@ -76,6 +105,10 @@ class KeeperProcess:
 
     def run(self) -> None:
         """Answer until the supervisor is gone."""
+        logger = logging.getLogger("avp_py")
+        logger.addHandler(_Notes())
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
         while True:
             readable, _, _ = select.select([self._control], [], [], IDLE_SECONDS)
             if readable and not self._receive():
@@ -125,12 +158,17 @@ class _Case:
     keeper: LocalKeeper | None = None
     has_terms: bool = False
     asked: int = 0
+    is_verbose: bool = False
 
     def serve(self, channel: socket.socket) -> None:
         """Answer the worker until it is gone."""
         with contextlib.suppress(LostError):
             while (question := self._next(channel)) is not None:
-                send_answer(channel, self._answer(question))
+                notes: list[str] = []
+                token = _NOTES.set(notes)
+                value = self._answer(question)
+                _NOTES.reset(token)
+                send_answer(channel, Answer(value, tuple(notes) if self.is_verbose else ()))
 
     def _next(self, channel: socket.socket) -> Mapping[str, Any] | None:
         """Return the next question; None where there is none, or it is not one of ours."""
@@ -143,7 +181,7 @@ class _Case:
 
     def _answer(self, question: Mapping[str, Any]) -> Any:
         answers: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
-            "config": self._config,
+            "sources": self._sources,
             "settings": self._settings,
             "terms": self._terms,
             "read": self._read,
@@ -158,6 +196,12 @@ class _Case:
             reason = f"internal error of the keeper, {type(error).__name__}; please report it"
             return Raised("BackendError", (Failure(reason),))
 
+    def _arguments(self) -> argparse.Namespace:
+        """Return the command line: the client's, and not what a worker makes of it."""
+        arguments = parse_arguments(self.envelope.argv, self.envelope.program)
+        self.is_verbose = bool(arguments.verbose)
+        return arguments
+
     def _console(self, out: io.BytesIO | None = None) -> Console:
         environ = {**self.operators, **self.envelope.variables}
         return Console(
@@ -167,19 +211,16 @@ class _Case:
     def _operator(self) -> LocalOperator:
         return LocalOperator(self._open_backend)
 
-    def _config(self, _question: Mapping[str, Any]) -> Mapping[str, str] | None:
-        """Return the settings file without what may be a credential."""
-        arguments = parse_arguments(self.envelope.argv, self.envelope.program)
-        console = self._console()
-        config = console.operator.read_sources(arguments, console).config
-        if config is None:
-            return None
-        return {name: text for name, text in config.items() if not is_backends_name(name)}
+    def _sources(self, _question: Mapping[str, Any]) -> Granted:
+        """Return what the sources say, without what may be a credential."""
+        sources = self._operator().read_sources(self._arguments(), self._console())
+        config = sources.config
+        if config is not None:
+            config = {name: text for name, text in config.items() if not is_backends_name(name)}
+        return Granted(read_render(sources), read_limits(sources), read_log(sources), config)
 
     def _settings(self, _question: Mapping[str, Any]) -> Settings:
-        arguments = parse_arguments(self.envelope.argv, self.envelope.program)
-        console = self._console()
-        self.settings, self.keeper = self._operator().open(arguments, console)
+        self.settings, self.keeper = self._operator().open(self._arguments(), self._console())
         return without_credentials(self.settings)
 
     def _terms(self, question: Mapping[str, Any]) -> Any:
@@ -204,9 +245,8 @@ class _Case:
         return [_sent(found[target]) for target in targets]
 
     def _healthcheck(self, _question: Mapping[str, Any]) -> tuple[int, str]:
-        arguments = parse_arguments(self.envelope.argv, self.envelope.program)
         out = io.BytesIO()
-        code = healthcheck.run(arguments, self._console(out))
+        code = healthcheck.run(self._arguments(), self._console(out))
         return code, out.getvalue().decode()
 
     def _opened(self) -> tuple[Settings, LocalKeeper]:

@@ -1,6 +1,7 @@
 """The operator's side of a worker's run: the keeper, which is another process."""
 
 import argparse
+import logging
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,8 +15,10 @@ from avp_py.cli.sources import Operator
 from avp_py.errors import AvpError, BackendError, Failure, GenerateError
 from avp_py.generate import Keeper, Terms
 from avp_py.serve.channel import LostError, receive_answer, send_question
-from avp_py.settings import Settings, Sources
+from avp_py.settings import LimitSettings, LogSettings, RenderSettings, Settings, Sources
 from avp_py.values import Value
+
+logger: Final = logging.getLogger(__name__)
 
 SPARE_SECONDS: Final = 1.0
 """How much longer than the keeper a worker waits, so that the keeper can say what was slow."""
@@ -25,6 +28,36 @@ class KeeperLostError(BackendError):
     """The keeper ended before it answered."""
 
     is_general = True
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the keeper answers to a question.
+
+    Attributes:
+        value: what was asked for, or Raised.
+        notes: what was done for it, where the request wants to know (`-v`).
+    """
+
+    value: Any
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Granted:
+    """What the keeper says of the sources to a command that resolves no settings.
+
+    Attributes:
+        render: how to render, as far as the operator says.
+        limits: the limits of the run.
+        log: how messages are written.
+        config: what the settings file holds, without credentials; None without a file.
+    """
+
+    render: RenderSettings
+    limits: LimitSettings
+    log: LogSettings
+    config: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +94,7 @@ class RemoteOperator(Operator):
     """The operator's side of one request, in the keeper."""
 
     def __init__(
-        self, channel: socket.socket, confine: Callable[[Settings, argparse.Namespace], None]
+        self, channel: socket.socket, confine: Callable[[RenderSettings, argparse.Namespace], None]
     ) -> None:
         """Make it.
 
@@ -74,10 +107,11 @@ class RemoteOperator(Operator):
 
     def read_sources(self, arguments: argparse.Namespace, console: Console) -> Sources:
         """Return the sources without credentials; the keeper has read the command line itself."""
-        self._open(arguments, console)
+        granted: Granted = self._ask({"do": "sources"})
+        self._begin(granted, arguments, console)
         return Sources(
             console.environ,
-            self._ask({"do": "config"}),
+            granted.config,
             arguments.secret_name,
             arguments.program,
             arguments.disable_token_cache,
@@ -85,21 +119,22 @@ class RemoteOperator(Operator):
 
     def open(self, arguments: argparse.Namespace, console: Console) -> tuple[Settings, Keeper]:
         """Return the settings without credentials, and the keeper."""
-        return self._open(arguments, console), RemoteKeeper(self._ask)
+        settings: Settings = self._ask({"do": "settings"})
+        granted = Granted(settings.render, settings.limits, settings.log)
+        self._begin(granted, arguments, console)
+        return settings, RemoteKeeper(self._ask)
 
     def health(self) -> tuple[int, str]:
         """Return the exit code of the keeper's own health check, and what it prints."""
         code, text = self._ask({"do": "healthcheck"})
         return code, text
 
-    def _open(self, arguments: argparse.Namespace, console: Console) -> Settings:
-        settings: Settings = self._ask({"do": "settings"})
+    def _begin(self, granted: "Granted", arguments: argparse.Namespace, console: Console) -> None:
         # Before anything of the repository is read, and before any thread is started.
-        self._confine(settings, arguments)
-        console.log.use(settings.log.format)
-        console.limits.limit_time(settings.limits.seconds, console.started)
-        console.limits.limit_memory(settings.limits.memory_bytes)
-        return settings
+        self._confine(granted.render, arguments)
+        console.log.use(granted.log.format)
+        console.limits.limit_time(granted.limits.seconds, console.started)
+        console.limits.limit_memory(granted.limits.memory_bytes)
 
     def _ask(self, question: Mapping[str, Any], seconds: float | None = None) -> Any:
         """Return the keeper's answer.
@@ -114,16 +149,18 @@ class RemoteOperator(Operator):
         try:
             self._channel.settimeout(seconds)
             send_question(self._channel, question)
-            answer = receive_answer(self._channel)
+            answer: Answer = receive_answer(self._channel)
         except LostError as error:
             raise KeeperLostError(
                 f"the keeper, which reads secrets, gave no answer: {error.reason}",
                 hint="refresh the Application once more; the log of `avp-py serve` says why the "
                 "keeper ended",
             ) from error
-        if isinstance(answer, Raised):
-            raise _error(answer)
-        return answer
+        for note in answer.notes:
+            logger.info("%s", note)
+        if isinstance(answer.value, Raised):
+            raise _error(answer.value)
+        return answer.value
 
 
 class RemoteKeeper(Keeper):

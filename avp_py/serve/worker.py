@@ -23,7 +23,7 @@ from avp_py.render import CMP_WORKDIR, render_access
 from avp_py.sandbox import adopt_orphans, die_with_parent, restrict_process
 from avp_py.serve.envelope import Envelope
 from avp_py.serve.remote import RemoteOperator
-from avp_py.settings import Settings
+from avp_py.settings import RenderSettings
 
 _KEPT: Final = 3
 """The number that the channel to the keeper gets."""
@@ -72,11 +72,11 @@ def _run(envelope: Envelope, scratch: Path, operators: Mapping[str, str]) -> int
     own = {CMP_WORKDIR: unpacked, "TMPDIR": str(scratch)}
     environ = {**operators, **envelope.variables, **own}
 
-    def confine(settings: Settings, arguments: argparse.Namespace) -> None:
+    def confine(settings: RenderSettings, arguments: argparse.Namespace) -> None:
         is_named = arguments.path and arguments.path != STANDARD_INPUT
         source = read_source(arguments.path) if is_named else None
-        access = render_access(source, settings.render, environ, scratch)
-        restrict_process(access, settings.render.sandbox)
+        access = render_access(source, settings, environ, scratch)
+        restrict_process(access, settings.sandbox)
 
     operator = RemoteOperator(socket.socket(fileno=_KEPT), confine)
     console = dataclasses.replace(

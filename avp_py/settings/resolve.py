@@ -136,6 +136,11 @@ def read_policy_settings(sources: Sources) -> groups.PolicySettings:
     return _lenient(sources, groups.PolicySettings)
 
 
+def read_render(sources: Sources) -> RenderSettings:
+    """Return how to render, as far as the operator says; as read_limits."""
+    return _lenient(sources, RenderSettings)
+
+
 def read_serve(sources: Sources) -> groups.ServeSettings:
     """Return how the resident core runs.
 

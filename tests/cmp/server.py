@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.cmp.client import Client, connect
+from tests.processes import children
 
 READY_SECONDS: Final = 30
 """How long it may take to serve; it takes well below one."""
@@ -26,6 +27,7 @@ class CmpServer:
     """A running server.
 
     Attributes:
+        process: it, or `avp-py serve` that runs it.
         client: calls it.
         home: HOME of it and of the plugin.
         scratch: TMPDIR of both.
@@ -33,6 +35,7 @@ class CmpServer:
         log: the file with its output.
     """
 
+    process: "subprocess.Popen[bytes]"
     client: Client
     home: Path
     scratch: Path
@@ -40,16 +43,24 @@ class CmpServer:
     log: Path
 
     def children(self) -> Mapping[int, str]:
-        """The command lines, by id, of what the server started and of what that started.
+        """The command lines, by id, of what requests have started, and of what that started.
 
         They are known by the server's own folders in their environments, as an orphan has lost
         its parent.
         """
+        lasting = {self.process.pid}
+        if not self.is_plain:
+            lasting |= children(self.process.pid)
         return {
             pid: command
             for pid, command in _processes_of(self.scratch.parent).items()
-            if "argocd-cmp-server" not in command
+            if pid not in lasting
         }
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether no resident core is above the server."""
+        return "serve" not in self.process.args  # type: ignore[operator]
 
     def wait_for_children(self) -> Mapping[int, str]:
         """Return the children that remain after all had time to end."""
@@ -69,17 +80,20 @@ class CmpServer:
         found = []
         for folder in (self.home, self.scratch, self.work):
             found += [str(each.relative_to(folder.parent)) for each in folder.rglob("*")]
-        return sorted(found)
+        return sorted(each for each in found if not each.startswith("tmp/avp-py-serve-"))
 
 
 @contextmanager
-def serve(program: Path, plugin_file: Path, env: Mapping[str, str]) -> Iterator[CmpServer]:
+def serve(
+    program: Path, plugin_file: Path, env: Mapping[str, str], *above: str | Path
+) -> Iterator[CmpServer]:
     """Run the server, and end it and all that it started.
 
     Args:
         program: argocd.
         plugin_file: the plugin.yaml; `avp-py` in it is this checkout's.
         env: the operator's environment, on top of PATH, HOME and TMPDIR.
+        above: what runs it, such as `avp-py serve --`.
     """
     # The path of a socket has at most 107 bytes, and pytest's folders have long names.
     with tempfile.TemporaryDirectory(prefix="cmp-") as name:
@@ -102,7 +116,7 @@ def serve(program: Path, plugin_file: Path, env: Mapping[str, str]) -> Iterator[
         log = root / "log"
         with log.open("wb") as file:
             process = subprocess.Popen(
-                [server, "--config-dir-path", config, "--loglevel", "info"],
+                [*above, server, "--config-dir-path", config, "--loglevel", "info"],
                 env=variables | dict(env),
                 stdin=subprocess.DEVNULL,
                 stdout=file,
@@ -111,7 +125,7 @@ def serve(program: Path, plugin_file: Path, env: Mapping[str, str]) -> Iterator[
             )
         try:
             with connect(_wait_for_socket(process, sockets, log)) as client:
-                yield CmpServer(client, home, scratch, work, log)
+                yield CmpServer(process, client, home, scratch, work, log)
         finally:
             # SIGTERM only makes it remove its socket.
             process.kill()

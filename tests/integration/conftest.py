@@ -14,6 +14,7 @@ from tests.integration import cluster as kubernetes
 from tests.integration import leaks, repo_server
 from tests.integration import reader as readers
 from tests.integration.cluster import Cluster
+from tests.integration.core import AVP
 from tests.integration.helm import Helm
 from tests.integration.laboratory import Laboratory
 from tests.integration.reader import Reader
@@ -168,15 +169,19 @@ def argocd_program() -> Path:
     return build_tools("argocd")["argocd"]
 
 
-@pytest.fixture
-def cmp_server(argocd_program: Path, environ: Mapping[str, str]) -> Iterator[StartCmpServer]:
+@pytest.fixture(params=["plain", "serve"])
+def cmp_server(
+    request: pytest.FixtureRequest, argocd_program: Path, environ: Mapping[str, str]
+) -> Iterator[StartCmpServer]:
     """Start the real argocd-cmp-server: `cmp_server("plugin.yaml", env)`.
 
     The file is one of the repository's, or any by its absolute path; `env` is what the operator
-    sets in the sidecar, in addition to the paths of kustomize and helm.
+    sets in the sidecar, in addition to the paths of kustomize and helm. Each test runs twice: with
+    the server by itself, and below the resident core.
     """
+    above = (AVP, "serve", "--") if request.param == "serve" else ()
     programs = {name: environ[name] for name in ("AVP_KUSTOMIZE", "AVP_HELM")}
     with ExitStack() as stack:
         yield lambda plugin_file, env: stack.enter_context(
-            serve_cmp(argocd_program, ROOT / plugin_file, programs | dict(env))
+            serve_cmp(argocd_program, ROOT / plugin_file, programs | dict(env), *above)
         )
