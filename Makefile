@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 SOURCES := avp_py tests tools examples benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo unit test compat peers image image-test sbom format lint language types check tools docs \
+.PHONY: help demo unit test compat peers image image-test sbom soak format lint language types check tools docs \
 	requirements clean
 
 help: ## list the targets
@@ -58,6 +58,9 @@ image: $(READY) ## build the image, print its size (docs/image.md; IMAGE=name:ta
 
 image-test: $(READY) ## the image under a Docker engine, which is started where none runs
 	@$(BIN)/python tools/image run $(BIN)/python -m pytest tests/image $(PYTEST_ARGS)
+
+soak: $(READY) ## 5,000 requests through one core: does anything grow? (four minutes; REQUESTS=5000)
+	@$(BIN)/python benchmarks/soak.py $(REQUESTS)
 
 sbom: $(READY) ## list what is in the image: dist/avp-py.cdx.json (CycloneDX)
 	@$(BIN)/python tools/image sbom dist/avp-py.cdx.json

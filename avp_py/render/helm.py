@@ -5,7 +5,7 @@ from pathlib import Path
 
 from avp_py.errors import RenderError
 from avp_py.render.child import Child
-from avp_py.render.helm_arguments import helm_arguments
+from avp_py.render.helm_arguments import api_version_arguments, helm_arguments
 from avp_py.render.helm_wrapper import check_chart
 from avp_py.render.interface import Rendered, Renderer, Source
 from avp_py.render.repository import Repository
@@ -53,7 +53,7 @@ class HelmRenderer(Renderer):
         arguments = ["template", f"--namespace={self._identity.namespace or 'default'}"]
         if settings.kube_version:
             arguments += [f"--kube-version={settings.kube_version}"]
-        arguments += [f"--api-versions={version}" for version in settings.kube_api_versions]
+        arguments += api_version_arguments("--api-versions", settings.kube_api_versions)
         with open_workspace(self._environ, settings.environment) as workspace:
             child = Child(helm, settings, self._limits, self._environ, workspace, repository)
             check_chart(

@@ -29,6 +29,29 @@ _COMMA: Final = r"\\,"
 _BARE_COMMA = re.compile(r"(?<!\\),")
 
 
+def api_version_arguments(option: str, versions: Sequence[str]) -> Sequence[str]:
+    """Return the arguments that name the cluster's API versions: few, however many there are.
+
+    helm reads a value of its option as a line of CSV (pflag's StringSlice, v1.0.10), and kustomize
+    passes on each of its own as it is. Linux lets one argument have 128 KiB (MAX_ARG_STRLEN).
+
+    Args:
+        option: the option, of helm or of kustomize.
+        versions: the versions, such as `apps/v1` or `apps/v1/Deployment`.
+    """
+    values: list[str] = []
+    for version in versions:
+        if values and len(values[-1]) + len(version) < _MAX_VALUE:
+            values[-1] += f",{version}"
+        else:
+            values.append(version)
+    return [f"{option}={value}" for value in values]
+
+
+_MAX_VALUE: Final = 64 << 10
+"""How long one value of an option may be, in bytes."""
+
+
 def helm_arguments(
     settings: RenderSettings, folder: Path, repository: Repository, limits: Limits, scratch: Path
 ) -> tuple[str | None, Sequence[str]]:

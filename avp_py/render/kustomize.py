@@ -9,6 +9,7 @@ from typing import Final
 
 from avp_py.errors import ChildError, RenderError
 from avp_py.render.child import Child
+from avp_py.render.helm_arguments import api_version_arguments
 from avp_py.render.helm_wrapper import write_helm_wrapper
 from avp_py.render.images import image_arguments, unused_images
 from avp_py.render.interface import Rendered, Renderer, Source
@@ -293,7 +294,7 @@ class KustomizeRenderer(Renderer):
             flags.append(f"--helm-command={wrapper}")
         if settings.kube_version:
             flags.append(f"--helm-kube-version={settings.kube_version}")
-        flags += [f"--helm-api-versions={version}" for version in settings.kube_api_versions]
+        flags += api_version_arguments("--helm-api-versions", settings.kube_api_versions)
         return flags, access
 
 

@@ -75,8 +75,16 @@ def test_without_an_application_they_are_those_of_helm(
     )
 
 
-def test_cluster_facts_reach_the_chart(chart: Path, environ: Mapping[str, str], run: Run) -> None:
-    cluster = {"KUBE_VERSION": "1.29.7", "KUBE_API_VERSIONS": "v1,example.org/v1/Gadget"}
+MANY_VERSIONS = "".join(f"group{number}.example.org/v1/Kind," for number in range(3000))
+"""More than one argument holds."""
+
+
+@pytest.mark.parametrize("more", ["", MANY_VERSIONS], ids=["few", "many"])
+def test_cluster_facts_reach_the_chart(
+    chart: Path, environ: Mapping[str, str], run: Run, more: str
+) -> None:
+    versions = f"v1,{more}example.org/v1/Gadget"
+    cluster = {"KUBE_VERSION": "1.29.7", "KUBE_API_VERSIONS": versions}
 
     result = run("generate", chart, env={**environ, **cluster})
 

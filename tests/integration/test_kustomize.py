@@ -13,6 +13,7 @@ from typing import Final
 import pytest
 
 from tests.conftest import Run, build_tools
+from tests.integration.test_helm import MANY_VERSIONS
 from tests.trees import snapshot, write
 
 CASES: Final = Path(__file__).parent / "kustomizations"
@@ -276,9 +277,10 @@ data:
 """
 
 
+@pytest.mark.parametrize("more", ["", MANY_VERSIONS], ids=["few", "many"])
 @pytest.mark.parametrize("edits", ["no edit", "both"])
 def test_cluster_facts_reach_helm_through_kustomize(
-    edits: str, tmp_path: Path, environ: Mapping[str, str], run: Run
+    edits: str, tmp_path: Path, environ: Mapping[str, str], run: Run, more: str
 ) -> None:
     tree = write(
         tmp_path / "tree",
@@ -289,7 +291,8 @@ def test_cluster_facts_reach_helm_through_kustomize(
             "charts/cap/templates/capabilities.yaml": CAPABILITIES,
         },
     )
-    cluster = {"KUBE_VERSION": "1.29.7", "KUBE_API_VERSIONS": "v1,example.org/v1/Gadget"}
+    versions = f"v1,{more}example.org/v1/Gadget"
+    cluster = {"KUBE_VERSION": "1.29.7", "KUBE_API_VERSIONS": versions}
 
     result = run("generate", tree, env={**environ, **cluster, **tenant(EDITS[edits])})
 
