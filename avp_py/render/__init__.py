@@ -3,7 +3,6 @@
 A tenant's files are read here and nowhere else; secrets never come here.
 """
 
-from avp_py.render.confinement import render_access
 from avp_py.render.detect import MODES, Mode, detect_mode, open_renderer
 from avp_py.render.files import read_files
 from avp_py.render.interface import Rendered, Renderer, Source
@@ -36,7 +35,6 @@ __all__ = [
     "read_files",
     "remove_directory",
     "remove_stale",
-    "render_access",
     "temporary_directory",
     "version_of",
 ]

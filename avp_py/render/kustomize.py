@@ -9,6 +9,7 @@ from typing import Final
 
 from avp_py.errors import ChildError, RenderError
 from avp_py.render.child import Child
+from avp_py.render.edits import edit_kustomization
 from avp_py.render.helm_arguments import api_version_arguments
 from avp_py.render.helm_wrapper import write_helm_wrapper
 from avp_py.render.images import image_arguments, unused_images
@@ -35,7 +36,8 @@ _BUILD: Final = {"kustomize": "build", "kubectl": "kustomize"}
 class KustomizeRenderer(Renderer):
     """`kustomize edit set annotation`, `kustomize edit set image`, `kustomize build`.
 
-    The edits are kustomize's own, made in a staging copy of the folder. A folder that needs no edit
+    The edits are made in a staging copy of the folder: by kustomize itself where the kustomization
+    is not simple (edits.py). A folder that needs no edit
     and has no chart, which kustomize would pull into the folder, is built where it is.
     """
 
@@ -81,8 +83,9 @@ class KustomizeRenderer(Renderer):
             if edits or roots.needs_helm:
                 folder = _stage(folder, roots, workspace.tree, self._limits)
                 access |= Access(write=(workspace.tree,))
-            for edit in edits:
-                child.run(edit, folder, Access(write=(workspace.tree,)))
+            if edits and not self._edit(folder):
+                for edit in edits:
+                    child.run(edit, folder, Access(write=(workspace.tree,)))
             if edits and not child.is_confined:
                 # What kustomize reads as a comment and keeps may be a field in what it writes.
                 self._refuse_copy(folder, repository, workspace.tree)
@@ -252,6 +255,26 @@ class KustomizeRenderer(Renderer):
             raise RenderError(
                 f"{name} is neither a file nor a folder", hint="remove it from the kustomization"
             )
+
+    def _edit(self, folder: Path) -> bool:
+        """Edit the kustomization of the staging copy; return False where kustomize must do it."""
+        files = kustomization_files(folder)
+        if len(files) != 1:
+            return False
+        file = real_path(files[0])
+        settings = self._settings
+        annotation = None
+        if settings.app_repo:
+            annotation = (settings.annotation_key, settings.app_repo)
+        try:
+            text = file.read_bytes().decode()
+        except UnicodeDecodeError:
+            return False
+        edited = edit_kustomization(text, annotation, image_arguments(settings))
+        if edited is None:
+            return False
+        file.write_bytes(edited.encode())
+        return True
 
     def _edits(self) -> Sequence[Sequence[str]]:
         """Return the edits as arguments of kustomize, in the order of the shell pipeline in use."""

@@ -26,7 +26,6 @@ from avp_py.sandbox.limits import (
 from avp_py.sandbox.messages import Places
 from avp_py.sandbox.mode import confine, confines_files, describe_sandbox, restrict_process
 from avp_py.sandbox.process import Written, children, run
-from avp_py.sandbox.service import die_with_parent, start_service
 
 __all__ = [
     "SYSTEM",
@@ -41,7 +40,6 @@ __all__ = [
     "confine",
     "confines_files",
     "describe_sandbox",
-    "die_with_parent",
     "follow",
     "git_access",
     "limits_of",
@@ -53,7 +51,6 @@ __all__ = [
     "restrict_process",
     "run",
     "search_path",
-    "start_service",
     "time_limit_error",
     "without_network",
 ]

@@ -1,6 +1,5 @@
 """Processes of our own that live as long as the one that starts them."""
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -65,10 +64,3 @@ def start_service(
             f"{argv[0]} cannot be started: {error.strerror}",
             hint="name a program and its arguments",
         ) from error
-
-
-def stop_service(process: "subprocess.Popen[bytes]") -> None:
-    """Kill a service if it still runs, and wait for its end."""
-    with contextlib.suppress(ProcessLookupError):
-        process.kill()
-    process.wait()

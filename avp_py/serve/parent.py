@@ -20,7 +20,8 @@ from typing import Final, NoReturn
 from avp_py.backends.vault.pool import SessionPool
 from avp_py.errors import ServeError
 from avp_py.render import temporary_directory
-from avp_py.sandbox import adopt_orphans, children, die_with_parent, start_service
+from avp_py.sandbox import adopt_orphans, children
+from avp_py.sandbox.service import die_with_parent, start_service
 from avp_py.serve.cpus import usable_cpus
 from avp_py.serve.envelope import is_argocds
 from avp_py.serve.events import Events

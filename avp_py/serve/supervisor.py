@@ -13,16 +13,16 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import Final, NoReturn
 
+from avp_py.backends import Secret, Target
 from avp_py.cli.hardening import harden
 from avp_py.cli.limits import EXIT_AFTER
 from avp_py.cli.log import Log
 from avp_py.cli.main import build_parser
 from avp_py.errors import AvpError, LimitError
-from avp_py.policy import default_path
+from avp_py.generate import Keeper, Request, Terms, generate
 from avp_py.render import (
     claim_directory,
     remove_directory,
@@ -37,7 +37,6 @@ from avp_py.serve.queue import FairQueue
 from avp_py.serve.wire import CREDENTIALS, HEADER, MAX_MESSAGE, REPLY
 from avp_py.serve.worker import run_worker
 from avp_py.settings import (
-    Identity,
     Program,
     ServeSettings,
     Sources,
@@ -45,6 +44,7 @@ from avp_py.settings import (
     read_log,
     read_policy_settings,
     read_serve,
+    resolve,
 )
 
 SEND_SECONDS: Final = 5.0
@@ -469,13 +469,46 @@ def start(arguments: Sequence[str]) -> NoReturn:
 
 def _load_all(environ: Mapping[str, str]) -> None:
     """Load and prepare what requests do when they first need it, so that no worker has to."""
-    import_module("re2")
     for program in Program:
         build_parser(program)
     git_access(environ)
+    template = read_policy_settings(Sources(environ)).path_template
+    settings = resolve(Sources(_REHEARSED)).settings
+    request = Request(_REHEARSAL, "plain", settings, _REHEARSED)
     with contextlib.suppress(AvpError):
-        somebody = Identity(app="a", namespace="b", project="c")
-        default_path(read_policy_settings(Sources(environ)).path_template, somebody)
+        generate(request, _Rehearsal(template))
+
+
+_REHEARSED: Final = {
+    "ARGOCD_APP_NAME": "a",
+    "ARGOCD_APP_NAMESPACE": "b",
+    "ARGOCD_APP_PROJECT_NAME": "c",
+}
+
+_REHEARSAL: Final = b"""\
+kind: ConfigMap
+metadata: {name: a}
+data:
+  a: b
+---
+kind: Secret
+metadata: {name: b, annotations: {avp.kubernetes.io/path: ""}}
+data: {a: <a>, b: "PGE+"}
+stringData: {c: "x<a>y", d: "<path:kv/data/a#a | base64encode>"}
+"""
+
+
+class _Rehearsal(Keeper):
+    """A keeper with a secret that is none, for a run before any request."""
+
+    def __init__(self, path_template: str) -> None:
+        self._path_template = path_template
+
+    def terms(self, _seconds: float) -> Terms:
+        return Terms(self._path_template, by_kind=False)
+
+    def read(self, targets: Sequence[Target], _deadline: float) -> Mapping[Target, Secret]:
+        return {target: Secret({"a": "b"}) for target in targets}
 
 
 def _wakeup_descriptor() -> int:
