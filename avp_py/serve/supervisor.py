@@ -129,8 +129,9 @@ class Supervisor:
                     os.read(self._wakeup, 1024)
                 elif key.data is self._keeper:
                     self._lose_keeper()
-                else:
+                elif isinstance(key.data, _Request):
                     self._hear(key.data)
+                # All others are keepers that were replaced in this round.
             self._reap()
             self._end_late()
             self._start_workers()
