@@ -22,6 +22,7 @@ from avp_py.errors import ServeError
 from avp_py.render import temporary_directory
 from avp_py.sandbox import adopt_orphans, children, die_with_parent, start_service
 from avp_py.serve.cpus import usable_cpus
+from avp_py.serve.descriptors import lift_limit
 from avp_py.serve.envelope import is_argocds
 from avp_py.serve.keeper import KeeperProcess
 from avp_py.settings import ServeSettings, environment_without_credentials
@@ -158,6 +159,7 @@ class Parent:
             os.setsid()
             kept = os.dup2(control.fileno(), 3, inheritable=False)
             os.closerange(kept + 1, os.sysconf("SC_OPEN_MAX"))
+            lift_limit()
             # Up to twice as many requests may run at once, where projects would wait otherwise.
             seconds = self._settings.cache_seconds
             pool = SessionPool(seconds, 2 * parallel)

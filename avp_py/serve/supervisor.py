@@ -27,6 +27,7 @@ from avp_py.render import (
     temporary_directory,
 )
 from avp_py.sandbox import adopt_orphans, children, time_limit_error
+from avp_py.serve.descriptors import lift_limit
 from avp_py.serve.envelope import Envelope, MalformedRequestError, body_length, unpack
 from avp_py.serve.journal import Journal, Outcome
 from avp_py.serve.queue import FairQueue
@@ -36,6 +37,16 @@ from avp_py.settings import ServeSettings, Sources, read_limits, read_log, read_
 
 SEND_SECONDS: Final = 5.0
 """How long a client may take to send its request."""
+
+WAITING_DESCRIPTORS: Final = 4
+"""What a client that waits has open here: its connection and its standard streams."""
+
+RUNNING_DESCRIPTORS: Final = 4
+"""What a request that runs has open here at most: its connection, the lock on the worker's
+directory, and while it is started both ends of the channel to the keeper."""
+
+OWN_DESCRIPTORS: Final = 32
+"""What the supervisor itself has open at most."""
 
 KILL_AFTER: Final = EXIT_AFTER + 1.0
 """How long after the time limit a worker is killed, in seconds; it ends by itself before that."""
@@ -100,6 +111,7 @@ class Supervisor:
         self._settings = settings
         self._journal = journal
         self._seconds = read_limits(Sources(environ)).seconds
+        self._room = _room(settings)
         self._keeper: socket.socket | None = None
         self._queue: FairQueue[_Request] = FairQueue(settings.parallel or 1)
         self._workers: dict[int, _Request] = {}
@@ -138,7 +150,7 @@ class Supervisor:
 
     def _accept_or_not(self) -> None:
         """Accept no more clients than may wait; the others wait in the socket."""
-        may_accept = len(self._queue) + len(self._sending) < self._settings.queue
+        may_accept = len(self._queue) + len(self._sending) < self._room
         if may_accept and not self._is_accepting:
             self._selector.register(self._listener, selectors.EVENT_READ, self._listener)
         elif self._is_accepting and not may_accept:
@@ -448,6 +460,13 @@ def start(arguments: Sequence[str]) -> NoReturn:
     gc.disable()
     supervisor.run()
     os._exit(0)
+
+
+def _room(settings: ServeSettings) -> int:
+    """Return how many clients may wait: AVP_QUEUE, as far as there are descriptors for them."""
+    running = 2 * (settings.parallel or 1) * RUNNING_DESCRIPTORS
+    descriptors = lift_limit() - OWN_DESCRIPTORS - running
+    return min(settings.queue, max(descriptors // WAITING_DESCRIPTORS, 1))
 
 
 def _load_all() -> None:
