@@ -256,6 +256,10 @@ class Supervisor:
 
     def _start_workers(self) -> None:
         while self._keeper is not None and (request := self._queue.take()) is not None:
+            if _is_gone(request.connection):
+                self._queue.done(request.project)
+                self._lose_client(request)
+                continue
             try:
                 self._start(request)
             except BlockingIOError:
@@ -425,8 +429,14 @@ class Supervisor:
             os.close(lock)
 
     def _help(self, act: Callable[[], None]) -> None:
-        """Do something in a process of its own that may take a while."""
-        pid = os.fork()
+        """Do something in a process of its own that may take a while.
+
+        Where no process can be started it is not done: the next core removes what is left.
+        """
+        try:
+            pid = os.fork()
+        except OSError:
+            return
         if pid:
             self._helpers.add(pid)
             return
@@ -460,6 +470,16 @@ def start(arguments: Sequence[str]) -> NoReturn:
     gc.disable()
     supervisor.run()
     os._exit(0)
+
+
+def _is_gone(connection: socket.socket) -> bool:
+    """Return whether a client is gone, even where its end has not been read yet."""
+    try:
+        return connection.recv(1, socket.MSG_PEEK) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def _room(settings: ServeSettings) -> int:
