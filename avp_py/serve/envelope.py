@@ -1,5 +1,6 @@
 """A request as the core receives it: who asks for what."""
 
+import math
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -96,7 +97,7 @@ def unpack(body: bytes) -> Envelope:
         )
     try:
         program = Program(next(texts).decode())
-        started = float(next(texts))
+        started = _finite(next(texts))
         cwd = os.fsdecode(next(texts))
         argv = tuple(_take(texts, int(next(texts))))
         pairs = (os.fsdecode(text).partition("=") for text in texts if text)
@@ -111,6 +112,13 @@ def unpack(body: bytes) -> Envelope:
 def is_argocds(name: str) -> bool:
     """Return whether Argo CD sets a variable for each request."""
     return name.startswith(PREFIXES) or name in NAMES
+
+
+def _finite(text: bytes) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(number)
+    return number
 
 
 def _take(texts: Iterator[bytes], count: int) -> Iterator[str]:

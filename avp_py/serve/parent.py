@@ -23,6 +23,7 @@ from avp_py.render import temporary_directory
 from avp_py.sandbox import adopt_orphans, children
 from avp_py.sandbox.service import die_with_parent, start_service
 from avp_py.serve.cpus import usable_cpus
+from avp_py.serve.descriptors import lift_limit
 from avp_py.serve.envelope import is_argocds
 from avp_py.serve.events import Events
 from avp_py.serve.keeper import KeeperProcess
@@ -210,6 +211,7 @@ class Parent:
             os.setsid()
             kept = [control.fileno(), *([self._events.fileno()] if self._events else [])]
             _close_all_but(kept)
+            lift_limit()
             events = Events(self._events)
             seconds = self._settings.cache_seconds
 

@@ -16,39 +16,45 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NoReturn
 
-from avp_py.backends import Secret, Target
 from avp_py.cli.hardening import harden
 from avp_py.cli.limits import EXIT_AFTER
 from avp_py.cli.log import Log
-from avp_py.cli.main import build_parser
 from avp_py.errors import AvpError, LimitError
-from avp_py.generate import Keeper, Request, Terms, generate
 from avp_py.render import (
     claim_directory,
     remove_directory,
     remove_stale,
     temporary_directory,
 )
-from avp_py.sandbox import adopt_orphans, children, git_access, time_limit_error
+from avp_py.sandbox import adopt_orphans, children, time_limit_error
+from avp_py.serve.descriptors import lift_limit
 from avp_py.serve.envelope import Envelope, MalformedRequestError, body_length, unpack
 from avp_py.serve.events import PING, Events
 from avp_py.serve.journal import Journal, Outcome
 from avp_py.serve.queue import FairQueue
+from avp_py.serve.rehearsal import rehearse
 from avp_py.serve.wire import CREDENTIALS, HEADER, MAX_MESSAGE, REPLY
 from avp_py.serve.worker import run_worker
 from avp_py.settings import (
-    Program,
     ServeSettings,
     Sources,
     read_limits,
     read_log,
-    read_policy_settings,
     read_serve,
-    resolve,
 )
 
 SEND_SECONDS: Final = 5.0
 """How long a client may take to send its request."""
+
+WAITING_DESCRIPTORS: Final = 4
+"""What a client that waits has open here: its connection and its standard streams."""
+
+RUNNING_DESCRIPTORS: Final = 4
+"""What a request that runs has open here at most: its connection, the lock on the worker's
+directory, and while it is started both ends of the channel to the keeper."""
+
+OWN_DESCRIPTORS: Final = 32
+"""What the supervisor itself has open at most."""
 
 KILL_AFTER: Final = EXIT_AFTER + 1.0
 """How long after the time limit a worker is killed, in seconds; it ends by itself before that."""
@@ -113,6 +119,7 @@ class Supervisor:
         self._settings = settings
         self._journal = journal
         self._seconds = read_limits(Sources(environ)).seconds
+        self._room = _room(settings)
         self._keeper: socket.socket | None = None
         self._queue: FairQueue[_Request] = FairQueue(settings.parallel or 1)
         self._workers: dict[int, _Request] = {}
@@ -142,15 +149,16 @@ class Supervisor:
                     os.read(self._wakeup, 1024)
                 elif key.data is self._keeper:
                     self._lose_keeper()
-                else:
+                elif isinstance(key.data, _Request):
                     self._hear(key.data)
+                # All others are keepers that were replaced in this round.
             self._reap()
             self._end_late()
             self._start_workers()
 
     def _accept_or_not(self) -> None:
         """Accept no more clients than may wait; the others wait in the socket."""
-        may_accept = len(self._queue) + len(self._sending) < self._settings.queue
+        may_accept = len(self._queue) + len(self._sending) < self._room
         if may_accept and not self._is_accepting:
             self._selector.register(self._listener, selectors.EVENT_READ, self._listener)
         elif self._is_accepting and not may_accept:
@@ -259,6 +267,10 @@ class Supervisor:
 
     def _start_workers(self) -> None:
         while self._keeper is not None and (request := self._queue.take()) is not None:
+            if _is_gone(request.connection):
+                self._queue.done(request.project)
+                self._lose_client(request)
+                continue
             try:
                 self._start(request)
             except BlockingIOError:
@@ -428,8 +440,14 @@ class Supervisor:
             os.close(lock)
 
     def _help(self, act: Callable[[], None]) -> None:
-        """Do something in a process of its own that may take a while."""
-        pid = os.fork()
+        """Do something in a process of its own that may take a while.
+
+        Where no process can be started it is not done: the next core removes what is left.
+        """
+        try:
+            pid = os.fork()
+        except OSError:
+            return
         if pid:
             self._helpers.add(pid)
             return
@@ -458,7 +476,7 @@ def start(arguments: Sequence[str]) -> NoReturn:
     journal = Journal(sys.stderr, log.format, events)
     harden(log)
     supervisor = Supervisor(listener, parent, environ, settings, journal)
-    _load_all(environ)
+    rehearse(environ)
     # No worker needs a collection, and none is to copy pages for the counters of the collector.
     gc.collect()
     gc.freeze()
@@ -467,48 +485,21 @@ def start(arguments: Sequence[str]) -> NoReturn:
     os._exit(0)
 
 
-def _load_all(environ: Mapping[str, str]) -> None:
-    """Load and prepare what requests do when they first need it, so that no worker has to."""
-    for program in Program:
-        build_parser(program)
-    git_access(environ)
-    template = read_policy_settings(Sources(environ)).path_template
-    settings = resolve(Sources(_REHEARSED)).settings
-    request = Request(_REHEARSAL, "plain", settings, _REHEARSED)
-    with contextlib.suppress(AvpError):
-        generate(request, _Rehearsal(template))
+def _is_gone(connection: socket.socket) -> bool:
+    """Return whether a client is gone, even where its end has not been read yet."""
+    try:
+        return connection.recv(1, socket.MSG_PEEK) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
-_REHEARSED: Final = {
-    "ARGOCD_APP_NAME": "a",
-    "ARGOCD_APP_NAMESPACE": "b",
-    "ARGOCD_APP_PROJECT_NAME": "c",
-}
-
-_REHEARSAL: Final = b"""\
-kind: ConfigMap
-metadata: {name: a}
-data:
-  a: b
----
-kind: Secret
-metadata: {name: b, annotations: {avp.kubernetes.io/path: ""}}
-data: {a: <a>, b: "PGE+"}
-stringData: {c: "x<a>y", d: "<path:kv/data/a#a | base64encode>"}
-"""
-
-
-class _Rehearsal(Keeper):
-    """A keeper with a secret that is none, for a run before any request."""
-
-    def __init__(self, path_template: str) -> None:
-        self._path_template = path_template
-
-    def terms(self, _seconds: float) -> Terms:
-        return Terms(self._path_template, by_kind=False)
-
-    def read(self, targets: Sequence[Target], _deadline: float) -> Mapping[Target, Secret]:
-        return {target: Secret({"a": "b"}) for target in targets}
+def _room(settings: ServeSettings) -> int:
+    """Return how many clients may wait: AVP_QUEUE, as far as there are descriptors for them."""
+    running = 2 * (settings.parallel or 1) * RUNNING_DESCRIPTORS
+    descriptors = lift_limit() - OWN_DESCRIPTORS - running
+    return min(settings.queue, max(descriptors // WAITING_DESCRIPTORS, 1))
 
 
 def _wakeup_descriptor() -> int:

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 import pytest
 
 import avp_py
+from avp_py.render.edits import edit_kustomization
 from avp_py.render.inspect import images_in
 from avp_py.render.kustomization import find_roots, reach
 from avp_py.render.repository import Repository
@@ -82,6 +83,7 @@ EXPRESSIONS: Final[Mapping[str, int]] = {
     "manifests/stream.py": 1,
     "policy/paths.py": 1,
     "policy/pattern.py": 1,
+    "render/edits.py": 1,
     "render/child.py": 1,
     "render/helm_arguments.py": 2,
     "render/images.py": 1,
@@ -612,6 +614,27 @@ def test_a_kustomization_is_looked_at_in_linear_time(name: str, tmp_path: Path) 
         images_in(folder, repository)
 
     refuse_growth(make, look, row.n)
+
+
+KUSTOMIZATIONS: Final[Mapping[str, Callable[[int], str]]] = {
+    "images": lambda n: (
+        "images:\n" + "".join(f"- name: a{each}\n  newTag: b\n" for each in range(n))
+    ),
+    "annotations": lambda n: (
+        "commonAnnotations:\n" + "".join(f"  a{each}: b\n" for each in range(n))
+    ),
+    "resources": lambda n: "resources:\n" + "- a\n" * n,
+    "blank lines": lambda n: "resources: []\n" + "  \n" * n + "namePrefix: a\n" + "- \n" * n,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", KUSTOMIZATIONS)
+def test_a_kustomization_is_edited_in_linear_time(name: str) -> None:
+    def edit(text: str) -> None:
+        edit_kustomization(text, ("a", "b"), ["a:b"])
+
+    refuse_growth(KUSTOMIZATIONS[name], edit, 2_000)
 
 
 @pytest.mark.slow

@@ -98,6 +98,8 @@ def test_children_get_only_path_and_network_variables(
     app: Path, program: Program, run_command: Run
 ) -> None:
     kustomize = program(f'env > "$0.$1"; [ "$1" = edit ] || printf "{MAP}"')
+    # Such a key only kustomize edits.
+    (app / "kustomization.yaml").write_text('"resources": [map.yaml]\n')
 
     result = run_command("generate", app, env={**PATH, **OURS, "AVP_KUSTOMIZE": str(kustomize)})
 

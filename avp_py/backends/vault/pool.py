@@ -74,14 +74,15 @@ class SessionPool:
         key = (vault, _identity(auth), _files(vault), _proxies(vault, environ))
         with self._lock:
             now = self._clock()
-            self._close_idle(now)
-            used = self._sessions.get(key)
+            sessions = self._sessions
+            _close_idle(sessions, now)
+            used = sessions.get(key)
             if used is None:
                 connections = settings.backend.concurrency * self._runs
                 cache = TokenCache.open(vault)
                 connection = Connection.open(vault, environ, connections)
                 session = Session(connection, auth, cache, self._ttl, self._clock, self._note)
-                used = self._sessions[key] = _Used(session, now)
+                used = sessions[key] = _Used(session, now)
             used.last = now
         return VaultBackend(used.session, settings.backend.kv_version, since, is_shared=True)
 
@@ -97,15 +98,19 @@ class SessionPool:
             session.forget(before)
 
     def clear(self) -> None:
-        """Begin anew: each session is replaced at the next run. A run that has one keeps it."""
-        with self._lock:
-            self._sessions.clear()
+        """Begin anew: each session is replaced at the next run. A run that has one keeps it.
 
-    def _close_idle(self, now: float) -> None:
-        for key, used in list(self._sessions.items()):
-            if now - used.last > IDLE_SECONDS:
-                del self._sessions[key]
-                used.session.close()
+        A signal handler may call this: it takes no lock, which the thread that it interrupts could
+        hold.
+        """
+        self._sessions = {}
+
+
+def _close_idle(sessions: dict[Hashable, _Used], now: float) -> None:
+    for key, used in list(sessions.items()):
+        if now - used.last > IDLE_SECONDS:
+            del sessions[key]
+            used.session.close()
 
 
 def _identity(auth: AuthMethod) -> Hashable:
