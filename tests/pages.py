@@ -5,6 +5,7 @@ The info string of a block says what a test does with it:
 - `sh`: commands that are run, with placeholders such as `COMMIT` or `…` filled.
 - `console`: commands after `$ ` that are run, and what they print, which is compared.
 - `yaml`, `hcl`: files that are read by the program that they are for.
+- `mermaid`: a diagram.
 - `text`: anything else; neither a command nor a file.
 
 A block that cannot be run has `Not run by the tests:` and the reason in the paragraph before it.
@@ -29,7 +30,7 @@ PAGES: Final = tuple(
         for path in ROOT.glob(pattern)
     )
 )
-LANGUAGES: Final = {"sh", "console", "yaml", "hcl", "text"}
+LANGUAGES: Final = {"sh", "console", "yaml", "hcl", "mermaid", "text"}
 COMMANDS: Final = {"sh", "console"}
 NOT_RUN: Final = "Not run by the tests:"
 

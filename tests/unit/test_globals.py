@@ -30,7 +30,7 @@ OF_THE_PROCESS = {
 
 ENTRIES = (
     "cli/", "entry.py", "__main__.py", "sandbox/helm_wrapper.py",
-    *(f"serve/{name}.py" for name in ("client", "parent", "supervisor", "worker")),
+    *(f"serve/{name}.py" for name in ("client", "metrics", "parent", "supervisor", "worker")),
 )  # fmt: skip
 """The wrapper around helm is a program of its own."""
 

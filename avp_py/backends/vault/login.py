@@ -26,7 +26,7 @@ MARGIN_SECONDS: Final = 60.0
 token that is valid for less than three times as long, in its last third."""
 
 Note: TypeAlias = Callable[[str, str], None]
-"""Is told what was done (`reads`, `shared`, `logins`), and how it went (`ok`, `failed`)."""
+"""Called with what was done (`reads`, `shared`, `logins`), and how it went (`ok`, `failed`)."""
 
 logger: Final = logging.getLogger(__name__)
 
