@@ -3,8 +3,8 @@
 Nothing but light modules of the standard library may be imported here at the top: whatever is
 loaded before `close_process` is time in which other processes can read our environment.
 
-Where a core was started, `generate` and its like are handed to it. The environment then holds no
-credential, and there is nothing to close.
+Where a core was started, `generate` and its like are handed to it. Below the core the environment
+holds no credential, and there is nothing to close.
 """
 
 import os
@@ -59,6 +59,9 @@ def _hand_over(program: str) -> None:
         from avp_py.serve import client
 
         if client.is_for_core(sys.argv[1:]):
+            if "healthcheck" in sys.argv:
+                # Kubernetes starts a probe with the container's environment.
+                close_process()
             client.run(socket, program)
 
 

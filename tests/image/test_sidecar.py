@@ -97,7 +97,7 @@ def test_nothing_is_left_behind(app: Path, pod: Pod) -> None:
 def test_it_has_no_privileges_and_no_network(pod: Pod) -> None:
     found = json.loads(pod.exec(*PYTHON, "-c", CONFINEMENT))
 
-    assert found["program"] == ["/usr/bin/tini", "--", "/var/run/argocd/argocd-cmp-server"]
+    assert found["program"] == ["/usr/bin/tini", "--", "avp-py"]
     assert set(found["uid"]) == set(found["gid"]) == {"999"}
     assert found["rights"] == ["", "", "", ""]
     assert found["no_new"] == "1"

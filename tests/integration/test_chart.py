@@ -70,7 +70,13 @@ def test_a_container_has_just_what_a_sidecar_needs(helm: Helm, values: Path) -> 
         assert mounts["/tmp"]["name"] == f"{container['name']}-tmp"  # noqa: S108
         plugin = plugins[mounts["/home/argocd/cmp-server/config/plugin.yaml"]["subPath"]]
         assert yaml.safe_load(plugin)["metadata"]["name"] == container["name"]
-        assert container["command"][-1] == "/var/run/argocd/argocd-cmp-server"
+        assert container["command"] == [
+            *("/usr/bin/tini", "--"),
+            *("avp-py", "serve", "--"),
+            "/var/run/argocd/argocd-cmp-server",
+        ]
+        socket = {"name": "AVP_SOCKET", "value": "/tmp/avp-py/core.sock"}  # noqa: S108
+        assert socket in container["env"]
         assert container["securityContext"] == {
             "runAsNonRoot": True,
             "runAsUser": 999,
@@ -79,6 +85,13 @@ def test_a_container_has_just_what_a_sidecar_needs(helm: Helm, values: Path) -> 
             "capabilities": {"drop": ["ALL"]},
             "seccompProfile": {"type": "RuntimeDefault"},
         }
+
+
+def test_the_server_can_run_without_a_core(helm: Helm) -> None:
+    given = yaml.safe_load((CHART / "ci" / "approle-values.yaml").read_text())
+    (container,) = containers(helm.printed(helm.values({**given, "mode": "plain"}), "patch"))
+    assert container["command"] == ["/usr/bin/tini", "--", "/var/run/argocd/argocd-cmp-server"]
+    assert "AVP_SOCKET" not in [each["name"] for each in container["env"]]
 
 
 @by_case
@@ -132,7 +145,7 @@ def test_the_probes_of_a_sidecar_succeed(
 ) -> None:
     made = {each["metadata"]["name"]: each.get("data", {}) for each in read(helm.template(values))}
     sidecars = containers(helm.printed(values, "patch"))
-    given = {entry["name"]: "made-up" for entry in sidecars[0].get("env", [])}
+    given = {entry["name"]: entry.get("value", "made-up") for entry in sidecars[0].get("env", [])}
     settings = dict(made["avp-py-settings"])
     if "AVP_POLICY" in settings:
         settings["AVP_POLICY"] = str(tmp_path / "policy.yaml")

@@ -14,12 +14,21 @@ exec:
   image: {{ include "avp-py.image" $root | quote }}
   imagePullPolicy: {{ $root.Values.image.pullPolicy }}
   # tini collects the processes that a plugin command leaves behind when it is stopped.
+  {{- if eq $root.Values.mode "serve" }}
+  command: [/usr/bin/tini, --, avp-py, serve, --, /var/run/argocd/argocd-cmp-server]
+  {{- else }}
   command: [/usr/bin/tini, --, /var/run/argocd/argocd-cmp-server]
+  {{- end }}
   envFrom:
     - configMapRef:
         name: {{ $name }}-settings
-  {{- if or $root.Values.credentials $root.Values.extraEnv }}
+  {{- if or (eq $root.Values.mode "serve") $root.Values.credentials $root.Values.extraEnv }}
   env:
+    {{- if eq $root.Values.mode "serve" }}
+    # The probes find the core by it.
+    - name: AVP_SOCKET
+      value: /tmp/avp-py/core.sock
+    {{- end }}
     {{- range $variable, $key := $root.Values.credentials }}
     - name: {{ $variable }}
       valueFrom:
