@@ -7,9 +7,15 @@ Where a core was started, `generate` and its like are handed to it. Below the co
 holds no credential, and there is nothing to close.
 """
 
+from __future__ import annotations
+
 import os
 import sys
-from typing import Final, NoReturn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    # It takes longer to load than all that the client loads.
+    from typing import Final, NoReturn
 
 _PR_SET_DUMPABLE: Final = 4
 """Linux' prctl(2)."""

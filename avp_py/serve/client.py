@@ -4,15 +4,21 @@ It is started for each request, so it loads as little as it can: `socket`, `argp
 modules take longer to load than everything that it does.
 """
 
+from __future__ import annotations
+
 import _socket
 import os
 import struct
 import sys
 import time
-from typing import Final, NoReturn
 
 from avp_py import __version__
 from avp_py.serve.wire import CREDENTIALS, MAX_MESSAGE, REPLY, pack
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    # It takes longer to load than all that is loaded here.
+    from typing import Final, NoReturn
 
 COMMANDS: Final = ("generate", "parameters", "healthcheck")
 """The commands that the core runs."""

@@ -121,6 +121,75 @@ MODULES = 136
 """Modules of ours in a run that does nothing but pass manifests on."""
 
 
+_CLIENT = """
+import os, sys
+before = set(sys.modules)
+leave = os._exit
+
+def end(code):
+    print(*sorted(set(sys.modules) - before))
+    sys.stdout.flush()
+    leave(code)
+
+os._exit = end
+sys.argv = ["avp-py", "generate", "."]
+from avp_py.entry import entrypoint
+entrypoint()
+"""
+
+
+def test_a_client_of_the_core_loads_next_to_nothing() -> None:
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", _CLIENT],
+        env={"AVP_SOCKET": "/nowhere"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "no connection to the core at /nowhere" in done.stderr
+    ours = {"avp_py", "avp_py.entry", "avp_py.serve", "avp_py.serve.client", "avp_py.serve.wire"}
+    assert set(done.stdout.split()) <= {*ours, "__future__", "_socket", "_struct", "struct"}
+
+
+_WORKER = """
+import io, os, sys
+from avp_py.cli.console import Console
+from avp_py.cli.main import main
+from avp_py.serve import supervisor
+from avp_py.serve.rehearsal import rehearse
+
+rehearse(dict(os.environ))
+before = set(sys.modules)
+errors = io.StringIO()
+code = main(sys.argv[1:], Console(dict(os.environ), io.BytesIO(), io.BytesIO(), errors))
+assert code == 0, errors.getvalue()
+print(*sorted(set(sys.modules) - before))
+"""
+
+
+def test_a_worker_loads_nothing_that_the_supervisor_has_not(
+    tmp_path: Path, file_env: Mapping[str, str]
+) -> None:
+    chart = {
+        "kustomization.yaml": "helmCharts: [{name: web, releaseName: web}]\nresources: [a.yaml]\n",
+        "a.yaml": FILLED.decode(),
+        "charts/web/Chart.yaml": "{apiVersion: v2, name: web, version: 1.0.0}\n",
+        "charts/web/values.yaml": "",
+        "charts/web/templates/a.yaml": "kind: X\napiVersion: v1\nmetadata: {name: x}\n",
+    }
+    edited = {"ARGOCD_ENV_IMAGE_NAME": "app", "ARGOCD_ENV_IMAGE_TAG": "1"}
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", _WORKER, "generate", write(tmp_path / "app", chart)],
+        env={**file_env, **edited},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    # In the core, the keeper reads the secrets.
+    assert set(done.stdout.split()) <= {"avp_py.backends.file"}
+
+
 def test_a_run_with_the_file_backend(tmp_path: Path, file_env: Mapping[str, str]) -> None:
     cost = cost_of(tmp_path, "generate", "-", env=file_env, stdin=FILLED)
 
