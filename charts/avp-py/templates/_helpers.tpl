@@ -14,6 +14,14 @@ labels:
   app.kubernetes.io/managed-by: {{ .root.Release.Service | quote }}
   app.kubernetes.io/part-of: argocd
   helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
+  {{- with .labels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+
+{{/* The name of a container's port for metrics; its number is metrics.port and the index added up. */}}
+{{- define "avp-py.metricsPort" -}}
+avp-metrics-{{ . }}
 {{- end }}
 
 {{- define "avp-py.image" -}}

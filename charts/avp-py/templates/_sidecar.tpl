@@ -9,7 +9,7 @@ exec:
 {{- define "avp-py.containers" -}}
 {{- $root := . -}}
 {{- $name := include "avp-py.fullname" . }}
-{{- range $plugin := .Values.plugins }}
+{{- range $index, $plugin := .Values.plugins }}
 - name: {{ $plugin }}
   image: {{ include "avp-py.image" $root | quote }}
   imagePullPolicy: {{ $root.Values.image.pullPolicy }}
@@ -29,6 +29,10 @@ exec:
     - name: AVP_SOCKET
       value: /tmp/avp-py/core.sock
     {{- end }}
+    {{- if $root.Values.metrics.enabled }}
+    - name: AVP_METRICS_ADDRESS
+      value: 0.0.0.0:{{ add $root.Values.metrics.port $index }}
+    {{- end }}
     {{- range $variable, $key := $root.Values.credentials }}
     - name: {{ $variable }}
       valueFrom:
@@ -42,6 +46,11 @@ exec:
     {{- end }}
     - {{ toYaml $entry | nindent 6 | trim }}
     {{- end }}
+  {{- end }}
+  {{- if $root.Values.metrics.enabled }}
+  ports:
+    - name: {{ include "avp-py.metricsPort" $index }}
+      containerPort: {{ add $root.Values.metrics.port $index }}
   {{- end }}
   {{- with $root.Values.resources }}
   resources:
