@@ -110,6 +110,7 @@ class Attempt:
     answer: Answer = GOOD
     before: str = ""
     full: bool = False
+    command: str = "generate"
 
 
 @dataclass(frozen=True)
@@ -221,6 +222,11 @@ sys.modules["fake"] = types.SimpleNamespace(open_backend=lambda settings, enviro
 CASES: Final[Mapping[str, Case]] = {
     "a folder that is not there": Case(
         (errors.UsageError,), "cannot be used", lambda stage: Attempt((stage.folder / "none",))
+    ),
+    "a core whose socket others could reach": Case(
+        (errors.ServeError,),
+        "is not a directory of ours alone",
+        lambda _: Attempt((), env={"AVP_SOCKET": "/core.sock"}, command="serve"),
     ),
     "output that cannot be written": Case(
         (errors.OutputError,), "No space left on device", lambda _: Attempt(full=True)
@@ -492,7 +498,7 @@ CASES: Final[Mapping[str, Case]] = {
 def attempt(stage: Stage, wanted: Attempt, address: str) -> Ended:
     """Run the attempt, with every credential in its environment."""
     env = {"VAULT_ADDR": address, "AVP_AUTH_TYPE": "token", **CREDENTIALS, **wanted.env}
-    argv = ("generate", "-vv", *wanted.argv)
+    argv = (wanted.command, "-vv", *wanted.argv)
     with Path("/dev/full").open("wb") as full:
         return stage.sandbox.run(
             *argv,
