@@ -71,6 +71,25 @@ def children(parent: int) -> set[int]:
     return {pid for pid, fields in _processes() if fields[1] == str(parent)}
 
 
+def leads_session(pid: int) -> bool:
+    """Return whether a process began a session of its own, as each worker of a core does."""
+    return any(found == pid and fields[3] == str(pid) for found, fields in _processes())
+
+
+def descriptors(pid: int) -> Sequence[str]:
+    """What a process has open, without the numbers of sockets and pipes.
+
+    Only root may know that of a process that is not dumpable: for others it is empty.
+    """
+    found = []
+    for link in Path(f"/proc/{pid}/fd").glob("*") if os.geteuid() == 0 else ():
+        try:
+            found.append(str(link.readlink()).partition(":[")[0])
+        except OSError:
+            continue
+    return sorted(found)
+
+
 def is_running(pid: int) -> bool:
     """Return whether a process runs; one that is dead and not yet waited for does not."""
     return any(found == pid and fields[0] != "Z" for found, fields in _processes())

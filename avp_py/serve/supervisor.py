@@ -46,6 +46,9 @@ from avp_py.settings import (
 SEND_SECONDS: Final = 5.0
 """How long a client may take to send its request."""
 
+REMOVE_AGAIN: Final = (0.0, 0.02, 0.05, 0.2, 1.0)
+"""How long to wait before each attempt to remove a killed worker's directory, in seconds."""
+
 WAITING_DESCRIPTORS: Final = 4
 """What a client that waits has open here: its connection and its standard streams."""
 
@@ -332,7 +335,7 @@ class Supervisor:
 
     def _reap(self) -> None:
         """Note which workers have ended, and end what they have left."""
-        has_ended = False
+        has_ended, finished = False, []
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -344,13 +347,16 @@ class Supervisor:
             self._helpers.discard(pid)
             request = self._workers.pop(pid, None)
             if request is not None:
-                self._finish(request, os.waitstatus_to_exitcode(status))
+                finished.append((request, os.waitstatus_to_exitcode(status)))
         if has_ended:
-            # What a dead worker has started is our child now; a living one adopts its own.
+            # What a dead worker has started is our child now; a living one adopts its own. It may
+            # still write into the worker's directory, which is removed after that.
             for pid in children():
                 if pid not in self._workers and pid not in self._helpers:
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
+        for request, code in finished:
+            self._finish(request, code)
 
     def _finish(self, request: _Request, code: int) -> None:
         """Answer the client of a worker that has ended."""
@@ -435,7 +441,7 @@ class Supervisor:
         try:
             folder.rmdir()
         except OSError:
-            self._help(lambda: remove_directory(folder))
+            self._help(lambda: _remove_all(folder))
         finally:
             os.close(lock)
 
@@ -483,6 +489,15 @@ def start(arguments: Sequence[str]) -> NoReturn:
     gc.disable()
     supervisor.run()
     os._exit(0)
+
+
+def _remove_all(folder: Path) -> None:
+    """Remove a directory into which programs may still write that are just being killed."""
+    for pause in REMOVE_AGAIN:
+        time.sleep(pause)
+        remove_directory(folder)
+        if not folder.exists():
+            return
 
 
 def _is_gone(connection: socket.socket) -> bool:

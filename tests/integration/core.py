@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.processes import children, is_running, until
+from tests.processes import children, is_running, leads_session, until
 
 AVP: Final = Path(sys.executable).with_name("avp-py")
 """The console script, as a plugin.yaml starts it."""
@@ -60,6 +60,23 @@ class Core:
         """The workers, and what else the supervisor has started."""
         return [pid for pid in children(self.supervisor) if is_running(pid)]
 
+    @property
+    def running(self) -> Sequence[int]:
+        """The workers alone: not what removes the files of dead ones."""
+        return [pid for pid in self.workers if leads_session(pid)]
+
+    @property
+    def members(self) -> Sequence[int]:
+        """All processes of the core."""
+        return [self.process.pid, *_descendants(self.process.pid)]
+
+    @property
+    def connections(self) -> int:
+        """How many clients are connected, those included that are not accepted yet."""
+        rows = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()]
+        # The listening socket has the flag __SO_ACCEPTCON; a client's end has no path.
+        return sum(row[-1] == str(self.socket) and row[3] == "00000000" for row in rows)
+
     def start(
         self, *argv: object, cwd: Path, variables: Mapping[str, str] | None = None
     ) -> "subprocess.Popen[bytes]":
@@ -106,8 +123,14 @@ class Core:
 
     def files(self) -> Sequence[str]:
         """The files in TMPDIR, but for the socket's."""
-        found = [each for each in self.scratch.rglob("*") if self.socket.parent not in each.parents]
-        return sorted(str(each) for each in found if each != self.socket.parent)
+        found = []
+        # What is removed meanwhile does not interrupt a walk.
+        for folder, names, files in os.walk(self.scratch):
+            if Path(folder) == self.socket.parent:
+                continue
+            paths = (Path(folder, name) for name in (*names, *files))
+            found += [str(path) for path in paths if path != self.socket.parent]
+        return sorted(found)
 
 
 @contextmanager
@@ -121,7 +144,8 @@ def serve(env: Mapping[str, str], *command: object) -> Iterator[Core]:
     # The path of a socket has at most 107 bytes, and pytest's folders have long names.
     with tempfile.TemporaryDirectory(prefix="core-") as name:
         root = Path(name).resolve()
-        scratch, log, socket = root / "tmp", root / "log", root / "socket" / "core.sock"
+        scratch, log = root / "tmp", root / "log"
+        socket = Path(env.get("AVP_SOCKET") or root / "socket" / "core.sock")
         scratch.mkdir()
         variables = {
             "PATH": f"{AVP.parent}:{os.defpath}",

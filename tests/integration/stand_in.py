@@ -50,6 +50,7 @@ class Exchange(BaseHTTPRequestHandler):
 
     def reply(self, status: int, body: bytes, **headers: str) -> None:
         """Send a whole answer; `Retry_After="1"` becomes the header Retry-After."""
+        self.server.stand_in.replied.append((self.path, status))
         self.send_response_only(status)
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
@@ -77,6 +78,7 @@ class StandIn:
         address: its URL.
         answer: what it does with a request.
         asked: the requests, in the order of their arrival.
+        replied: the target and the status of each answer.
         connections: how many connections were accepted.
         most_in_flight: the greatest number of concurrent requests.
     """
@@ -84,6 +86,7 @@ class StandIn:
     address: str
     answer: Answer
     asked: list[Asked] = field(default_factory=list)
+    replied: list[tuple[str, int]] = field(default_factory=list)
     connections: int = 0
     most_in_flight: int = 0
     _in_flight: int = 0

@@ -31,6 +31,20 @@ class _Read:
     begun: float
     answer: "Future[Answer]"
 
+    def serves(self, since: float, ttl: float) -> bool:
+        """Return whether a run may share it.
+
+        A failure is for the runs that waited for it: it may be over at the next moment.
+
+        Args:
+            since: when the run began, on the clock.
+            ttl: how old an answer may be then, in seconds.
+        """
+        if self.begun >= since:
+            return True
+        has_failed = self.answer.done() and self.answer.exception() is not None
+        return self.begun >= since - ttl and not has_failed
+
 
 class Session:
     """One identity at one Vault, for one run, or for many at the same time.
@@ -82,7 +96,7 @@ class Session:
         key = (path, version)
         with self._lock:
             read = self._reads.get(key)
-            is_ours = read is None or read.begun < since - self._ttl
+            is_ours = read is None or not read.serves(since, self._ttl)
             if read is None or is_ours:
                 read = self._reads[key] = _Read(self._clock(), Future())
         if is_ours:
