@@ -281,7 +281,8 @@ def _listener(path: str | None, environ: Mapping[str, str]) -> Iterator[tuple[Pa
         else:
             file = Path(path)
             folder = file.parent
-            folder.mkdir(mode=0o700, exist_ok=True)
+            if not folder.exists():
+                folder.mkdir(mode=0o700)
         status = folder.stat()
         if status.st_uid != os.geteuid() or status.st_mode & 0o077:
             raise ServeError(
