@@ -26,7 +26,7 @@ from avp_py.cli import healthcheck
 from avp_py.cli.console import Console
 from avp_py.cli.main import parse_arguments
 from avp_py.cli.sources import LocalOperator
-from avp_py.errors import AvpError, Failure, GenerateError
+from avp_py.errors import AvpError, Failure, GenerateError, UsageError, quoted
 from avp_py.generate import LocalKeeper
 from avp_py.serve.channel import (
     LostError,
@@ -200,6 +200,13 @@ class _Case:
         """Return the command line: the client's, and not what a worker makes of it."""
         arguments = parse_arguments(self.envelope.argv, self.envelope.program)
         self.is_verbose = bool(arguments.verbose)
+        file = arguments.config_path
+        if file is not None and not file.is_absolute():
+            # It would be a tenant's, or one in the working directory of the keeper.
+            raise UsageError(
+                f"-c {quoted(str(file))} is not an absolute path",
+                hint="name the settings file by its absolute path: the core reads it",
+            )
         return arguments
 
     def _console(self, out: io.BytesIO | None = None) -> Console:

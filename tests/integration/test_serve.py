@@ -101,6 +101,18 @@ def test_only_argo_cds_variables_reach_the_core(core: Core) -> None:
     assert core.run("generate", ".", cwd=WEB, variables=variables).returncode == 0
 
 
+def test_a_settings_file_is_the_keepers_to_read(core: Core, tmp_path: Path) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text("AVP_LOG_FORMAT: json\n")
+    given = core.run("-c", file, "generate", "none", cwd=tmp_path)
+    assert given.returncode == 2
+    given = core.run("-c", file, "generate", "-", cwd=tmp_path, stdin=b"kind: X\nmetadata: {}\n")
+    assert given.returncode == 0
+    relative = core.run("-c", file.name, "generate", "-", cwd=tmp_path, stdin=b"kind: X\n")
+    assert relative.returncode == 2
+    assert b"-c 'settings.yaml' is not an absolute path" in relative.stderr
+
+
 def test_nothing_is_left_of_a_request(core: Core) -> None:
     before = core.files()
     assert core.run("generate", ".", cwd=WEB, variables=APPLICATION).returncode == 0
