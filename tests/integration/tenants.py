@@ -118,7 +118,7 @@ def hanging() -> Iterator[StandIn]:
     over = threading.Event()
 
     def answer(exchange: Exchange) -> None:
-        # Before it calls git, kustomize looks whether the address is that of a file.
+        # Before it calls git, kustomize checks whether the address is that of a file.
         if "git-upload-pack" in exchange.path:
             over.wait()
         exchange.reply(404, b"")
