@@ -59,6 +59,9 @@ directory, and while it is started both ends of the channel to the keeper."""
 OWN_DESCRIPTORS: Final = 32
 """What the supervisor itself has open at most."""
 
+BUSY_SECONDS: Final = 0.02
+"""When a keeper is tried again whose channel was full."""
+
 KILL_AFTER: Final = EXIT_AFTER + 1.0
 """How long after the time limit a worker is killed, in seconds; it ends by itself before that."""
 
@@ -131,6 +134,8 @@ class Supervisor:
         """Processes that remove what killed workers have left."""
         self._count = 0
         self._is_accepting = False
+        self._is_keeper_busy = False
+        """Whether the channel to the keeper was full, so that a request waits for room in it."""
         self._selector = selectors.DefaultSelector()
         self._wakeup = _wakeup_descriptor()
 
@@ -173,6 +178,8 @@ class Supervisor:
         times = [each.accepted + SEND_SECONDS for each in self._sending]
         times += [self._deadline(each) for each in self._queue]
         times += [self._deadline(each) + KILL_AFTER for each in self._workers.values()]
+        if self._is_keeper_busy:
+            times.append(time.monotonic() + BUSY_SECONDS)
         return max(min(times) - time.monotonic(), 0) if times else None
 
     def _deadline(self, request: _Request) -> float:
@@ -269,6 +276,7 @@ class Supervisor:
             self._close(request)
 
     def _start_workers(self) -> None:
+        self._is_keeper_busy = False
         while self._keeper is not None and (request := self._queue.take()) is not None:
             if _is_gone(request.connection):
                 self._queue.done(request.project)
@@ -277,7 +285,8 @@ class Supervisor:
             try:
                 self._start(request)
             except BlockingIOError:
-                # The keeper is slower than we are; its channel is full.
+                # The keeper is slower than we are, or a new one is on its way.
+                self._is_keeper_busy = self._keeper is not None
                 self._queue.done(request.project)
                 self._queue.add(request.project, request)
                 return
@@ -320,7 +329,7 @@ class Supervisor:
 
     def _introduce(self, keeper: socket.socket, channel: socket.socket, request: _Request) -> None:
         """Tell the keeper who makes the request, and give it the channel to the worker."""
-        body = os.memfd_create("envelope", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        body = os.memfd_create("envelope", os.MFD_CLOEXEC)
         try:
             with open(os.dup(body), "wb") as file:  # noqa: PTH123 - a descriptor
                 file.write(request.data[HEADER.size :])
