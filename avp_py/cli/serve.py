@@ -1,9 +1,11 @@
 """`avp-py serve`: runs a resident core, and a command below it."""
 
 import argparse
+import sys
 
 from avp_py.cli.console import Console
 from avp_py.cli.parser import Commands, Parser
+from avp_py.errors import ServeError
 from avp_py.settings import Program, Sources, read_serve
 
 
@@ -34,9 +36,18 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     # Late: the other commands need nothing of it.
     from avp_py.serve.parent import Parent
 
+    if sys.platform != "linux":
+        raise ServeError(
+            "serve needs Linux", hint="without it, generate runs by itself, as in any shell"
+        )
     settings = read_serve(Sources(console.environ))
     command = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
     # It has no end, and needs the memory that the system gives it.
     console.limits.pause()
     console.limits.lift_memory()
-    return Parent(settings, console.environ, command).run()
+
+    def say(text: str) -> None:
+        console.log.write(console.log.format.note(text))
+        console.log.flush()
+
+    return Parent(settings, console.environ, command, say).run()

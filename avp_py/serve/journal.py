@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final, TextIO
 
@@ -67,14 +68,15 @@ class Journal:
         facts = {
             "request": number,
             "command": envelope.command,
-            "application": envelope.application,
+            "app": envelope.application,
             "project": envelope.project,
             "outcome": str(outcome),
             "waited": round(waited, 3),
             "took": round(took, 3),
         }
         if self._is_json:
-            line = json.dumps(facts)
+            moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            line = json.dumps({"time": moment, "level": "info", "msg": "request ended", **facts})
         else:
             line = " ".join(
                 f"{name}={quoted(value) if isinstance(value, str) else value}"

@@ -18,6 +18,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app
 
 from avp_py import __version__
+from avp_py.cli.log import Log
 from avp_py.serve.events import MAX_EVENT, PING
 from avp_py.serve.wire import MAX_MESSAGE, REPLY, pack
 
@@ -177,7 +178,8 @@ def start(arguments: Sequence[str]) -> NoReturn:
             handler_class=_Handler,
         )
     except OSError as error:
-        sys.stderr.write(f"avp-py serve: no metrics at {address}: {error.strerror or error}\n")
+        log = Log(sys.stderr, os.environ)
+        log.write(log.format.note(f"no metrics at {address}: {error.strerror or error}"))
         sys.exit(1)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     while data := events.recv(MAX_EVENT):

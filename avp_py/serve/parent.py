@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final, NoReturn, TypeAlias
 
 from avp_py.backends.vault.pool import SessionPool
 from avp_py.errors import ServeError
@@ -56,17 +56,24 @@ _SUPERVISOR: Final = "from avp_py.entry import supervise; supervise()"
 _METRICS: Final = "from avp_py.entry import serve_metrics; serve_metrics()"
 
 
+Say: TypeAlias = Callable[[str], None]
+
+
 class _Kept:
     """A process that is started anew when it ends, each time a little later."""
 
-    def __init__(self, name: str, start: Callable[[], int], ended: Callable[[], None]) -> None:
+    def __init__(
+        self, name: str, start: Callable[[], int], ended: Callable[[], None], say: Say
+    ) -> None:
         """Make it; the process is not started yet.
 
         Args:
             name: what messages call it.
             start: starts the process, and returns it.
             ended: is called when it has ended.
+            say: writes a line for the log.
         """
+        self._say = say
         self.pid = 0
         self.start_at = 0.0
         self._name = name
@@ -86,7 +93,7 @@ class _Kept:
         if now - self._started > STABLE_SECONDS:
             self._pause = FIRST_PAUSE
         what = f"the {self._name} ended ({_described(status)})"
-        _say(f"{what}; the next one starts in {self._pause:g} s")
+        self._say(f"{what}; the next one starts in {self._pause:g} s")
         self._ended()
         self.pid, self.start_at = 0, now + self._pause
         self._pause = min(2 * self._pause, LONGEST_PAUSE)
@@ -96,7 +103,11 @@ class Parent:
     """Starts keepers, the supervisor and the command."""
 
     def __init__(
-        self, settings: ServeSettings, environ: Mapping[str, str], command: Sequence[str]
+        self,
+        settings: ServeSettings,
+        environ: Mapping[str, str],
+        command: Sequence[str],
+        say: Say,
     ) -> None:
         """Make it; nothing is started yet.
 
@@ -104,7 +115,9 @@ class Parent:
             settings: how the core runs.
             environ: the operator's environment.
             command: what to run below the core; empty for nothing.
+            say: writes a line for the log.
         """
+        self._say = say
         self._settings = settings
         self._environ = environ
         self._clean = environment_without_credentials(environ)
@@ -129,24 +142,26 @@ class Parent:
     def _run(self, path: Path, listener: socket.socket) -> int:
         supervisor = self._start_supervisor(listener)
         count = Events(self._events).send
-        keeper = _Kept("keeper", self._start_keeper, lambda: count("keeper_restarts"))
+        keeper = _Kept("keeper", self._start_keeper, lambda: count("keeper_restarts"), self._say)
         kept = [keeper]
         if self._metrics is not None:
-            kept.append(_Kept("metrics", lambda: self._start_metrics(path), lambda: None))
+            kept.append(
+                _Kept("metrics", lambda: self._start_metrics(path), lambda: None, self._say)
+            )
         for each in kept:
             each.start_if_due()
         command = 0
         if self._command:
             command = start_service(self._command, {**self._clean, SOCKET: str(path)}).pid
         else:
-            _say(f"listening: export {SOCKET}={path}")
+            self._say(f"listening: export {SOCKET}={path}")
         while not self._is_stopped:
             self._wait(command, keeper, min((e.start_at for e in kept if not e.pid), default=None))
             for pid, status in _ended():
                 if pid == command:
                     return _exit_code(status)
                 if pid == supervisor:
-                    _say(f"the supervisor ended ({_described(status)})")
+                    self._say(f"the supervisor ended ({_described(status)})")
                     return 1
                 for each in kept:
                     if pid == each.pid:
@@ -341,7 +356,3 @@ def _exit_code(status: int) -> int:
 def _described(status: int) -> str:
     code = os.waitstatus_to_exitcode(status)
     return f"exit code {code}" if code >= 0 else f"signal {-code}"
-
-
-def _say(text: str) -> None:
-    os.write(2, f"avp-py serve: {text}\n".encode())

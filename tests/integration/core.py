@@ -20,7 +20,7 @@ AVP: Final = Path(sys.executable).with_name("avp-py")
 READY_SECONDS: Final = 30
 END_SECONDS: Final = 20
 
-_ENDED: Final = re.compile(r"command='(\w+)' application='(.*?)' project='(.*?)' outcome='(\w+)'")
+_ENDED: Final = re.compile(r"command='(\w+)' app='(.*?)' project='(.*?)' outcome='(\w+)'")
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The resident core: what a client of it prints is what the command prints by itself."""
 
+import json
 import os
 import re
 import signal
@@ -170,10 +171,21 @@ def test_the_sockets_directory_is_ours_alone(core: Core) -> None:
 def test_the_log_has_a_line_for_each_request(core: Core) -> None:
     core.run("parameters", ".", cwd=WEB, variables={**APPLICATION, "ARGOCD_APP_NAME": "logged"})
     pattern = (
-        r"request=\d+ command='parameters' application='logged' project='default' outcome='ok' "
+        r"request=\d+ command='parameters' app='logged' project='default' outcome='ok' "
         r"waited=\d+\.\d+ took=\d+\.\d+"
     )
     assert until(lambda: re.search(pattern, core.log.read_text()) is not None, 5)
+
+
+def test_with_json_every_line_of_the_log_is_an_object(operators: Mapping[str, str]) -> None:
+    with serve({**operators, "AVP_LOG_FORMAT": "json"}) as running:
+        running.run("parameters", ".", cwd=WEB, variables=APPLICATION)
+        keeper = running.keeper
+        os.kill(keeper, signal.SIGKILL)
+        assert until(lambda: running.keeper not in (0, keeper), 10)
+        records = [json.loads(line) for line in running.log.read_text().splitlines()]
+    assert any(each.get("app") == "web" for each in records)
+    assert any("the keeper ended (signal 9)" in each.get("msg", "") for each in records)
 
 
 def test_a_command_runs_below_the_core(operators: Mapping[str, str], tmp_path: Path) -> None:
