@@ -137,12 +137,12 @@ def with_remote_base(folder: Path, server: StandIn) -> Path:
 
 def names_of(core: Core) -> list[str]:
     """The Applications of the requests that have ended, in that order."""
-    return [line.partition("application='")[2].partition("'")[0] for line in _lines(core)]
+    return [line.partition("app='")[2].partition("'")[0] for line in _lines(core)]
 
 
 def ended(core: Core, app: str) -> list[str]:
     """The log lines of an Application's requests that have ended."""
-    return [line for line in _lines(core) if f"application='{app}'" in line]
+    return [line for line in _lines(core) if f"app='{app}'" in line]
 
 
 def _lines(core: Core) -> list[str]:
