@@ -16,6 +16,13 @@ MAP: Final = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: map}\ndata: {tex
 NO_SECRETS: Final = {"kustomization.yaml": "resources: [map.yaml]\n", "map.yaml": MAP}
 
 
+PATIENT_GIT: Final = {
+    "AVP_RENDER_ENV": "GIT_HTTP_LOW_SPEED_TIME",
+    "GIT_HTTP_LOW_SPEED_TIME": "1000",
+}
+"""What an operator sets so that git waits for a silent server; else it gives up after 20 s."""
+
+
 def variables(app: str = "web", project: str = "default") -> Mapping[str, str]:
     """What Argo CD sets for an Application of a project; kustomize edits a copy of its tree."""
     of_app = identity(app, APP_REPO="https://git.example/team/web")
@@ -132,7 +139,8 @@ def hanging() -> Iterator[StandIn]:
 
 def with_remote_base(folder: Path, server: StandIn) -> Path:
     """A directory whose kustomization has its base in git, at a server."""
-    return write(folder, {"kustomization.yaml": f"resources: ['{server.address}/base.git']\n"})
+    base = f"{server.address}/base.git?timeout=1000s"
+    return write(folder, {"kustomization.yaml": f"resources: ['{base}']\n"})
 
 
 def names_of(core: Core) -> list[str]:

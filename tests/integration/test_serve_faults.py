@@ -32,6 +32,7 @@ from tests.integration.core import Core, serve
 from tests.integration.stand_in import StandIn, free_port
 from tests.integration.tenants import (
     NO_SECRETS,
+    PATIENT_GIT,
     Gate,
     ended,
     gate,
@@ -116,7 +117,7 @@ def site(
     with ExitStack() as stack:
         at = stack.enter_context(gate(vault.address))
         silent = stack.enter_context(hanging())
-        env = operator(vault, at.stand_in.address, mount, tools, **further)
+        env = operator(vault, at.stand_in.address, mount, tools, **PATIENT_GIT, **further)
         env["AVP_RENDER_PORTS"] = port_of(silent.address)
         core = stack.enter_context(serve(env))
         tree = with_secret(folder / "tree")

@@ -481,6 +481,29 @@ def test_after_sighup_the_next_request_logs_in_anew(
             assert core.keeper == keeper
 
 
+def test_a_token_cache_outlives_the_keeper_and_not_sighup(
+    vault: Vault, kv2: str, proxy: StandIn, tools: Mapping[str, Path], tmp_path: Path
+) -> None:
+    path, cache = f"{kv2}/data/web", tmp_path / "cache"
+    vault.write(path, {"password": "hunter22"})
+    cache.mkdir(mode=0o700)
+    with serve(operator(vault, proxy.address, kv2, tools, AVP_TOKEN_CACHE=str(cache))) as core:
+        for expected in (1, 1):
+            assert field(generate(core, path)) == "hunter22"
+            assert logins(proxy) == expected
+            keeper = core.keeper
+            os.kill(keeper, signal.SIGKILL)
+            assert until(lambda gone=keeper: core.keeper not in (0, gone), PATIENCE)  # type: ignore[misc]
+        assert field(generate(core, path)) == "hunter22"
+        assert logins(proxy) == 1
+
+        os.kill(core.process.pid, signal.SIGHUP)
+
+        assert until(lambda: bool(field(generate(core, path))) and logins(proxy) > 1, 5)
+        assert field(generate(core, path)) == "hunter22"
+        assert logins(proxy) == 2
+
+
 def test_many_sighups_fail_no_request(
     vault: Vault, kv2: str, proxy: StandIn, tools: Mapping[str, Path]
 ) -> None:

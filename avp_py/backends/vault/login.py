@@ -53,6 +53,7 @@ class Login:
         self._clock = clock
         self._kept: tuple[str, Sensitive] | None = None
         """The entry of the cache in use, which is dropped when Vault rejects its token."""
+        self._may_reuse = True
         self._lock = threading.Lock()
         self._number = 0
         self._begun: deque[float] = deque(maxlen=MAX_LOGINS)
@@ -64,6 +65,10 @@ class Login:
         self._error: tuple[float, BackendError] | None = None
         """When a login failed, and why."""
         self._mount = ""
+
+    def refuse_cached(self) -> None:
+        """Use no token of an earlier run."""
+        self._may_reuse = False
 
     def ensure(self, since: float = -math.inf) -> int:
         """Make sure that there is a token.
@@ -197,7 +202,8 @@ class Login:
             self._log_in_at_mount(credential)
             return
         name = cache.name(credential)
-        if not is_new and (token := cache.get(name)) is not None:
+        may_reuse = self._may_reuse and not is_new
+        if may_reuse and (token := cache.get(name)) is not None:
             logger.info("reusing the token of an earlier run")
             self._kept = name, token
             self._connection.use(token)

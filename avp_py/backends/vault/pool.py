@@ -57,6 +57,8 @@ class SessionPool:
         self._clock = clock
         self._lock = threading.Lock()
         self._sessions: dict[Hashable, _Used] = {}
+        self._is_cleared = False
+        """Whether the token cache may have tokens that are to be used no longer."""
 
     def open(self, settings: Settings, environ: Mapping[str, str], since: float) -> VaultBackend:
         """Return the backend of a run; nothing is sent before its first read.
@@ -82,6 +84,8 @@ class SessionPool:
                 cache = TokenCache.open(vault)
                 connection = Connection.open(vault, environ, connections)
                 session = Session(connection, auth, cache, self._ttl, self._clock, self._note)
+                if self._is_cleared:
+                    session.refuse_cached()
                 used = sessions[key] = _Used(session, now)
             used.last = now
         return VaultBackend(used.session, settings.backend.kv_version, since, is_shared=True)
@@ -100,9 +104,12 @@ class SessionPool:
     def clear(self) -> None:
         """Begin anew: each session is replaced at the next run. A run that has one keeps it.
 
+        The new ones log in even where the token cache has a token.
+
         A signal handler may call this: it takes no lock, which the thread that it interrupts could
         hold.
         """
+        self._is_cleared = True
         self._sessions = {}
 
 

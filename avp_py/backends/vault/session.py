@@ -125,6 +125,10 @@ class Session:
                 if not self._login.renew(login, error, since):
                     raise
 
+    def refuse_cached(self) -> None:
+        """Use no token of an earlier run, for a session that begins after SIGHUP."""
+        self._login.refuse_cached()
+
     def forget(self, before: float) -> None:
         """Drop the answers that were read before a moment.
 
