@@ -674,7 +674,8 @@ def _requests(
         over.set()
         thread.join()
     print(f"killed: {killer.workers} workers, {killer.keepers} keepers; {dict(outcomes)}")
-    assert killer.workers > len(apps) / 100
+    # On a busy machine workers are met seldom.
+    assert killer.workers + outcomes["client killed"] > len(apps) / 20
     assert killer.keepers > 0
     assert outcomes["right"] > len(apps) / 10
     return dict(zip(apps, found, strict=True))
