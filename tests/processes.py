@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 AVP = (sys.executable, "-m", "avp_py")
@@ -103,6 +104,17 @@ def until(condition: Callable[[], bool], seconds: float) -> bool:
             return False
         time.sleep(0.005)
     return True
+
+
+def processes_of(root: Path) -> Mapping[int, str]:
+    """The command lines of the processes whose environment names a folder."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if os.fsencode(root) in (folder / "environ").read_bytes():
+                command = (folder / "cmdline").read_bytes()
+                found[int(folder.name)] = command.replace(b"\0", b" ").decode(errors="replace")
+    return found
 
 
 def _processes() -> Sequence[tuple[int, Sequence[str]]]:

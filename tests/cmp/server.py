@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.cmp.client import Client, connect
-from tests.processes import children
+from tests.processes import children, processes_of
 
 READY_SECONDS: Final = 30
 """How long it may take to serve; it takes well below one."""
@@ -53,7 +53,7 @@ class CmpServer:
             lasting |= children(self.process.pid)
         return {
             pid: command
-            for pid, command in _processes_of(self.scratch.parent).items()
+            for pid, command in processes_of(self.scratch.parent).items()
             if pid not in lasting
         }
 
@@ -130,7 +130,7 @@ def serve(
             # SIGTERM only makes it remove its socket.
             process.kill()
             process.wait()
-            for pid in _processes_of(root):
+            for pid in processes_of(root):
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
 
@@ -143,14 +143,3 @@ def _wait_for_socket(process: subprocess.Popen[bytes], sockets: Path, log: Path)
             return socket
         time.sleep(0.02)
     raise AssertionError(f"argocd-cmp-server does not serve:\n{log.read_text()}")
-
-
-def _processes_of(root: Path) -> Mapping[int, str]:
-    """The command lines of the processes whose environment names this folder."""
-    found = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if os.fsencode(root) in (folder / "environ").read_bytes():
-                command = (folder / "cmdline").read_bytes()
-                found[int(folder.name)] = command.replace(b"\0", b" ").decode(errors="replace")
-    return found

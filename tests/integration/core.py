@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.processes import children, is_running, leads_session, until
+from tests.processes import children, is_running, leads_session, processes_of, until
 
 AVP: Final = Path(sys.executable).with_name("avp-py")
 """The console script, as a plugin.yaml starts it."""
@@ -166,17 +166,19 @@ def serve(env: Mapping[str, str], *command: object) -> Iterator[Core]:
             assert until(lambda: _is_ready(core), READY_SECONDS), log.read_text()
             yield core
         finally:
-            left = _descendants(process.pid)
-            with suppress(ProcessLookupError):
-                process.send_signal(signal.SIGKILL)
+            process.kill()
             process.wait()
-            for pid in left:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            # What it has started ends with it; what that has started may still write.
+            assert until(lambda: not _kill_all(root), END_SECONDS)
 
 
-def _is_ready(core: Core) -> bool:
-    return core.socket.exists() and len(children(core.process.pid)) >= 2
+def _kill_all(root: Path) -> bool:
+    """Kill what still runs of a core; return whether there was anything."""
+    found = [pid for pid in processes_of(root) if is_running(pid)]
+    for pid in found:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return bool(found)
 
 
 def _descendants(pid: int) -> Sequence[int]:
@@ -184,6 +186,10 @@ def _descendants(pid: int) -> Sequence[int]:
     for each in found:
         found += children(each)
     return found[1:]
+
+
+def _is_ready(core: Core) -> bool:
+    return core.socket.exists() and len(children(core.process.pid)) >= 2
 
 
 def _command(pid: int) -> str:

@@ -198,9 +198,12 @@ def test_a_command_runs_below_the_core(operators: Mapping[str, str], tmp_path: P
 
 
 def test_signals_reach_the_command(operators: Mapping[str, str], tmp_path: Path) -> None:
-    script = f"trap 'echo got >{tmp_path}/signal; exit 3' TERM; while :; do sleep 0.05; done"
+    script = (
+        f"trap 'echo got >{tmp_path}/signal; exit 3' TERM; touch {tmp_path}/ready; "
+        "while :; do sleep 0.05; done"
+    )
     with serve(operators, "sh", "-c", script) as running:
-        until(lambda: len(running.workers) == 0, 1)
+        assert until((tmp_path / "ready").exists, 30)
         running.process.send_signal(signal.SIGTERM)
         assert running.process.wait(10) == 3
     assert (tmp_path / "signal").read_text() == "got\n"
