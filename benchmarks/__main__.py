@@ -27,7 +27,7 @@ def main() -> None:
     chosen = [each for each in CASES if arguments.only in f"{each.kind}: {each.title}"]
     if not chosen:
         parser.error(f"no case contains {arguments.only!r}")
-    started = time.monotonic()
+    started, machine = time.monotonic(), results.machine()
 
     def say(text: str) -> None:
         seconds = time.monotonic() - started
@@ -49,7 +49,7 @@ def main() -> None:
         results.today(),
         arguments.rounds,
         round(time.monotonic() - started),
-        results.machine(),
+        machine,
         versions,
         outcomes,
     )

@@ -220,7 +220,7 @@ _SIZES: Final = (
             input=CHART,
             goals=_MEMORY,
             rounds=1,
-            series="API versions of the cluster",
+            series="API versions",
             size=count,
             variables={"KUBE_API_VERSIONS": inputs.api_versions(count)},
         )

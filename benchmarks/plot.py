@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 from xml.sax.saxutils import escape
 
-from benchmarks.cases import Measure, Way
+from benchmarks.cases import Kind, Measure, Way
 from benchmarks.results import Outcome, Results
 
 _WIDTH: Final = 900
@@ -102,7 +102,8 @@ def _ratios(results: Results) -> tuple[Sequence[str], int]:
     for number, (each, goal, ratio) in enumerate(rows):
         y = _TOP + _ROW * number + _ROW / 2
         kind = "met" if each.is_met(goal) else "missed"
-        label = f"{each.title}, {each.kind}: {goal.measure}"
+        place = "" if each.kind == Kind.PROCESS else ", socket"
+        label = f"{each.title}{place}: {goal.measure}"
         x = scale.at(goal.most)
         parts += [
             _text(_LEFT - 12, y + 4, label, "end"),

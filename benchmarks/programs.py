@@ -2,10 +2,8 @@
 
 import contextlib
 import os
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,7 @@ import yaml
 
 from benchmarks.cases import Way
 from benchmarks.sampler import Tree, stat_of
-from tests.cmp.client import connect
+from tests.cmp.server import serve as serve_cmp
 from tests.conftest import ROOT, build_tools
 
 PIPELINE: Final = (
@@ -26,9 +24,6 @@ PIPELINE: Final = (
 """The shell pipeline that avp-py replaces."""
 
 BUILT: Final = ("argocd", "argocd-vault-plugin", "helm", "kustomize", "vault")
-
-READY_SECONDS: Final = 30
-"""How long a server may take to be ready; it takes well below one."""
 
 # As pip writes it for the image; `-P` rather than `-I` since this checkout is on PYTHONPATH.
 _SCRIPT: Final = """\
@@ -53,17 +48,10 @@ class Programs:
     vault: Path
     versions: Mapping[str, str]
 
-    def environment(self, way: Way, home: Path) -> Mapping[str, str]:
-        """Return the environment that has nothing of Vault, with HOME and TMPDIR in a folder."""
-        folders = {name: home / name for name in ("home", "tmp")}
-        for folder in folders.values():
-            folder.mkdir(parents=True, exist_ok=True)
-        common = {
-            "PATH": f"{self.path}:{os.defpath}",
-            "HOME": str(folders["home"]),
-            "TMPDIR": str(folders["tmp"]),
-        }
-        return common if way is Way.ARGOCD_VAULT_PLUGIN else {**common, "PYTHONPATH": str(ROOT)}
+    def environment(self, way: Way) -> Mapping[str, str]:
+        """Return the environment without HOME and TMPDIR, and without all of Vault."""
+        env = {"PATH": f"{self.path}:{os.defpath}"}
+        return env if way is Way.ARGOCD_VAULT_PLUGIN else {**env, "PYTHONPATH": str(ROOT)}
 
     def command(self, way: Way, *, is_pipeline: bool) -> Sequence[str]:
         """Return the command line for a folder's kustomization, or for standard input."""
@@ -108,7 +96,7 @@ class Server:
         """Return the CPU time of all its processes so far, ended ones included."""
         ticks = 0
         for pid in Tree(self.pid).processes():
-            # User and system time, of the process and of the children it has waited for.
+            # User and system time, of the process and of the children that it has waited for.
             ticks += sum(map(int, stat_of(pid)[11:15]))
         return ticks / os.sysconf("SC_CLK_TCK")
 
@@ -123,38 +111,15 @@ def serve(
         programs: the programs.
         way: what the plugin is, and whether a core runs above the server.
         operator: the variables for Vault.
-        folder: an empty folder with a short path, since the socket's has at most 107 bytes.
+        folder: an empty folder.
     """
-    for name in ("socks", "work", "conf"):
-        (folder / name).mkdir()
-    (folder / "conf" / "plugin.yaml").write_text(_plugin_file(way))
-    environment = {
-        **programs.environment(way, folder),
-        **operator,
-        "ARGOCD_PLUGINSOCKFILEPATH": str(folder / "socks"),
-        "ARGOCD_CMP_WORKDIR": str(folder / "work"),
-    }
-    server = [str(programs.path / "argocd-cmp-server"), "--config-dir-path", str(folder / "conf")]
+    file = folder / "plugin.yaml"
+    file.write_text(_plugin_file(way))
     above = [str(programs.path / "avp-py"), "serve", "--"] if way is Way.SERVE else []
-    log = folder / "log"
-    with (
-        log.open("wb") as file,
-        subprocess.Popen(
-            [*above, *server],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=file,
-            start_new_session=True,
-        ) as process,
-    ):
-        try:
-            yield Server(process.pid, _wait_for_socket(process, folder / "socks", log), log)
-        finally:
-            # On SIGTERM, argocd-cmp-server only removes its socket.
-            for pid in Tree(process.pid).processes():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+    env = {**programs.environment(way), **operator}
+    with serve_cmp(programs.path / "argocd-cmp-server", file, env, *above) as server:
+        (socket,) = (server.scratch.parent / "socks").glob("*.sock")
+        yield Server(server.process.pid, socket, server.log)
 
 
 def _plugin_file(way: Way) -> str:
@@ -166,14 +131,3 @@ def _plugin_file(way: Way) -> str:
     plugin["spec"]["generate"] = {"command": ["/bin/sh", "-c"], "args": [PIPELINE]}
     del plugin["spec"]["parameters"]
     return yaml.safe_dump(plugin)
-
-
-def _wait_for_socket(process: subprocess.Popen[bytes], folder: Path, log: Path) -> Path:
-    end = time.monotonic() + READY_SECONDS
-    while time.monotonic() < end and process.poll() is None:
-        for socket in folder.glob("*.sock"):
-            with contextlib.suppress(Exception), connect(socket) as client:
-                client.check()
-                return socket
-        time.sleep(0.02)
-    raise SystemExit(f"argocd-cmp-server does not serve:\n{log.read_text()}")

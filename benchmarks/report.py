@@ -131,7 +131,9 @@ def value(number: float, measure: str) -> str:
 
 
 def spread(ratio: Ratio) -> str:
-    """Return a ratio with its spread."""
+    """Return a ratio with its spread, if it was measured more than once."""
+    if ratio.low == ratio.high:
+        return f"{ratio.median:.2f}"
     return f"{ratio.median:.2f} ({ratio.low:.2f} to {ratio.high:.2f})"
 
 

@@ -136,7 +136,7 @@ class Results:
     outcomes: Sequence[Outcome] = field(default_factory=tuple)
 
     def series(self) -> Mapping[str, Sequence[Outcome]]:
-        """Return the cases of each series that has two sizes or more, beside none at all."""
+        """Return the cases of each series, if it has two sizes other than 0."""
         found: dict[str, list[Outcome]] = {}
         for each in self.outcomes:
             if each.series:
@@ -187,6 +187,7 @@ def machine() -> Mapping[str, str]:
         "cores": str(os.cpu_count()),
         "memory": f"{memory / 2**30:.1f} GiB",
         "kernel": f"{platform.system()} {platform.release()}",
+        "load average before": f"{os.getloadavg()[0]:.1f}",
     }
 
 

@@ -177,8 +177,12 @@ class Process:
         self._folder = folder
         self._input = case.input
         self._argv = on.programs.command(way, is_pipeline=isinstance(case.input, Repository))
+        for name in ("home", "tmp"):
+            (folder / name).mkdir()
         self._env = {
-            **on.programs.environment(way, folder),
+            "HOME": str(folder / "home"),
+            "TMPDIR": str(folder / "tmp"),
+            **on.programs.environment(way),
             **on.operator,
             **_request_variables(case, 0),
         }
