@@ -100,7 +100,6 @@ _SOCKET: Final = (
         input=CHART,
         goals={Measure.TIME: Goal(0.75)},
         goal_way=Way.SERVE,
-        rounds=2,
     ),
     Case(
         title="pipeline without a chart",
@@ -108,7 +107,6 @@ _SOCKET: Final = (
         input=NO_CHART,
         goals={Measure.TIME: Goal(0.7)},
         goal_way=Way.SERVE,
-        rounds=2,
     ),
     Case(
         title="50 Applications at once",
@@ -134,21 +132,21 @@ _PROCESS: Final = (
         kind=Kind.PROCESS,
         input=inputs.secrets(1, 1),
         goals={Measure.TIME: Goal(3.0)},
-        rounds=4,
+        rounds=3,
     ),
     Case(
         title="pipeline with a chart",
         kind=Kind.PROCESS,
         input=CHART,
         goals={Measure.TIME: Goal(1.2)},
-        rounds=4,
+        rounds=3,
     ),
     Case(
         title="pipeline without a chart",
         kind=Kind.PROCESS,
         input=NO_CHART,
         goals={Measure.TIME: Goal(2.4)},
-        rounds=4,
+        rounds=3,
     ),
     Case(
         title="200 inline placeholders on 50 paths",

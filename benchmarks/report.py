@@ -81,7 +81,9 @@ def goals(found: Results) -> Iterator[str]:
     for series, outcomes in found.series().items():
         power = results.exponent(outcomes, Way.COMMAND)
         met = "met" if power <= LINEAR else "**missed**"
-        yield _row(series, Way.COMMAND, "growth", f"n^{power:.2f}", "", "", "linear", met)
+        yield _row(
+            series, Way.COMMAND, "growth of CPU time", f"n^{power:.2f}", "", "", "linear", met
+        )
 
 
 def _growth(found: Results) -> Iterator[str]:
@@ -99,7 +101,9 @@ def _growth(found: Results) -> Iterator[str]:
             f"n^{results.exponent(outcomes, way):.2f}"
             for way in (Way.COMMAND, Way.ARGOCD_VAULT_PLUGIN)
         ]
-        yield _row(f"*{series}, growth between the two largest*", *powers, "", "", "", "")
+        yield _row(
+            f"*{series}, growth of CPU time between the two largest*", *powers, "", "", "", ""
+        )
 
 
 def _all(found: Results) -> Iterator[str]:
