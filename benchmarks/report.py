@@ -101,9 +101,7 @@ def _growth(found: Results) -> Iterator[str]:
             f"n^{results.exponent(outcomes, way):.2f}"
             for way in (Way.COMMAND, Way.ARGOCD_VAULT_PLUGIN)
         ]
-        yield _row(
-            f"*{series}, growth of CPU time between the two largest*", *powers, "", "", "", ""
-        )
+        yield _row(f"*{series}, growth of CPU time*", *powers, "", "", "", "")
 
 
 def _all(found: Results) -> Iterator[str]:
