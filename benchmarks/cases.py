@@ -161,6 +161,7 @@ _PROCESS: Final = (
         input=inputs.secrets(500, 50),
         delay_ms=10,
         goals={Measure.TIME: Goal(0.08)},
+        rounds=0.6,
     ),
     Case(
         title="5,000 documents, no placeholder",
