@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 SOURCES := avp_py tests tools examples benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo unit test compat peers image image-test sbom soak format lint language types check tools docs \
+.PHONY: help demo unit test compat peers bench image image-test sbom soak format lint language types check tools docs \
 	requirements clean
 
 help: ## list the targets
@@ -52,6 +52,9 @@ compat: $(READY) ## the real argocd-vault-plugin on the same input (COMPAT_CASES
 peers: $(READY) ## what argocd-vault-plugin, kustomize and Argo CD ask of themselves
 	@$(BIN)/python tools/build.py argocd-vault-plugin reader vault kustomize helm argocd >/dev/null
 	@$(BIN)/python -m pytest -n 2 --dist worksteal tests/peers $(PYTEST_ARGS)
+
+bench: $(READY) ## measure against argocd-vault-plugin (ROUNDS=5 ONLY=text; docs/performance.md)
+	@$(BIN)/python -m benchmarks $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only '$(ONLY)')
 
 image: $(READY) ## build the image, print its size (docs/image.md; IMAGE=name:tag BASE_IMAGE=...)
 	@$(BIN)/python tools/image build

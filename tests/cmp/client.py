@@ -117,7 +117,7 @@ class Client:
         The server cannot tell a deadline from a caller that cancels.
         """
         call = self._call("GenerateManifest", messages.ManifestResponse)
-        running = call.future(_stream(root, path, env), timeout=PATIENCE_SECONDS)
+        running = call.future(stream(root, path, env), timeout=PATIENCE_SECONDS)
         while not when():
             assert not running.done(), running.details()
             time.sleep(0.02)
@@ -160,7 +160,7 @@ class Client:
     ) -> Any:
         call = self._call(method, response)
         try:
-            return call(_stream(root, path, env), timeout=timeout or PATIENCE_SECONDS)
+            return call(stream(root, path, env), timeout=timeout or PATIENCE_SECONDS)
         except grpc.RpcError as error:
             raise CallError(error) from None
 
@@ -180,8 +180,8 @@ def connect(socket: Path) -> Iterator[Client]:
         yield Client(channel)
 
 
-def _stream(root: Path, path: str, env: Mapping[str, str]) -> Iterator[Any]:
-    """The messages of one request: its metadata, then the archive in chunks."""
+def stream(root: Path, path: str, env: Mapping[str, str]) -> Iterator[Any]:
+    """Yield the messages of one request: its metadata, then the archive in chunks."""
     archive = _archive(root)
     yield messages.AppStreamRequest(
         metadata={

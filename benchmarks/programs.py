@@ -1,0 +1,133 @@
+"""How avp-py and argocd-vault-plugin are started: as commands, and under argocd-cmp-server."""
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from benchmarks.cases import Way
+from benchmarks.sampler import Tree, stat_of
+from tests.cmp.server import serve as serve_cmp
+from tests.conftest import ROOT, build_tools
+
+PIPELINE: Final = (
+    'kustomize edit set annotation "github.com/url:$ARGOCD_ENV_APP_REPO"; '
+    'kustomize edit set image "$ARGOCD_ENV_IMAGE_NAME:$ARGOCD_ENV_IMAGE_TAG"; '
+    "kustomize build --enable-helm . | argocd-vault-plugin generate -"
+)
+"""The shell pipeline that avp-py replaces."""
+
+BUILT: Final = ("argocd", "argocd-vault-plugin", "helm", "kustomize", "vault")
+
+# As pip writes it for the image; `-P` rather than `-I` since this checkout is on PYTHONPATH.
+_SCRIPT: Final = """\
+#!{python} -P
+import sys
+from avp_py.entry import entrypoint
+sys.exit(entrypoint())
+"""
+
+
+@dataclass(frozen=True)
+class Programs:
+    """The programs.
+
+    Attributes:
+        path: the folder with all of them.
+        vault: the Vault server.
+        versions: their versions.
+    """
+
+    path: Path
+    vault: Path
+    versions: Mapping[str, str]
+
+    def environment(self, way: Way) -> Mapping[str, str]:
+        """Return the environment without HOME and TMPDIR, and without all of Vault."""
+        env = {"PATH": f"{self.path}:{os.defpath}"}
+        return env if way is Way.ARGOCD_VAULT_PLUGIN else {**env, "PYTHONPATH": str(ROOT)}
+
+    def command(self, way: Way, *, is_pipeline: bool) -> Sequence[str]:
+        """Return the command line for a folder's kustomization, or for standard input."""
+        if way is not Way.ARGOCD_VAULT_PLUGIN:
+            return [str(self.path / "avp-py"), "generate", "." if is_pipeline else "-"]
+        if is_pipeline:
+            return ["/bin/sh", "-c", PIPELINE]
+        return [str(self.path / "argocd-vault-plugin"), "generate", "-"]
+
+
+def prepare(folder: Path) -> Programs:
+    """Build what is not built yet, and lay all of it into a folder."""
+    built = build_tools(*BUILT)
+    folder.mkdir()
+    for name in ("argocd-vault-plugin", "helm", "kustomize"):
+        (folder / name).symlink_to(built[name])
+    (folder / "argocd-cmp-server").symlink_to(built["argocd"])
+    script = folder / "avp-py"
+    script.write_text(_SCRIPT.format(python=sys.executable))
+    script.chmod(0o755)
+    lister = [sys.executable, str(ROOT / "tools" / "build.py"), "--list", *BUILT]
+    lines = subprocess.run(lister, check=True, capture_output=True, text=True).stdout.splitlines()
+    versions = dict(line.split(" ", 1) for line in lines)
+    return Programs(folder, built["vault"], versions)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running argocd-cmp-server, with all that runs above and below it.
+
+    Attributes:
+        pid: the process above all others.
+        socket: where it listens.
+        log: the file with its output.
+    """
+
+    pid: int
+    socket: Path
+    log: Path
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU time of all its processes so far, ended ones included."""
+        ticks = 0
+        for pid in Tree(self.pid).processes():
+            # User and system time, of the process and of the children that it has waited for.
+            ticks += sum(map(int, stat_of(pid)[11:15]))
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+
+@contextlib.contextmanager
+def serve(
+    programs: Programs, way: Way, operator: Mapping[str, str], folder: Path
+) -> Iterator[Server]:
+    """Run argocd-cmp-server with the plugin, and end all of it afterwards.
+
+    Args:
+        programs: the programs.
+        way: what the plugin is, and whether a core runs above the server.
+        operator: the variables for Vault.
+        folder: an empty folder.
+    """
+    file = folder / "plugin.yaml"
+    file.write_text(_plugin_file(way))
+    above = [str(programs.path / "avp-py"), "serve", "--"] if way is Way.SERVE else []
+    env = {**programs.environment(way), **operator}
+    with serve_cmp(programs.path / "argocd-cmp-server", file, env, *above) as server:
+        (socket,) = (server.scratch.parent / "socks").glob("*.sock")
+        yield Server(server.process.pid, socket, server.log)
+
+
+def _plugin_file(way: Way) -> str:
+    """Return the plugin.yaml: ours as it is, or one with the shell pipeline."""
+    ours = (ROOT / "plugin.yaml").read_text()
+    if way is not Way.ARGOCD_VAULT_PLUGIN:
+        return ours
+    plugin = yaml.safe_load(ours)
+    plugin["spec"]["generate"] = {"command": ["/bin/sh", "-c"], "args": [PIPELINE]}
+    del plugin["spec"]["parameters"]
+    return yaml.safe_dump(plugin)
