@@ -77,6 +77,11 @@ def leads_session(pid: int) -> bool:
     return any(found == pid and fields[3] == str(pid) for found, fields in _processes())
 
 
+def is_asleep(pid: int) -> bool:
+    """Return whether a process waits for something."""
+    return any(found == pid and fields[0] == "S" for found, fields in _processes())
+
+
 def descriptors(pid: int) -> Sequence[str]:
     """What a process has open, without the numbers of sockets and pipes.
 

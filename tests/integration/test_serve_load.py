@@ -31,7 +31,7 @@ from tests.integration.tenants import (
     with_remote_base,
 )
 from tests.integration.vault import Vault
-from tests.processes import descriptors, until
+from tests.processes import descriptors, is_asleep, until
 from tests.trees import write
 
 pytestmark = pytest.mark.usefixtures("any_machine")
@@ -83,6 +83,14 @@ def site(folder: Path, tools: Mapping[str, Path], **further: str) -> Iterator[Si
 def finish(client: Client) -> tuple[int, bytes, bytes]:
     out, err = client.communicate(timeout=PATIENCE)
     return client.returncode, out, err
+
+
+def have_sent(core: Core, *clients: Client) -> bool:
+    """Wait until all clients have sent their requests: they are connected, and wait."""
+    return until(
+        lambda: core.connections == len(clients) and all(is_asleep(each.pid) for each in clients),
+        PATIENCE,
+    )
 
 
 def end(*clients: Client) -> None:
@@ -166,7 +174,7 @@ def test_no_more_wait_in_the_core_than_avp_queue_says(
         assert here.are_running(1)
         running = len(descriptors(here.core.supervisor))
         clients = [here.hang(f"app{number}") for number in range(9)]
-        assert until(lambda: here.core.connections == 10, PATIENCE)
+        assert have_sent(here.core, first, *clients)
         if os.geteuid() == 0:
             # A connection and three streams for each of the three.
             assert until(lambda: len(descriptors(here.core.supervisor)) == running + 12, PATIENCE)
@@ -248,7 +256,7 @@ def test_a_client_that_is_gone_while_it_waits_is_never_run(
         first = here.hang("first")
         assert here.are_running(1)
         gone = [here.hang(f"gone{number}") for number in range(4)]
-        assert until(lambda: here.core.connections == 5, PATIENCE)
+        assert have_sent(here.core, first, *gone)
 
         end(*gone)
 
@@ -268,8 +276,7 @@ def test_a_client_that_is_gone_before_it_is_accepted_is_never_run(
     with gate(vault.address) as at, serve(operator(vault, at.stand_in.address, kv2, tools)) as core:
         os.kill(core.supervisor, signal.SIGSTOP)
         clients = [_read(core) for _ in range(4)]
-        assert until(lambda: core.connections == 4, PATIENCE)
-        time.sleep(0.2)
+        assert have_sent(core, *clients)
         end(*clients)
         os.kill(core.supervisor, signal.SIGCONT)
 

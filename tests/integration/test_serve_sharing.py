@@ -461,6 +461,23 @@ def test_a_token_is_replaced_before_it_ends(
     assert 2 <= logins(proxy) <= 4
 
 
+def test_a_role_whose_tokens_may_be_used_twice(
+    vault: Vault, kv2: str, proxy: StandIn, tools: Mapping[str, Path]
+) -> None:
+    names = [f"secret{number}" for number in range(12)]
+    for name in names:
+        vault.write(f"{kv2}/data/{name}", {"password": f"hunter22-of-{name}"})
+    role_id, secret_id = vault.approle(f"{kv2}/*", token_num_uses=2)
+    own = {"AVP_ROLE_ID": role_id, "AVP_SECRET_ID": secret_id, "AVP_PARALLEL": "3"}
+    with (
+        serve(operator(vault, proxy.address, kv2, tools, **own)) as core,
+        ThreadPoolExecutor(len(names)) as pool,
+    ):
+        done = pool.map(lambda name: generate(core, f"{kv2}/data/{name}"), names)
+        assert [field(each) for each in done] == [f"hunter22-of-{name}" for name in names]
+    assert len(names) / 2 <= logins(proxy) <= len(names)
+
+
 def test_after_sighup_the_next_request_logs_in_anew(
     vault: Vault, kv2: str, tools: Mapping[str, Path]
 ) -> None:

@@ -51,10 +51,12 @@ class LoginResult:
     Attributes:
         token: the token.
         seconds: how long it can be reused; 0 if its number of uses is limited, or it has no end.
+        is_limited: whether its number of uses is limited.
     """
 
     token: Sensitive
     seconds: int
+    is_limited: bool = False
 
 
 class Connection:
@@ -130,9 +132,10 @@ class Connection:
             is_known = False
         if not is_known:
             raise self._translator.not_vault()
-        if type(seconds) is not int or auth.get("num_uses"):
+        is_limited = bool(auth.get("num_uses"))
+        if type(seconds) is not int or is_limited:
             seconds = 0
-        result = LoginResult(Sensitive(token), seconds)
+        result = LoginResult(Sensitive(token), seconds, is_limited)
         self.use(result.token)
         return result
 

@@ -19,7 +19,8 @@ from avp_py.errors import BackendError, ForbiddenError, LoginError, UnreachableE
 from avp_py.settings import Sensitive
 
 MAX_LOGINS: Final = 2
-"""How many tokens a run asks for: a second one, as the first may have expired or been revoked."""
+"""How many tokens a run asks for: a second one, as the first may have expired or been revoked.
+Tokens whose number of uses is limited are used up by other runs, and do not count."""
 
 MARGIN_SECONDS: Final = 60.0
 """A token is replaced that ends within this time, which is how long Argo CD waits for a run; of a
@@ -54,6 +55,8 @@ class Login:
         self._kept: tuple[str, Sensitive] | None = None
         """The entry of the cache in use, which is dropped when Vault rejects its token."""
         self._may_reuse = True
+        self._is_limited = False
+        """Whether the number of uses of the token is limited."""
         self._lock = threading.Lock()
         self._number = 0
         self._begun: deque[float] = deque(maxlen=MAX_LOGINS)
@@ -118,7 +121,7 @@ class Login:
             if self._number > rejected:
                 return True
             logins = sum(begun >= since for begun in self._begun)
-            may_repeat = self._auth.can_repeat and logins < MAX_LOGINS
+            may_repeat = self._auth.can_repeat and (self._is_limited or logins < MAX_LOGINS)
             if not may_repeat and isinstance(error, LoginError):
                 rejection = self._rejected()
                 self._error = self._clock(), rejection
@@ -222,6 +225,7 @@ class Login:
             self._note("logins", "failed")
             raise
         self._note("logins", "ok")
+        self._is_limited = result.is_limited
         if result.seconds:
             self._end = begun + result.seconds - min(MARGIN_SECONDS, result.seconds / 3)
         logger.info("logged in by %s at %s", self._auth.name, self._mount)

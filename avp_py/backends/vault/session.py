@@ -1,12 +1,13 @@
 """What runs share that read from one Vault as one identity: connections, a token, and answers."""
 
+import itertools
 import math
 import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from avp_py.backends.vault.auth import AuthMethod
 from avp_py.backends.vault.connection import Connection
@@ -17,6 +18,10 @@ from avp_py.errors import AvpError, ForbiddenError, LoginError
 Answer: TypeAlias = Mapping[str, Any]
 
 _Result = TypeVar("_Result")
+
+MAX_ATTEMPTS: Final = 20
+"""How often something is tried, each time with another token. More than two attempts are needed
+only where tokens may be used a few times, and others use them up."""
 
 
 @dataclass(frozen=True)
@@ -117,13 +122,14 @@ class Session:
             BackendError: it failed, or the login did.
             SettingsError: a file with a credential, or the token cache, cannot be used.
         """
-        while True:
+        for attempt in itertools.count(1):
             login = self._login.ensure(since)
             try:
                 return ask()
             except (ForbiddenError, LoginError) as error:
-                if not self._login.renew(login, error, since):
+                if attempt == MAX_ATTEMPTS or not self._login.renew(login, error, since):
                     raise
+        raise AssertionError  # pragma: no cover - the count has no end
 
     def refuse_cached(self) -> None:
         """Use no token of an earlier run, for a session that begins after SIGHUP."""
