@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from avp_py.cli.hardening import harden
-from avp_py.cli.limits import EXIT_AFTER
 from avp_py.cli.log import Log
 from avp_py.errors import AvpError, LimitError
 from avp_py.render import (
@@ -27,6 +26,7 @@ from avp_py.render import (
     temporary_directory,
 )
 from avp_py.sandbox import adopt_orphans, children, time_limit_error
+from avp_py.sandbox.service import die_with_parent, end_children
 from avp_py.serve.descriptors import lift_limit
 from avp_py.serve.envelope import Envelope, MalformedRequestError, body_length, unpack
 from avp_py.serve.events import PING, Events
@@ -34,7 +34,7 @@ from avp_py.serve.journal import Journal, Outcome
 from avp_py.serve.queue import FairQueue
 from avp_py.serve.rehearsal import rehearse
 from avp_py.serve.wire import CREDENTIALS, HEADER, MAX_MESSAGE, REPLY
-from avp_py.serve.worker import run_worker
+from avp_py.serve.worker import KILL_AFTER, run_worker
 from avp_py.settings import (
     ServeSettings,
     Sources,
@@ -61,9 +61,6 @@ OWN_DESCRIPTORS: Final = 32
 
 BUSY_SECONDS: Final = 0.02
 """When a keeper is tried again whose channel was full."""
-
-KILL_AFTER: Final = EXIT_AFTER + 1.0
-"""How long after the time limit a worker is killed, in seconds; it ends by itself before that."""
 
 
 @dataclass(eq=False)
@@ -496,7 +493,16 @@ def start(arguments: Sequence[str]) -> NoReturn:
     gc.collect()
     gc.freeze()
     gc.disable()
+    # What workers have started would outlive us, were we killed with our parent.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: _end())
+    die_with_parent(os.getppid(), signal.SIGTERM)
     supervisor.run()
+    _end()
+
+
+def _end() -> NoReturn:
+    """End this process, and all that it has started."""
+    end_children()
     os._exit(0)
 
 
