@@ -1,0 +1,300 @@
+"""What code that has taken over a worker can reach: nothing of the operator, nothing of others."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.integration import tenant
+from tests.integration.core import Core, serve
+from tests.processes import children, is_running, until
+
+HOLD = "open('ready', 'w') if 0 else None\nimport sys\nos.write(1, b'held')\ntime.sleep(60)\n"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A core with tenants.
+
+    Attributes:
+        core: it.
+        own: the directory that mallory's Application names.
+        other: that of another one, whose worker is running.
+        worker: that worker.
+        secrets: the operator's files.
+    """
+
+    core: Core
+    own: Path
+    other: Path
+    worker: int
+    secrets: Sequence[Path]
+
+    def filled(self, code: str) -> str:
+        """Return code in which names of the scene are known."""
+        names = {
+            "KEEPER": self.core.keeper,
+            "SUPERVISOR": self.core.supervisor,
+            "PARENT": self.core.process.pid,
+            "WORKER": self.worker,
+            "SOCKET": str(self.core.socket),
+            "OTHER": str(self.other),
+            "SECRETS": [str(each) for each in self.secrets],
+        }
+        return "".join(f"{name} = {value!r}\n" for name, value in names.items()) + code
+
+
+def descendants(pid: int) -> Sequence[int]:
+    """What a process has started, and what that has, that still runs."""
+    found = [pid]
+    for each in found:
+        found += children(each)
+    return [each for each in found[1:] if is_running(each)]
+
+
+@pytest.fixture(scope="module")
+def operators(
+    tools: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Mapping[str, str]:
+    """The operator's environment, in which workers run a tenant's code."""
+    folder = tmp_path_factory.mktemp("operator")
+    for name in ("site", "etc"):
+        (folder / name).mkdir()
+    (folder / "etc/policy.yaml").write_text("rules: [{allow: ['kv/data/*/*']}]")
+    (folder / "etc/secrets.yaml").write_text("kv/data/demo/web: {password: hunter22}")
+    return {
+        "AVP_TYPE": "file",
+        "AVP_FILE": str(folder / "etc/secrets.yaml"),
+        "AVP_POLICY": str(folder / "etc/policy.yaml"),
+        "AVP_KUSTOMIZE": str(tools["kustomize"]),
+        "AVP_HELM": str(tools["helm"]),
+        "AVP_SANDBOX": "required",
+        "AVP_PARALLEL": "4",
+        **tenant.environment(folder / "site"),
+    }
+
+
+@pytest.fixture(scope="module")
+def scene(operators: Mapping[str, str]) -> Iterator[Scene]:
+    with serve(operators) as core:
+        copies = core.scratch / "_cmp_server"
+        own, other = copies / "one/app", copies / "two/app"
+        held = tenant.start(core, other, HOLD, ARGOCD_APP_NAME="alice")
+        assert held.stdout is not None
+        assert held.stdout.read(4) == b"held"
+        (worker,) = core.workers
+        secrets = [Path(operators[name]) for name in ("AVP_FILE", "AVP_POLICY")]
+        yield Scene(core, own, other, worker, secrets)
+        held.kill()
+        held.communicate()
+
+
+FILES = """
+def fresh(path):
+    path = Path(path)
+    path.write_text("x")
+    path.unlink()
+
+others = [KEEPER, SUPERVISOR, PARENT, WORKER]
+scratch = os.environ.get("SCRATCH") or request.environ["TMPDIR"]
+say({
+    "own": [attempt(lambda: Path(each).read_bytes()) for each in ("tenant.py", "../more.txt")],
+    "scratch": attempt(lambda: fresh(scratch + "/x")),
+    "others": [
+        *(attempt(lambda: Path(each).read_bytes()) for each in SECRETS),
+        *(attempt(lambda: os.listdir(Path(each).parent)) for each in SECRETS),
+        attempt(lambda: Path(OTHER, "tenant.py").read_bytes()),
+        attempt(lambda: os.listdir(OTHER)),
+        attempt(lambda: os.listdir(Path(OTHER).parent.parent)),
+        attempt(lambda: os.listdir(Path(SOCKET).parent)),
+        attempt(lambda: os.listdir("/proc")),
+        attempt(lambda: os.listdir("/")),
+        *(
+            attempt(lambda: open(f"/proc/{pid}/{name}", "rb").read(1))
+            for pid in others
+            for name in ("mem", "environ", "maps", "cmdline", "status", "root/etc/passwd")
+            if name != "mem"
+        ),
+        *(attempt(lambda: open(f"/proc/{pid}/mem", "rb").close()) for pid in others),
+        *(attempt(lambda: os.listdir(f"/proc/{pid}/fd")) for pid in others),
+        *(attempt(lambda: os.readlink(f"/proc/{pid}/exe")) for pid in others),
+    ],
+    "writes": [
+        attempt(lambda: fresh(place))
+        for place in (
+            "x", "../x", "/tmp/x-of-mallory", OTHER + "/x", Path(SOCKET).parent / "x",
+            Path(scratch).parent / "x",
+        )
+    ],
+})
+"""
+
+
+def test_a_worker_reads_and_writes_nothing_of_others(scene: Scene, tmp_path: Path) -> None:
+    (scene.own.parent).mkdir(parents=True, exist_ok=True)
+    (scene.own.parent / "more.txt").write_text("a file of the same repository")
+    said = tenant.run(scene.core, scene.own, scene.filled(FILES))
+    assert set(said["own"]) == {"ok"}
+    assert said["scratch"] == "ok"
+    assert set(said["others"]) == {"EACCES"}
+    assert set(said["writes"]) == {"EACCES"}
+    # The control: without the sandbox all of it works.
+    code = f"os.environ['SCRATCH'] = {str(tmp_path)!r}\n" + scene.filled(FILES)
+    outside = tenant.run_outside(scene.own, code, sys.executable)
+    assert set(outside["others"]) == {"ok"}
+    assert set(outside["writes"]) == {"ok"}
+
+
+PROCESSES = """
+import resource
+
+def unix():
+    with socket.socket(socket.AF_UNIX) as core:
+        core.connect(SOCKET)
+
+def ptrace(pid):
+    PTRACE_SEIZE, PTRACE_DETACH = 0x4206, 17
+    number = {"x86_64": 101, "aarch64": 117}[os.uname().machine]
+    call(number, PTRACE_SEIZE, pid, 0, 0)
+
+def peek(pid):
+    number = {"x86_64": 310, "aarch64": 270}[os.uname().machine]
+    call(number, pid, b"", 0, b"", 0, 0)
+
+def limit(pid):
+    now = resource.prlimit(pid, resource.RLIMIT_CORE)
+    resource.prlimit(pid, resource.RLIMIT_CORE, now)
+
+others = [KEEPER, SUPERVISOR, PARENT, WORKER]
+say({
+    name: [attempt(lambda: act(pid)) for pid in others]
+    for name, act in {
+        "signal": lambda pid: os.kill(pid, 0),
+        "signal by descriptor": lambda pid: signal.pidfd_send_signal(os.pidfd_open(pid), 0),
+        "limits": limit,
+        "priority": lambda pid: os.setpriority(os.PRIO_PROCESS, pid, 0),
+        "processors": lambda pid: os.sched_setaffinity(pid, os.sched_getaffinity(pid)),
+        "trace": ptrace,
+        "memory": peek,
+    }.items()
+} | {"socket": [attempt(unix)]})
+"""
+
+
+def test_a_worker_acts_on_no_other_process(scene: Scene) -> None:
+    said = tenant.run(scene.core, scene.own, scene.filled(PROCESSES))
+    assert set(said.pop("socket")) == {"EACCES"}
+    assert {name: set(answers) for name, answers in said.items()} == {
+        name: {"EPERM"} for name in said
+    }
+    outside = tenant.run_outside(scene.own, scene.filled(PROCESSES), sys.executable)
+    assert {each for answers in outside.values() for each in answers} == {"ok"}
+
+
+def test_a_worker_has_its_streams_and_the_keeper_only(scene: Scene) -> None:
+    code = """
+kinds = {}
+for name in os.listdir("/proc/self/fd"):
+    with contextlib.suppress(OSError):
+        kinds[name] = os.readlink(f"/proc/self/fd/{name}").partition(":")[0]
+say(kinds)
+"""
+    said = tenant.run(scene.core, scene.own, code)
+    assert said == {"0": "pipe", "1": "pipe", "2": "pipe", "3": "socket"}
+
+
+def test_a_worker_cannot_lift_its_limits(scene: Scene) -> None:
+    code = """
+import resource
+def grow():
+    resource.setrlimit(resource.RLIMIT_DATA, (hard(resource.RLIMIT_DATA),) * 2)
+    bytearray(1200 << 20)
+def hard(what):
+    return resource.getrlimit(what)[1]
+# Root may raise each limit.
+say([hard(resource.RLIMIT_DATA), hard(resource.RLIMIT_NOFILE), attempt(grow)])
+"""
+    data, files, grown = tenant.run(scene.core, scene.own, code)
+    assert 1 << 30 <= data < 1200 << 20
+    assert 0 < files <= 1024
+    assert grown == "MemoryError"
+
+
+FAMILY = """
+def forked(act):
+    if os.fork() == 0:
+        act()
+        time.sleep(600)
+        os._exit(0)
+
+def session():
+    os.setsid()
+    libc.prctl(1, 0)  # PR_SET_PDEATHSIG: none
+    signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))
+    forked(lambda: None)
+
+libc.prctl(1, 0)
+signal.setitimer(signal.ITIMER_REAL, 0)
+import faulthandler
+faulthandler.cancel_dump_traceback_later()
+signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))
+forked(session)
+forked(lambda: forked(lambda: None))
+os.write(1, b"held")
+time.sleep(600)
+"""
+"""A worker with four descendants, which ignore all that can be ignored."""
+
+
+@pytest.mark.parametrize("end", ["client", "deadline", "supervisor", "serve"])
+def test_a_worker_is_killed_with_all_that_it_has_started(
+    operators: Mapping[str, str], end: str
+) -> None:
+    seconds = "2" if end == "deadline" else "55"
+    with serve({**operators, "AVP_RUN_TIMEOUT": seconds}) as core:
+        process = tenant.start(core, core.scratch / "_cmp_server/one", FAMILY)
+        assert process.stdout is not None
+        assert process.stdout.read(4) == b"held"
+        supervisor = core.supervisor
+        assert until(lambda: len(descendants(supervisor)) == 5, 5)
+        assert is_killed(core, process, end)
+
+
+@pytest.mark.parametrize("end", ["client", "deadline", "supervisor", "serve"])
+def test_a_hanging_kustomize_is_killed_with_what_it_has_started(
+    operators: Mapping[str, str], tmp_path: Path, end: str
+) -> None:
+    wrapper = tmp_path / "kustomize"
+    # The sandbox lets it start nothing but itself and its shell; `read` blocks.
+    wrapper.write_text("#!/bin/sh\n(read line <held) &\nread line <held\n")
+    wrapper.chmod(0o755)
+    seconds = "2" if end == "deadline" else "55"
+    env = {**operators, "AVP_KUSTOMIZE": str(wrapper), "AVP_RUN_TIMEOUT": seconds}
+    with serve(env) as core:
+        repository = core.scratch / "_cmp_server/one"
+        repository.mkdir(parents=True)
+        os.mkfifo(repository / "held")
+        (repository / "kustomization.yaml").write_text("resources: []\n")
+        client = core.start("generate", ".", cwd=repository)
+        supervisor = core.supervisor
+        assert until(lambda: len(descendants(supervisor)) == 3, 10), core.log.read_text()
+        assert is_killed(core, client, end)
+
+
+def is_killed(core: Core, client: "subprocess.Popen[bytes]", end: str) -> bool:
+    """End something, and return whether all that the supervisor has started is gone."""
+    members = descendants(core.supervisor)
+    victims = {"client": client.pid, "supervisor": core.supervisor, "serve": core.process.pid}
+    if end in victims:
+        os.kill(victims[end], signal.SIGKILL)
+    gone = until(lambda: not any(map(is_running, members)), 10)
+    for pid in members:
+        tenant.kill(pid)
+    client.kill()
+    client.communicate()
+    return gone
