@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from avp_py import backends
 from avp_py.backends import Backend, Location, Secret, Target
@@ -52,9 +52,6 @@ IDLE_SECONDS: Final = 1.0
 
 MAX_NOTES: Final = 2000
 """How many notes there are to one answer at most."""
-
-MAX_QUESTIONS: Final = 8
-"""How much a worker may ask; a run asks three questions."""
 
 
 _NOTES: Final[contextvars.ContextVar[list[str] | None]] = contextvars.ContextVar(
@@ -156,8 +153,8 @@ class _Case:
     events: Events
     settings: Settings | None = None
     keeper: LocalKeeper | None = None
+    asked: set[str] = field(default_factory=set)
     has_terms: bool = False
-    asked: int = 0
     is_verbose: bool = False
 
     def serve(self, channel: socket.socket) -> None:
@@ -172,23 +169,20 @@ class _Case:
 
     def _next(self, channel: socket.socket) -> Mapping[str, Any] | None:
         """Return the next question; None where there is none, or it is not one of ours."""
-        self.asked += 1
         try:
             question = receive_question(channel)
         except MalformedQuestionError:
             return None
-        return question if isinstance(question, dict) and self.asked <= MAX_QUESTIONS else None
+        name = question.get("do") if isinstance(question, dict) else None
+        # Each once: settings that are read anew would be without those of the Secret.
+        if not isinstance(name, str) or name in self.asked or name not in _QUESTIONS:
+            return None
+        self.asked.add(name)
+        return question
 
     def _answer(self, question: Mapping[str, Any]) -> Any:
-        answers: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
-            "sources": self._sources,
-            "settings": self._settings,
-            "terms": self._terms,
-            "read": self._read,
-            "healthcheck": self._healthcheck,
-        }
         try:
-            return answers.get(str(question.get("do")), _unknown)(question)
+            return _QUESTIONS[question["do"]](self, question)
         except AvpError as error:
             warnings = error.warnings if isinstance(error, GenerateError) else ()
             return Raised(type(error).__name__, tuple(error.failures), tuple(warnings))
@@ -252,8 +246,11 @@ class _Case:
         return [_sent(found[target]) for target in targets]
 
     def _healthcheck(self, _question: Mapping[str, Any]) -> tuple[int, str]:
+        arguments = self._arguments()
+        if arguments.run is not healthcheck.run:
+            raise MalformedQuestionError("a worker asked for what its client has not asked for")
         out = io.BytesIO()
-        code = healthcheck.run(self._arguments(), self._console(out))
+        code = healthcheck.run(arguments, self._console(out))
         return code, out.getvalue().decode()
 
     def _opened(self) -> tuple[Settings, LocalKeeper]:
@@ -271,14 +268,21 @@ class _Case:
         return backends.open_backend(settings, environ)
 
 
-def _unknown(_question: Mapping[str, Any]) -> NoReturn:
-    raise MalformedQuestionError("a worker asked what no worker of ours asks")
+_QUESTIONS: Final[Mapping[str, Callable[[_Case, Mapping[str, Any]], Any]]] = {
+    "sources": _Case._sources,
+    "settings": _Case._settings,
+    "terms": _Case._terms,
+    "read": _Case._read,
+    "healthcheck": _Case._healthcheck,
+}
+"""What a worker may ask, each once."""
 
 
 def _number(value: object) -> float:
     """Return a length of time that a worker sent, in seconds."""
-    if isinstance(value, int | float) and math.isfinite(value) and value >= 0:
-        return float(value)
+    if isinstance(value, int | float) and 0 <= value < math.inf:
+        with contextlib.suppress(OverflowError):
+            return float(value)
     raise MalformedQuestionError("a worker sent what is not a time")
 
 
