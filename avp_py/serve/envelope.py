@@ -9,13 +9,7 @@ from typing import Final
 from avp_py import __version__
 from avp_py.errors import ServeError
 from avp_py.serve.wire import HEADER, MAGIC, MAX_BODY
-from avp_py.settings import Program
-
-PREFIXES: Final = ("ARGOCD_APP_", "ARGOCD_ENV_", "PARAM_")
-"""How the names of the variables begin that Argo CD sets for a request."""
-
-NAMES: Final = ("KUBE_VERSION", "KUBE_API_VERSIONS")
-"""Further variables that Argo CD sets for a request."""
+from avp_py.settings import Program, is_argocds
 
 _MAX_NAME: Final = 200
 """How much of a name of the Application is kept for logs, in characters."""
@@ -107,11 +101,6 @@ def unpack(body: bytes) -> Envelope:
             "the core received a malformed request", hint="call it by `avp-py` only"
         ) from None
     return Envelope(program, started, cwd, argv, variables)
-
-
-def is_argocds(name: str) -> bool:
-    """Return whether Argo CD sets a variable for each request."""
-    return name.startswith(PREFIXES) or name in NAMES
 
 
 def _finite(text: bytes) -> float:

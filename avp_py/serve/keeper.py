@@ -34,12 +34,13 @@ from avp_py.serve.channel import (
     receive_question,
     send_answer,
 )
-from avp_py.serve.envelope import Envelope, is_argocds, unpack
+from avp_py.serve.envelope import Envelope, unpack
 from avp_py.serve.events import Events
 from avp_py.serve.remote import Answer, Granted, Raised, Read
 from avp_py.settings import (
     Settings,
     Sources,
+    is_argocds,
     is_backends_name,
     read_limits,
     read_log,
@@ -170,7 +171,7 @@ class _Case:
     def _next(self, channel: socket.socket) -> Mapping[str, Any] | None:
         """Return the next question; None where there is none, or it is not one of ours."""
         try:
-            question = receive_question(channel)
+            question: Mapping[str, Any] = receive_question(channel)
         except MalformedQuestionError:
             return None
         name = question.get("do") if isinstance(question, dict) else None

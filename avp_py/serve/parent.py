@@ -24,10 +24,9 @@ from avp_py.sandbox import adopt_orphans
 from avp_py.sandbox.service import die_with_parent, end_children, start_service
 from avp_py.serve.cpus import usable_cpus
 from avp_py.serve.descriptors import lift_limit
-from avp_py.serve.envelope import is_argocds
 from avp_py.serve.events import Events
 from avp_py.serve.keeper import KeeperProcess
-from avp_py.settings import ServeSettings, environment_without_credentials
+from avp_py.settings import ServeSettings, environment_without_credentials, is_argocds
 
 SOCKET: Final = "AVP_SOCKET"
 

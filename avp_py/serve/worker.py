@@ -73,8 +73,7 @@ def run_worker(
 
 
 def _run(envelope: Envelope, scratch: Path, operators: Mapping[str, str]) -> int:
-    with contextlib.suppress(OSError):
-        os.chdir(envelope.cwd)
+    _enter(envelope.cwd, scratch)
     # Where argocd-cmp-server unpacks repositories does not follow our own TMPDIR.
     unpacked = operators.get(CMP_WORKDIR) or operators.get("TMPDIR") or "/tmp"  # noqa: S108
     own = {CMP_WORKDIR: unpacked, "TMPDIR": str(scratch)}
@@ -105,6 +104,20 @@ def _run(envelope: Envelope, scratch: Path, operators: Mapping[str, str]) -> int
     with contextlib.suppress(OSError):
         console.log.flush()
     return code
+
+
+def _enter(cwd: str, scratch: Path) -> None:
+    """Change to the client's working directory; where it is gone, to one that is gone, too.
+
+    The supervisor's is the operator's, and no request is about what is there.
+    """
+    try:
+        os.chdir(cwd)
+    except OSError:
+        gone = scratch / "gone"
+        gone.mkdir()
+        os.chdir(gone)
+        gone.rmdir()
 
 
 def _take_descriptors(streams: Sequence[int], channel: int) -> None:

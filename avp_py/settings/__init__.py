@@ -10,6 +10,7 @@ from avp_py.settings.declaration import (
     Setting,
     Trust,
     declared,
+    is_argocds,
 )
 from avp_py.settings.files import read_config
 from avp_py.settings.groups import (
@@ -73,6 +74,7 @@ __all__ = [
     "WarningMode",
     "declared",
     "environment_without_credentials",
+    "is_argocds",
     "is_backends_name",
     "read_config",
     "read_limits",

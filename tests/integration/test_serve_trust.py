@@ -75,6 +75,7 @@ def operators(
         "AVP_HELM": str(tools["helm"]),
         "AVP_SANDBOX": "required",
         "AVP_PARALLEL": "4",
+        "AVP_RENDER_ENV": "ARGOCD_ENV_NAMED",
         **tenant.environment(folder / "site"),
     }
 
@@ -298,3 +299,34 @@ def is_killed(core: Core, client: "subprocess.Popen[bytes]", end: str) -> bool:
     client.kill()
     client.communicate()
     return gone
+
+
+def test_a_variable_of_the_application_opens_no_file_and_no_socket(scene: Scene) -> None:
+    code = """
+def unix():
+    with socket.socket(socket.AF_UNIX) as core:
+        core.connect(SOCKET)
+
+say([attempt(unix), *(attempt(lambda: open(each).close()) for each in SECRETS)])
+"""
+    named = " ".join(map(str, (scene.core.socket, *scene.secrets)))
+    # The operator lets kustomize and helm see it.
+    said = tenant.run(scene.core, scene.own, scene.filled(code), ARGOCD_ENV_NAMED=named)
+    assert said == ["EACCES"] * 3
+
+
+def test_nothing_is_rendered_where_the_clients_directory_is_gone(scene: Scene) -> None:
+    gone = scene.core.scratch / "_cmp_server/gone/app"
+    gone.mkdir(parents=True)
+    inside = f"import os, shutil; shutil.rmtree({str(gone)!r}); "
+    inside += "from avp_py.serve import client; client.os.getcwdb = lambda: "
+    inside += f"{os.fsencode(gone)!r}; from avp_py.entry import entrypoint; entrypoint()"
+    done = subprocess.run(
+        [sys.executable, "-c", inside, "generate", "."],
+        cwd=gone,
+        env={**scene.core.client_environment, "ARGOCD_APP_SOURCE_PATH": "."},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 2, done
+    assert b"cannot be used" in done.stderr
