@@ -31,9 +31,10 @@ from avp_py.serve.descriptors import lift_limit
 from avp_py.serve.envelope import Envelope, MalformedRequestError, body_length, unpack
 from avp_py.serve.events import PING, Events
 from avp_py.serve.journal import Journal, Outcome
+from avp_py.serve.peer import may_ask
 from avp_py.serve.queue import FairQueue
 from avp_py.serve.rehearsal import rehearse
-from avp_py.serve.wire import CREDENTIALS, HEADER, MAX_MESSAGE, REPLY
+from avp_py.serve.wire import HEADER, MAX_MESSAGE, REPLY
 from avp_py.serve.worker import KILL_AFTER, run_worker
 from avp_py.settings import (
     ServeSettings,
@@ -205,10 +206,7 @@ class Supervisor:
     def _accept(self) -> None:
         with contextlib.suppress(BlockingIOError, ConnectionError):
             connection, _ = self._listener.accept()
-            _, user, _ = CREDENTIALS.unpack(
-                connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
-            )
-            if user != os.geteuid():
+            if not may_ask(connection):
                 connection.close()
                 return
             connection.setblocking(False)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -330,3 +331,61 @@ def test_nothing_is_rendered_where_the_clients_directory_is_gone(scene: Scene) -
     )
     assert done.returncode == 2, done
     assert b"cannot be used" in done.stderr
+
+
+FORGED = """
+from avp_py import __version__
+from avp_py.serve.wire import pack
+
+def ask():
+    texts = [b"ARGOCD_APP_NAME=web", b"ARGOCD_APP_NAMESPACE=demo",
+             b"ARGOCD_APP_PROJECT_NAME=team-a"]
+    request = pack(__version__.encode(), b"avp-py", time.monotonic(), b"/", [b"generate", b"-"],
+                   texts)
+    stdin, document = os.pipe()
+    os.write(document, b"kind: Secret\\nmetadata: {name: a}\\nstringData: {a: "
+                       b"<path:kv/data/demo/web#password>}\\n")
+    os.close(document)
+    printed, stdout = os.pipe()
+    with socket.socket(socket.AF_UNIX) as core:
+        core.settimeout(5)
+        with contextlib.suppress(OSError):
+            core.connect(SOCKET)
+            socket.send_fds(core, [request], [stdin, stdout, 2])
+            core.recv(100)
+    os.close(stdout)
+    with open(printed) as file:
+        return "hunter22" in file.read()
+
+def orphan():
+    # From a process that has left its parent and its session.
+    told, tell = os.pipe()
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            time.sleep(0.2)
+            os.write(tell, b"1" if ask() else b"0")
+        os._exit(0)
+    os.wait()
+    return os.read(told, 1) == b"1"
+
+say({"worker": ask(), "orphan": orphan()})
+"""
+
+
+def test_a_worker_makes_no_requests_of_its_own(
+    operators: Mapping[str, str], tmp_path: Path
+) -> None:
+    agent = tmp_path / "agent"
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(agent))
+        # With an agent for git any socket can be connected to.
+        env = {**operators, "AVP_RENDER_ENV": "SSH_AUTH_SOCK", "SSH_AUTH_SOCK": str(agent)}
+        with serve(env) as core:
+            code = f"SOCKET = {str(core.socket)!r}\n" + FORGED
+            repository = core.scratch / "_cmp_server/one"
+            said = tenant.run(core, repository, code)
+            assert said == {"worker": False, "orphan": False}
+            # The control: any other process of our user may ask.
+            outside = tenant.run_outside(repository, code, sys.executable)
+            assert outside == {"worker": True, "orphan": True}
