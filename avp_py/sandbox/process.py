@@ -28,8 +28,13 @@ from avp_py.sandbox.seccomp import filter_thread
 MAX_MESSAGES: Final = 256 * 1024
 """How many bytes are kept of what a child says on standard error; cmp-server caches them."""
 
-MAX_OPEN_FILES: Final = 1024
-"""How many files a child may have open at once."""
+MAX_OPEN_FILES: Final = 512
+"""How many files a child may have open at once.
+
+Linux counts the descriptors that the processes of a user have sent over sockets and nobody has
+received, and compares them to the limit of the one that sends (too_many_unix_fds). Half of the 1024
+that clients of the core usually start with leaves them room.
+"""
 
 _FILE_TOO_LARGE: Final = (b"file too large", b"died of signal 25", b"file size limit exceeded")
 """How programs report RLIMIT_FSIZE: the text of EFBIG, and git and shells of a child's SIGXFSZ."""

@@ -223,7 +223,7 @@ say([hard(resource.RLIMIT_DATA), hard(resource.RLIMIT_NOFILE), attempt(grow)])
 """
     data, files, grown = tenant.run(scene.core, scene.own, code)
     assert 1 << 30 <= data < 1200 << 20
-    assert 0 < files <= 1024
+    assert 0 < files <= 512
     assert grown == "MemoryError"
 
 
