@@ -11,6 +11,7 @@ import contextvars
 import io
 import logging
 import math
+import os
 import select
 import socket
 import threading
@@ -34,7 +35,7 @@ from avp_py.serve.channel import (
     receive_question,
     send_answer,
 )
-from avp_py.serve.envelope import Envelope, unpack
+from avp_py.serve.envelope import Envelope, read_body, unpack
 from avp_py.serve.events import Events
 from avp_py.serve.remote import Answer, Granted, Raised, Read
 from avp_py.settings import (
@@ -126,8 +127,10 @@ class KeeperProcess:
 
     def _serve(self, channel_number: int, envelope_number: int) -> None:
         try:
-            with open(envelope_number, "rb") as file:
-                envelope = unpack(file.read())
+            try:
+                envelope = unpack(read_body(envelope_number))
+            finally:
+                os.close(envelope_number)
             with socket.socket(fileno=channel_number) as channel:
                 case = _Case(envelope, self._environ, self._pool, self._seconds, self._events)
                 case.serve(channel)

@@ -23,7 +23,7 @@ from avp_py.render import CMP_WORKDIR
 from avp_py.render.confinement import render_access
 from avp_py.sandbox import adopt_orphans, limit_process, restrict_process
 from avp_py.sandbox.service import die_with_parent
-from avp_py.serve.envelope import Envelope
+from avp_py.serve.envelope import Envelope, read_body, unpack
 from avp_py.serve.remote import RemoteOperator
 from avp_py.settings import LimitSettings, RenderSettings
 
@@ -38,7 +38,7 @@ _SPARE_BYTES: Final = 64 << 20
 
 
 def run_worker(
-    envelope: Envelope,
+    body: int,
     streams: Sequence[int],
     channel: int,
     scratch: Path,
@@ -48,7 +48,7 @@ def run_worker(
     """Run a request in this process, which was forked for it, and end with its exit code.
 
     Args:
-        envelope: the request.
+        body: the file with the request.
         streams: the client's standard input, output and error.
         channel: to the keeper.
         scratch: an empty directory for temporary files.
@@ -58,6 +58,7 @@ def run_worker(
     code = EXIT_FAILED
     try:
         die_with_parent(supervisor)
+        envelope = unpack(read_body(body))
         _take_descriptors(streams, channel)
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGCHLD, signal.SIGHUP, signal.SIGTERM):

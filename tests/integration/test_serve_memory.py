@@ -138,7 +138,7 @@ def _is_held(scene: Scene) -> bool:
         ((pid, kids[0]) for pid in workers if len(kids := sorted(children(pid))) == 1), (0, 0)
     )
     (full,) = [pid for pid in workers if pid != held] if held else [0]
-    if not full or not memory.found(full, [scene.secrets["full"]]):
+    if not full or not _has(full, scene.secrets["full"]):
         return False
     scene.processes = {
         "serve": core.process.pid,
@@ -158,6 +158,13 @@ def _is_held(scene: Scene) -> bool:
             name = "a client" if any(word.endswith(b"avp-py") for word in words) else "a shell"
             scene.processes[f"{name}, {pid}"] = pid
     return True
+
+
+def _has(pid: int, text: str) -> bool:
+    # What runs gives memory back while it is read.
+    with suppress(OSError):
+        return bool(memory.found(pid, [text]))
+    return False
 
 
 def test_credentials_and_secrets_are_in_the_keeper_alone(scene: Scene) -> None:
@@ -180,3 +187,10 @@ def test_credentials_and_secrets_are_in_the_keeper_alone(scene: Scene) -> None:
     assert {name: scene.found(name, scene.secrets) for name in others} == {
         name: own.get(name, []) for name in others
     }
+    # Nor has a worker what other Applications have in plugin.env.
+    owners = {
+        "the worker that waits for kustomize": [scene.notes["held"]],
+        "the worker with its secret": [scene.notes["full"]],
+    }
+    for name in ("serve", "supervisor", "kustomize", *owners):
+        assert scene.found(name, scene.notes) == owners.get(name, []), name
