@@ -41,8 +41,8 @@ from avp_py.serve.remote import Answer, Granted, Raised, Read
 from avp_py.settings import (
     Settings,
     Sources,
+    config_without_credentials,
     is_argocds,
-    is_backends_name,
     read_limits,
     read_log,
     read_render,
@@ -221,7 +221,7 @@ class _Case:
         sources = self._operator().read_sources(self._arguments(), self._console())
         config = sources.config
         if config is not None:
-            config = {name: text for name, text in config.items() if not is_backends_name(name)}
+            config = config_without_credentials(config)
         return Granted(read_render(sources), read_limits(sources), read_log(sources), config)
 
     def _settings(self, _question: Mapping[str, Any]) -> Settings:

@@ -124,6 +124,9 @@ def _credentials(vault: Vault, kv: str, mark: str) -> tuple[dict[str, str], list
         "AVP_PASSWORD": f"password-{mark}",
         "AVP_GITHUB_TOKEN": f"ghp_{mark}",
         "AWS_SECRET_ACCESS_KEY": f"aws-{mark}",
+        # Misspelt, and of a backend that only argocd-vault-plugin has.
+        "AVP_PASWORD": f"misspelt-{mark}",
+        "AVP_IBM_API_KEY": f"ibm-{mark}",
     }
     return env, list(env.values())
 
@@ -175,7 +178,7 @@ def test_credentials_and_secrets_are_in_the_keeper_alone(scene: Scene) -> None:
     assert {name for name in names if not scene.found(name, [str(scene.core.socket.parent)])} <= {
         "kustomize"
     }
-    configured = scene.credentials[:7]
+    configured = scene.credentials[:9]
     assert scene.found("serve", configured) == sorted(configured)
     assert scene.found("keeper", scene.credentials) == sorted(scene.credentials)
     assert scene.secrets["full"] in scene.found("keeper", scene.secrets)

@@ -393,7 +393,8 @@ def test_an_operators_credential_reaches_no_worker(vault: Vault, kv2: str, tmp_p
         "AVP_GITHUB_TOKEN": "ghp_of_the_operator",
     }
     file = tmp_path / "settings.yaml"
-    file.write_text(json.dumps({**credentials, "AVP_AUTH_TYPE": "token"}))
+    others = {"DB_PASSWORD": "password-of-others", "AVP_IBM_API_KEY": "key-of-others"}
+    file.write_text(json.dumps({**credentials, **others, "AVP_AUTH_TYPE": "token"}))
     for argv, env in (
         (("generate", "."), {**credentials, "AVP_AUTH_TYPE": "token"}),
         (("-c", str(file), "generate", "."), {}),
@@ -412,7 +413,7 @@ def test_an_operators_credential_reaches_no_worker(vault: Vault, kv2: str, tmp_p
             received.append(receive_answer(worker.channel))
         shown = _everything(received)
         assert "password-of-own" in shown, shown
-        assert [each for each in credentials.values() if each in shown] == []
+        assert [each for each in (*credentials.values(), *others.values()) if each in shown] == []
 
 
 def _everything(value: object) -> str:
