@@ -43,7 +43,7 @@ def may_ask(connection: socket.socket) -> bool:
 
 
 def _is_below(pid: int, ancestor: int) -> bool:
-    """Return whether a process is an ancestor's descendant, or is gone, so that nobody knows.
+    """Return whether a process is an ancestor's descendant, or is gone, and so unknown.
 
     The ancestor adopts all descendants that have lost their parent.
     """
