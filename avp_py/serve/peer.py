@@ -5,6 +5,7 @@ import os
 import re
 import socket
 import struct
+from enum import Enum, auto
 from pathlib import Path
 from typing import Final
 
@@ -17,8 +18,20 @@ _PID: Final = re.compile(rb"^Pid:\t(-?\d+)$", re.MULTILINE)
 _PARENT: Final = re.compile(rb"^PPid:\t(\d+)$", re.MULTILINE)
 
 
-def may_ask(connection: socket.socket) -> bool:
-    """Return whether a client may make requests: it is our user's, and not started by a worker.
+class Peer(Enum):
+    """What a client is to the supervisor."""
+
+    TRUSTED = auto()
+    """A process of our user that no worker has started."""
+
+    GONE = auto()
+    """It has ended: unknown, even where another process has its connection."""
+
+    REFUSED = auto()
+
+
+def judge(connection: socket.socket) -> Peer:
+    """Return what a client is.
 
     Where the operator lets git use an agent, what a worker has started can connect to any socket.
 
@@ -29,7 +42,7 @@ def may_ask(connection: socket.socket) -> bool:
         connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
     )
     if user != os.geteuid():
-        return False
+        return Peer.REFUSED
     with contextlib.suppress(OSError):
         descriptor: int
         (descriptor,) = struct.unpack(
@@ -39,23 +52,17 @@ def may_ask(connection: socket.socket) -> bool:
             pid = _number(_PID, f"self/fdinfo/{descriptor}")
         finally:
             os.close(descriptor)
-    return not _is_below(pid, os.getpid())
-
-
-def _is_below(pid: int, ancestor: int) -> bool:
-    """Return whether a process is an ancestor's descendant, or is gone, and so unknown.
-
-    The ancestor adopts all descendants that have lost their parent.
-    """
+    supervisor, parent = os.getpid(), os.getppid()
     try:
-        # 0 is the parent of a container's first process. What started us may be hidden (hidepid).
-        while pid not in (0, ancestor, os.getppid()):
+        # 0 is the parent of a container's first process. The supervisor adopts whatever a worker
+        # has started and left.
+        while pid not in (0, supervisor, parent):
             if pid < 0:
-                return True
+                return Peer.GONE
             pid = _number(_PARENT, f"{pid}/status")
     except OSError:
-        return True
-    return pid == ancestor
+        return Peer.GONE
+    return Peer.REFUSED if pid == supervisor else Peer.TRUSTED
 
 
 def _number(pattern: re.Pattern[bytes], file: str) -> int:

@@ -32,7 +32,7 @@ from avp_py.serve.envelope import Envelope, MalformedRequestError, body_length, 
 from avp_py.serve.events import PING, Events
 from avp_py.serve.inbox import Inbox
 from avp_py.serve.journal import Journal, Outcome
-from avp_py.serve.peer import may_ask
+from avp_py.serve.peer import Peer, judge
 from avp_py.serve.queue import FairQueue
 from avp_py.serve.rehearsal import rehearse
 from avp_py.serve.wire import MAX_MESSAGE, REPLY
@@ -74,6 +74,7 @@ class _Request:
         connection: to the client.
         number: its number, for logs.
         accepted: when it was accepted, on the clock of time.monotonic().
+        peer: what it is.
         inbox: what it sends.
         streams: its standard input, output and error.
         envelope: the request, once it is there as a whole, without most of its variables.
@@ -86,6 +87,7 @@ class _Request:
     connection: socket.socket
     number: int
     accepted: float
+    peer: Peer
     inbox: Inbox = field(default_factory=Inbox)
     streams: Sequence[int] = ()
     envelope: Envelope | None = None
@@ -208,12 +210,13 @@ class Supervisor:
     def _accept(self) -> None:
         with contextlib.suppress(BlockingIOError, ConnectionError):
             connection, _ = self._listener.accept()
-            if not may_ask(connection):
+            peer = judge(connection)
+            if peer is Peer.REFUSED:
                 connection.close()
                 return
             connection.setblocking(False)
             self._count += 1
-            request = _Request(connection, self._count, time.monotonic())
+            request = _Request(connection, self._count, time.monotonic(), peer)
             self._sending.add(request)
             self._selector.register(connection, selectors.EVENT_READ, request)
 
@@ -283,7 +286,7 @@ class Supervisor:
     def _start_workers(self) -> None:
         self._is_keeper_busy = False
         while self._keeper is not None and (request := self._queue.take()) is not None:
-            if _is_gone(request.connection):
+            if request.peer is Peer.GONE or _is_gone(request.connection):
                 self._queue.done(request.project)
                 self._lose_client(request)
                 continue

@@ -338,7 +338,7 @@ FORGED = """
 from avp_py import __version__
 from avp_py.serve.wire import pack
 
-def ask():
+def ask(connected=None):
     texts = [b"ARGOCD_APP_NAME=web", b"ARGOCD_APP_NAMESPACE=demo",
              b"ARGOCD_APP_PROJECT_NAME=team-a"]
     request = pack(__version__.encode(), b"avp-py", time.monotonic(), b"/", [b"generate", b"-"],
@@ -348,10 +348,10 @@ def ask():
                        b"<path:kv/data/demo/web#password>}\\n")
     os.close(document)
     printed, stdout = os.pipe()
-    with socket.socket(socket.AF_UNIX) as core:
+    with connected or socket.socket(socket.AF_UNIX) as core:
         core.settimeout(5)
         with contextlib.suppress(OSError):
-            core.connect(SOCKET)
+            connected or core.connect(SOCKET)
             socket.send_fds(core, [request], [stdin, stdout, 2])
             core.recv(100)
     os.close(stdout)
@@ -370,7 +370,19 @@ def orphan():
     os.wait()
     return os.read(told, 1) == b"1"
 
-say({"worker": ask(), "orphan": orphan()})
+def ended():
+    # Over a connection of a process that has ended, which nobody can judge any more.
+    ours, theirs = socket.socketpair()
+    if os.fork() == 0:
+        with socket.socket(socket.AF_UNIX) as core:
+            core.connect(SOCKET)
+            socket.send_fds(theirs, [b"x"], [core.fileno()])
+        os._exit(0)
+    _, descriptors, _, _ = socket.recv_fds(ours, 1, 1)
+    os.wait()
+    return ask(socket.socket(fileno=descriptors[0]))
+
+say({"worker": ask(), "orphan": orphan(), "ended": ended()})
 """
 
 
@@ -386,10 +398,10 @@ def test_a_worker_makes_no_requests_of_its_own(
             code = f"SOCKET = {str(core.socket)!r}\n" + FORGED
             repository = core.scratch / "_cmp_server/one"
             said = tenant.run(core, repository, code)
-            assert said == {"worker": False, "orphan": False}
+            assert said == {"worker": False, "orphan": False, "ended": False}
             # The control: any other process of our user may ask.
             outside = tenant.run_outside(repository, code, sys.executable)
-            assert outside == {"worker": True, "orphan": True}
+            assert (outside["worker"], outside["orphan"]) == (True, True)
 
 
 def test_a_name_makes_no_line_and_no_colour_in_the_log(scene: Scene) -> None:
