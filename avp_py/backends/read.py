@@ -3,6 +3,7 @@
 import contextlib
 import contextvars
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -122,7 +123,10 @@ def _may_name(target: Target, gate: Gate) -> MayName:
 
 
 def refused(
-    targets: Iterable[Target], gate: Gate, candidates: Callable[[Location], Iterable[str]]
+    targets: Iterable[Target],
+    gate: Gate,
+    candidates: Callable[[Location], Iterable[str]],
+    deadline: float = math.inf,
 ) -> Mapping[Target, Failure]:
     """Return the targets that cannot be read, as far as that is known without a backend.
 
@@ -130,12 +134,24 @@ def refused(
         targets: what to read.
         gate: checks each path.
         candidates: returns every path that the backend may request for a location, and raises
-            PlaceholderError if the location is not valid for it.
+            PathError or PlaceholderError if the location is not valid for it.
+        deadline: when this must be done, on the clock of time.monotonic().
 
     Returns:
         The targets that are not valid, and those that the gate rejects at every path.
+
+    Raises:
+        LimitError: the deadline passed first.
     """
-    found = {target: _refusal(target, gate, candidates) for target in targets}
+    found: dict[Target, Failure | None] = {}
+    for target in targets:
+        if target not in found:
+            found[target] = _refusal(target, gate, candidates)
+        if time.monotonic() > deadline:
+            raise LimitError(
+                "the run exceeded its time limit while its paths were checked",
+                hint="split the Application; AVP_RUN_TIMEOUT sets the time limit",
+            )
     return {target: failure for target, failure in found.items() if failure is not None}
 
 

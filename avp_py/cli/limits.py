@@ -76,7 +76,7 @@ class ProcessLimits(RunLimits):
     """
 
     def __init__(self) -> None:
-        self._soft, self._hard = resource.getrlimit(resource.RLIMIT_DATA)
+        self._soft, _ = resource.getrlimit(resource.RLIMIT_DATA)
 
     def limit_time(self, seconds: float, started: float) -> None:
         """Set when the run ends; a limit that was set before no longer counts."""
@@ -97,12 +97,17 @@ class ProcessLimits(RunLimits):
     def limit_memory(self, memory_bytes: int) -> None:
         """Set how much memory the run may use for its data; never more than it had before."""
         self.memory_bytes = memory_bytes
-        bounds = [each for each in (self._soft, self._hard) if each != resource.RLIM_INFINITY]
-        resource.setrlimit(resource.RLIMIT_DATA, (min([memory_bytes, *bounds]), self._hard))
+        self._set_memory(memory_bytes)
 
     def lift_memory(self) -> None:
         """Allow the process the memory that it had before, to report that it used too much."""
-        resource.setrlimit(resource.RLIMIT_DATA, (self._soft, self._hard))
+        self._set_memory(self._soft)
+
+    def _set_memory(self, most: int) -> None:
+        # The hard limit may have become less since.
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        bounds = [each for each in (most, self._soft, hard) if each != resource.RLIM_INFINITY]
+        resource.setrlimit(resource.RLIMIT_DATA, (min(bounds, default=most), hard))
 
 
 def is_out_of_memory(error: BaseException) -> bool:

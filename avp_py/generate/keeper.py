@@ -4,16 +4,16 @@ What renders and rewrites reaches secrets through this interface only, and needs
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
 from avp_py import backends
-from avp_py.backends import Backend, Secret, Target
+from avp_py.backends import Backend, Location, Secret, Target
 from avp_py.errors import Failure
 from avp_py.generate.secret import ReadSecret, complete, read_from_cluster
-from avp_py.policy import PolicyGate, read_permissions
+from avp_py.policy import PolicyGate, normalise, read_permissions
 from avp_py.settings import Resolution, Settings
 
 OpenBackend: TypeAlias = Callable[[Settings, Mapping[str, str]], Backend]
@@ -108,7 +108,7 @@ class LocalKeeper(Keeper):
         gate = PolicyGate(
             self._resolution.settings.identity, self._permissions, settings.policy.path_validation
         )
-        refused = backends.refused(targets, gate, partial(backends.candidates, settings))
+        refused = backends.refused(targets, gate, partial(_candidates, settings), deadline)
         self.denied += len(refused)
         wanted = [each for each in targets if each not in refused]
         if not wanted:
@@ -119,3 +119,14 @@ class LocalKeeper(Keeper):
             return {**refused, **backends.read_all(backend, wanted, concurrency, deadline, gate)}
         finally:
             backend.close()
+
+
+def _candidates(settings: Settings, location: Location) -> Iterable[str]:
+    """Return every path that the backend may request for a location.
+
+    Raises:
+        PathError: the path is not valid, and so none that is made of it.
+        PlaceholderError: the location is not valid otherwise.
+    """
+    normalise(location.path)
+    return backends.candidates(settings, location)

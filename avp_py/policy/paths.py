@@ -9,6 +9,9 @@ from avp_py.settings import Regexp
 MAX_LENGTH: Final = 4096
 """How long a path may be, in characters; Vault's storage accepts less."""
 
+MAX_PARTS: Final = 64
+"""How many parts it may have: where the mount ends is not known, so each of them is tried."""
+
 _UNFIT = re.compile("[\x00-\x1f\x7f\\\\\ud800-\udfff]")
 
 
@@ -20,8 +23,8 @@ def normalise(path: str) -> str:
     Percent signs are not decoded.
 
     Raises:
-        PathError: the path is empty, too long, climbs above its beginning, or holds a control
-            character, a backslash, or a lone surrogate.
+        PathError: the path is empty, too long, has too many parts, climbs above its beginning, or
+            holds a control character, a backslash, or a lone surrogate.
     """
     if len(path) > MAX_LENGTH:
         raise PathError(
@@ -42,6 +45,10 @@ def normalise(path: str) -> str:
             segments.pop()
         elif segment not in ("", "."):
             segments.append(segment)
+    if len(segments) > MAX_PARTS:
+        raise PathError(
+            f"the path has more than {MAX_PARTS} parts", hint="write it from the mount on"
+        )
     if not segments:
         raise PathError("the path is empty", hint="write it from the mount on, as kv/data/team/app")
     return "/".join(segments)

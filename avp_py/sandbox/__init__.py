@@ -25,7 +25,7 @@ from avp_py.sandbox.limits import (
 )
 from avp_py.sandbox.messages import Places
 from avp_py.sandbox.mode import confine, confines_files, describe_sandbox, restrict_process
-from avp_py.sandbox.process import Written, children, run
+from avp_py.sandbox.process import Written, children, limit_process, run
 
 __all__ = [
     "SYSTEM",
@@ -42,6 +42,7 @@ __all__ = [
     "describe_sandbox",
     "follow",
     "git_access",
+    "limit_process",
     "limits_of",
     "memory_limit_error",
     "named_access",

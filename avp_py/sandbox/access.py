@@ -13,6 +13,7 @@ from typing import BinaryIO, Final
 from urllib.parse import urlsplit
 
 from avp_py.sandbox.environment import search_path
+from avp_py.settings import is_argocds
 
 
 @dataclass(frozen=True)
@@ -157,9 +158,10 @@ def named_access(environ: Mapping[str, str], names: Iterable[str]) -> Access:
         environ: the environment.
         names: the variables; every absolute path in their values counts, as in
             `ssh -i /keys/id -o UserKnownHostsFile=/keys/hosts`. The root of the file system, as
-            in `https://`, does not.
+            in `https://`, does not; nor does what a variable of Argo CD's says, which is a
+            tenant's.
     """
-    values = (environ[name] for name in names if name in environ)
+    values = (environ[name] for name in names if name in environ and not is_argocds(name))
     paths = [Path(match) for value in values for match in _ABSOLUTE.findall(value)]
     return Access(
         # To the kernel `//` is the root, to pathlib it is not.

@@ -53,7 +53,7 @@ def restrict_process(access: Access, mode: SandboxMode) -> None:
         raise SandboxError("a process with threads cannot be restricted", hint="please report it")
     kernel.forbid_new_privileges()
     restrict_thread(confined)
-    filter_thread(confined, limits_children=True)
+    filter_thread(confined)
 
 
 def confines_files(mode: SandboxMode) -> bool:

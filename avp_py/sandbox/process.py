@@ -28,8 +28,13 @@ from avp_py.sandbox.seccomp import filter_thread
 MAX_MESSAGES: Final = 256 * 1024
 """How many bytes are kept of what a child says on standard error; cmp-server caches them."""
 
-MAX_OPEN_FILES: Final = 1024
-"""How many files a child may have open at once."""
+MAX_OPEN_FILES: Final = 512
+"""How many files a child may have open at once.
+
+Linux counts the descriptors that the processes of a user have sent over sockets and nobody has
+received, and compares them to the limit of the one that sends (too_many_unix_fds). Half of the 1024
+that clients of the core usually start with leaves them room.
+"""
 
 _FILE_TOO_LARGE: Final = (b"file too large", b"died of signal 25", b"file size limit exceeded")
 """How programs report RLIMIT_FSIZE: the text of EFBIG, and git and shells of a child's SIGXFSZ."""
@@ -99,9 +104,10 @@ def run(
     with ThreadPoolExecutor(max_workers=1) as starter:
         family = Family(starter, access)
         try:
-            with family.start(name, argv, cwd, env) as child:
+            wanted = _wanted(limits, written)
+            with family.start(name, argv, cwd, env, wanted) as child:
                 try:
-                    _limit(child.pid, limits, written)
+                    _limit(child.pid, wanted)
                     output, messages = _read(child, name, limits, written)
                 finally:
                     child.kill()
@@ -146,16 +152,28 @@ class Family:
         self._is_scoped = False
 
     def start(
-        self, name: str, argv: Sequence[str], cwd: Path, env: Mapping[str, str]
+        self,
+        name: str,
+        argv: Sequence[str],
+        cwd: Path,
+        env: Mapping[str, str],
+        limits: Mapping[int, int] | None = None,
     ) -> "subprocess.Popen[bytes]":
         """Start the child.
+
+        Args:
+            name: what messages call it.
+            argv: its command line.
+            cwd: where it runs.
+            env: its environment, but for MARK.
+            limits: the limits that it inherits, by RLIMIT_*.
 
         Raises:
             ChildError: it cannot be started.
             SandboxError: the kernel refused the sandbox.
         """
         try:
-            return self._starter.submit(self._start, argv, cwd, env).result()
+            return self._starter.submit(self._start, argv, cwd, env, limits or {}).result()
         except OSError as error:
             hint = f"check that {argv[0]} is a program for this machine"
             if self._access is not None and isinstance(error, PermissionError):
@@ -180,7 +198,11 @@ class Family:
             time.sleep(0.001)
 
     def _start(
-        self, argv: Sequence[str], cwd: Path, env: Mapping[str, str]
+        self,
+        argv: Sequence[str],
+        cwd: Path,
+        env: Mapping[str, str],
+        limits: Mapping[int, int],
     ) -> "subprocess.Popen[bytes]":
         if self._access is not None:
             kernel.forbid_new_privileges()
@@ -188,14 +210,15 @@ class Family:
             filter_thread(self._access)
         name, _, value = self._mark.partition("=")
         # It stays in our process group: there cmp-server's SIGTERM reaches it too.
-        return subprocess.Popen(  # noqa: S603 - a list, and programs by absolute path
-            argv,
-            cwd=cwd,
-            env={**env, name: value},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+        with _lowered(limits):
+            return subprocess.Popen(  # noqa: S603 - a list, and programs by absolute path
+                argv,
+                cwd=cwd,
+                env={**env, name: value},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
 
     def _kill(self, pid: int) -> bool:
         """Kill one of our children if it belongs to the family; return whether it does."""
@@ -223,16 +246,42 @@ def _variables(pid: int) -> Sequence[bytes]:
     return ()
 
 
-def _limit(pid: int, limits: Limits, written: Written) -> None:
-    """Limit what a child, and each process that it starts, uses of the machine."""
+def limit_process(memory_bytes: int, seconds: float) -> None:
+    """Limit what this process, and each that it starts, uses of the machine, for good.
+
+    It is for a process that may then set no limits of others (restrict_process).
+
+    Args:
+        memory_bytes: how much memory for its data each may have; more than its own limit, which is
+            lifted to report that it was reached.
+        seconds: how long it may run.
+    """
+    wanted = {
+        resource.RLIMIT_NOFILE: MAX_OPEN_FILES,
+        resource.RLIMIT_CPU: _processor_seconds(seconds),
+        resource.RLIMIT_DATA: memory_bytes,
+    }
+    for what, most in wanted.items():
+        soft, hard = (
+            most if each == resource.RLIM_INFINITY else min(most, each)
+            for each in resource.getrlimit(what)
+        )
+        resource.setrlimit(what, (soft, hard))
+
+
+def _processor_seconds(seconds: float) -> int:
+    """Return a limit of processor time: the time limit counts the clock, this one each of them."""
+    return (math.ceil(seconds) + 1) * (os.cpu_count() or 1)
+
+
+def _wanted(limits: Limits, written: Written) -> Mapping[int, int]:
+    """Return the limits of a child, by RLIMIT_*."""
     if sys.platform != "linux":
-        return
-    seconds = math.ceil(min(limits.timeout, max(limits.left, 0))) + 1
+        return {}
     wanted = {
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_NOFILE: MAX_OPEN_FILES,
-        # The time limit counts the clock, this one each processor.
-        resource.RLIMIT_CPU: seconds * (os.cpu_count() or 1),
+        resource.RLIMIT_CPU: _processor_seconds(min(limits.timeout, max(limits.left, 0))),
     }
     if written.size:
         wanted[resource.RLIMIT_FSIZE] = written.size
@@ -240,8 +289,33 @@ def _limit(pid: int, limits: Limits, written: Written) -> None:
     memory, _ = resource.getrlimit(resource.RLIMIT_DATA)
     if memory != resource.RLIM_INFINITY:
         wanted[resource.RLIMIT_DATA] = memory
-    # A child that has ended already needs no limits.
-    with contextlib.suppress(ProcessLookupError):
+    return wanted
+
+
+@contextlib.contextmanager
+def _lowered(limits: Mapping[int, int]) -> Iterator[None]:
+    """Lower our own limits meanwhile, so that a child has them from its first instruction.
+
+    Of processor time we may have used more than a child may.
+    """
+    before = {what: resource.getrlimit(what) for what in limits if what != resource.RLIMIT_CPU}
+    try:
+        for what, (soft, hard) in before.items():
+            known = [each for each in (soft, hard) if each != resource.RLIM_INFINITY]
+            resource.setrlimit(what, (min([limits[what], *known]), hard))
+        yield
+    finally:
+        for what, limit in before.items():
+            resource.setrlimit(what, limit)
+
+
+def _limit(pid: int, wanted: Mapping[int, int]) -> None:
+    """Keep a child, and each process that it starts, from raising its limits."""
+    if sys.platform != "linux":
+        return
+    # A child that has ended already needs no limits. A confined process may set those of no other,
+    # and has lowered its own for good.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         for what, most in wanted.items():
             _, hard = resource.prlimit(pid, what)
             most = most if hard == resource.RLIM_INFINITY else min(most, hard)

@@ -147,7 +147,7 @@ def can_filter() -> bool:
     return kernel.call(_own(_SECCOMP), _GET_ACTION_AVAIL, 0, action) == 0
 
 
-def filter_thread(access: Access, *, limits_children: bool = False) -> None:
+def filter_thread(access: Access) -> None:
     """Filter the system calls of this thread and of all that it starts from now on.
 
     Nothing is filtered on a kernel that cannot. It cannot be undone. The thread must not gain
@@ -155,8 +155,6 @@ def filter_thread(access: Access, *, limits_children: bool = False) -> None:
 
     Args:
         access: what remains allowed.
-        limits_children: whether it may set the limits of other processes of its user, as a parent
-            does for its children.
 
     Raises:
         SandboxError: the kernel refuses.
@@ -164,10 +162,7 @@ def filter_thread(access: Access, *, limits_children: bool = False) -> None:
     if not can_filter():
         return
     code = build_filter(
-        os.uname().machine,
-        internet=bool(access.connect),
-        unix_sockets=access.unix_sockets,
-        limits_children=limits_children,
+        os.uname().machine, internet=bool(access.connect), unix_sockets=access.unix_sockets
     )
     kept = ctypes.create_string_buffer(code)
     program = struct.pack("@HP", len(code) // 8, ctypes.addressof(kept))
@@ -175,16 +170,13 @@ def filter_thread(access: Access, *, limits_children: bool = False) -> None:
 
 
 @functools.cache
-def build_filter(
-    machine: str, *, internet: bool, unix_sockets: bool, limits_children: bool = False
-) -> bytes:
+def build_filter(machine: str, *, internet: bool, unix_sockets: bool) -> bytes:
     """Return the filter, an array of struct sock_filter.
 
     Args:
         machine: one of MACHINES.
         internet: whether sockets for TCP and UDP may be made.
         unix_sockets: whether sockets may be made that connect to others of this machine.
-        limits_children: whether limits of other processes may be set.
     """
     audit, column = MACHINES[machine]
     answers: dict[int, Block] = {}
@@ -192,8 +184,6 @@ def build_filter(
         answers |= {numbers[column]: answer for numbers in calls.values()}
     for name, block in _checks(internet, unix_sockets).items():
         answers[CHECKED[name][column]] = block
-    if limits_children:
-        del answers[CHECKED["prlimit64"][column]]
     answers.pop(NONE, None)
     known = _load(_NUMBER_OFFSET) + _if(
         _GREATER, LAST_CALL, _fail(errno.ENOSYS), _search(_ranges(answers))

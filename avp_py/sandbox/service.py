@@ -1,5 +1,6 @@
 """Processes of our own that live as long as the one that starts them."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -9,20 +10,34 @@ from typing import Final
 
 from avp_py.errors import ChildError
 from avp_py.sandbox import kernel
+from avp_py.sandbox.process import children
 
 _PR_SET_PDEATHSIG: Final = 1
 
 
-def die_with_parent(parent: int) -> None:
-    """Let the kernel kill this process when its parent ends; where it has ended already, end now.
+def die_with_parent(parent: int, number: signal.Signals = signal.SIGKILL) -> None:
+    """Let the kernel end this process when its parent ends; where it has ended already, end now.
 
     Args:
         parent: the parent.
+        number: the signal that the kernel sends. A process that has to end others first handles
+            another one than SIGKILL.
     """
     if sys.platform == "linux":
-        kernel.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        kernel.prctl(_PR_SET_PDEATHSIG, number)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def end_children() -> None:
+    """Kill all children; what a dead process leaves becomes our child (`adopt_orphans`)."""
+    while pids := list(children()):
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for pid in pids:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
 
 
 def start_service(

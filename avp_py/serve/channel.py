@@ -17,6 +17,9 @@ _LENGTH: Final = struct.Struct("!I")
 MAX_QUESTION: Final = 16 << 20
 """How long a message of a worker may be, in bytes."""
 
+MAX_PARTS: Final = 1 << 20
+"""How many values there may be in it: each takes far more memory than the byte that it may be."""
+
 
 class LostError(ServeError):
     """The other side is gone, or did not answer in time."""
@@ -39,14 +42,16 @@ def receive_question(channel: socket.socket) -> Any:
     """Return the next question of a worker: anything that JSON can say; None when it is gone.
 
     Raises:
-        MalformedQuestionError: it is not JSON, or too long.
+        MalformedQuestionError: it is not JSON in ASCII, or too long.
     """
     try:
         data = _receive(channel, MAX_QUESTION)
     except LostError:
         return None
+    if sum(map(data.count, (b"[", b"{", b","))) > MAX_PARTS:
+        raise MalformedQuestionError("a worker sent too much")
     try:
-        return json.loads(data)
+        return json.loads(data.decode("ascii"))
     except (ValueError, RecursionError):
         raise MalformedQuestionError("a worker sent what is not JSON") from None
 

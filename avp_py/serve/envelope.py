@@ -1,21 +1,17 @@
 """A request as the core receives it: who asks for what."""
 
+import dataclasses
 import math
+import mmap
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from avp_py import __version__
 from avp_py.errors import ServeError
 from avp_py.serve.wire import HEADER, MAGIC, MAX_BODY
-from avp_py.settings import Program
-
-PREFIXES: Final = ("ARGOCD_APP_", "ARGOCD_ENV_", "PARAM_")
-"""How the names of the variables begin that Argo CD sets for a request."""
-
-NAMES: Final = ("KUBE_VERSION", "KUBE_API_VERSIONS")
-"""Further variables that Argo CD sets for a request."""
+from avp_py.settings import Program, is_argocds
 
 _MAX_NAME: Final = 200
 """How much of a name of the Application is kept for logs, in characters."""
@@ -46,18 +42,20 @@ class Envelope:
     @property
     def application(self) -> str:
         """The Application's name, for logs."""
-        return self.variables.get("ARGOCD_APP_NAME", "")[:_MAX_NAME]
+        return self.variables.get(_APPLICATION, "")[:_MAX_NAME]
 
     @property
     def project(self) -> str:
         """The Application's project, for logs and for a fair queue."""
-        return self.variables.get("ARGOCD_APP_PROJECT_NAME", "")[:_MAX_NAME]
+        return self.variables.get(_PROJECT, "")[:_MAX_NAME]
 
     @property
     def command(self) -> str:
         """The command: the client hands over no others than it knows."""
         return next((word for word in self.argv if word in _COMMANDS), "")
 
+
+_APPLICATION, _PROJECT = _NEEDED = ("ARGOCD_APP_NAME", "ARGOCD_APP_PROJECT_NAME")
 
 _COMMANDS: Final = ("generate", "parameters", "healthcheck")
 
@@ -72,11 +70,16 @@ def body_length(header: bytes) -> int:
         MalformedRequestError: it is not a request, or too long.
     """
     magic, length = HEADER.unpack(header)
-    if magic != MAGIC or length > MAX_BODY:
+    if magic != MAGIC or not 0 < length <= MAX_BODY:
         raise MalformedRequestError(
             "the core received what is not a request", hint="call it by `avp-py` only"
         )
     return int(length)
+
+
+def read_body(file: int) -> bytes:
+    """Return the body of a request from a file that other processes read, too."""
+    return os.pread(file, os.fstat(file).st_size, 0)
 
 
 def unpack(body: bytes) -> Envelope:
@@ -88,30 +91,73 @@ def unpack(body: bytes) -> Envelope:
     Raises:
         MalformedRequestError: it is malformed, or of another version of the client.
     """
-    texts = iter(body.split(b"\0"))
-    version = next(texts).decode(errors="replace")
+    envelope, end = _read_head(body)
+    pairs = (os.fsdecode(text).partition("=") for text in body[end:].split(b"\0") if text)
+    variables = {name: value for name, _, value in pairs if is_argocds(name)}
+    return dataclasses.replace(envelope, variables=variables)
+
+
+def peek(body: mmap.mmap) -> Envelope:
+    """Return a request with those variables only that the supervisor needs; no others are copied.
+
+    Args:
+        body: as for unpack.
+
+    Raises:
+        MalformedRequestError: as for unpack.
+    """
+    envelope, end = _read_head(body)
+    variables = {}
+    for name in _NEEDED:
+        mark = f"\0{name}=".encode()
+        # The last one counts, as in unpack. It follows the NUL of the last argument.
+        begin = body.rfind(mark, end - 1)
+        if begin >= 0:
+            begin += len(mark)
+            variables[name] = os.fsdecode(body[begin : _end_of_text(body, begin)])
+    return dataclasses.replace(envelope, variables=variables)
+
+
+def _read_head(body: bytes | mmap.mmap) -> tuple[Envelope, int]:
+    """Return a request without variables, and where they begin."""
+    texts = _Texts(body)
+    version = texts.next().decode(errors="replace")
     if version != __version__:
         raise MalformedRequestError(
             f"the client has version {version[:40]!r}, and the core {__version__!r}",
             hint="restart the sidecar: both must come from one installation",
         )
     try:
-        program = Program(next(texts).decode())
-        started = _finite(next(texts))
-        cwd = os.fsdecode(next(texts))
-        argv = tuple(_take(texts, int(next(texts))))
-        pairs = (os.fsdecode(text).partition("=") for text in texts if text)
-        variables = {name: value for name, _, value in pairs if is_argocds(name)}
-    except (StopIteration, ValueError):
+        program = Program(texts.next().decode())
+        started = _finite(texts.next())
+        cwd = os.fsdecode(texts.next())
+        argv = tuple(os.fsdecode(texts.next()) for _ in range(int(texts.next())))
+    except ValueError:
         raise MalformedRequestError(
             "the core received a malformed request", hint="call it by `avp-py` only"
         ) from None
-    return Envelope(program, started, cwd, argv, variables)
+    return Envelope(program, started, cwd, argv, {}), texts.end
 
 
-def is_argocds(name: str) -> bool:
-    """Return whether Argo CD sets a variable for each request."""
-    return name.startswith(PREFIXES) or name in NAMES
+class _Texts:
+    """The texts of a body, one after the other."""
+
+    def __init__(self, body: bytes | mmap.mmap) -> None:
+        self.end = 0
+        self._body = body
+
+    def next(self) -> bytes:
+        """Return the next text, or raise ValueError."""
+        if self.end > len(self._body):
+            raise ValueError(self.end)
+        begin, end = self.end, _end_of_text(self._body, self.end)
+        self.end = end + 1
+        return self._body[begin:end]
+
+
+def _end_of_text(body: bytes | mmap.mmap, begin: int) -> int:
+    end = body.find(b"\0", begin)
+    return len(body) if end < 0 else end
 
 
 def _finite(text: bytes) -> float:
@@ -119,11 +165,3 @@ def _finite(text: bytes) -> float:
     if not math.isfinite(number):
         raise ValueError(number)
     return number
-
-
-def _take(texts: Iterator[bytes], count: int) -> Iterator[str]:
-    for _ in range(count):
-        try:
-            yield os.fsdecode(next(texts))
-        except StopIteration:
-            raise ValueError(count) from None

@@ -11,13 +11,14 @@ import contextvars
 import io
 import logging
 import math
+import os
 import select
 import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from avp_py import backends
 from avp_py.backends import Backend, Location, Secret, Target
@@ -34,13 +35,14 @@ from avp_py.serve.channel import (
     receive_question,
     send_answer,
 )
-from avp_py.serve.envelope import Envelope, is_argocds, unpack
+from avp_py.serve.envelope import Envelope, read_body, unpack
 from avp_py.serve.events import Events
 from avp_py.serve.remote import Answer, Granted, Raised, Read
 from avp_py.settings import (
     Settings,
     Sources,
-    is_backends_name,
+    config_without_credentials,
+    is_argocds,
     read_limits,
     read_log,
     read_render,
@@ -52,9 +54,6 @@ IDLE_SECONDS: Final = 1.0
 
 MAX_NOTES: Final = 2000
 """How many notes there are to one answer at most."""
-
-MAX_QUESTIONS: Final = 8
-"""How much a worker may ask; a run asks three questions."""
 
 
 _NOTES: Final[contextvars.ContextVar[list[str] | None]] = contextvars.ContextVar(
@@ -128,8 +127,10 @@ class KeeperProcess:
 
     def _serve(self, channel_number: int, envelope_number: int) -> None:
         try:
-            with open(envelope_number, "rb") as file:
-                envelope = unpack(file.read())
+            try:
+                envelope = unpack(read_body(envelope_number))
+            finally:
+                os.close(envelope_number)
             with socket.socket(fileno=channel_number) as channel:
                 case = _Case(envelope, self._environ, self._pool, self._seconds, self._events)
                 case.serve(channel)
@@ -156,8 +157,8 @@ class _Case:
     events: Events
     settings: Settings | None = None
     keeper: LocalKeeper | None = None
+    asked: set[str] = field(default_factory=set)
     has_terms: bool = False
-    asked: int = 0
     is_verbose: bool = False
 
     def serve(self, channel: socket.socket) -> None:
@@ -172,23 +173,20 @@ class _Case:
 
     def _next(self, channel: socket.socket) -> Mapping[str, Any] | None:
         """Return the next question; None where there is none, or it is not one of ours."""
-        self.asked += 1
         try:
-            question = receive_question(channel)
+            question: Mapping[str, Any] = receive_question(channel)
         except MalformedQuestionError:
             return None
-        return question if isinstance(question, dict) and self.asked <= MAX_QUESTIONS else None
+        name = question.get("do") if isinstance(question, dict) else None
+        # Each once: settings that are read anew would be without those of the Secret.
+        if not isinstance(name, str) or name in self.asked or name not in _QUESTIONS:
+            return None
+        self.asked.add(name)
+        return question
 
     def _answer(self, question: Mapping[str, Any]) -> Any:
-        answers: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
-            "sources": self._sources,
-            "settings": self._settings,
-            "terms": self._terms,
-            "read": self._read,
-            "healthcheck": self._healthcheck,
-        }
         try:
-            return answers.get(str(question.get("do")), _unknown)(question)
+            return _QUESTIONS[question["do"]](self, question)
         except AvpError as error:
             warnings = error.warnings if isinstance(error, GenerateError) else ()
             return Raised(type(error).__name__, tuple(error.failures), tuple(warnings))
@@ -223,7 +221,7 @@ class _Case:
         sources = self._operator().read_sources(self._arguments(), self._console())
         config = sources.config
         if config is not None:
-            config = {name: text for name, text in config.items() if not is_backends_name(name)}
+            config = config_without_credentials(config)
         return Granted(read_render(sources), read_limits(sources), read_log(sources), config)
 
     def _settings(self, _question: Mapping[str, Any]) -> Settings:
@@ -252,8 +250,11 @@ class _Case:
         return [_sent(found[target]) for target in targets]
 
     def _healthcheck(self, _question: Mapping[str, Any]) -> tuple[int, str]:
+        arguments = self._arguments()
+        if arguments.run is not healthcheck.run:
+            raise MalformedQuestionError("a worker asked for what its client has not asked for")
         out = io.BytesIO()
-        code = healthcheck.run(self._arguments(), self._console(out))
+        code = healthcheck.run(arguments, self._console(out))
         return code, out.getvalue().decode()
 
     def _opened(self) -> tuple[Settings, LocalKeeper]:
@@ -271,14 +272,21 @@ class _Case:
         return backends.open_backend(settings, environ)
 
 
-def _unknown(_question: Mapping[str, Any]) -> NoReturn:
-    raise MalformedQuestionError("a worker asked what no worker of ours asks")
+_QUESTIONS: Final[Mapping[str, Callable[[_Case, Mapping[str, Any]], Any]]] = {
+    "sources": _Case._sources,
+    "settings": _Case._settings,
+    "terms": _Case._terms,
+    "read": _Case._read,
+    "healthcheck": _Case._healthcheck,
+}
+"""What a worker may ask, each once."""
 
 
 def _number(value: object) -> float:
     """Return a length of time that a worker sent, in seconds."""
-    if isinstance(value, int | float) and math.isfinite(value) and value >= 0:
-        return float(value)
+    if isinstance(value, int | float) and 0 <= value < math.inf:
+        with contextlib.suppress(OverflowError):
+            return float(value)
     raise MalformedQuestionError("a worker sent what is not a time")
 
 

@@ -20,14 +20,13 @@ from typing import Final, NoReturn, TypeAlias
 from avp_py.backends.vault.pool import SessionPool
 from avp_py.errors import ServeError
 from avp_py.render import temporary_directory
-from avp_py.sandbox import adopt_orphans, children
-from avp_py.sandbox.service import die_with_parent, start_service
+from avp_py.sandbox import adopt_orphans
+from avp_py.sandbox.service import die_with_parent, end_children, start_service
 from avp_py.serve.cpus import usable_cpus
 from avp_py.serve.descriptors import lift_limit
-from avp_py.serve.envelope import is_argocds
 from avp_py.serve.events import Events
 from avp_py.serve.keeper import KeeperProcess
-from avp_py.settings import ServeSettings, environment_without_credentials
+from avp_py.settings import ServeSettings, environment_without_credentials, is_argocds
 
 SOCKET: Final = "AVP_SOCKET"
 
@@ -137,7 +136,7 @@ class Parent:
             try:
                 return self._run(path, listener)
             finally:
-                _end_all()
+                end_children()
 
     def _run(self, path: Path, listener: socket.socket) -> int:
         supervisor = self._start_supervisor(listener)
@@ -264,16 +263,6 @@ def _send(pid: int, number: int) -> None:
     if pid:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
-
-
-def _end_all() -> None:
-    """Kill what still runs; what a dead process leaves becomes our child."""
-    while pids := list(children()):
-        for pid in pids:
-            _send(pid, signal.SIGKILL)
-        for pid in pids:
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, 0)
 
 
 @contextlib.contextmanager

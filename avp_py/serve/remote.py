@@ -94,7 +94,9 @@ class RemoteOperator(Operator):
     """The operator's side of one request, in the keeper."""
 
     def __init__(
-        self, channel: socket.socket, confine: Callable[[RenderSettings, argparse.Namespace], None]
+        self,
+        channel: socket.socket,
+        confine: Callable[[RenderSettings, LimitSettings, argparse.Namespace], None],
     ) -> None:
         """Make it.
 
@@ -131,7 +133,7 @@ class RemoteOperator(Operator):
 
     def _begin(self, granted: "Granted", arguments: argparse.Namespace, console: Console) -> None:
         # Before anything of the repository is read, and before any thread is started.
-        self._confine(granted.render, arguments)
+        self._confine(granted.render, granted.limits, arguments)
         console.log.use(granted.log.format)
         console.limits.limit_time(granted.limits.seconds, console.started)
         console.limits.limit_memory(granted.limits.memory_bytes)

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from avp_py.cli.hardening import harden
-from avp_py.cli.limits import EXIT_AFTER
 from avp_py.cli.log import Log
 from avp_py.errors import AvpError, LimitError
 from avp_py.render import (
@@ -27,14 +26,17 @@ from avp_py.render import (
     temporary_directory,
 )
 from avp_py.sandbox import adopt_orphans, children, time_limit_error
+from avp_py.sandbox.service import die_with_parent, end_children
 from avp_py.serve.descriptors import lift_limit
-from avp_py.serve.envelope import Envelope, MalformedRequestError, body_length, unpack
+from avp_py.serve.envelope import Envelope, MalformedRequestError, body_length, peek
 from avp_py.serve.events import PING, Events
+from avp_py.serve.inbox import Inbox
 from avp_py.serve.journal import Journal, Outcome
+from avp_py.serve.peer import Peer, judge
 from avp_py.serve.queue import FairQueue
 from avp_py.serve.rehearsal import rehearse
-from avp_py.serve.wire import CREDENTIALS, HEADER, MAX_MESSAGE, REPLY
-from avp_py.serve.worker import run_worker
+from avp_py.serve.wire import MAX_MESSAGE, REPLY
+from avp_py.serve.worker import KILL_AFTER, run_worker
 from avp_py.settings import (
     ServeSettings,
     Sources,
@@ -49,8 +51,9 @@ SEND_SECONDS: Final = 5.0
 REMOVE_AGAIN: Final = (0.0, 0.02, 0.05, 0.2, 1.0)
 """How long to wait before each attempt to remove a killed worker's directory, in seconds."""
 
-WAITING_DESCRIPTORS: Final = 4
-"""What a client that waits has open here: its connection and its standard streams."""
+WAITING_DESCRIPTORS: Final = 6
+"""What a client that waits has open here at most: its connection, its standard streams, and twice
+the file with its request."""
 
 RUNNING_DESCRIPTORS: Final = 4
 """What a request that runs has open here at most: its connection, the lock on the worker's
@@ -62,9 +65,6 @@ OWN_DESCRIPTORS: Final = 32
 BUSY_SECONDS: Final = 0.02
 """When a keeper is tried again whose channel was full."""
 
-KILL_AFTER: Final = EXIT_AFTER + 1.0
-"""How long after the time limit a worker is killed, in seconds; it ends by itself before that."""
-
 
 @dataclass(eq=False)
 class _Request:
@@ -74,9 +74,10 @@ class _Request:
         connection: to the client.
         number: its number, for logs.
         accepted: when it was accepted, on the clock of time.monotonic().
-        data: what it has sent.
+        peer: what it is.
+        inbox: what it sends.
         streams: its standard input, output and error.
-        envelope: the request, once it is there as a whole.
+        envelope: the request, once it is there as a whole, without most of its variables.
         begun: when its worker was started.
         worker: the worker's process; 0 without one.
         scratch: the worker's directory for temporary files, and the lock on it.
@@ -86,7 +87,8 @@ class _Request:
     connection: socket.socket
     number: int
     accepted: float
-    data: bytearray = field(default_factory=bytearray)
+    peer: Peer
+    inbox: Inbox = field(default_factory=Inbox)
     streams: Sequence[int] = ()
     envelope: Envelope | None = None
     begun: float = 0.0
@@ -208,15 +210,13 @@ class Supervisor:
     def _accept(self) -> None:
         with contextlib.suppress(BlockingIOError, ConnectionError):
             connection, _ = self._listener.accept()
-            _, user, _ = CREDENTIALS.unpack(
-                connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
-            )
-            if user != os.geteuid():
+            peer = judge(connection)
+            if peer is Peer.REFUSED:
                 connection.close()
                 return
             connection.setblocking(False)
             self._count += 1
-            request = _Request(connection, self._count, time.monotonic())
+            request = _Request(connection, self._count, time.monotonic(), peer)
             self._sending.add(request)
             self._selector.register(connection, selectors.EVENT_READ, request)
 
@@ -226,33 +226,41 @@ class Supervisor:
             # It was ended in this round.
             return
         try:
-            data, descriptors, _, _ = socket.recv_fds(request.connection, 1 << 16, 3)
+            if request.envelope is None:
+                is_there = request.inbox.receive(request.connection)
+                request.streams = request.inbox.descriptors
+            else:
+                # A client has no more to say.
+                is_there = bool(request.connection.recv(1 << 12))
         except BlockingIOError:
             return
         except OSError:
-            data, descriptors = b"", []
-        if request.streams:
-            for each in descriptors:
-                os.close(each)
-        else:
-            request.streams = descriptors
-        if not data:
+            is_there = False
+        if not is_there:
             self._lose_client(request)
         elif request.envelope is None:
-            request.data += data
             try:
                 self._read_envelope(request)
             except MalformedRequestError as error:
+                # A client whose words nobody has read would not read the answer.
+                with contextlib.suppress(OSError):
+                    request.connection.recv(1 << 16)
                 self._refuse(request, error, Outcome.FAILED)
+            except OSError as error:
+                self._refuse(request, _cannot("received", error), Outcome.FAILED)
 
     def _read_envelope(self, request: _Request) -> None:
-        data = request.data
-        if len(data) < HEADER.size:
+        inbox = request.inbox
+        if inbox.body is None:
+            if inbox.header is not None:
+                inbox.expect(body_length(inbox.header))
+                # As a rule the body is there, too.
+                self._hear(request)
             return
-        length = body_length(bytes(data[: HEADER.size]))
-        if len(data) < HEADER.size + length:
+        if not inbox.is_complete:
             return
-        request.envelope = unpack(bytes(data[HEADER.size : HEADER.size + length]))
+        request.envelope = peek(inbox.body)
+        inbox.body.close()
         if len(request.streams) != 3:
             raise MalformedRequestError(
                 "the core received a request without its streams", hint="call it by `avp-py` only"
@@ -278,7 +286,7 @@ class Supervisor:
     def _start_workers(self) -> None:
         self._is_keeper_busy = False
         while self._keeper is not None and (request := self._queue.take()) is not None:
-            if _is_gone(request.connection):
+            if request.peer is Peer.GONE or _is_gone(request.connection):
                 self._queue.done(request.project)
                 self._lose_client(request)
                 continue
@@ -292,11 +300,7 @@ class Supervisor:
                 return
             except OSError as error:
                 self._queue.done(request.project)
-                failed = AvpError(
-                    f"the request cannot be started: {error.strerror}",
-                    hint="check the limits of the container: processes, memory, room in TMPDIR",
-                )
-                self._refuse(request, failed, Outcome.FAILED)
+                self._refuse(request, _cannot("started", error), Outcome.FAILED)
 
     def _start(self, request: _Request) -> None:
         envelope, keeper = request.envelope, self._keeper
@@ -311,7 +315,7 @@ class Supervisor:
                 pid = os.fork()
                 if pid == 0:
                     run_worker(
-                        envelope,
+                        request.inbox.file,
                         request.streams,
                         ours.fileno(),
                         scratch[0],
@@ -322,25 +326,19 @@ class Supervisor:
             self._remove(*scratch)
             raise
         request.worker, request.begun, request.scratch = pid, time.monotonic(), scratch
-        request.data.clear()
+        request.inbox.close()
         self._workers[pid] = request
         self._close_streams(request)
         self._journal.load(len(self._workers), len(self._queue))
 
     def _introduce(self, keeper: socket.socket, channel: socket.socket, request: _Request) -> None:
         """Tell the keeper who makes the request, and give it the channel to the worker."""
-        body = os.memfd_create("envelope", os.MFD_CLOEXEC)
         try:
-            with open(os.dup(body), "wb") as file:  # noqa: PTH123 - a descriptor
-                file.write(request.data[HEADER.size :])
-            os.lseek(body, 0, os.SEEK_SET)
-            socket.send_fds(keeper, [b"R"], [channel.fileno(), body])
+            socket.send_fds(keeper, [b"R"], [channel.fileno(), request.inbox.file])
         except ConnectionError as error:
             # A new one is on its way; until then the request waits.
             self._lose_keeper()
             raise BlockingIOError from error
-        finally:
-            os.close(body)
 
     def _reap(self) -> None:
         """Note which workers have ended, and end what they have left."""
@@ -436,6 +434,7 @@ class Supervisor:
     def _close(self, request: _Request) -> None:
         self._sending.discard(request)
         self._close_streams(request)
+        request.inbox.close()
         with contextlib.suppress(KeyError, ValueError):
             self._selector.unregister(request.connection)
         request.connection.close()
@@ -443,7 +442,7 @@ class Supervisor:
     def _close_streams(self, request: _Request) -> None:
         for each in request.streams:
             os.close(each)
-        request.streams = ()
+        request.streams = request.inbox.descriptors = ()
 
     def _remove(self, folder: Path, lock: int) -> None:
         """Remove a worker's directory; what a killed one has left in it, by a helper."""
@@ -496,7 +495,16 @@ def start(arguments: Sequence[str]) -> NoReturn:
     gc.collect()
     gc.freeze()
     gc.disable()
+    # What workers have started would outlive us, were we killed with our parent.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: _end())
+    die_with_parent(os.getppid(), signal.SIGTERM)
     supervisor.run()
+    _end()
+
+
+def _end() -> NoReturn:
+    """End this process, and all that it has started."""
+    end_children()
     os._exit(0)
 
 
@@ -517,6 +525,14 @@ def _is_gone(connection: socket.socket) -> bool:
         return False
     except OSError:
         return True
+
+
+def _cannot(what: str, error: OSError) -> AvpError:
+    """Return the error of a request that the container has no room for."""
+    return AvpError(
+        f"the request cannot be {what}: {error.strerror}",
+        hint="check the limits of the container: processes, memory, room in TMPDIR",
+    )
 
 
 def _room(settings: ServeSettings) -> int:

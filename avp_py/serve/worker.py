@@ -16,23 +16,29 @@ from typing import Final, NoReturn
 
 from avp_py.cli.console import open_console
 from avp_py.cli.generate import STANDARD_INPUT
-from avp_py.cli.limits import TimeLimitReached
+from avp_py.cli.limits import EXIT_AFTER, TimeLimitReached
 from avp_py.cli.main import EXIT_FAILED, EXIT_INTERRUPTED, main
 from avp_py.cli.sources import read_source
 from avp_py.render import CMP_WORKDIR
 from avp_py.render.confinement import render_access
-from avp_py.sandbox import adopt_orphans, restrict_process
+from avp_py.sandbox import adopt_orphans, limit_process, restrict_process
 from avp_py.sandbox.service import die_with_parent
-from avp_py.serve.envelope import Envelope
+from avp_py.serve.envelope import Envelope, read_body, unpack
 from avp_py.serve.remote import RemoteOperator
-from avp_py.settings import RenderSettings
+from avp_py.settings import LimitSettings, RenderSettings
 
 _KEPT: Final = 3
 """The number that the channel to the keeper gets."""
 
+KILL_AFTER: Final = EXIT_AFTER + 1.0
+"""How long after the time limit a worker is killed, in seconds; it ends by itself before that."""
+
+_SPARE_BYTES: Final = 64 << 20
+"""How much memory a worker has to report that it has used too much."""
+
 
 def run_worker(
-    envelope: Envelope,
+    body: int,
     streams: Sequence[int],
     channel: int,
     scratch: Path,
@@ -42,7 +48,7 @@ def run_worker(
     """Run a request in this process, which was forked for it, and end with its exit code.
 
     Args:
-        envelope: the request.
+        body: the file with the request.
         streams: the client's standard input, output and error.
         channel: to the keeper.
         scratch: an empty directory for temporary files.
@@ -52,6 +58,7 @@ def run_worker(
     code = EXIT_FAILED
     try:
         die_with_parent(supervisor)
+        envelope = unpack(read_body(body))
         _take_descriptors(streams, channel)
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGCHLD, signal.SIGHUP, signal.SIGTERM):
@@ -67,17 +74,19 @@ def run_worker(
 
 
 def _run(envelope: Envelope, scratch: Path, operators: Mapping[str, str]) -> int:
-    with contextlib.suppress(OSError):
-        os.chdir(envelope.cwd)
+    _enter(envelope.cwd, scratch)
     # Where argocd-cmp-server unpacks repositories does not follow our own TMPDIR.
     unpacked = operators.get(CMP_WORKDIR) or operators.get("TMPDIR") or "/tmp"  # noqa: S108
     own = {CMP_WORKDIR: unpacked, "TMPDIR": str(scratch)}
     environ = {**operators, **envelope.variables, **own}
 
-    def confine(settings: RenderSettings, arguments: argparse.Namespace) -> None:
+    def confine(
+        settings: RenderSettings, limits: LimitSettings, arguments: argparse.Namespace
+    ) -> None:
         is_named = arguments.path and arguments.path != STANDARD_INPUT
         source = read_source(arguments.path) if is_named else None
         access = render_access(source, settings, environ, scratch)
+        limit_process(limits.memory_bytes + _SPARE_BYTES, limits.seconds + KILL_AFTER)
         restrict_process(access, settings.sandbox)
 
     operator = RemoteOperator(socket.socket(fileno=_KEPT), confine)
@@ -96,6 +105,20 @@ def _run(envelope: Envelope, scratch: Path, operators: Mapping[str, str]) -> int
     with contextlib.suppress(OSError):
         console.log.flush()
     return code
+
+
+def _enter(cwd: str, scratch: Path) -> None:
+    """Change to the client's working directory; where it is gone, to one that is gone, too.
+
+    The supervisor's is the operator's, and no request is about what is there.
+    """
+    try:
+        os.chdir(cwd)
+    except OSError:
+        gone = scratch / "gone"
+        gone.mkdir()
+        os.chdir(gone)
+        gone.rmdir()
 
 
 def _take_descriptors(streams: Sequence[int], channel: int) -> None:

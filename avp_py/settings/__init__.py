@@ -10,6 +10,7 @@ from avp_py.settings.declaration import (
     Setting,
     Trust,
     declared,
+    is_argocds,
 )
 from avp_py.settings.files import read_config
 from avp_py.settings.groups import (
@@ -30,8 +31,8 @@ from avp_py.settings.render import RenderSettings
 from avp_py.settings.resolve import (
     Resolution,
     Sources,
+    config_without_credentials,
     environment_without_credentials,
-    is_backends_name,
     read_limits,
     read_log,
     read_policy_settings,
@@ -71,9 +72,10 @@ __all__ = [
     "Trust",
     "VaultSettings",
     "WarningMode",
+    "config_without_credentials",
     "declared",
     "environment_without_credentials",
-    "is_backends_name",
+    "is_argocds",
     "read_config",
     "read_limits",
     "read_log",

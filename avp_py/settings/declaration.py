@@ -27,11 +27,22 @@ BACKEND_PREFIXES: Final = (
 pkg/config/config.go, v1.18.1). From a tenant they, and names with AVP_, count only where a setting
 says so."""
 
+ARGOCD_PREFIXES: Final = ("ARGOCD_APP_", "ARGOCD_ENV_", "PARAM_")
+"""How the names of the variables begin that Argo CD sets for a request."""
+
+ARGOCD_NAMES: Final = ("KUBE_VERSION", "KUBE_API_VERSIONS")
+"""Further variables that Argo CD sets for a request."""
+
 OUR_PREFIXES: Final = ("AVP_", *BACKEND_PREFIXES)
 """How names begin that mean something to us; a file or a Secret may hold others for others."""
 
 Renderer: TypeAlias = Literal["kustomize", "helm"]
 """A way to render that has settings of its own."""
+
+
+def is_argocds(name: str) -> bool:
+    """Return whether Argo CD sets a variable for each request; its value is then a tenant's."""
+    return name.startswith(ARGOCD_PREFIXES) or name in ARGOCD_NAMES
 
 
 class Owner(Enum):

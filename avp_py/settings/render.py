@@ -179,6 +179,6 @@ class RenderSettings:
         parse.passed_on,
         "further variables that kustomize and helm get, by name, separated by commas; "
         "none of ours (`AVP_`, `VAULT_`); files that their values name by "
-        "absolute paths can be read",
+        "absolute paths can be read, unless Argo CD sets them for the Application",
         default="",
     )

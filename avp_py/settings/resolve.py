@@ -180,12 +180,25 @@ def environment_without_credentials(environ: Mapping[str, str]) -> dict[str, str
     }
 
 
+def config_without_credentials(config: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the settings of a file that are none of a backend's; it may hold others for others."""
+    return {name: value for name, value in config.items() if name in _OF_NO_BACKEND}
+
+
 def is_backends_name(name: str) -> bool:
-    """Return whether a variable is for a backend or its client, and so may be a credential."""
-    return name.startswith(BACKEND_PREFIXES) or name in _OF_BACKENDS
+    """Return whether a variable is for a backend or its client, and so may be a credential.
+
+    That counts for what is misspelt, and for backends that only argocd-vault-plugin has.
+    """
+    return name.startswith(BACKEND_PREFIXES) or (
+        name.startswith("AVP_") and name not in _OF_NO_BACKEND
+    )
 
 
-_OF_BACKENDS: Final = frozenset(setting.name for _, setting in declared(VaultSettings))
+_OF_NO_BACKEND: Final = frozenset(
+    {setting.name for setting in TABLE}
+    | {setting.name for _, setting in declared(groups.ServeSettings)}
+) - {setting.name for _, setting in declared(VaultSettings)}
 
 
 def tenant_settings(sources: Sources) -> Sequence[Setting]:

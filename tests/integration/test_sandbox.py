@@ -232,7 +232,7 @@ def test_processors_files_and_core_dumps_are_limited(laboratory: Laboratory) -> 
     shown = laboratory.run(code, laboratory.access, limits=limits, written=written)
 
     processors = os.cpu_count() or 1
-    assert shown == f"[{4 * processors}, 1024, 1000]\n".encode()
+    assert shown == f"[{4 * processors}, 512, 1000]\n".encode()
 
 
 def test_the_memory_limit_is_a_hard_one_to_a_child(laboratory: Laboratory) -> None:

@@ -176,10 +176,10 @@ def test_no_more_wait_in_the_core_than_avp_queue_says(
         clients = [here.hang(f"app{number}") for number in range(9)]
         assert have_sent(here.core, first, *clients)
         if os.geteuid() == 0:
-            # A connection and three streams for each of the three.
-            assert until(lambda: len(descriptors(here.core.supervisor)) == running + 12, PATIENCE)
+            # A connection, three streams and the request itself for each of the three.
+            assert until(lambda: len(descriptors(here.core.supervisor)) == running + 15, PATIENCE)
             time.sleep(0.3)
-            assert len(descriptors(here.core.supervisor)) == running + 12
+            assert len(descriptors(here.core.supervisor)) == running + 15
         end(first, *clients)
         assert until(lambda: here.core.connections == 0, PATIENCE)
         assert here.core.outcomes() == ["ok", *["cancelled"] * 10]

@@ -35,3 +35,12 @@ def test_a_socket_is_connected_to_where_the_operator_names_one(tmp_path: Path) -
         agent.bind(str(path))
         assert named_access(environ, ["SSH_AUTH_SOCK"]).unix_sockets
         assert not named_access(environ, []).unix_sockets
+
+
+@pytest.mark.parametrize("name", ["ARGOCD_ENV_KEYS", "ARGOCD_APP_NAME", "KUBE_VERSION", "PARAM_A"])
+def test_a_tenant_names_no_file_and_no_socket(name: str, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as agent:
+        agent.bind(str(tmp_path / "agent"))
+        access = named_access({name: f"/keys/id {tmp_path}/agent"}, [name])
+    assert access.read == ()
+    assert not access.unix_sockets

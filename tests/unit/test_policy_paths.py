@@ -20,8 +20,10 @@ from avp_py.backends.vault.auth.token import Token
 from avp_py.backends.vault.backend import VaultBackend
 from avp_py.backends.vault.connection import Connection
 from avp_py.backends.vault.session import Session
-from avp_py.errors import AvpError
+from avp_py.errors import AvpError, PathError
 from avp_py.generate import LocalKeeper, Request, generate
+from avp_py.policy import normalise
+from avp_py.policy.paths import MAX_PARTS
 from avp_py.settings import Sensitive, Settings, Sources, resolve
 
 POLICY = """\
@@ -412,3 +414,9 @@ def test_a_path_that_no_place_could_allow_costs_no_login(policy: Path) -> None:
     for path in ("kv/other/web", "kv/shared/root", "sys/mounts", "other"):
         assert "[data.a]" in attempt(policy, document(path), vault)
     assert (vault.logins, vault.asked) == (0, [])
+
+
+def test_a_path_has_a_limited_number_of_parts() -> None:
+    assert normalise("a/" * MAX_PARTS) == "a/" * (MAX_PARTS - 1) + "a"
+    with pytest.raises(PathError, match="more than 64 parts"):
+        normalise("a/" * MAX_PARTS + "a")
