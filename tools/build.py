@@ -50,12 +50,14 @@ class Program:
     name: what it is called, here and as a file.
     folder: the folder of its Go module, beside this file.
     module: the module whose version, in that folder's go.mod, is the program's version.
-    package: the package to build, relative to that folder.
+    package: the package to build, relative to that folder. Empty: nothing is built, and the path
+        is that of the first folder in `kept`.
     seconds: about how long a build takes on two cores with an empty Go cache.
     stamps: variables set by the linker, so that the program knows its version. `{version}`,
         `{number}`, `{major}` and `{minor}` stand for the version's text, the same without its
         `v`, and its parts.
     kept: folders of the module's source that tests read; copies lie beside the program.
+    tags: the build tags.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Program:
     seconds: int
     stamps: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
 
     @property
     def directory(self) -> Path:
@@ -89,13 +92,14 @@ class Program:
         return parse_go_version(found[1])
 
     def flags(self) -> list[str]:
-        """The linker flags of `go build`: no debugger tables, and the stamps."""
+        """The flags of `go build`: no debugger tables, the stamps, and the tags."""
         version = self.version
         number = version.removeprefix("v")
         major, minor, *_ = number.split(".")
         parts = {"version": version, "number": number, "major": major, "minor": minor}
         stamps = [f"-X {stamp.format(**parts)}" for stamp in self.stamps]
-        return ["-ldflags", " ".join(["-s -w", *stamps])]
+        tags = ["-tags", ",".join(self.tags)] if self.tags else []
+        return [*tags, "-ldflags", " ".join(["-s -w", *stamps])]
 
     def _go_mod(self) -> str:
         return (self.directory / "go.mod").read_text(encoding="utf-8")
@@ -104,6 +108,7 @@ class Program:
 _HELM = "helm.sh/helm/v3"
 _AVP = "github.com/argoproj-labs/argocd-vault-plugin"
 _ARGOCD = "github.com/argoproj/argo-cd/v3"
+_PROMETHEUS = "github.com/prometheus/prometheus"
 _KUBERNETES_STAMPS = (
     "k8s.io/component-base/version.gitVersion={version}",
     "k8s.io/component-base/version.gitMajor={major}",
@@ -207,6 +212,24 @@ PROGRAMS = {
             package=".",
             seconds=55,
         ),
+        Program(
+            name="promtool",
+            folder="promtool",
+            module=_PROMETHEUS,
+            package=f"{_PROMETHEUS}/cmd/promtool",
+            seconds=120,
+            stamps=("github.com/prometheus/common/version.Version={version}",),
+            # Without the clients of all clouds, in which Prometheus would find its targets.
+            tags=("remove_all_sd",),
+        ),
+        Program(
+            name="prometheus-operator-crds",
+            folder="prometheus-operator",
+            module="github.com/prometheus-operator/prometheus-operator",
+            package="",
+            seconds=0,
+            kept=("example/prometheus-operator-crd",),
+        ),
     )
 }
 DEFAULT_NAMES = (
@@ -219,6 +242,8 @@ DEFAULT_NAMES = (
     "etcd",
     "argocd",
     "reader",
+    "promtool",
+    "prometheus-operator-crds",
 )
 
 
@@ -414,6 +439,8 @@ def build(program: Program, go: Go, cache: Path) -> Path:
     home = cache / f"{program.name}-{program.version}-{cache_key(program, go)}"
     target = home / program.name
     keep(program, go, home)
+    if not program.package:
+        return home / program.kept[0]
     if target.exists():
         say(f"{label}: cached")
         return target

@@ -87,11 +87,20 @@ def test_a_container_has_just_what_a_sidecar_needs(helm: Helm, values: Path) -> 
         }
 
 
-def test_the_server_can_run_without_a_core(helm: Helm) -> None:
-    given = yaml.safe_load((CHART / "ci" / "approle-values.yaml").read_text())
-    (container,) = containers(helm.printed(helm.values({**given, "mode": "plain"}), "patch"))
-    assert container["command"] == ["/usr/bin/tini", "--", "/var/run/argocd/argocd-cmp-server"]
-    assert "AVP_SOCKET" not in [each["name"] for each in container["env"]]
+@by_case
+def test_the_server_can_run_without_a_core(helm: Helm, values: Path) -> None:
+    given = {**yaml.safe_load(values.read_text()), "metrics": {}}
+    modes = [
+        containers(helm.printed(helm.values({**given, "mode": mode}), "patch"))
+        for mode in ("serve", "plain")
+    ]
+    for serve, plain in zip(*modes, strict=True):
+        assert plain["command"] == ["/usr/bin/tini", "--", "/var/run/argocd/argocd-cmp-server"]
+        # Nothing else differs: the probes are the same.
+        others = [each for each in serve["env"] if each["name"] != "AVP_SOCKET"]
+        assert plain.get("env", []) == others
+        apart = {"command": None, "env": None}
+        assert {**serve, **apart} == {**plain, **apart}
 
 
 @by_case
@@ -128,7 +137,7 @@ def test_every_operator_setting_but_credentials_is_accepted(helm: Helm) -> None:
     names = [
         setting.name
         for setting in TABLE
-        if setting.is_operators and setting.name not in CREDENTIALS
+        if setting.is_operators and setting.name not in (*CREDENTIALS, "AVP_SOCKET")
     ]
     values = helm.values({**MINIMAL, "settings": dict.fromkeys(names, 1000000)})
     (settings,) = (
@@ -254,6 +263,27 @@ def test_a_credential_is_refused_among_plain_values(helm: Helm, name: str) -> No
         (
             {"settings": {"AVP_K8S_ROLE": "a"}, "vault": {"kubernetesAuth": {"role": "a"}}},
             "settings.AVP_K8S_ROLE and vault.kubernetesAuth say the same thing; leave one out",
+        ),
+        ({"mode": "none"}, "at '/mode': value must be one of 'serve', 'plain'"),
+        (
+            {"mode": "plain", "metrics": {"enabled": True}},
+            "metrics.enabled: only the resident core has metrics; set mode to serve",
+        ),
+        (
+            {"mode": "plain", "settings": {"AVP_SOCKET": "/a"}},
+            "settings.AVP_SOCKET: there is no core with mode plain; leave it out",
+        ),
+        (
+            {"settings": {"AVP_SOCKET": "/a"}},
+            "settings.AVP_SOCKET and mode say the same thing; leave settings.AVP_SOCKET out",
+        ),
+        (
+            {"extraEnv": [{"name": "AVP_SOCKET", "value": "/a"}]},
+            "extraEnv AVP_SOCKET and mode say the same thing; leave extraEnv AVP_SOCKET out",
+        ),
+        (
+            {"settings": {"AVP_METRICS_ADDRESS": "0.0.0.0:1"}, "metrics": {"enabled": True}},
+            "settings.AVP_METRICS_ADDRESS and metrics say the same thing; leave",
         ),
         (
             {

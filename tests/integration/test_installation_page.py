@@ -76,6 +76,16 @@ class Operator:
         found: Mapping[str, str] = deployment["spec"]["template"]["metadata"]["annotations"]
         return found
 
+    def container(self, name: str) -> Mapping[str, Any]:
+        """Return a container of the pod."""
+        deployment = repo_server.current(self.cluster, self.namespace)
+        there: Sequence[Mapping[str, Any]] = deployment["spec"]["template"]["spec"]["containers"]
+        return {each["name"]: each for each in there}[name]
+
+    def environment(self, name: str) -> Sequence[str]:
+        """Return the names of the variables of a container."""
+        return [each["name"] for each in self.container(name)["env"]]
+
     def has(self, *plugins: str) -> None:
         """Fail if the pod lacks these sidecars, or anything that they refer to."""
         deployment = repo_server.current(self.cluster, self.namespace)
@@ -164,6 +174,14 @@ def test_with_kustomize(operator: Operator) -> None:
     operator.does(KUSTOMIZE, 0)
     (policy,) = operator.mounted("avp-py-policy")
     assert policy == {"policy.yaml": FILES["policy.yaml"]}
+
+    without_core = yaml.safe_load(FILES["kustomization.yaml, without the core"])
+    (operator.folder / "kustomization.yaml").write_text(yaml.safe_dump(whole | without_core))
+    assert "AVP_SOCKET" in operator.environment("avp-kustomize")
+    operator.does(KUSTOMIZE, 0)
+    operator.has("avp-kustomize")
+    assert "serve" not in operator.container("avp-kustomize")["command"]
+    assert "AVP_SOCKET" not in operator.environment("avp-kustomize")
 
     operator.does(KUSTOMIZE, 1)
     with_chart = FILES["kustomization.yaml, with what the chart printed"]

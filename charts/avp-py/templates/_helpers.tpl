@@ -85,6 +85,22 @@ One that follows from elsewhere must not be set by hand too: which one would cou
 {{- end }}
 {{- $_ := set $settings $name $entry.value }}
 {{- end }}
+{{- $fixed := dict "AVP_SOCKET" "mode" }}
+{{- if .Values.metrics.enabled }}
+{{- $_ := set $fixed "AVP_METRICS_ADDRESS" "metrics" }}
+{{- end }}
+{{- $given := list }}
+{{- range $name, $_ := .Values.settings }}{{ $given = append $given (list "settings." $name) }}{{ end }}
+{{- range $name, $_ := .Values.credentials }}{{ $given = append $given (list "credentials." $name) }}{{ end }}
+{{- range .Values.extraEnv }}{{ $given = append $given (list "extraEnv " .name) }}{{ end }}
+{{- range $given }}
+{{- $where := print (first .) (last .) }}
+{{- if and (eq (last .) "AVP_SOCKET") (eq $.Values.mode "plain") }}
+{{- fail (printf "%s: there is no core with mode plain; leave it out" $where) }}
+{{- else if hasKey $fixed (last .) }}
+{{- fail (printf "%s and %s say the same thing; leave %s out" $where (get $fixed (last .)) $where) }}
+{{- end }}
+{{- end }}
 {{- range $name, $_ := .Values.credentials }}
 {{- if hasKey $settings $name }}
 {{- fail (printf "%s is set twice: among the settings and under credentials; leave one out" $name) }}
