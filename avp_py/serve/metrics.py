@@ -101,7 +101,7 @@ class Metrics:
         elif name in self._counters:
             counter = self._counters[name]
             (counter.labels(**labels) if labels else counter).inc(value)
-            if name == "requests" and labels.get("outcome") == "ok":
+            if name == "requests" and (labels["command"], labels["outcome"]) == ("generate", "ok"):
                 self._last.set(time.time())
 
 

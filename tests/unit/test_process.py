@@ -260,9 +260,14 @@ def test_ctrl_c_ends_the_child(tmp_path: Path, program: Program) -> None:
         "while [ $(ulimit -t) = unlimited ]; do sleep 0.01; done\n"
         "kill -INT $PPID; exec sleep 60"
     )
+    # A shell starts what it runs in the background with the signal ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    with pytest.raises(KeyboardInterrupt):
-        run([str(script), "build"], cwd=tmp_path, limits=LIMITS)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run([str(script), "build"], cwd=tmp_path, limits=LIMITS)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
     pid = script.with_name("kustomize.pid").read_text().strip()
     assert not Path(f"/proc/{pid}").exists()
