@@ -15,6 +15,7 @@ from avp_py.sandbox import (
     Access,
     Limits,
     Places,
+    Questions,
     Written,
     child_environment,
     confine,
@@ -88,13 +89,20 @@ class Child:
         """Whether the program can read nothing but what it may."""
         return confines_files(self._mode)
 
-    def run(self, arguments: Sequence[str], folder: Path, access: Access) -> bytes:
+    def run(
+        self,
+        arguments: Sequence[str],
+        folder: Path,
+        access: Access,
+        questions: Questions | None = None,
+    ) -> bytes:
         """Run the program and return its standard output.
 
         Args:
             arguments: its arguments.
             folder: where it runs.
             access: what else it may use.
+            questions: what answers a script that it starts.
 
         Raises:
             ChildError: it failed, or exceeded a limit.
@@ -117,6 +125,7 @@ class Child:
                 access=confined,
                 places=self._places,
                 written=written,
+                questions=questions,
             )
         except ChildError as error:
             if confined is None or not _DENIED_PORT.search(error.detail):

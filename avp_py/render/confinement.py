@@ -1,11 +1,11 @@
 """What a process may use that renders one request, and all that it starts."""
 
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from avp_py.render.child import CERTIFICATES
+from avp_py.render.helm_wrapper import SHELL
 from avp_py.render.interface import Source
 from avp_py.render.repository import find_repository
 from avp_py.render.tools import find_tool
@@ -52,7 +52,7 @@ def render_access(
         if program is not None:
             access |= program_access(program)
     # The wrapper around helm is a script of ours.
-    access |= program_access(os.path.realpath(sys.executable))
+    access |= program_access(SHELL)
     if settings.network:
         access |= git_access(environ)
         access |= Access(connect=(*settings.ports, *proxy_ports(environ)))

@@ -6,7 +6,7 @@ import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from avp_py.sandbox import follow
+from avp_py.render.follow import follow
 
 
 def read_files(root: Path, paths: Iterable[Path], most: int) -> Mapping[Path, bytes]:

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from avp_py.errors import RenderError
+from avp_py.render.charts import ChartRules, check_chart
 from avp_py.render.child import Child
 from avp_py.render.helm_arguments import api_version_arguments, helm_arguments
-from avp_py.render.helm_wrapper import check_chart
 from avp_py.render.interface import Rendered, Renderer, Source
 from avp_py.render.repository import Repository
 from avp_py.render.tools import log_version, require_tool
@@ -56,13 +56,10 @@ class HelmRenderer(Renderer):
         arguments += api_version_arguments("--api-versions", settings.kube_api_versions)
         with open_workspace(self._environ, settings.environment) as workspace:
             child = Child(helm, settings, self._limits, self._environ, workspace, repository)
-            check_chart(
-                folder,
-                (repository.root,),
-                self._limits,
-                network=settings.network,
-                confined=child.is_confined,
+            rules = ChartRules(
+                (str(repository.root),), self._limits, settings.network, child.is_confined
             )
+            check_chart(str(folder), rules)
             chosen, options = helm_arguments(
                 settings, folder, repository, self._limits, workspace.provided
             )

@@ -1,103 +1,101 @@
-"""The program that kustomize starts in helm's place, and the same check for a chart by itself."""
+"""The program that kustomize starts in helm's place.
+
+It is a shell script: it answers the query for helm's version, and has its other arguments checked
+by us, who have an interpreter running. kustomize sets HELM_CONFIG_HOME and its like to what a
+kustomization says; the script sets them to the run's own directories again.
+"""
 
 import os
-import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from shlex import quote
+from typing import Final
 
 from avp_py.errors import RenderError
+from avp_py.render.charts import VERSION, ChartRules, check_arguments
 from avp_py.render.staging import staged_path
 from avp_py.render.workspace import Workspace
-from avp_py.sandbox import Access, Limits, helm_wrapper, program_access, read_go_module
+from avp_py.sandbox import Limits, Questions, program_access, read_go_module
+
+SHELL: Final = "/bin/sh"
+"""What runs the script (POSIX)."""
+
+_ALLOWED: Final = "allowed"
 
 
-def write_helm_wrapper(
-    helm: str,
-    roots: Iterable[Path],
-    workspace: Workspace,
-    limits: Limits,
-    *,
-    network: bool,
-    confined: bool,
-) -> tuple[Path, Access]:
-    """Write the program.
+class HelmWrapper:
+    """The script, and the check of what it is called with.
 
-    Args:
-        helm: helm's absolute path.
-        roots: the directories that a chart may be in and lead to, symlinks resolved.
-        workspace: where to write it; its staging copy and scratch may be read, too.
-        limits: how large a chart may be.
-        network: whether charts may be pulled.
-        confined: whether a sandbox keeps helm from reading other files.
-
-    Returns:
-        Its path, and the access that it and helm need to run.
-
-    Raises:
-        RenderError: the temporary directory lets no program run.
+    Attributes:
+        path: the script.
+        access: what it and helm need to run.
+        questions: what answers it while kustomize runs.
     """
-    allowed = [path for root in roots for path in (root, staged_path(root, workspace.tree))]
-    allowed.append(workspace.scratch)
-    arguments = (
-        helm,
-        dict(workspace.variables),
-        tuple(map(str, allowed)),
-        str(workspace.tree),
-        network,
-        confined,
-        (limits.input_bytes, limits.files),
-    )
-    # Isolated, without site-packages: nothing of the environment or of the tree is imported.
-    interpreter = os.path.realpath(sys.executable)
-    package = Path(helm_wrapper.__file__).parent
-    version = _version(helm)
-    lines = (
-        f"#!{interpreter} -IS",
-        "import sys",
-        f"sys.path.append({str(package)!r})",
-        "import helm_wrapper",
-        f"helm_wrapper.answer_version({version!r})" if version else "",
-        f"helm_wrapper.exec_helm(*{arguments!r})",
-    )
-    program = workspace.provided / "helm"
-    # Where the process is in the sandbox, the mode of a file cannot be changed later.
-    descriptor = os.open(program, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o500)
-    with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor
-        file.write("".join(f"{line}\n" for line in lines))
-    if not os.access(program, os.X_OK):
-        raise RenderError(
-            "no program can run in the temporary directory, where the wrapper of helm is",
-            hint="set TMPDIR to a directory that is not mounted noexec",
+
+    def __init__(
+        self,
+        helm: str,
+        roots: Iterable[Path],
+        workspace: Workspace,
+        limits: Limits,
+        *,
+        network: bool,
+        confined: bool,
+    ) -> None:
+        """Write the script.
+
+        Args:
+            helm: helm's absolute path.
+            roots: the directories that a chart may be in and lead to, symlinks resolved.
+            workspace: where to write it; its staging copy and scratch may be read, too.
+            limits: how large a chart may be.
+            network: whether charts may be pulled.
+            confined: whether a sandbox keeps helm from reading other files.
+
+        Raises:
+            RenderError: the temporary directory lets no program run.
+        """
+        allowed = [path for root in roots for path in (root, staged_path(root, workspace.tree))]
+        allowed.append(workspace.scratch)
+        self._rules = ChartRules(tuple(map(str, allowed)), limits, network, confined)
+        self._writable = str(workspace.tree)
+        self.questions = Questions(self._decide)
+        self.path = workspace.provided / "helm"
+        # Where the process is in the sandbox, the mode of a file cannot be changed later.
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o500)
+        with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor
+            file.write(self._script(helm, workspace))
+        if not os.access(self.path, os.X_OK):
+            raise RenderError(
+                "no program can run in the temporary directory, where the wrapper of helm is",
+                hint="set TMPDIR to a directory that is not mounted noexec",
+            )
+        self.access = program_access(str(self.path)) | program_access(helm)
+
+    def _script(self, helm: str, workspace: Workspace) -> str:
+        lines = [f"#!{SHELL}"]
+        if version := _version(helm):
+            queries = " | ".join(quote(" ".join(query)) for query in VERSION)
+            lines.append(f'case "$*" in {queries}) echo {quote(version)}; exit ;; esac')
+        lines += (f"export {name}={quote(value)}" for name, value in workspace.variables.items())
+        lines += (
+            self.questions.script,
+            f'if [ "$verdict" = {_ALLOWED} ]; then exec {quote(helm)} "$@"; fi',
+            'printf "avp-py: %s\\n" "$verdict" >&2',
+            "exit 1",
         )
-    access = program_access(str(program)) | program_access(helm)
-    # The standard library, and where the interpreter's own library is, if it has one.
-    libraries = (Path(os.__file__).parent, Path(sys.base_prefix) / "lib")
-    return program, access | Access(read=(package, *libraries))
+        return "".join(f"{line}\n" for line in lines)
+
+    def _decide(self, folder: str, arguments: Sequence[str]) -> str:
+        """Return whether helm may be started with arguments, or why not."""
+        try:
+            check_arguments(arguments, folder, self._writable, self._rules)
+        except RenderError as refused:
+            return refused.reason
+        return _ALLOWED
 
 
 def _version(helm: str) -> str:
     """Return helm's version as `helm version --short` begins, if the program itself has it."""
     name, version = read_go_module(Path(helm)) or ("", "")
     return version if name.startswith("helm.sh/helm/") and version.startswith("v") else ""
-
-
-def check_chart(
-    chart: Path, roots: Iterable[Path], limits: Limits, *, network: bool, confined: bool
-) -> None:
-    """Check a chart that helm renders directly; see write_helm_wrapper.
-
-    Raises:
-        RenderError: it leads out of the directories `roots`, is too large, or holds odd files.
-    """
-    try:
-        helm_wrapper.check_chart(
-            str(chart),
-            tuple(map(str, roots)),
-            (limits.input_bytes, limits.files),
-            network=network,
-            confined=confined,
-        )
-    except helm_wrapper.RefusedError as refused:
-        raise RenderError(
-            str(refused), hint="put the file itself into the chart, or remove it"
-        ) from None

@@ -16,9 +16,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
+from avp_py.render.follow import follow
 from avp_py.render.references import References, of_configurations, of_kustomization
 from avp_py.render.repository import Repository, real_path
-from avp_py.sandbox import follow
 
 FILE_NAMES: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 """RecognizedKustomizationFileNames in kustomize's api/konfig/general.go, v0.21."""

@@ -1,5 +1,6 @@
 """A folder with a kustomization."""
 
+import contextlib
 import os
 import shutil
 import stat
@@ -11,7 +12,7 @@ from avp_py.errors import ChildError, RenderError
 from avp_py.render.child import Child
 from avp_py.render.edits import edit_kustomization
 from avp_py.render.helm_arguments import api_version_arguments
-from avp_py.render.helm_wrapper import write_helm_wrapper
+from avp_py.render.helm_wrapper import HelmWrapper
 from avp_py.render.images import image_arguments, unused_images
 from avp_py.render.interface import Rendered, Renderer, Source
 from avp_py.render.kustomization import (
@@ -26,7 +27,7 @@ from avp_py.render.repository import Repository, outside, real_path
 from avp_py.render.staging import make_staging, staged_path
 from avp_py.render.tools import find_builder, find_tool, log_version, require_tool
 from avp_py.render.workspace import Workspace, open_workspace
-from avp_py.sandbox import Access, Limits, git_access
+from avp_py.sandbox import Access, Limits, Questions, git_access
 from avp_py.settings import RenderSettings
 
 _BUILD: Final = {"kustomize": "build", "kubectl": "kustomize"}
@@ -37,8 +38,8 @@ class KustomizeRenderer(Renderer):
     """`kustomize edit set annotation`, `kustomize edit set image`, `kustomize build`.
 
     The edits are made in a staging copy of the folder: by kustomize itself where the kustomization
-    is not simple (edits.py). A folder that needs no edit
-    and has no chart, which kustomize would pull into the folder, is built where it is.
+    is not simple (edits.py). A folder that needs no edit and has no chart, which kustomize would
+    pull into the folder, is built where it is.
     """
 
     name = "kustomize"
@@ -71,15 +72,21 @@ class KustomizeRenderer(Renderer):
         roots = find_roots(folder, repository, self._limits.input_bytes)
         self._refuse(roots, repository, Path("/"))
         log_version(kind, program, self._environ, self._settings.sandbox)
-        with open_workspace(self._environ, self._settings.environment) as workspace:
+        with (
+            open_workspace(self._environ, self._settings.environment) as workspace,
+            contextlib.ExitStack() as stack,
+        ):
             child = Child(
                 program, self._settings, self._limits, self._environ, workspace, repository
             )
             if not child.is_confined:
                 self._refuse_unknown(roots, kind, child, workspace)
-            flags, access = self._build_flags(
-                roots, repository, workspace, confined=child.is_confined
-            )
+            flags, access = self._build_flags(roots)
+            wrapper = self._helm_wrapper(roots, workspace, confined=child.is_confined)
+            if wrapper is not None:
+                stack.callback(wrapper.questions.close)
+                flags.append(f"--helm-command={wrapper.path}")
+                access |= wrapper.access
             if edits or roots.needs_helm:
                 folder = _stage(folder, roots, workspace.tree, self._limits)
                 access |= Access(write=(workspace.tree,))
@@ -90,7 +97,8 @@ class KustomizeRenderer(Renderer):
                 # What kustomize reads as a comment and keeps may be a field in what it writes.
                 self._refuse_copy(folder, repository, workspace.tree)
             try:
-                output = self._build(child, [_BUILD[kind], *flags, "."], folder, access)
+                questions = wrapper.questions if wrapper else None
+                output = self._build(child, [_BUILD[kind], *flags, "."], folder, access, questions)
             finally:
                 if not child.is_confined and folder.is_relative_to(workspace.tree):
                     # A chart that was pulled may hold kustomizations, too: neither what comes out
@@ -117,9 +125,16 @@ class KustomizeRenderer(Renderer):
             ),
         )
 
-    def _build(self, child: Child, arguments: Sequence[str], folder: Path, access: Access) -> bytes:
+    def _build(
+        self,
+        child: Child,
+        arguments: Sequence[str],
+        folder: Path,
+        access: Access,
+        questions: Questions | None,
+    ) -> bytes:
         try:
-            return child.run(arguments, folder, access)
+            return child.run(arguments, folder, access, questions)
         except ChildError as error:
             if self._settings.network:
                 raise
@@ -288,37 +303,36 @@ class KustomizeRenderer(Renderer):
             edits.append(("edit", "set", "image", "--", *images))
         return edits
 
-    def _build_flags(
-        self, roots: Roots, repository: Repository, workspace: Workspace, *, confined: bool
-    ) -> tuple[Sequence[str], Access]:
+    def _build_flags(self, roots: Roots) -> tuple[list[str], Access]:
         """Return the flags of the build, and what it may use besides the repository."""
         settings = self._settings
-        # A base that kustomize fetches may have a chart that nobody sees beforehand.
-        look_up = require_tool if roots.needs_helm else find_tool
-        helm = look_up("helm", settings.helm, self._environ)
-        flags = ["--enable-helm"]
         access = git_access(self._environ) if settings.network else Access()
-        readable = [repository.root]
-        if not repository.is_known:
-            readable += [*roots.folders, *roots.chart_dirs]
-            access |= Access(read=tuple(readable))
-        if helm is not None:
-            if roots.needs_helm:
-                log_version("helm", helm, self._environ, settings.sandbox)
-            wrapper, needed = write_helm_wrapper(
-                helm,
-                readable,
-                workspace,
-                self._limits,
-                network=settings.network,
-                confined=confined,
-            )
-            access |= needed
-            flags.append(f"--helm-command={wrapper}")
+        if not self._repository.is_known:
+            access |= Access(read=(*roots.folders, *roots.chart_dirs))
+        flags = ["--enable-helm"]
         if settings.kube_version:
             flags.append(f"--helm-kube-version={settings.kube_version}")
         flags += api_version_arguments("--helm-api-versions", settings.kube_api_versions)
         return flags, access
+
+    def _helm_wrapper(
+        self, roots: Roots, workspace: Workspace, *, confined: bool
+    ) -> HelmWrapper | None:
+        """Write what kustomize starts in helm's place; None where there is no helm."""
+        settings, repository = self._settings, self._repository
+        # A base that kustomize fetches may have a chart that nobody sees beforehand.
+        look_up = require_tool if roots.needs_helm else find_tool
+        helm = look_up("helm", settings.helm, self._environ)
+        if helm is None:
+            return None
+        if roots.needs_helm:
+            log_version("helm", helm, self._environ, settings.sandbox)
+        readable = [repository.root]
+        if not repository.is_known:
+            readable += [*roots.folders, *roots.chart_dirs]
+        return HelmWrapper(
+            helm, readable, workspace, self._limits, network=settings.network, confined=confined
+        )
 
 
 def _original(path: Path, tree: Path) -> Path:

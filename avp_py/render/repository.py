@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from avp_py.errors import RenderError
-from avp_py.sandbox import follow
+from avp_py.render.follow import follow
 
 CMP_WORKDIR: Final = "ARGOCD_CMP_WORKDIR"
 """Where argocd-cmp-server unpacks repositories, instead of the temporary directory."""

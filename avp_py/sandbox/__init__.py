@@ -14,7 +14,6 @@ from avp_py.sandbox.access import (
 )
 from avp_py.sandbox.environment import child_environment, search_path, without_network
 from avp_py.sandbox.go_program import read_go_module
-from avp_py.sandbox.helm_wrapper import follow
 from avp_py.sandbox.kernel import adopt_orphans
 from avp_py.sandbox.limits import (
     Limits,
@@ -26,12 +25,14 @@ from avp_py.sandbox.limits import (
 from avp_py.sandbox.messages import Places
 from avp_py.sandbox.mode import confine, confines_files, describe_sandbox, restrict_process
 from avp_py.sandbox.process import Written, children, limit_process, run
+from avp_py.sandbox.questions import Questions
 
 __all__ = [
     "SYSTEM",
     "Access",
     "Limits",
     "Places",
+    "Questions",
     "Written",
     "adopt_orphans",
     "check_limit",
@@ -40,7 +41,6 @@ __all__ = [
     "confine",
     "confines_files",
     "describe_sandbox",
-    "follow",
     "git_access",
     "limit_process",
     "limits_of",

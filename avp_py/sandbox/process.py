@@ -23,6 +23,7 @@ from avp_py.sandbox.access import Access
 from avp_py.sandbox.landlock import restrict_thread
 from avp_py.sandbox.limits import Limits
 from avp_py.sandbox.messages import Places
+from avp_py.sandbox.questions import Questions
 from avp_py.sandbox.seccomp import filter_thread
 
 MAX_MESSAGES: Final = 256 * 1024
@@ -73,7 +74,7 @@ class Written:
     files: int = 0
 
 
-def run(
+def run(  # noqa: PLR0913 - all that a child is started with
     argv: Sequence[str],
     *,
     cwd: Path,
@@ -82,6 +83,7 @@ def run(
     access: Access | None,
     places: Places,
     written: Written = Written(),
+    questions: Questions | None = None,
 ) -> bytes:
     """Run a program to its end and return its standard output.
 
@@ -93,6 +95,7 @@ def run(
         access: the files and ports that it, and what it starts, may use; None for no sandbox.
         places: the directories that its messages may name.
         written: how much it may write.
+        questions: what answers a script that the child starts.
 
     Raises:
         ChildError: it cannot be started, failed, took too long, or printed or wrote too much. Its
@@ -105,10 +108,11 @@ def run(
         family = Family(starter, access)
         try:
             wanted = _wanted(limits, written)
-            with family.start(name, argv, cwd, env, wanted) as child:
+            inherited = questions.inherited if questions else ()
+            with family.start(name, argv, cwd, env, wanted, inherited) as child:
                 try:
                     _limit(child.pid, wanted)
-                    output, messages = _read(child, name, limits, written)
+                    output, messages = _read(child, name, limits, written, questions)
                 finally:
                     child.kill()
         finally:
@@ -158,6 +162,7 @@ class Family:
         cwd: Path,
         env: Mapping[str, str],
         limits: Mapping[int, int] | None = None,
+        inherited: Sequence[int] = (),
     ) -> "subprocess.Popen[bytes]":
         """Start the child.
 
@@ -167,13 +172,15 @@ class Family:
             cwd: where it runs.
             env: its environment, but for MARK.
             limits: the limits that it inherits, by RLIMIT_*.
+            inherited: the descriptors that it inherits beside the standard streams.
 
         Raises:
             ChildError: it cannot be started.
             SandboxError: the kernel refused the sandbox.
         """
         try:
-            return self._starter.submit(self._start, argv, cwd, env, limits or {}).result()
+            arguments = (argv, cwd, env, limits or {}, inherited)
+            return self._starter.submit(self._start, *arguments).result()
         except OSError as error:
             hint = f"check that {argv[0]} is a program for this machine"
             if self._access is not None and isinstance(error, PermissionError):
@@ -203,6 +210,7 @@ class Family:
         cwd: Path,
         env: Mapping[str, str],
         limits: Mapping[int, int],
+        inherited: Sequence[int],
     ) -> "subprocess.Popen[bytes]":
         if self._access is not None:
             kernel.forbid_new_privileges()
@@ -218,6 +226,7 @@ class Family:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
+                pass_fds=inherited,
             )
 
     def _kill(self, pid: int) -> bool:
@@ -323,29 +332,33 @@ def _limit(pid: int, wanted: Mapping[int, int]) -> None:
 
 
 def _read(
-    child: "subprocess.Popen[bytes]", name: str, limits: Limits, written: Written
+    child: "subprocess.Popen[bytes]",
+    name: str,
+    limits: Limits,
+    written: Written,
+    questions: Questions | None,
 ) -> tuple[bytes, bytes]:
-    """Return what a child prints and what it says, up to its end."""
+    """Return what a child prints and what it says, up to its end; answer questions meanwhile."""
     seconds = min(limits.timeout, limits.left)
     started = time.monotonic()
     end = started + seconds
     next_measure = started + FIRST_MEASURE_SECONDS if written.size else math.inf
     output, messages = bytearray(), bytearray()
     with selectors.DefaultSelector() as selector:
-        for stream, kept in ((child.stdout, output), (child.stderr, messages)):
+        for stream, kept in (
+            (child.stdout, (output, math.inf)), (child.stderr, (messages, MAX_MESSAGES)),
+        ):  # fmt: skip
             selector.register(_pipe(stream), selectors.EVENT_READ, kept)
-        while selector.get_map():
+        streams = 2
+        if questions is not None:
+            selector.register(questions, selectors.EVENT_READ)
+        while streams:
             ready = selector.select(max(min(end, next_measure) - time.monotonic(), 0))
             if time.monotonic() >= end:
                 raise _late(name, limits, seconds)
             if time.monotonic() >= next_measure:
                 next_measure = _measure(name, written)
-            for key, _ in ready:
-                chunk = os.read(key.fd, 1 << 16)
-                if not chunk:
-                    selector.unregister(key.fileobj)
-                elif key.data is output or len(messages) < MAX_MESSAGES:
-                    key.data.extend(chunk)
+            streams -= sum(_receive(key, selector) for key, _ in ready)
             if len(output) > limits.output_bytes:
                 raise ChildError(
                     f"{name} printed more than {limits.output_bytes} bytes",
@@ -359,6 +372,20 @@ def _read(
     if written.size and time.monotonic() - started > FIRST_MEASURE_SECONDS / 2:
         _measure(name, written)
     return bytes(output), bytes(messages)
+
+
+def _receive(key: selectors.SelectorKey, selector: selectors.BaseSelector) -> bool:
+    """Read what has come from a child; return whether that was the end of a stream."""
+    if isinstance(key.fileobj, Questions):
+        key.fileobj.respond()
+        return False
+    kept, most = key.data
+    chunk = os.read(key.fd, 1 << 16)
+    if not chunk:
+        selector.unregister(key.fileobj)
+    elif len(kept) < most:
+        kept.extend(chunk)
+    return not chunk
 
 
 def _wait(child: "subprocess.Popen[bytes]", seconds: float) -> None:

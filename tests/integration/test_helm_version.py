@@ -1,5 +1,6 @@
 """kustomize queries helm's version before each chart; the program says it without being started."""
 
+import contextlib
 import shutil
 import subprocess
 import sys
@@ -8,25 +9,42 @@ from pathlib import Path
 
 import pytest
 
-from avp_py.render.helm_wrapper import write_helm_wrapper
+from avp_py.errors import ChildError
+from avp_py.render.helm_wrapper import HelmWrapper
 from avp_py.render.workspace import open_workspace
-from avp_py.sandbox import Limits, read_go_module
+from avp_py.sandbox import Limits, Places, read_go_module
+from avp_py.sandbox import run as run_child
 from tests.conftest import Run
 from tests.trees import write
 
 LIMITS = Limits(
-    seconds=60, timeout=60, deadline=float("inf"), input_bytes=1 << 20, files=9, output_bytes=1
+    seconds=60,
+    timeout=60,
+    deadline=float("inf"),
+    input_bytes=1 << 20,
+    files=9,
+    output_bytes=1 << 20,
 )
 QUERIES = [["version", "--short"], ["version", "-c", "--short"]]
 
 
-def ask(helm: Path, arguments: list[str]) -> "subprocess.CompletedProcess[str]":
+def ask(helm: Path, arguments: list[str]) -> str:
     """Call helm through the wrapper that kustomize calls."""
     with open_workspace({}) as workspace:
-        wrapper, _ = write_helm_wrapper(
-            str(helm), (), workspace, LIMITS, network=False, confined=False
+        wrapper = HelmWrapper(
+            str(helm), [helm.parent], workspace, LIMITS, network=False, confined=False
         )
-        return subprocess.run([wrapper, *arguments], capture_output=True, text=True, check=False)
+        with contextlib.closing(wrapper.questions):
+            output = run_child(
+                [str(wrapper.path), *arguments],
+                cwd=helm.parent,
+                env={},
+                limits=LIMITS,
+                access=None,
+                places=Places(workspace.tree, workspace.folder, None),
+                questions=wrapper.questions,
+            )
+    return output.decode()
 
 
 def test_the_module_of_a_program(tools: Mapping[str, Path]) -> None:
@@ -59,13 +77,12 @@ def test_helm_is_not_started_for_its_version(
     shutil.copyfile(tools["helm"], helm)
     helm.chmod(0o400)
 
-    answer = ask(helm, query)
-
-    assert (answer.returncode, answer.stderr) == (0, "")
-    assert answer.stdout.startswith("v3.")
+    assert ask(helm, query).startswith("v3.")
     # For anything else it must be started, which the mode of the file forbids.
     write(tmp_path, {"chart/Chart.yaml": "name: chart\nversion: 1.0.0\n"})
-    assert ask(helm, ["template", str(tmp_path / "chart")]).returncode != 0
+    with pytest.raises(ChildError) as failure:
+        ask(helm, ["template", str(tmp_path / "chart")])
+    assert "ermission denied" in failure.value.detail
 
 
 @pytest.mark.parametrize("query", QUERIES)
@@ -74,7 +91,7 @@ def test_a_helm_that_does_not_say_its_version_is_started(tmp_path: Path, query: 
     helm.write_text('#!/bin/sh\necho "v3.1.2 $*"\n')
     helm.chmod(0o500)
 
-    assert ask(helm, query).stdout == f"v3.1.2 {' '.join(query)}\n"
+    assert ask(helm, query) == f"v3.1.2 {' '.join(query)}\n"
 
 
 def test_manifests_are_the_same_whether_helm_is_started_or_not(

@@ -15,7 +15,6 @@ EXEMPT = {
     # Nothing but the command line may catch it, so it is not an Exception.
     "avp_py.cli.limits.TimeLimitReached",
     # The wrapper runs as a program of its own, which imports nothing of the package.
-    "avp_py.sandbox.helm_wrapper.RefusedError",
 }
 """Exceptions that are not below AvpError and known to more than one module."""
 

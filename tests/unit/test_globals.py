@@ -29,10 +29,9 @@ OF_THE_PROCESS = {
 }
 
 ENTRIES = (
-    "cli/", "entry.py", "__main__.py", "sandbox/helm_wrapper.py",
+    "cli/", "entry.py", "__main__.py",
     *(f"serve/{name}.py" for name in ("client", "metrics", "parent", "supervisor", "worker")),
 )  # fmt: skip
-"""The wrapper around helm is a program of its own."""
 
 
 def uses(path: Path) -> Iterator[str]:

@@ -1,0 +1,111 @@
+"""What a script asks while a child runs: everybody gets an answer to just what he asked."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from avp_py.sandbox import Questions
+from avp_py.sandbox.questions import MAX_QUESTION
+
+Ask = Callable[..., str]
+
+
+@pytest.fixture
+def asked() -> list[tuple[str, list[str]]]:
+    return []
+
+
+@pytest.fixture
+def questions(asked: list[tuple[str, list[str]]]) -> Iterator[Questions]:
+    def decide(folder: str, arguments: Sequence[str]) -> str:
+        asked.append((folder, list(arguments)))
+        return f"verdict {len(asked)}"
+
+    with contextlib.closing(Questions(decide)) as made:
+        yield made
+
+
+def ask(questions: Questions, *arguments: str, cwd: Path = Path("/")) -> str:
+    """Return what a shell prints that asks, while the questions are answered here."""
+    script = f'{questions.script}echo "$verdict"'
+    shell = subprocess.Popen(
+        ["/bin/sh", "-c", script, "helm", *arguments],
+        cwd=cwd,
+        env={},
+        pass_fds=questions.inherited,
+        stdout=subprocess.PIPE,
+    )
+    ended = threading.Event()
+    answering = threading.Thread(target=lambda: respond(questions, ended))
+    answering.start()
+    output, _ = shell.communicate(timeout=30)
+    ended.set()
+    answering.join()
+    return output.decode()
+
+
+def respond(questions: Questions, ended: threading.Event) -> None:
+    os.set_blocking(questions.fileno(), False)
+    while not ended.wait(0.001):
+        with contextlib.suppress(BlockingIOError):
+            questions.respond()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        [""],
+        ["template", "--namespace", "a b", "$(id)", "'\"\\", "\n", "*"],
+        ["é", os.fsdecode(b"\xff"), "%s\\0", "-n"],
+        [f"--api-versions={n}/v1" for n in range(20_000)],
+    ],
+)
+def test_arguments_arrive_as_they_are(
+    questions: Questions, asked: list[tuple[str, list[str]]], tmp_path: Path, arguments: list[str]
+) -> None:
+    assert ask(questions, *arguments, cwd=tmp_path) == "verdict 1\n"
+    assert asked == [(str(tmp_path), arguments)]
+
+
+def test_each_question_has_its_own_answer(questions: Questions) -> None:
+    assert [ask(questions, "a"), ask(questions, "b")] == ["verdict 1\n", "verdict 2\n"]
+
+
+def test_an_answer_to_another_shell_is_none(questions: Questions) -> None:
+    # A shell that was killed has left its answer in the pipe.
+    os.write(questions.inherited[0], b"1\0/\0000\0")
+    questions.respond()
+
+    assert ask(questions, "b") == "somebody else was answered\n"
+
+
+@pytest.mark.parametrize("data", [b"", b"1", b"1\0/\0", b"1\0/\0-1\0", b"1\0/\0x\0a\0", b"\0\0\0"])
+def test_what_is_no_question_has_no_answer(
+    questions: Questions, asked: list[tuple[str, list[str]]], data: bytes
+) -> None:
+    os.write(questions.inherited[0], data + b"\0")
+    questions.respond()
+
+    assert asked == []
+
+
+def test_a_question_without_end_is_not_kept(questions: Questions) -> None:
+    os.set_blocking(questions.inherited[0], False)
+    for _ in range(2 * MAX_QUESTION // 65_536):
+        os.write(questions.inherited[0], b"x" * 65_536)
+        questions.respond()
+
+    assert sys.getsizeof(questions._data) <= 2 * MAX_QUESTION
+
+
+def test_answers_that_nobody_reads_hold_nothing_up(questions: Questions) -> None:
+    for _ in range(20_000):
+        os.write(questions.inherited[0], b"1\0/\0000\0")
+        questions.respond()
