@@ -4,6 +4,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,13 +26,14 @@ PIPELINE: Final = (
 
 BUILT: Final = ("argocd", "argocd-vault-plugin", "helm", "kustomize", "vault")
 
-# As pip writes it for the image; `-P` rather than `-I` since this checkout is on PYTHONPATH.
 _SCRIPT: Final = """\
-#!{python} -P
+#!{python} -IS
 import sys
+sys.path[len(sys.path):] = {paths!r}
 from avp_py.entry import entrypoint
-sys.exit(entrypoint())
+entrypoint()
 """
+"""As in the image (Dockerfile)."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,9 @@ def prepare(folder: Path) -> Programs:
         (folder / name).symlink_to(built[name])
     (folder / "argocd-cmp-server").symlink_to(built["argocd"])
     script = folder / "avp-py"
-    script.write_text(_SCRIPT.format(python=sys.executable))
+    script.write_text(
+        _SCRIPT.format(python=sys.executable, paths=[str(ROOT), sysconfig.get_path("purelib")])
+    )
     script.chmod(0o755)
     lister = [sys.executable, str(ROOT / "tools" / "build.py"), "--list", *BUILT]
     lines = subprocess.run(lister, check=True, capture_output=True, text=True).stdout.splitlines()

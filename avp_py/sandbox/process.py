@@ -10,6 +10,7 @@ import selectors
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -54,6 +55,9 @@ MARK: Final = "avp_py_child"
 
 KILL_SECONDS: Final = 5.0
 """How long to wait for killed processes: the kernel may keep one in a system call for a while."""
+
+_LOWERING: Final = threading.Lock()
+"""Held while our own limits are lowered: another thread would take them for those to restore."""
 
 EXEC_READS: Final = 5
 """How often the environment of a process is read that seems to have none."""
@@ -307,15 +311,16 @@ def _lowered(limits: Mapping[int, int]) -> Iterator[None]:
 
     Of processor time we may have used more than a child may.
     """
-    before = {what: resource.getrlimit(what) for what in limits if what != resource.RLIMIT_CPU}
-    try:
-        for what, (soft, hard) in before.items():
-            known = [each for each in (soft, hard) if each != resource.RLIM_INFINITY]
-            resource.setrlimit(what, (min([limits[what], *known]), hard))
-        yield
-    finally:
-        for what, limit in before.items():
-            resource.setrlimit(what, limit)
+    with _LOWERING:
+        before = {what: resource.getrlimit(what) for what in limits if what != resource.RLIMIT_CPU}
+        try:
+            for what, (soft, hard) in before.items():
+                known = [each for each in (soft, hard) if each != resource.RLIM_INFINITY]
+                resource.setrlimit(what, (min([limits[what], *known]), hard))
+            yield
+        finally:
+            for what, limit in before.items():
+                resource.setrlimit(what, limit)
 
 
 def _limit(pid: int, wanted: Mapping[int, int]) -> None:

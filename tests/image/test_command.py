@@ -81,7 +81,7 @@ def test_modules_in_a_tenants_folder_are_not_imported(tmp_path: Path, start: Sta
 def test_its_scripts_are_isolated(start: Start) -> None:
     for name in ("avp-py", "argocd-vault-plugin"):
         first = start("head", "-n", "1", f"/opt/avp-py/bin/{name}").stdout
-        assert first == "#!/opt/avp-py/bin/python -I\n"
+        assert first == "#!/opt/avp-py/bin/python -IS\n"
 
 
 def test_what_is_stopped_ends_at_once(image: str) -> None:

@@ -500,6 +500,7 @@ def test_every_file_of_a_page_is_read_by_what_it_is_for() -> None:
         "argocd.hcl",
         "application.yaml",
         "kustomization.yaml",
+        "kustomization.yaml, without the core",
         "kustomization.yaml, the part for a policy",
         "kustomization.yaml, with what the chart printed",
         "policy.yaml",

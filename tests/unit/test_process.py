@@ -5,6 +5,7 @@ import dataclasses
 import errno
 import math
 import os
+import resource
 import signal
 import subprocess
 import threading
@@ -282,6 +283,18 @@ def test_a_child_that_nobody_has_heard_of_is_ended(tmp_path: Path, program: Prog
 
     with child:
         assert not Path(f"/proc/{child.pid}").exists()
+
+
+def test_runs_of_several_threads_leave_our_limits_as_they_were(
+    tmp_path: Path, program: Program
+) -> None:
+    script = str(program("exit 0"))
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with ThreadPoolExecutor(max_workers=4) as threads:
+        for _ in range(40):
+            threads.submit(run, [script, "x"], cwd=tmp_path, limits=LIMITS)
+
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == before
 
 
 def test_standard_input_is_empty(tmp_path: Path, program: Program) -> None:
