@@ -72,6 +72,14 @@ def children(parent: int) -> set[int]:
     return {pid for pid, fields in _processes() if fields[1] == str(parent)}
 
 
+def name_of(pid: int) -> str:
+    """Return the name that a process has given itself; an empty one where it has ended."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().rstrip("\n")
+    except OSError:
+        return ""
+
+
 def leads_session(pid: int) -> bool:
     """Return whether a process began a session of its own, as each worker of a core does."""
     return any(found == pid and fields[3] == str(pid) for found, fields in _processes())

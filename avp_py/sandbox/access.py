@@ -197,6 +197,15 @@ def _is_socket(path: Path) -> bool:
 def _interpreters(program: Path) -> Sequence[Path]:
     """Return what the kernel loads to run a program: nothing for a static one."""
     try:
+        status = program.stat()
+    except OSError:
+        return ()
+    return _read_interpreters(program, status.st_ino, status.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=64)
+def _read_interpreters(program: Path, _inode: int, _modified: int) -> Sequence[Path]:
+    try:
         with program.open("rb") as file:
             head = file.read(256)
             if head.startswith(b"#!"):

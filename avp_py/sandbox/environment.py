@@ -1,12 +1,16 @@
 """The environment of child processes: a short list of variables, and directories of the run."""
 
 import os
+import resource
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 DEAD_PROXY: Final = "http://127.0.0.1:9"
 """A proxy that nobody is: the port of the protocol `discard`."""
+
+DEFAULT_MEMORY: Final = 1 << 30
+"""How much memory a child is taken to have where nothing limits it, in bytes."""
 
 PASSED_ON: Final = (
     "LANG", "LC_ALL", "TZ",
@@ -39,7 +43,19 @@ def child_environment(
     passed = {name: environ[name] for name in names if name in environ}
     # An empty PATH would mean the working directory.
     path = search_path(environ)
-    return {**DEFAULTS, **passed, **({"PATH": path} if path else {}), **own}
+    return {**DEFAULTS, **_collection(), **passed, **({"PATH": path} if path else {}), **own}
+
+
+def _collection() -> Mapping[str, str]:
+    """Return variables by which Go collects garbage less often, while there is enough memory.
+
+    helm allocates so much when it starts that a quarter of its time goes into collections.
+
+    Source: the package runtime of Go 1.25, "Environment Variables".
+    """
+    most, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    memory = DEFAULT_MEMORY if most == resource.RLIM_INFINITY else most
+    return {"GOGC": "400", "GOMEMLIMIT": str(memory // 2)}
 
 
 def without_network(env: Mapping[str, str], programs: Path) -> Mapping[str, str]:

@@ -1,5 +1,6 @@
 """What a program that Go built says of its module, read without starting it."""
 
+import functools
 import re
 import struct
 from pathlib import Path
@@ -32,10 +33,16 @@ def read_go_module(program: Path) -> tuple[str, str] | None:
         program was not built by Go, or for another system than Linux.
     """
     try:
-        with program.open("rb") as file:
-            built = _build_information(file)
+        status = program.stat()
+        return _read_module(program, status.st_ino, status.st_mtime_ns)
     except (OSError, struct.error):
         return None
+
+
+@functools.lru_cache(maxsize=4)
+def _read_module(program: Path, _inode: int, _modified: int) -> tuple[str, str] | None:
+    with program.open("rb") as file:
+        built = _build_information(file)
     module = _MODULE.search(built) if built.startswith(_MAGIC) else None
     return (module[1].decode(), module[2].decode()) if module else None
 

@@ -1,6 +1,7 @@
 """Processes of our own that live as long as the one that starts them."""
 
 import contextlib
+import ctypes
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from avp_py.sandbox import kernel
 from avp_py.sandbox.process import children
 
 _PR_SET_PDEATHSIG: Final = 1
+_PR_SET_NAME: Final = 15
 
 
 def die_with_parent(parent: int, number: signal.Signals = signal.SIGKILL) -> None:
@@ -27,6 +29,13 @@ def die_with_parent(parent: int, number: signal.Signals = signal.SIGKILL) -> Non
         kernel.prctl(_PR_SET_PDEATHSIG, number)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def name_process(name: str) -> None:
+    """Set the name that `ps` shows of this process: at most 15 characters."""
+    if sys.platform == "linux":
+        text = ctypes.create_string_buffer(name.encode())
+        kernel.prctl(_PR_SET_NAME, ctypes.addressof(text))
 
 
 def end_children() -> None:

@@ -163,13 +163,20 @@ class _Case:
 
     def serve(self, channel: socket.socket) -> None:
         """Answer the worker until it is gone."""
+        # What a worker asks first is answered while it is being started.
+        first = _FIRST if "generate" in self.envelope.argv else ""
+        ready = self._reply({"do": first}) if first else None
         with contextlib.suppress(LostError):
             while (question := self._next(channel)) is not None:
-                notes: list[str] = []
-                token = _NOTES.set(notes)
-                value = self._answer(question)
-                _NOTES.reset(token)
-                send_answer(channel, Answer(value, tuple(notes) if self.is_verbose else ()))
+                is_ready = ready is not None and question["do"] == first
+                send_answer(channel, ready if is_ready else self._reply(question))
+
+    def _reply(self, question: Mapping[str, Any]) -> Answer:
+        notes: list[str] = []
+        token = _NOTES.set(notes)
+        value = self._answer(question)
+        _NOTES.reset(token)
+        return Answer(value, tuple(notes) if self.is_verbose else ())
 
     def _next(self, channel: socket.socket) -> Mapping[str, Any] | None:
         """Return the next question; None where there is none, or it is not one of ours."""
@@ -258,7 +265,7 @@ class _Case:
         return code, out.getvalue().decode()
 
     def _opened(self) -> tuple[Settings, LocalKeeper]:
-        if self.settings is None or self.keeper is None:
+        if self.settings is None or self.keeper is None or _FIRST not in self.asked:
             raise MalformedQuestionError("a worker asked for secrets before the settings")
         return self.settings, self.keeper
 
@@ -280,6 +287,9 @@ _QUESTIONS: Final[Mapping[str, Callable[[_Case, Mapping[str, Any]], Any]]] = {
     "healthcheck": _Case._healthcheck,
 }
 """What a worker may ask, each once."""
+
+_FIRST: Final = "settings"
+"""What the worker of `generate` asks first."""
 
 
 def _number(value: object) -> float:

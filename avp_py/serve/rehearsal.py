@@ -4,13 +4,17 @@ A worker is a fork of the supervisor, and finds all of it done.
 """
 
 import contextlib
+import tempfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from avp_py.backends import Secret, Target
 from avp_py.cli.main import build_parser
 from avp_py.errors import AvpError
 from avp_py.generate import Keeper, Request, Terms, generate
+from avp_py.render import Mode, Source
+from avp_py.render.workspace import temporary_directory
 from avp_py.sandbox import git_access
 from avp_py.settings import Program, Sources, read_policy_settings, resolve
 
@@ -18,6 +22,9 @@ _APPLICATION: Final = {
     "ARGOCD_APP_NAME": "a",
     "ARGOCD_APP_NAMESPACE": "b",
     "ARGOCD_APP_PROJECT_NAME": "c",
+    "ARGOCD_ENV_APP_REPO": "d",
+    "ARGOCD_ENV_IMAGE_NAME": "e",
+    "ARGOCD_ENV_IMAGE_TAG": "f",
 }
 
 _MANIFESTS: Final = b"""\
@@ -32,9 +39,17 @@ data: {a: <a>, b: "PGE+"}
 stringData: {c: "x<a>y", d: "<path:kv/data/a#a | base64encode>"}
 """
 
+_TREE: Final = {
+    "kustomization.yaml": b"resources: [a.yaml]\nhelmCharts: [{name: c, releaseName: c}]\n",
+    "a.yaml": _MANIFESTS,
+    "charts/c/Chart.yaml": b"name: c\nversion: 1.0.0\n",
+    "charts/c/values.yaml": b"",
+    "charts/c/templates/c.yaml": b"kind: ConfigMap\nmetadata: {name: c}\n",
+}
+
 
 def rehearse(environ: Mapping[str, str]) -> None:
-    """Make the run.
+    """Make the run, with kustomize and helm.
 
     Args:
         environ: the operator's environment.
@@ -42,11 +57,38 @@ def rehearse(environ: Mapping[str, str]) -> None:
     for program in Program:
         build_parser(program)
     git_access(environ)
-    template = read_policy_settings(Sources(environ)).path_template
-    request = Request(_MANIFESTS, "plain", resolve(Sources(_APPLICATION)).settings, _APPLICATION)
-    # A template that is malformed is for requests to report.
+    rehearse_briefly(environ)
+    # What is malformed or missing is for requests to report.
+    with (
+        contextlib.suppress(AvpError, OSError),
+        tempfile.TemporaryDirectory(dir=temporary_directory(environ)) as folder,
+    ):
+        for name, data in _TREE.items():
+            file = Path(folder, name)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(data)
+        _generate(Source(Path(folder).resolve(), "the rehearsal"), "kustomize", environ)
+
+
+def rehearse_briefly(environ: Mapping[str, str]) -> None:
+    """Make the part of the run that starts no program.
+
+    A process that was forked for a request copies each page of memory when it first writes to it,
+    and Python writes wherever it reads. A worker that does so before it gets its request answers
+    it sooner.
+
+    Args:
+        environ: the operator's environment.
+    """
     with contextlib.suppress(AvpError):
-        generate(request, _Rehearsal(template))
+        _generate(_MANIFESTS, "plain", environ)
+
+
+def _generate(source: Source | bytes, mode: Mode, environ: Mapping[str, str]) -> None:
+    variables = {**environ, **_APPLICATION}
+    settings = resolve(Sources(variables)).settings
+    template = read_policy_settings(Sources(environ)).path_template
+    generate(Request(source, mode, settings, variables), _Rehearsal(template))
 
 
 class _Rehearsal(Keeper):
@@ -59,4 +101,4 @@ class _Rehearsal(Keeper):
         return Terms(self._path_template, by_kind=False)
 
     def read(self, targets: Sequence[Target], _deadline: float) -> Mapping[Target, Secret]:
-        return {target: Secret({"a": "b"}) for target in targets}
+        return {target: Secret({"a": "YWJj"}) for target in targets}

@@ -36,7 +36,7 @@ from avp_py.serve.peer import Peer, judge
 from avp_py.serve.queue import FairQueue
 from avp_py.serve.rehearsal import rehearse
 from avp_py.serve.wire import MAX_MESSAGE, REPLY
-from avp_py.serve.worker import KILL_AFTER, run_worker
+from avp_py.serve.worker import KILL_AFTER, Standby, start_worker
 from avp_py.settings import (
     ServeSettings,
     Sources,
@@ -134,6 +134,10 @@ class Supervisor:
         self._sending: set[_Request] = set()
         self._helpers: set[int] = set()
         """Processes that remove what killed workers have left."""
+        self._standby: Standby | None = None
+        self._may_stand_by = True
+        """Whether a request has ended since the last one was started; one that only dies is not
+        started again and again."""
         self._count = 0
         self._is_accepting = False
         self._is_keeper_busy = False
@@ -165,6 +169,7 @@ class Supervisor:
             self._reap()
             self._end_late()
             self._start_workers()
+            self._stand_by()
 
     def _accept_or_not(self) -> None:
         """Accept no more clients than may wait; the others wait in the socket."""
@@ -311,17 +316,7 @@ class Supervisor:
             ours, theirs = socket.socketpair()
             with ours, theirs:
                 self._introduce(keeper, theirs, request)
-                supervisor = os.getpid()
-                pid = os.fork()
-                if pid == 0:
-                    run_worker(
-                        request.inbox.file,
-                        request.streams,
-                        ours.fileno(),
-                        scratch[0],
-                        self._environ,
-                        supervisor,
-                    )
+                pid = self._hand_over(request, ours, scratch[0])
         except BaseException:
             self._remove(*scratch)
             raise
@@ -330,6 +325,27 @@ class Supervisor:
         self._workers[pid] = request
         self._close_streams(request)
         self._journal.load(len(self._workers), len(self._queue))
+
+    def _hand_over(self, request: _Request, keeper: socket.socket, scratch: Path) -> int:
+        """Give a request to the worker that stands by, or to a new one; return its process."""
+        arguments = (request.inbox.file, request.streams, keeper, scratch)
+        standby, self._standby = self._standby, None
+        if standby is not None:
+            # Where it was killed meanwhile, nothing of the request has begun.
+            with contextlib.suppress(ConnectionError):
+                standby.take(*arguments)
+                return standby.pid
+        worker = start_worker(self._environ)
+        worker.take(*arguments)
+        return worker.pid
+
+    def _stand_by(self) -> None:
+        """Start the next worker, while there is nothing else to do."""
+        is_idle = not (self._workers or self._queue or self._sending)
+        if is_idle and self._standby is None and self._may_stand_by:
+            self._may_stand_by = False
+            with contextlib.suppress(OSError):
+                self._standby = start_worker(self._environ)
 
     def _introduce(self, keeper: socket.socket, channel: socket.socket, request: _Request) -> None:
         """Tell the keeper who makes the request, and give it the channel to the worker."""
@@ -352,14 +368,18 @@ class Supervisor:
                 break
             has_ended = True
             self._helpers.discard(pid)
+            if self._standby is not None and self._standby.pid == pid:
+                self._standby.channel.close()
+                self._standby = None
             request = self._workers.pop(pid, None)
             if request is not None:
                 finished.append((request, os.waitstatus_to_exitcode(status)))
         if has_ended:
             # What a dead worker has started is our child now; a living one adopts its own. It may
             # still write into the worker's directory, which is removed after that.
+            standby = self._standby.pid if self._standby else 0
             for pid in children():
-                if pid not in self._workers and pid not in self._helpers:
+                if pid not in self._workers and pid not in self._helpers and pid != standby:
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
         for request, code in finished:
@@ -367,6 +387,7 @@ class Supervisor:
 
     def _finish(self, request: _Request, code: int) -> None:
         """Answer the client of a worker that has ended."""
+        self._may_stand_by = True
         self._queue.done(request.project)
         if request.scratch is not None:
             self._remove(*request.scratch)

@@ -1,16 +1,18 @@
 """The worker: a fork of the supervisor that runs one request, and is gone.
 
-It has no credential, and gives up every right that the render does not need before it reads the
-first byte of the repository.
+It may be started before the request is there, and then waits for it. It has no credential, and
+gives up every right that the render does not need before it reads the first byte of the repository.
 """
 
 import argparse
 import contextlib
 import dataclasses
 import os
+import select
 import signal
 import socket
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -22,13 +24,20 @@ from avp_py.cli.sources import read_source
 from avp_py.render import CMP_WORKDIR
 from avp_py.render.confinement import render_access
 from avp_py.sandbox import adopt_orphans, limit_process, restrict_process
-from avp_py.sandbox.service import die_with_parent
+from avp_py.sandbox.service import die_with_parent, name_process
 from avp_py.serve.envelope import Envelope, read_body, unpack
+from avp_py.serve.rehearsal import rehearse_briefly
 from avp_py.serve.remote import RemoteOperator
 from avp_py.settings import LimitSettings, RenderSettings
 
 _KEPT: Final = 3
-"""The number that the channel to the keeper gets."""
+"""The number of the channel to the supervisor, and of the one to the keeper after that."""
+
+_DESCRIPTORS: Final = 5
+"""How many descriptors come with a request: its file, three streams, the channel to the keeper."""
+
+_MAX_PATH: Final = 4096
+"""How long the path of a directory may be, in bytes (PATH_MAX)."""
 
 KILL_AFTER: Final = EXIT_AFTER + 1.0
 """How long after the time limit a worker is killed, in seconds; it ends by itself before that."""
@@ -37,40 +46,96 @@ _SPARE_BYTES: Final = 64 << 20
 """How much memory a worker has to report that it has used too much."""
 
 
-def run_worker(
-    body: int,
-    streams: Sequence[int],
-    channel: int,
-    scratch: Path,
-    operators: Mapping[str, str],
-    supervisor: int,
-) -> NoReturn:
-    """Run a request in this process, which was forked for it, and end with its exit code.
+@dataclass(frozen=True)
+class Standby:
+    """A worker that waits for its request.
+
+    Attributes:
+        pid: its process.
+        channel: where the request is sent to it.
+    """
+
+    pid: int
+    channel: socket.socket
+
+    def take(self, body: int, streams: Sequence[int], keeper: socket.socket, scratch: Path) -> None:
+        """Hand a request over, and close the channel.
+
+        Args:
+            body: the file with the request.
+            streams: the client's standard input, output and error.
+            keeper: the channel to the keeper.
+            scratch: an empty directory for temporary files.
+
+        Raises:
+            ConnectionError: the worker has ended.
+        """
+        with self.channel:
+            descriptors = [body, *streams, keeper.fileno()]
+            socket.send_fds(self.channel, [os.fsencode(scratch)], descriptors)
+
+
+def start_worker(operators: Mapping[str, str]) -> Standby:
+    """Start a worker: a fork of this process, the supervisor, which waits for a request.
 
     Args:
-        body: the file with the request.
-        streams: the client's standard input, output and error.
-        channel: to the keeper.
-        scratch: an empty directory for temporary files.
         operators: the operator's environment, without credentials.
-        supervisor: the process that forked this one.
+
+    Raises:
+        OSError: it cannot be started.
     """
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    supervisor = os.getpid()
+    with theirs:
+        try:
+            pid = os.fork()
+        except OSError:
+            ours.close()
+            raise
+        if pid == 0:
+            _work(theirs, operators, supervisor)
+    return Standby(pid, ours)
+
+
+def _work(channel: socket.socket, operators: Mapping[str, str], supervisor: int) -> NoReturn:
+    """Wait for a request, run it, and end this process with its exit code."""
     code = EXIT_FAILED
     try:
         die_with_parent(supervisor)
-        envelope = unpack(read_body(body))
-        _take_descriptors(streams, channel)
         signal.set_wakeup_fd(-1)
-        for number in (signal.SIGCHLD, signal.SIGHUP, signal.SIGTERM):
-            signal.signal(number, signal.SIG_DFL)
-        os.setsid()
-        adopt_orphans()
-        code = _run(envelope, scratch, operators)
+        name_process("avp-py standby")
+        # Nothing of the supervisor's stays open, such as the connections of clients.
+        os.dup2(channel.detach(), _KEPT)
+        os.closerange(_KEPT + 1, os.sysconf("SC_OPEN_MAX"))
+        channel = socket.socket(fileno=_KEPT)
+        if not select.select([channel], [], [], 0)[0]:
+            rehearse_briefly(operators)
+        data, descriptors, _, _ = socket.recv_fds(channel, _MAX_PATH, _DESCRIPTORS)
+        if data:
+            code = _begin(Path(os.fsdecode(data)), descriptors, channel.detach(), operators)
     except KeyboardInterrupt:
         code = EXIT_INTERRUPTED
     finally:
         # Nothing of the supervisor's may run in here.
         os._exit(code)
+
+
+def _begin(
+    scratch: Path, descriptors: Sequence[int], channel: int, operators: Mapping[str, str]
+) -> int:
+    body, *streams, keeper = descriptors
+    envelope = unpack(read_body(body))
+    os.close(channel)
+    for number, descriptor in enumerate(streams):
+        os.dup2(descriptor, number)
+    os.dup2(keeper, _KEPT, inheritable=False)
+    os.closerange(_KEPT + 1, os.sysconf("SC_OPEN_MAX"))
+    for signal_number in (signal.SIGCHLD, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(signal_number, signal.SIG_DFL)
+    os.setsid()
+    name_process("avp-py worker")
+    adopt_orphans()
+    return _run(envelope, scratch, operators)
 
 
 def _run(envelope: Envelope, scratch: Path, operators: Mapping[str, str]) -> int:
@@ -119,15 +184,3 @@ def _enter(cwd: str, scratch: Path) -> None:
         gone.mkdir()
         os.chdir(gone)
         gone.rmdir()
-
-
-def _take_descriptors(streams: Sequence[int], channel: int) -> None:
-    """Make the client's streams the standard ones, keep the channel, and close all others."""
-    # None of them is below 3, where the supervisor has its own.
-    for number, descriptor in enumerate(streams):
-        os.dup2(descriptor, number)
-    kept = os.dup(channel)
-    if kept != _KEPT:
-        os.dup2(kept, _KEPT)
-    os.set_inheritable(_KEPT, False)
-    os.closerange(_KEPT + 1, os.sysconf("SC_OPEN_MAX"))

@@ -174,6 +174,37 @@ def test_a_killed_worker_is_reported(here: Site, stage: str) -> None:
     assert until(lambda: here.core.files() == files and not here.core.workers, PATIENCE)
 
 
+def test_a_worker_waits_for_the_next_request(here: Site) -> None:
+    assert until(lambda: len(here.core.standby) == 1, PATIENCE)
+    (standby,) = here.core.standby
+
+    client = here.start("read")
+
+    assert here.core.running == [standby]
+    here.gate.open()
+    assert finish(client).returncode == 0
+    assert until(lambda: here.core.standby not in ([], [standby]), PATIENCE)
+
+
+def test_a_killed_standby_costs_no_request(here: Site) -> None:
+    assert until(lambda: len(here.core.standby) == 1, PATIENCE)
+
+    kill(here.core.standby[0])
+
+    here.check()
+    assert until(lambda: len(here.core.standby) == 1, PATIENCE)
+
+
+def test_a_standby_that_dies_at_once_is_not_started_again_and_again(here: Site) -> None:
+    assert until(lambda: len(here.core.standby) == 1, PATIENCE)
+
+    kill(here.core.standby[0])
+
+    assert until(lambda: not here.core.standby, PATIENCE)
+    assert not until(lambda: here.core.standby != [], 0.3)
+    here.check()
+
+
 @pytest.mark.parametrize("stage", ["render", "read"])
 def test_a_killed_client_ends_its_worker(here: Site, stage: str) -> None:
     files = here.core.files()
@@ -576,7 +607,7 @@ class Killer:
     Attributes:
         core: the core.
         chance: decides whom and when.
-        workers: how many workers it has killed.
+        workers: how many workers it has killed, with those that waited for a request.
         keepers: how many keepers.
     """
 
@@ -588,8 +619,8 @@ class Killer:
     def run(self, over: threading.Event) -> None:
         """Kill workers until it is over."""
         while not over.wait(self.chance.uniform(0.005, 0.06)):
-            if found := self.core.running:
-                kill(self.chance.choice(list(found)))
+            if found := [*self.core.running, *self.core.standby]:
+                kill(self.chance.choice(found))
                 self.workers += 1
 
     def kill_keeper(self) -> None:
@@ -633,7 +664,8 @@ def test_random_kills_never_make_a_wrong_manifest(
         assert core.supervisor == supervisor
         assert until(lambda: descriptors(supervisor) == supervisors, PATIENCE)
         assert until(lambda: _without_vault(core.keeper) == keepers, PATIENCE)
-        assert sorted(core.members) == sorted([core.process.pid, supervisor, core.keeper])
+        lasting = [core.process.pid, supervisor, core.keeper, *core.standby]
+        assert sorted(core.members) == sorted(lasting)
 
 
 def _requests(
