@@ -48,26 +48,31 @@ _TREE: Final = {
 }
 
 
-def rehearse(environ: Mapping[str, str]) -> None:
+def rehearse(environ: Mapping[str, str]) -> str:
     """Make the run, with kustomize and helm.
 
     Args:
         environ: the operator's environment.
+
+    Returns:
+        Why it could not be made to its end; an empty text where it was.
     """
     for program in Program:
         build_parser(program)
     git_access(environ)
-    rehearse_briefly(environ)
-    # What is malformed or missing is for requests to report.
-    with (
-        contextlib.suppress(AvpError, OSError),
-        tempfile.TemporaryDirectory(dir=temporary_directory(environ)) as folder,
-    ):
-        for name, data in _TREE.items():
-            file = Path(folder, name)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(data)
-        _generate(Source(Path(folder).resolve(), "the rehearsal"), "kustomize", environ)
+    try:
+        _generate(_MANIFESTS, "plain", environ)
+        with tempfile.TemporaryDirectory(dir=temporary_directory(environ)) as folder:
+            for name, data in _TREE.items():
+                file = Path(folder, name)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(data)
+            _generate(Source(Path(folder).resolve(), "the rehearsal"), "kustomize", environ)
+    except OSError as error:
+        return str(error.strerror)
+    except AvpError as error:
+        return error.failures[0].reason
+    return ""
 
 
 def rehearse_briefly(environ: Mapping[str, str]) -> None:
@@ -80,6 +85,7 @@ def rehearse_briefly(environ: Mapping[str, str]) -> None:
     Args:
         environ: the operator's environment.
     """
+    # What is malformed is for requests to report.
     with contextlib.suppress(AvpError):
         _generate(_MANIFESTS, "plain", environ)
 

@@ -511,7 +511,8 @@ def start(arguments: Sequence[str]) -> NoReturn:
     journal = Journal(sys.stderr, log.format, events)
     harden(log)
     supervisor = Supervisor(listener, parent, environ, settings, journal)
-    rehearse(environ)
+    if reason := rehearse(environ):
+        log.write(log.format.note(f"renders may fail: the one at the start did: {reason}"))
     # No worker needs a collection, and none is to copy pages for the counters of the collector.
     gc.collect()
     gc.freeze()

@@ -158,7 +158,7 @@ from avp_py.cli.main import main
 from avp_py.serve import supervisor
 from avp_py.serve.rehearsal import rehearse
 
-rehearse(dict(os.environ))
+assert rehearse(dict(os.environ)) == ""
 before = set(sys.modules)
 errors = io.StringIO()
 code = main(sys.argv[1:], Console(dict(os.environ), io.BytesIO(), io.BytesIO(), errors))

@@ -177,6 +177,16 @@ def test_the_log_has_a_line_for_each_request(core: Core) -> None:
     assert until(lambda: re.search(pattern, core.log.read_text()) is not None, 5)
 
 
+def test_a_render_that_cannot_work_is_reported_at_the_start(
+    operators: Mapping[str, str],
+) -> None:
+    with serve({**operators, "AVP_KUSTOMIZE": "/none/kustomize"}) as core:
+        assert until(lambda: "renders may fail" in core.log.read_text(), 20)
+        text = core.log.read_text()
+
+    assert "/none/kustomize is not an executable program" in text
+
+
 def test_with_json_every_line_of_the_log_is_an_object(operators: Mapping[str, str]) -> None:
     with serve({**operators, "AVP_LOG_FORMAT": "json"}) as running:
         running.run("parameters", ".", cwd=WEB, variables=APPLICATION)
