@@ -72,12 +72,12 @@ def children(parent: int) -> set[int]:
     return {pid for pid, fields in _processes() if fields[1] == str(parent)}
 
 
-def name_of(pid: int) -> str:
-    """Return the name that a process has given itself; an empty one where it has ended."""
+def stands_by(pid: int) -> bool:
+    """Return whether a process is the worker of a core that waits for a request."""
     try:
-        return Path(f"/proc/{pid}/comm").read_text().rstrip("\n")
+        return Path(f"/proc/{pid}/comm").read_text() == "avp-py standby\n"
     except OSError:
-        return ""
+        return False
 
 
 def leads_session(pid: int) -> bool:

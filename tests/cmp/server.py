@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.cmp.client import Client, connect
-from tests.processes import children, processes_of
+from tests.processes import children, processes_of, stands_by
 
 READY_SECONDS: Final = 30
 """How long it may take to serve; it takes well below one."""
@@ -54,7 +54,7 @@ class CmpServer:
         return {
             pid: command
             for pid, command in processes_of(self.scratch.parent).items()
-            if pid not in lasting
+            if pid not in lasting and not stands_by(pid)
         }
 
     @property

@@ -12,15 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.processes import children, is_running, leads_session, name_of, processes_of, until
+from tests.processes import children, is_running, leads_session, processes_of, stands_by, until
 
 AVP: Final = Path(sys.executable).with_name("avp-py")
 """The console script, as a plugin.yaml starts it."""
 
 READY_SECONDS: Final = 30
 END_SECONDS: Final = 20
-
-_STANDBY: Final = "avp-py standby"
 
 _ENDED: Final = re.compile(r"command='(\w+)' app='(.*?)' project='(.*?)' outcome='(\w+)'")
 
@@ -60,14 +58,12 @@ class Core:
     @property
     def workers(self) -> Sequence[int]:
         """The workers, and what else the supervisor has started, but for what stands by."""
-        return [
-            pid for pid in children(self.supervisor) if is_running(pid) and name_of(pid) != _STANDBY
-        ]
+        return [pid for pid in children(self.supervisor) if is_running(pid) and not stands_by(pid)]
 
     @property
     def standby(self) -> Sequence[int]:
         """The worker that waits for a request, if there is one."""
-        return [pid for pid in children(self.supervisor) if name_of(pid) == _STANDBY]
+        return [pid for pid in children(self.supervisor) if stands_by(pid)]
 
     @property
     def running(self) -> Sequence[int]:
