@@ -52,6 +52,7 @@ class Child:
         environ: Mapping[str, str],
         workspace: Workspace,
         repository: Repository,
+        defaults: Mapping[str, str] | None = None,
     ) -> None:
         """Prepare a program.
 
@@ -62,6 +63,7 @@ class Child:
             environ: our environment, of which it sees a part.
             workspace: the run's temporary directory.
             repository: what it may read.
+            defaults: variables that it has unless the operator passes on others.
 
         Raises:
             SandboxError: AVP_SANDBOX requires what the kernel does not have.
@@ -79,6 +81,7 @@ class Child:
             connect=(*settings.ports, *proxy_ports(environ)) if settings.network else (),
         )
         env = child_environment(environ, settings.environment, workspace.variables)
+        env = {**(defaults or {}), **env}
         self._env = env if settings.network else without_network(env, workspace.provided)
         self._places = Places(
             workspace.tree, workspace.folder, repository.root if repository.is_tenants else None

@@ -11,7 +11,7 @@ from avp_py.render.interface import Rendered, Renderer, Source
 from avp_py.render.repository import Repository
 from avp_py.render.tools import log_version, require_tool
 from avp_py.render.workspace import open_workspace
-from avp_py.sandbox import Access, Limits
+from avp_py.sandbox import Access, Limits, helm_defaults
 from avp_py.settings import Identity, RenderSettings
 
 DEFAULT_RELEASE = "release-name"
@@ -55,7 +55,15 @@ class HelmRenderer(Renderer):
             arguments += [f"--kube-version={settings.kube_version}"]
         arguments += api_version_arguments("--api-versions", settings.kube_api_versions)
         with open_workspace(self._environ, settings.environment) as workspace:
-            child = Child(helm, settings, self._limits, self._environ, workspace, repository)
+            child = Child(
+                helm,
+                settings,
+                self._limits,
+                self._environ,
+                workspace,
+                repository,
+                helm_defaults(),
+            )
             rules = ChartRules(
                 (str(repository.root),), self._limits, settings.network, child.is_confined
             )

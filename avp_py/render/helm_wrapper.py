@@ -5,6 +5,7 @@ by us, who have an interpreter running. kustomize sets HELM_CONFIG_HOME and its 
 kustomization says; the script sets them to the run's own directories again.
 """
 
+import contextlib
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from avp_py.errors import RenderError
 from avp_py.render.charts import VERSION, ChartRules, check_arguments
 from avp_py.render.staging import staged_path
 from avp_py.render.workspace import Workspace
-from avp_py.sandbox import Limits, Questions, program_access, read_go_module
+from avp_py.sandbox import Limits, Questions, helm_defaults, program_access, read_go_module
 
 SHELL: Final = "/bin/sh"
 """What runs the script (POSIX)."""
@@ -38,6 +39,7 @@ class HelmWrapper:
         roots: Iterable[Path],
         workspace: Workspace,
         limits: Limits,
+        stack: contextlib.ExitStack,
         *,
         network: bool,
         confined: bool,
@@ -49,6 +51,7 @@ class HelmWrapper:
             roots: the directories that a chart may be in and lead to, symlinks resolved.
             workspace: where to write it; its staging copy and scratch may be read, too.
             limits: how large a chart may be.
+            stack: closes the questions.
             network: whether charts may be pulled.
             confined: whether a sandbox keeps helm from reading other files.
 
@@ -59,12 +62,12 @@ class HelmWrapper:
         allowed.append(workspace.scratch)
         self._rules = ChartRules(tuple(map(str, allowed)), limits, network, confined)
         self._writable = str(workspace.tree)
-        self.questions = Questions(self._decide)
+        self.questions = stack.enter_context(contextlib.closing(Questions(self._decide)))
         self.path = workspace.provided / "helm"
         # Where the process is in the sandbox, the mode of a file cannot be changed later.
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o500)
-        with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor
-            file.write(self._script(helm, workspace))
+        with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor
+            file.write(os.fsencode(self._script(helm, workspace)))
         if not os.access(self.path, os.X_OK):
             raise RenderError(
                 "no program can run in the temporary directory, where the wrapper of helm is",
@@ -78,6 +81,8 @@ class HelmWrapper:
             queries = " | ".join(quote(" ".join(query)) for query in VERSION)
             lines.append(f'case "$*" in {queries}) echo {quote(version)}; exit ;; esac')
         lines += (f"export {name}={quote(value)}" for name, value in workspace.variables.items())
+        defaults = helm_defaults().items()
+        lines += (f'export {name}="${{{name}:-{value}}}"' for name, value in defaults)
         lines += (
             self.questions.script,
             f'if [ "$verdict" = {_ALLOWED} ]; then exec {quote(helm)} "$@"; fi',

@@ -82,9 +82,8 @@ class KustomizeRenderer(Renderer):
             if not child.is_confined:
                 self._refuse_unknown(roots, kind, child, workspace)
             flags, access = self._build_flags(roots)
-            wrapper = self._helm_wrapper(roots, workspace, confined=child.is_confined)
+            wrapper = self._helm_wrapper(roots, workspace, stack, confined=child.is_confined)
             if wrapper is not None:
-                stack.callback(wrapper.questions.close)
                 flags.append(f"--helm-command={wrapper.path}")
                 access |= wrapper.access
             if edits or roots.needs_helm:
@@ -316,7 +315,7 @@ class KustomizeRenderer(Renderer):
         return flags, access
 
     def _helm_wrapper(
-        self, roots: Roots, workspace: Workspace, *, confined: bool
+        self, roots: Roots, workspace: Workspace, stack: contextlib.ExitStack, *, confined: bool
     ) -> HelmWrapper | None:
         """Write what kustomize starts in helm's place; None where there is no helm."""
         settings, repository = self._settings, self._repository
@@ -331,7 +330,13 @@ class KustomizeRenderer(Renderer):
         if not repository.is_known:
             readable += [*roots.folders, *roots.chart_dirs]
         return HelmWrapper(
-            helm, readable, workspace, self._limits, network=settings.network, confined=confined
+            helm,
+            readable,
+            workspace,
+            self._limits,
+            stack,
+            network=settings.network,
+            confined=confined,
         )
 
 

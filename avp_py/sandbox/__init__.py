@@ -12,7 +12,12 @@ from avp_py.sandbox.access import (
     program_access,
     proxy_ports,
 )
-from avp_py.sandbox.environment import child_environment, search_path, without_network
+from avp_py.sandbox.environment import (
+    child_environment,
+    helm_defaults,
+    search_path,
+    without_network,
+)
 from avp_py.sandbox.go_program import read_go_module
 from avp_py.sandbox.kernel import adopt_orphans
 from avp_py.sandbox.limits import (
@@ -42,6 +47,7 @@ __all__ = [
     "confines_files",
     "describe_sandbox",
     "git_access",
+    "helm_defaults",
     "limit_process",
     "limits_of",
     "memory_limit_error",

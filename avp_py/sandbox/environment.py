@@ -10,7 +10,7 @@ DEAD_PROXY: Final = "http://127.0.0.1:9"
 """A proxy that nobody is: the port of the protocol `discard`."""
 
 DEFAULT_MEMORY: Final = 1 << 30
-"""How much memory a child is taken to have where nothing limits it, in bytes."""
+"""How much memory helm is taken to have where nothing limits it, in bytes."""
 
 PASSED_ON: Final = (
     "LANG", "LC_ALL", "TZ",
@@ -43,13 +43,14 @@ def child_environment(
     passed = {name: environ[name] for name in names if name in environ}
     # An empty PATH would mean the working directory.
     path = search_path(environ)
-    return {**DEFAULTS, **_collection(), **passed, **({"PATH": path} if path else {}), **own}
+    return {**DEFAULTS, **passed, **({"PATH": path} if path else {}), **own}
 
 
-def _collection() -> Mapping[str, str]:
-    """Return variables by which Go collects garbage less often, while there is enough memory.
+def helm_defaults() -> Mapping[str, str]:
+    """Return variables that helm has unless the operator passes on others.
 
-    helm allocates so much when it starts that a quarter of its time goes into collections.
+    It allocates so much when it starts that a quarter of its time would go into collections of
+    garbage. So Go collects less often, until half of the memory is used that helm may have.
 
     Source: the package runtime of Go 1.25, "Environment Variables".
     """

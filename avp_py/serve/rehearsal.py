@@ -72,6 +72,9 @@ def rehearse(environ: Mapping[str, str]) -> str:
         return str(error.strerror)
     except AvpError as error:
         return error.failures[0].reason
+    except Exception as error:
+        # Requests report it, each for itself.
+        return f"internal error, {type(error).__name__}; please report it"
     return ""
 
 
@@ -86,7 +89,7 @@ def rehearse_briefly(environ: Mapping[str, str]) -> None:
         environ: the operator's environment.
     """
     # What is malformed is for requests to report.
-    with contextlib.suppress(AvpError):
+    with contextlib.suppress(Exception):
         _generate(_MANIFESTS, "plain", environ)
 
 

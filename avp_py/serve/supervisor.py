@@ -36,7 +36,7 @@ from avp_py.serve.peer import Peer, judge
 from avp_py.serve.queue import FairQueue
 from avp_py.serve.rehearsal import rehearse
 from avp_py.serve.wire import MAX_MESSAGE, REPLY
-from avp_py.serve.worker import KILL_AFTER, Standby, start_worker
+from avp_py.serve.worker import KILL_AFTER, NoWorkerError, Standby, start_worker
 from avp_py.settings import (
     ServeSettings,
     Sources,
@@ -57,7 +57,7 @@ the file with its request."""
 
 RUNNING_DESCRIPTORS: Final = 4
 """What a request that runs has open here at most: its connection, the lock on the worker's
-directory, and while it is started both ends of the channel to the keeper."""
+directory, and while it is started both ends of the channel to the keeper, or to the worker."""
 
 OWN_DESCRIPTORS: Final = 32
 """What the supervisor itself has open at most."""
@@ -303,7 +303,7 @@ class Supervisor:
                 self._queue.done(request.project)
                 self._queue.add(request.project, request)
                 return
-            except OSError as error:
+            except (OSError, NoWorkerError) as error:
                 self._queue.done(request.project)
                 self._refuse(request, _cannot("started", error), Outcome.FAILED)
 
@@ -313,38 +313,34 @@ class Supervisor:
             raise AssertionError
         scratch = claim_directory(temporary_directory(self._environ))
         try:
+            # Where the keeper cannot be told of the request yet, the worker waits for the next one.
+            worker = self._standby = self._standby or start_worker(self._environ)
             ours, theirs = socket.socketpair()
             with ours, theirs:
                 self._introduce(keeper, theirs, request)
-                pid = self._hand_over(request, ours, scratch[0])
+                self._standby = None
+                arguments = (request.inbox.file, request.streams, ours, scratch[0])
+                try:
+                    worker.take(*arguments)
+                except ConnectionError:
+                    # It was killed meanwhile, and so nothing of the request has begun.
+                    worker = start_worker(self._environ)
+                    worker.take(*arguments)
         except BaseException:
             self._remove(*scratch)
             raise
-        request.worker, request.begun, request.scratch = pid, time.monotonic(), scratch
+        request.worker, request.begun, request.scratch = worker.pid, time.monotonic(), scratch
         request.inbox.close()
-        self._workers[pid] = request
+        self._workers[worker.pid] = request
         self._close_streams(request)
         self._journal.load(len(self._workers), len(self._queue))
-
-    def _hand_over(self, request: _Request, keeper: socket.socket, scratch: Path) -> int:
-        """Give a request to the worker that stands by, or to a new one; return its process."""
-        arguments = (request.inbox.file, request.streams, keeper, scratch)
-        standby, self._standby = self._standby, None
-        if standby is not None:
-            # Where it was killed meanwhile, nothing of the request has begun.
-            with contextlib.suppress(ConnectionError):
-                standby.take(*arguments)
-                return standby.pid
-        worker = start_worker(self._environ)
-        worker.take(*arguments)
-        return worker.pid
 
     def _stand_by(self) -> None:
         """Start the next worker, while there is nothing else to do."""
         is_idle = not (self._workers or self._queue or self._sending)
         if is_idle and self._standby is None and self._may_stand_by:
             self._may_stand_by = False
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, NoWorkerError):
                 self._standby = start_worker(self._environ)
 
     def _introduce(self, keeper: socket.socket, channel: socket.socket, request: _Request) -> None:
@@ -549,10 +545,11 @@ def _is_gone(connection: socket.socket) -> bool:
         return True
 
 
-def _cannot(what: str, error: OSError) -> AvpError:
+def _cannot(what: str, error: OSError | NoWorkerError) -> AvpError:
     """Return the error of a request that the container has no room for."""
+    reason = error.strerror if isinstance(error, OSError) else error.reason
     return AvpError(
-        f"the request cannot be {what}: {error.strerror}",
+        f"the request cannot be {what}: {reason}",
         hint="check the limits of the container: processes, memory, room in TMPDIR",
     )
 

@@ -19,8 +19,9 @@ from typing import Final, NoReturn
 from avp_py.cli.console import open_console
 from avp_py.cli.generate import STANDARD_INPUT
 from avp_py.cli.limits import EXIT_AFTER, TimeLimitReached
-from avp_py.cli.main import EXIT_FAILED, EXIT_INTERRUPTED, main
+from avp_py.cli.main import EXIT_FAILED, main
 from avp_py.cli.sources import read_source
+from avp_py.errors import ServeError
 from avp_py.render import CMP_WORKDIR
 from avp_py.render.confinement import render_access
 from avp_py.sandbox import adopt_orphans, limit_process, restrict_process
@@ -36,6 +37,9 @@ _KEPT: Final = 3
 _DESCRIPTORS: Final = 5
 """How many descriptors come with a request: its file, three streams, the channel to the keeper."""
 
+_SIGNALS: Final = (signal.SIGCHLD, signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+"""The signals that end a worker, or that the supervisor handles."""
+
 _MAX_PATH: Final = 4096
 """How long the path of a directory may be, in bytes (PATH_MAX)."""
 
@@ -44,6 +48,10 @@ KILL_AFTER: Final = EXIT_AFTER + 1.0
 
 _SPARE_BYTES: Final = 64 << 20
 """How much memory a worker has to report that it has used too much."""
+
+
+class NoWorkerError(ServeError):
+    """The container has no room for another process."""
 
 
 @dataclass(frozen=True)
@@ -82,18 +90,24 @@ def start_worker(operators: Mapping[str, str]) -> Standby:
         operators: the operator's environment, without credentials.
 
     Raises:
-        OSError: it cannot be started.
+        NoWorkerError: it cannot be started.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     supervisor = os.getpid()
     with theirs:
+        # The supervisor's own handlers must not run in the worker: SIGTERM would end it as if its
+        # request had succeeded.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         try:
             pid = os.fork()
-        except OSError:
+            if pid == 0:
+                _work(theirs, operators, supervisor)
+        except OSError as error:
             ours.close()
-            raise
-        if pid == 0:
-            _work(theirs, operators, supervisor)
+            # Not as an OSError: EAGAIN would look like a channel that is full.
+            raise NoWorkerError(str(error.strerror)) from error
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return Standby(pid, ours)
 
 
@@ -101,8 +115,11 @@ def _work(channel: socket.socket, operators: Mapping[str, str], supervisor: int)
     """Wait for a request, run it, and end this process with its exit code."""
     code = EXIT_FAILED
     try:
-        die_with_parent(supervisor)
         signal.set_wakeup_fd(-1)
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        die_with_parent(supervisor)
         name_process("avp-py standby")
         # Nothing of the supervisor's stays open, such as the connections of clients.
         os.dup2(channel.detach(), _KEPT)
@@ -113,8 +130,6 @@ def _work(channel: socket.socket, operators: Mapping[str, str], supervisor: int)
         data, descriptors, _, _ = socket.recv_fds(channel, _MAX_PATH, _DESCRIPTORS)
         if data:
             code = _begin(Path(os.fsdecode(data)), descriptors, channel.detach(), operators)
-    except KeyboardInterrupt:
-        code = EXIT_INTERRUPTED
     finally:
         # Nothing of the supervisor's may run in here.
         os._exit(code)
@@ -130,8 +145,6 @@ def _begin(
         os.dup2(descriptor, number)
     os.dup2(keeper, _KEPT, inheritable=False)
     os.closerange(_KEPT + 1, os.sysconf("SC_OPEN_MAX"))
-    for signal_number in (signal.SIGCHLD, signal.SIGHUP, signal.SIGTERM):
-        signal.signal(signal_number, signal.SIG_DFL)
     os.setsid()
     name_process("avp-py worker")
     adopt_orphans()

@@ -1,6 +1,7 @@
 """kustomize queries helm's version before each chart; the program says it without being started."""
 
 import contextlib
+import os
 import shutil
 import subprocess
 import sys
@@ -25,25 +26,30 @@ LIMITS = Limits(
     files=9,
     output_bytes=1 << 20,
 )
+CHART = {
+    "kustomization.yaml": "helmCharts: [{name: c, releaseName: c}]\n",
+    "charts/c/Chart.yaml": "name: c\nversion: 1.0.0\n",
+    "charts/c/values.yaml": "",
+    "charts/c/templates/a.yaml": "kind: ConfigMap\nmetadata: {name: a}\n",
+}
 QUERIES = [["version", "--short"], ["version", "-c", "--short"]]
 
 
-def ask(helm: Path, arguments: list[str]) -> str:
+def ask(helm: Path, arguments: list[str], env: Mapping[str, str] | None = None) -> str:
     """Call helm through the wrapper that kustomize calls."""
-    with open_workspace({}) as workspace:
+    with open_workspace({}) as workspace, contextlib.ExitStack() as stack:
         wrapper = HelmWrapper(
-            str(helm), [helm.parent], workspace, LIMITS, network=False, confined=False
+            str(helm), [helm.parent], workspace, LIMITS, stack, network=False, confined=False
         )
-        with contextlib.closing(wrapper.questions):
-            output = run_child(
-                [str(wrapper.path), *arguments],
-                cwd=helm.parent,
-                env={},
-                limits=LIMITS,
-                access=None,
-                places=Places(workspace.tree, workspace.folder, None),
-                questions=wrapper.questions,
-            )
+        output = run_child(
+            [str(wrapper.path), *arguments],
+            cwd=helm.parent,
+            env=env or {},
+            limits=LIMITS,
+            access=None,
+            places=Places(workspace.tree, workspace.folder, None),
+            questions=wrapper.questions,
+        )
     return output.decode()
 
 
@@ -94,6 +100,17 @@ def test_a_helm_that_does_not_say_its_version_is_started(tmp_path: Path, query: 
     assert ask(helm, query) == f"v3.1.2 {' '.join(query)}\n"
 
 
+def test_helm_collects_garbage_less_often_unless_the_operator_says(tmp_path: Path) -> None:
+    helm = tmp_path / "helm"
+    helm.write_text('#!/bin/sh\necho "$GOGC $GOMEMLIMIT"\n')
+    helm.chmod(0o500)
+    (tmp_path / "chart").mkdir()
+    arguments = ["template", str(tmp_path / "chart")]
+
+    assert ask(helm, arguments) == f"400 {1 << 29}\n"
+    assert ask(helm, arguments, {"GOGC": "50", "GOMEMLIMIT": "1GiB"}) == "50 1GiB\n"
+
+
 def test_manifests_are_the_same_whether_helm_is_started_or_not(
     run: Run, environ: Mapping[str, str], tmp_path: Path
 ) -> None:
@@ -102,15 +119,7 @@ def test_manifests_are_the_same_whether_helm_is_started_or_not(
     script = tmp_path / "helm"
     script.write_text(f'#!/bin/sh\necho "$1" >>{log}\nexec {environ["AVP_HELM"]} "$@"\n')
     script.chmod(0o500)
-    tree = write(
-        tmp_path / "app",
-        {
-            "kustomization.yaml": "helmCharts: [{name: c, releaseName: c}]\n",
-            "charts/c/Chart.yaml": "name: c\nversion: 1.0.0\n",
-            "charts/c/values.yaml": "",
-            "charts/c/templates/a.yaml": "kind: ConfigMap\nmetadata: {name: a}\n",
-        },
-    )
+    tree = write(tmp_path / "app", CHART)
     rendered = run("generate", tree, env=environ)
     controlled = run(
         "generate", tree, env={**environ, "AVP_HELM": str(script), "AVP_SANDBOX": "off"}
@@ -119,3 +128,17 @@ def test_manifests_are_the_same_whether_helm_is_started_or_not(
     assert rendered.code == 0, rendered.err
     assert controlled.out == rendered.out
     assert log.read_text().split() == ["version", "template"]
+
+
+def test_the_temporary_directory_may_have_any_name(
+    run: Run, environ: Mapping[str, str], tmp_path: Path
+) -> None:
+    folder = tmp_path / os.fsdecode(b"\xff it's; $(x)")
+    folder.mkdir()
+
+    rendered = run(
+        "generate", write(tmp_path / "app", CHART), env={**environ, "TMPDIR": str(folder)}
+    )
+
+    assert rendered.code == 0, rendered.err
+    assert list(folder.iterdir()) == []

@@ -186,6 +186,25 @@ def test_a_worker_waits_for_the_next_request(here: Site) -> None:
     assert until(lambda: here.core.standby not in ([], [standby]), PATIENCE)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
+def test_a_signal_to_a_worker_that_begins_is_no_success(here: Site, number: int) -> None:
+    assert until(lambda: len(here.core.standby) == 1, PATIENCE)
+    (standby,) = here.core.standby
+    # It gets its request, and the signal, before it can read either.
+    os.kill(standby, signal.SIGSTOP)
+    client = here.core.start("generate", ".", cwd=here.tree, variables=variables("stopped"))
+    assert until(lambda: here.core.connections == 1, PATIENCE)
+    time.sleep(0.2)
+    os.kill(standby, number)
+    os.kill(standby, signal.SIGCONT)
+
+    done = finish(client)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"the worker was killed by signal" in done.stderr
+    (line,) = ended(here.core, "stopped")
+    assert "outcome='killed'" in line
+
+
 def test_a_killed_standby_costs_no_request(here: Site) -> None:
     assert until(lambda: len(here.core.standby) == 1, PATIENCE)
 

@@ -14,7 +14,6 @@ from avp_py.errors import AvpError, Failure, Failures, GenerateError, SettingsEr
 EXEMPT = {
     # Nothing but the command line may catch it, so it is not an Exception.
     "avp_py.cli.limits.TimeLimitReached",
-    # The wrapper runs as a program of its own, which imports nothing of the package.
 }
 """Exceptions that are not below AvpError and known to more than one module."""
 

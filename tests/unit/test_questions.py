@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -78,22 +79,56 @@ def test_each_question_has_its_own_answer(questions: Questions) -> None:
     assert [ask(questions, "a"), ask(questions, "b")] == ["verdict 1\n", "verdict 2\n"]
 
 
+def nonce(questions: Questions) -> bytes:
+    """What the questions of its own script begin with."""
+    found = re.search(r'"(\w+)-\$\$"', questions.script)
+    assert found is not None
+    return found[1].encode()
+
+
 def test_an_answer_to_another_shell_is_none(questions: Questions) -> None:
     # A shell that was killed has left its answer in the pipe.
-    os.write(questions.inherited[0], b"1\0/\0000\0")
+    os.write(questions.inherited[0], nonce(questions) + b"-1\0/\0000\0")
     questions.respond()
 
-    assert ask(questions, "b") == "somebody else was answered\n"
+    assert ask(questions, "b") == "the question was not understood\n"
 
 
-@pytest.mark.parametrize("data", [b"", b"1", b"1\0/\0", b"1\0/\0-1\0", b"1\0/\0x\0a\0", b"\0\0\0"])
-def test_what_is_no_question_has_no_answer(
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\0\0\0",
+        b"1\0/\0000\0",
+        b"NONCE-1\0/\0x\0a\0",
+        b"NONCE-1\0/\0-1\0",
+        b"NONCE-1\0/\x001\0a\0b\0",
+        b"NONCE-1\0/\x001\0a\0b",
+        b"NONCE-1\0/\x001\0a\0NONCE-2\0/\x001\0b\0",
+        b"NONCE-1\0/\0" + 5000 * b"9" + b"\0",
+    ],
+    ids=lambda data: repr(data)[:30],
+)
+def test_after_what_is_no_question_none_is_answered(
     questions: Questions, asked: list[tuple[str, list[str]]], data: bytes
 ) -> None:
-    os.write(questions.inherited[0], data + b"\0")
+    os.write(questions.inherited[0], data.replace(b"NONCE", nonce(questions)))
     questions.respond()
 
+    assert ask(questions, "version") == "the question was not understood\n"
     assert asked == []
+
+
+def test_a_question_waits_for_its_last_byte(
+    questions: Questions, asked: list[tuple[str, list[str]]]
+) -> None:
+    for byte in nonce(questions) + b"-1\0/\x002\0a\0b":
+        os.write(questions.inherited[0], bytes([byte]))
+        questions.respond()
+    assert asked == []
+    os.write(questions.inherited[0], b"\0")
+    questions.respond()
+
+    assert asked == [("/", ["a", "b"])]
 
 
 def test_a_question_without_end_is_not_kept(questions: Questions) -> None:
@@ -107,5 +142,5 @@ def test_a_question_without_end_is_not_kept(questions: Questions) -> None:
 
 def test_answers_that_nobody_reads_hold_nothing_up(questions: Questions) -> None:
     for _ in range(20_000):
-        os.write(questions.inherited[0], b"1\0/\0000\0")
+        os.write(questions.inherited[0], nonce(questions) + b"-1\0/\0000\0")
         questions.respond()
