@@ -1,6 +1,7 @@
 """`avp-py serve`: runs a resident core, and a command below it."""
 
 import argparse
+import gc
 import sys
 
 from avp_py.cli.console import Console
@@ -45,6 +46,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     # It has no end, and needs the memory that the system gives it.
     console.limits.pause()
     console.limits.lift_memory()
+    # A run is short, and collects nothing; the keeper lasts.
+    gc.freeze()
+    gc.enable()
 
     def say(text: str) -> None:
         console.log.write(console.log.format.note(text))
