@@ -133,10 +133,9 @@ def processes_of(root: Path) -> Mapping[int, str]:
 def _processes() -> Sequence[tuple[int, Sequence[str]]]:
     """Each process with the fields of its /proc/PID/stat after the name: state, parent, ..."""
     found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        found.append((int(stat.parent.name), fields))
+    # A pattern for the files themselves would fail where a process ends meanwhile.
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            found.append((int(folder.name), fields))
     return found

@@ -33,8 +33,12 @@ the operator's, and the core has it."""
 _DEFAULT_SECONDS: Final = 55.0
 """The default of AVP_RUN_TIMEOUT."""
 
-_GRACE_SECONDS: Final = 10.0
-"""How much later than the core the client ends a request that takes too long."""
+_GRACE_SECONDS: Final = 4.0
+"""How much later than its time limit the client ends a request that the core has not ended: after
+the core would, and with the default of the limit before Argo CD does."""
+
+_UNKNOWN_SECONDS: Final = 3600.0
+"""What counts for a time limit that only the core can read."""
 
 _FAILED: Final = 1
 _INTERRUPTED: Final = 130
@@ -92,8 +96,9 @@ def _request(path: str, program: str, started: float) -> int:
     request = pack(__version__.encode(), program.encode(), started, cwd, argv, variables)
     core = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     seconds = _seconds()
-    core.settimeout(seconds + _GRACE_SECONDS)
+    end = started + seconds + _GRACE_SECONDS
     try:
+        core.settimeout(_left(end))
         core.connect(path)
         _, user, _ = CREDENTIALS.unpack(
             core.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, CREDENTIALS.size)
@@ -105,11 +110,12 @@ def _request(path: str, program: str, started: float) -> int:
             )
         descriptors = struct.pack("=3i", *map(_usable, range(3)))
         rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, descriptors)
+        core.settimeout(_left(end))
         sent = core.sendmsg([request], [rights])
         if sent < len(request):
             core.sendall(memoryview(request)[sent:])
-        code, length = REPLY.unpack(_receive(core, REPLY.size))
-        _say(_receive(core, min(length, MAX_MESSAGE)).decode(errors="replace"))
+        code, length = REPLY.unpack(_receive(core, REPLY.size, end))
+        _say(_receive(core, min(length, MAX_MESSAGE), end).decode(errors="replace"))
     except TimeoutError:
         raise _NoCoreError(
             f"the core did not answer within the time limit of the run (AVP_RUN_TIMEOUT={seconds:g}"
@@ -125,9 +131,15 @@ def _request(path: str, program: str, started: float) -> int:
     return int(code)
 
 
-def _receive(core: _socket.socket, size: int) -> bytes:
+def _left(end: float) -> float:
+    """Return how long a call may wait, in seconds; 0 would mean not to wait at all."""
+    return max(end - time.monotonic(), 0.001)
+
+
+def _receive(core: _socket.socket, size: int, end: float) -> bytes:
     data = b""
     while len(data) < size:
+        core.settimeout(_left(end))
         part = core.recv(size - len(data))
         if not part:
             raise _NoCoreError(
@@ -147,12 +159,16 @@ def _usable(number: int) -> int:
 
 
 def _seconds() -> float:
-    """Return how long the request may take: the core has the same variable."""
+    """Return how long the request may take.
+
+    Below the core the variable is a number of seconds, as `avp-py serve` has written it. The probes
+    of a container have what the operator wrote, such as `2m`.
+    """
     try:
         seconds = float(os.environ.get("AVP_RUN_TIMEOUT") or _DEFAULT_SECONDS)
     except ValueError:
-        return _DEFAULT_SECONDS
-    return seconds if 0 < seconds < 1e6 else _DEFAULT_SECONDS
+        return _UNKNOWN_SECONDS
+    return seconds if 0 < seconds < 1e6 else _UNKNOWN_SECONDS
 
 
 def _say(text: str) -> None:

@@ -122,7 +122,14 @@ class KeeperProcess:
         channel, envelope = descriptors
         with self._lock:
             self._running += 1
-        threading.Thread(target=self._serve, args=(channel, envelope), daemon=True).start()
+        try:
+            threading.Thread(target=self._serve, args=(channel, envelope), daemon=True).start()
+        except RuntimeError:
+            # No room for another thread: this request is lost, and no other.
+            os.close(channel)
+            os.close(envelope)
+            with self._lock:
+                self._running -= 1
         return True
 
     def _serve(self, channel_number: int, envelope_number: int) -> None:

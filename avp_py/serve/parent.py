@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final, NoReturn, TypeAlias
 
 from avp_py.backends.vault.pool import SessionPool
-from avp_py.errors import ServeError
+from avp_py.errors import ChildError, ServeError
 from avp_py.render import temporary_directory
 from avp_py.sandbox import adopt_orphans
 from avp_py.sandbox.service import die_with_parent, end_children, start_service
@@ -26,7 +26,13 @@ from avp_py.serve.cpus import usable_cpus
 from avp_py.serve.descriptors import lift_limit
 from avp_py.serve.events import Events
 from avp_py.serve.keeper import KeeperProcess
-from avp_py.settings import ServeSettings, environment_without_credentials, is_argocds
+from avp_py.settings import (
+    ServeSettings,
+    Sources,
+    environment_without_credentials,
+    is_argocds,
+    read_limits,
+)
 
 SOCKET: Final = "AVP_SOCKET"
 
@@ -83,8 +89,15 @@ class _Kept:
 
     def start_if_due(self) -> None:
         """Start the process if none runs, and the pause is over."""
-        if not self.pid and time.monotonic() >= self.start_at:
+        if self.pid or time.monotonic() < self.start_at:
+            return
+        try:
             self.pid, self._started = self._start(), time.monotonic()
+        except (OSError, ChildError) as error:
+            # Such as a limit of processes that is reached for a moment.
+            reason = error.strerror if isinstance(error, OSError) else error.reason
+            self._say(f"no {self._name} can be started: {reason}; again in {self._pause:g} s")
+            self._delay()
 
     def note_end(self, status: int) -> None:
         """Note that the process has ended."""
@@ -94,7 +107,11 @@ class _Kept:
         what = f"the {self._name} ended ({_described(status)})"
         self._say(f"{what}; the next one starts in {self._pause:g} s")
         self._ended()
-        self.pid, self.start_at = 0, now + self._pause
+        self.pid = 0
+        self._delay()
+
+    def _delay(self) -> None:
+        self.start_at = time.monotonic() + self._pause
         self._pause = min(2 * self._pause, LONGEST_PAUSE)
 
 
@@ -121,6 +138,7 @@ class Parent:
         self._environ = environ
         self._clean = environment_without_credentials(environ)
         self._command = command
+        self._seconds = read_limits(Sources(environ)).seconds
         self._parallel = settings.parallel or usable_cpus()
         self._metrics, self._events = _metrics_sockets(settings)
         # The supervisor learns of each keeper here.
@@ -151,7 +169,8 @@ class Parent:
             each.start_if_due()
         command = 0
         if self._command:
-            command = start_service(self._command, {**self._clean, SOCKET: str(path)}).pid
+            own = {SOCKET: str(path), "AVP_RUN_TIMEOUT": f"{self._seconds:g}"}
+            command = start_service(self._command, {**self._clean, **own}).pid
         else:
             self._say(f"listening: export {SOCKET}={path}")
         while not self._is_stopped:
@@ -238,6 +257,9 @@ class Parent:
             signal.signal(signal.SIGHUP, lambda _number, _frame: pool.clear())
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
             KeeperProcess(control, self._environ, pool, seconds, events).run()
+        except BaseException:
+            # The log says why; harden() has made the report one without texts.
+            sys.excepthook(*sys.exc_info())
         finally:
             # Nothing of the parent's may run in here.
             os._exit(1)
@@ -276,47 +298,56 @@ def _listener(path: str | None, environ: Mapping[str, str]) -> Iterator[tuple[Pa
     Raises:
         ServeError: it cannot be made, or another core listens there.
     """
-    try:
-        if path is None:
-            folder = Path(
-                tempfile.mkdtemp(prefix="avp-py-serve-", dir=temporary_directory(environ))
-            )
-            file = folder / "core.sock"
-        else:
-            file = Path(path)
-            folder = file.parent
-            if not folder.exists():
-                folder.mkdir(mode=0o700)
-        status = folder.stat()
-        if status.st_uid != os.geteuid() or status.st_mode & 0o077:
-            raise ServeError(
-                f"{folder} is not a directory of ours alone",
-                hint=f"set {SOCKET} to a path in a directory of mode 0700, or in one that is not "
-                "there yet",
-            )
-        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    with contextlib.ExitStack() as stack:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # A core that was killed has left it.
-            file.unlink(missing_ok=True)
-            with socket.socket(socket.AF_UNIX) as listener:
-                listener.bind(str(file))
-                listener.listen(BACKLOG)
-                yield file, listener
-                with contextlib.suppress(OSError):
-                    file.unlink()
-                    folder.rmdir()
-        finally:
-            os.close(lock)
-    except BlockingIOError:
+            file, listener = _bind(path, environ, stack)
+        except BlockingIOError:
+            raise ServeError(
+                f"another core listens at {path}", hint=f"end it, or set {SOCKET} to another path"
+            ) from None
+        except OSError as error:
+            raise ServeError(
+                f"cannot listen at {path or 'a socket in TMPDIR'}: {error.strerror or error}",
+                hint=f"set {SOCKET} to a short path in a directory that can be written",
+            ) from error
+        yield file, listener
+
+
+def _bind(
+    path: str | None, environ: Mapping[str, str], stack: contextlib.ExitStack
+) -> tuple[Path, socket.socket]:
+    if path is None:
+        folder = Path(tempfile.mkdtemp(prefix="avp-py-serve-", dir=temporary_directory(environ)))
+        file = folder / "core.sock"
+    else:
+        file = Path(path)
+        folder = file.parent
+        if not folder.exists():
+            folder.mkdir(mode=0o700)
+    status = folder.stat()
+    if status.st_uid != os.geteuid() or status.st_mode & 0o077:
         raise ServeError(
-            f"another core listens at {file}", hint=f"end it, or set {SOCKET} to another path"
-        ) from None
-    except OSError as error:
-        raise ServeError(
-            f"cannot listen at {path or 'a socket in TMPDIR'}: {error.strerror or error}",
-            hint=f"set {SOCKET} to a short path in a directory that can be written",
-        ) from error
+            f"{folder} is not a directory of ours alone",
+            hint=f"set {SOCKET} to a path in a directory of mode 0700, or in one that is not "
+            "there yet",
+        )
+    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    stack.callback(os.close, lock)
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    # A core that was killed has left it.
+    file.unlink(missing_ok=True)
+    listener = stack.enter_context(socket.socket(socket.AF_UNIX))
+    stack.callback(_remove, file)
+    listener.bind(str(file))
+    listener.listen(BACKLOG)
+    return file, listener
+
+
+def _remove(file: Path) -> None:
+    """Remove the socket, and its directory where nothing else is in it."""
+    with contextlib.suppress(OSError):
+        file.unlink()
+        file.parent.rmdir()
 
 
 def _python(code: str, *arguments: str) -> Sequence[str]:

@@ -44,7 +44,9 @@ _TREE: Final = {
     "a.yaml": _MANIFESTS,
     "charts/c/Chart.yaml": b"name: c\nversion: 1.0.0\n",
     "charts/c/values.yaml": b"",
-    "charts/c/templates/c.yaml": b"kind: ConfigMap\nmetadata: {name: c}\n",
+    "charts/c/templates/c.yaml": (
+        b"kind: Pod\nmetadata: {name: c}\nspec: {containers: [{name: c, image: e}]}\n"
+    ),
 }
 
 

@@ -130,6 +130,9 @@ class Supervisor:
         self._room = _room(settings)
         self._keeper: socket.socket | None = None
         self._queue: FairQueue[_Request] = FairQueue(settings.parallel or 1)
+        self._probes: FairQueue[_Request] = FairQueue(1)
+        """Health checks: a core that is busy is healthy, and must say so in time."""
+        self._load = (0, 0)
         self._workers: dict[int, _Request] = {}
         self._sending: set[_Request] = set()
         self._helpers: set[int] = set()
@@ -170,6 +173,7 @@ class Supervisor:
             self._end_late()
             self._start_workers()
             self._stand_by()
+            self._note_load()
 
     def _accept_or_not(self) -> None:
         """Accept no more clients than may wait; the others wait in the socket."""
@@ -183,7 +187,7 @@ class Supervisor:
     def _until_next(self) -> float | None:
         """Return how long nothing is to be done, in seconds."""
         times = [each.accepted + SEND_SECONDS for each in self._sending]
-        times += [self._deadline(each) for each in self._queue]
+        times += [self._deadline(each) for each in (*self._probes, *self._queue)]
         times += [self._deadline(each) + KILL_AFTER for each in self._workers.values()]
         if self._is_keeper_busy:
             times.append(time.monotonic() + BUSY_SECONDS)
@@ -274,8 +278,18 @@ class Supervisor:
         if request.envelope.argv == (PING,):
             self._reply(request, 0 if self._keeper else 1, "")
             return
-        self._queue.add(request.project, request)
-        self._journal.load(len(self._workers), len(self._queue))
+        self._queue_of(request).add(request.project, request)
+
+    def _queue_of(self, request: _Request) -> "FairQueue[_Request]":
+        is_probe = request.envelope is not None and request.envelope.command == "healthcheck"
+        return self._probes if is_probe else self._queue
+
+    def _note_load(self) -> None:
+        """Report how many requests run and wait, where that has changed."""
+        load = (len(self._workers), len(self._queue))
+        if load != self._load:
+            self._load = load
+            self._journal.load(*load)
 
     def _lose_client(self, request: _Request) -> None:
         """End what a client wanted that is gone."""
@@ -284,15 +298,19 @@ class Supervisor:
             self._kill(request)
         else:
             if request.envelope is not None:
-                self._queue.discard(request.project, request)
+                self._queue_of(request).discard(request.project, request)
                 self._journal.ended(request.number, request.envelope, Outcome.CANCELLED)
             self._close(request)
 
     def _start_workers(self) -> None:
         self._is_keeper_busy = False
-        while self._keeper is not None and (request := self._queue.take()) is not None:
+        for queue in (self._probes, self._queue):
+            self._start_workers_of(queue)
+
+    def _start_workers_of(self, queue: "FairQueue[_Request]") -> None:
+        while self._keeper is not None and (request := queue.take()) is not None:
             if request.peer is Peer.GONE or _is_gone(request.connection):
-                self._queue.done(request.project)
+                queue.done(request.project)
                 self._lose_client(request)
                 continue
             try:
@@ -300,11 +318,11 @@ class Supervisor:
             except BlockingIOError:
                 # The keeper is slower than we are, or a new one is on its way.
                 self._is_keeper_busy = self._keeper is not None
-                self._queue.done(request.project)
-                self._queue.add(request.project, request)
+                queue.done(request.project)
+                queue.add(request.project, request)
                 return
             except (OSError, NoWorkerError) as error:
-                self._queue.done(request.project)
+                queue.done(request.project)
                 self._refuse(request, _cannot("started", error), Outcome.FAILED)
 
     def _start(self, request: _Request) -> None:
@@ -333,11 +351,10 @@ class Supervisor:
         request.inbox.close()
         self._workers[worker.pid] = request
         self._close_streams(request)
-        self._journal.load(len(self._workers), len(self._queue))
 
     def _stand_by(self) -> None:
         """Start the next worker, while there is nothing else to do."""
-        is_idle = not (self._workers or self._queue or self._sending)
+        is_idle = not (self._workers or self._probes or self._queue or self._sending)
         if is_idle and self._standby is None and self._may_stand_by:
             self._may_stand_by = False
             with contextlib.suppress(OSError, NoWorkerError):
@@ -384,7 +401,7 @@ class Supervisor:
     def _finish(self, request: _Request, code: int) -> None:
         """Answer the client of a worker that has ended."""
         self._may_stand_by = True
-        self._queue.done(request.project)
+        self._queue_of(request).done(request.project)
         if request.scratch is not None:
             self._remove(*request.scratch)
         outcome, message = request.outcome, ""
@@ -404,15 +421,15 @@ class Supervisor:
         if request.envelope is not None:
             self._journal.ended(request.number, request.envelope, outcome, request.begun)
         self._reply(request, code if 0 <= code < 256 else 1, message)
-        self._journal.load(len(self._workers), len(self._queue))
 
     def _end_late(self) -> None:
         """End the requests whose time is over."""
         now = time.monotonic()
         for request in [each for each in self._sending if now > each.accepted + SEND_SECONDS]:
             self._close(request)
-        for request in [each for each in self._queue if now > self._deadline(each)]:
-            self._queue.discard(request.project, request)
+        waiting = (*self._probes, *self._queue)
+        for request in [each for each in waiting if now > self._deadline(each)]:
+            self._queue_of(request).discard(request.project, request)
             error = LimitError(
                 f"the request waited for its turn until its time was over (AVP_RUN_TIMEOUT="
                 f"{self._seconds:g}s)",

@@ -130,6 +130,10 @@ def _work(channel: socket.socket, operators: Mapping[str, str], supervisor: int)
         data, descriptors, _, _ = socket.recv_fds(channel, _MAX_PATH, _DESCRIPTORS)
         if data:
             code = _begin(Path(os.fsdecode(data)), descriptors, channel.detach(), operators)
+    except Exception as error:
+        # Before it begins; all that comes later is reported by the run itself.
+        reason = error.strerror if isinstance(error, OSError) else type(error).__name__
+        os.write(2, f"error: the request cannot be begun: {reason}\n".encode())
     finally:
         # Nothing of the supervisor's may run in here.
         os._exit(code)

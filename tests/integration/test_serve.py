@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -185,6 +186,71 @@ def test_a_render_that_cannot_work_is_reported_at_the_start(
         text = core.log.read_text()
 
     assert "/none/kustomize is not an executable program" in text
+
+
+def test_a_strict_operator_has_no_failed_render_at_the_start(
+    operators: Mapping[str, str],
+) -> None:
+    with serve({**operators, "AVP_WARNINGS": "error"}) as core:
+        assert core.run("generate", ".", cwd=WEB, variables=APPLICATION).returncode == 0
+        assert "renders may fail" not in core.log.read_text()
+
+
+def test_the_time_limit_reaches_the_client_as_a_number(
+    operators: Mapping[str, str], tmp_path: Path
+) -> None:
+    script = f"echo $AVP_RUN_TIMEOUT >{tmp_path}/seconds"
+    with serve({**operators, "AVP_RUN_TIMEOUT": "1m30s"}, "sh", "-c", script) as running:
+        running.process.wait(30)
+    assert (tmp_path / "seconds").read_text() == "90\n"
+
+
+_FAULTY = """
+import errno, os, sys
+from avp_py.cli.console import open_console
+from avp_py.cli.hardening import harden
+from avp_py.serve import parent
+from avp_py.settings import Sources, read_serve
+
+class Keeper:
+    def __init__(self, *_arguments):
+        pass
+
+    def run(self):
+        raise KeyError("a secret")
+
+starts = []
+def start(self, begin=parent.Parent._start_keeper):
+    starts.append(1)
+    if len(starts) == 1:
+        raise BlockingIOError(errno.EAGAIN, "no room")
+    return begin(self)
+
+parent.KeeperProcess = Keeper
+parent.Parent._start_keeper = start
+log = open_console(os.environ).log
+harden(log)
+settings = read_serve(Sources(os.environ))
+
+def say(text):
+    log.write(log.format.note(text))
+    log.flush()
+
+sys.exit(parent.Parent(settings, os.environ, ["sleep", "1"], say).run())
+"""
+
+
+def test_the_log_says_why_there_is_no_keeper(operators: Mapping[str, str], tmp_path: Path) -> None:
+    env = {"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path), **operators}
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", _FAULTY], env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "no keeper can be started: no room; again in 0.1 s" in done.stderr
+    assert "KeyError" in done.stderr
+    assert "a secret" not in done.stderr
+    assert "the keeper ended (exit code 1)" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_with_json_every_line_of_the_log_is_an_object(operators: Mapping[str, str]) -> None:

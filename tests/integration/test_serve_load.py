@@ -127,6 +127,21 @@ def test_no_more_run_than_avp_parallel_says(tmp_path: Path, tools: Mapping[str, 
         assert until(lambda: not here.core.workers, PATIENCE)
 
 
+def test_health_is_told_however_many_wait(tmp_path: Path, tools: Mapping[str, Path]) -> None:
+    with site(tmp_path, tools, AVP_PARALLEL="1") as here:
+        # Two run: no other project may start one meanwhile.
+        busy = [here.hang(f"app{number}", f"team{number}") for number in range(5)]
+        assert here.are_running(2)
+        assert until(lambda: here.core.connections == 5, PATIENCE)
+
+        checked = here.core.run("healthcheck", cwd=tmp_path)
+
+        # There is no helm here, of which it complains.
+        assert b"ok      settings" in checked.stdout
+        assert [each.poll() for each in busy] == [None] * 5
+        end(*busy)
+
+
 def test_a_busy_project_delays_no_other(tmp_path: Path, tools: Mapping[str, Path]) -> None:
     with site(tmp_path, tools, AVP_PARALLEL="2") as here:
         busy = [here.hang(f"busy{number}") for number in range(20)]
