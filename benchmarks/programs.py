@@ -50,10 +50,10 @@ class Programs:
     vault: Path
     versions: Mapping[str, str]
 
-    def environment(self, way: Way) -> Mapping[str, str]:
-        """Return the environment without HOME and TMPDIR, and without all of Vault."""
-        env = {"PATH": f"{self.path}:{os.defpath}"}
-        return env if way is Way.ARGOCD_VAULT_PLUGIN else {**env, "PYTHONPATH": str(ROOT)}
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The environment without HOME and TMPDIR, and without all of Vault."""
+        return {"PATH": f"{self.path}:{os.defpath}"}
 
     def command(self, way: Way, *, is_pipeline: bool) -> Sequence[str]:
         """Return the command line for a folder's kustomization, or for standard input."""
@@ -120,7 +120,7 @@ def serve(
     file = folder / "plugin.yaml"
     file.write_text(_plugin_file(way))
     above = [str(programs.path / "avp-py"), "serve", "--"] if way is Way.SERVE else []
-    env = {**programs.environment(way), **operator}
+    env = {**programs.environment, **operator}
     with serve_cmp(programs.path / "argocd-cmp-server", file, env, *above) as server:
         (socket,) = (server.scratch.parent / "socks").glob("*.sock")
         yield Server(server.process.pid, socket, server.log)

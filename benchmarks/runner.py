@@ -182,7 +182,7 @@ class Process:
         self._env = {
             "HOME": str(folder / "home"),
             "TMPDIR": str(folder / "tmp"),
-            **on.programs.environment(way),
+            **on.programs.environment,
             **on.operator,
             **_request_variables(case, 0),
         }

@@ -9,6 +9,8 @@ import time
 from types import FrameType
 from typing import Final, NoReturn
 
+from avp_py.sandbox import lowest
+
 INTERRUPT_AFTER: Final = 0.5
 """How long after the time limit the main thread is interrupted, in seconds. The run's own checks
 come first: they say what was slow."""
@@ -106,8 +108,7 @@ class ProcessLimits(RunLimits):
     def _set_memory(self, most: int) -> None:
         # The hard limit may have become less since.
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        bounds = [each for each in (most, self._soft, hard) if each != resource.RLIM_INFINITY]
-        resource.setrlimit(resource.RLIMIT_DATA, (min(bounds, default=most), hard))
+        resource.setrlimit(resource.RLIMIT_DATA, (lowest(most, self._soft, hard), hard))
 
 
 def is_out_of_memory(error: BaseException) -> bool:

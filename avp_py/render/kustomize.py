@@ -306,19 +306,25 @@ class KustomizeRenderer(Renderer):
         """Return the flags of the build, and what it may use besides the repository."""
         settings = self._settings
         access = git_access(self._environ) if settings.network else Access()
-        if not self._repository.is_known:
-            access |= Access(read=(*roots.folders, *roots.chart_dirs))
+        access |= Access(read=self._readable(roots))
         flags = ["--enable-helm"]
         if settings.kube_version:
             flags.append(f"--helm-kube-version={settings.kube_version}")
         flags += api_version_arguments("--helm-api-versions", settings.kube_api_versions)
         return flags, access
 
+    def _readable(self, roots: Roots) -> tuple[Path, ...]:
+        """Return the directories that kustomize and helm may read."""
+        root = self._repository.root
+        if self._repository.is_known:
+            return (root,)
+        return (root, *roots.folders, *roots.chart_dirs)
+
     def _helm_wrapper(
         self, roots: Roots, workspace: Workspace, stack: contextlib.ExitStack, *, confined: bool
     ) -> HelmWrapper | None:
         """Write what kustomize starts in helm's place; None where there is no helm."""
-        settings, repository = self._settings, self._repository
+        settings = self._settings
         # A base that kustomize fetches may have a chart that nobody sees beforehand.
         look_up = require_tool if roots.needs_helm else find_tool
         helm = look_up("helm", settings.helm, self._environ)
@@ -326,12 +332,9 @@ class KustomizeRenderer(Renderer):
             return None
         if roots.needs_helm:
             log_version("helm", helm, self._environ, settings.sandbox)
-        readable = [repository.root]
-        if not repository.is_known:
-            readable += [*roots.folders, *roots.chart_dirs]
         return HelmWrapper(
             helm,
-            readable,
+            self._readable(roots),
             workspace,
             self._limits,
             stack,

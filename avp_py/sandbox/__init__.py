@@ -29,7 +29,7 @@ from avp_py.sandbox.limits import (
 )
 from avp_py.sandbox.messages import Places
 from avp_py.sandbox.mode import confine, confines_files, describe_sandbox, restrict_process
-from avp_py.sandbox.process import Written, children, limit_process, run
+from avp_py.sandbox.process import Written, children, limit_process, lowest, run
 from avp_py.sandbox.questions import Questions
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "helm_defaults",
     "limit_process",
     "limits_of",
+    "lowest",
     "memory_limit_error",
     "named_access",
     "program_access",

@@ -275,11 +275,14 @@ def limit_process(memory_bytes: int, seconds: float) -> None:
         resource.RLIMIT_DATA: memory_bytes,
     }
     for what, most in wanted.items():
-        soft, hard = (
-            most if each == resource.RLIM_INFINITY else min(most, each)
-            for each in resource.getrlimit(what)
-        )
-        resource.setrlimit(what, (soft, hard))
+        soft, hard = resource.getrlimit(what)
+        resource.setrlimit(what, (lowest(most, soft), lowest(most, hard)))
+
+
+def lowest(*limits: int) -> int:
+    """Return the lowest of limits as setrlimit(2) has them, where RLIM_INFINITY is none."""
+    known = (each for each in limits if each != resource.RLIM_INFINITY)
+    return min(known, default=resource.RLIM_INFINITY)
 
 
 def _processor_seconds(seconds: float) -> int:
@@ -315,8 +318,7 @@ def _lowered(limits: Mapping[int, int]) -> Iterator[None]:
         before = {what: resource.getrlimit(what) for what in limits if what != resource.RLIMIT_CPU}
         try:
             for what, (soft, hard) in before.items():
-                known = [each for each in (soft, hard) if each != resource.RLIM_INFINITY]
-                resource.setrlimit(what, (min([limits[what], *known]), hard))
+                resource.setrlimit(what, (lowest(limits[what], soft, hard), hard))
             yield
         finally:
             for what, limit in before.items():
@@ -332,7 +334,7 @@ def _limit(pid: int, wanted: Mapping[int, int]) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         for what, most in wanted.items():
             _, hard = resource.prlimit(pid, what)
-            most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            most = lowest(most, hard)
             resource.prlimit(pid, what, (most, most))
 
 

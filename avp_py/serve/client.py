@@ -13,15 +13,12 @@ import sys
 import time
 
 from avp_py import __version__
-from avp_py.serve.wire import CREDENTIALS, MAX_MESSAGE, REPLY, pack
+from avp_py.serve.wire import COMMANDS, CREDENTIALS, MAX_MESSAGE, REPLY, pack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     # It takes longer to load than all that is loaded here.
     from typing import Final, NoReturn
-
-COMMANDS: Final = ("generate", "parameters", "healthcheck")
-"""The commands that the core runs."""
 
 _WITH_VALUE: Final = ("-c", "--config-path", "-s", "--secret-name")
 """Options that may come before the command, with their value as the next argument."""

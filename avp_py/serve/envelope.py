@@ -10,7 +10,7 @@ from typing import Final
 
 from avp_py import __version__
 from avp_py.errors import ServeError
-from avp_py.serve.wire import HEADER, MAGIC, MAX_BODY
+from avp_py.serve.wire import COMMANDS, HEADER, MAGIC, MAX_BODY
 from avp_py.settings import Program, is_argocds
 
 _MAX_NAME: Final = 200
@@ -52,12 +52,10 @@ class Envelope:
     @property
     def command(self) -> str:
         """The command: the client hands over no others than it knows."""
-        return next((word for word in self.argv if word in _COMMANDS), "")
+        return next((word for word in self.argv if word in COMMANDS), "")
 
 
 _APPLICATION, _PROJECT = _NEEDED = ("ARGOCD_APP_NAME", "ARGOCD_APP_PROJECT_NAME")
-
-_COMMANDS: Final = ("generate", "parameters", "healthcheck")
 
 
 def body_length(header: bytes) -> int:

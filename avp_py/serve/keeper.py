@@ -170,13 +170,13 @@ class _Case:
 
     def serve(self, channel: socket.socket) -> None:
         """Answer the worker until it is gone."""
-        # What a worker asks first is answered while it is being started.
-        first = _FIRST if "generate" in self.envelope.argv else ""
-        ready = self._reply({"do": first}) if first else None
+        prepared = {}
+        if self.envelope.command == "generate":
+            # What its worker asks first is answered while it is being started.
+            prepared[_FIRST] = self._reply({"do": _FIRST})
         with contextlib.suppress(LostError):
             while (question := self._next(channel)) is not None:
-                is_ready = ready is not None and question["do"] == first
-                send_answer(channel, ready if is_ready else self._reply(question))
+                send_answer(channel, prepared.get(question["do"]) or self._reply(question))
 
     def _reply(self, question: Mapping[str, Any]) -> Answer:
         notes: list[str] = []

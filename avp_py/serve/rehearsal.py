@@ -16,7 +16,7 @@ from avp_py.generate import Keeper, Request, Terms, generate
 from avp_py.render import Mode, Source
 from avp_py.render.workspace import temporary_directory
 from avp_py.sandbox import git_access
-from avp_py.settings import Program, Sources, read_policy_settings, resolve
+from avp_py.settings import Program, Sources, resolve
 
 _APPLICATION: Final = {
     "ARGOCD_APP_NAME": "a",
@@ -98,12 +98,12 @@ def rehearse_briefly(environ: Mapping[str, str]) -> None:
 def _generate(source: Source | bytes, mode: Mode, environ: Mapping[str, str]) -> None:
     variables = {**environ, **_APPLICATION}
     settings = resolve(Sources(variables)).settings
-    template = read_policy_settings(Sources(environ)).path_template
-    generate(Request(source, mode, settings, variables), _Rehearsal(template))
+    keeper = _Rehearsal(settings.policy.path_template)
+    generate(Request(source, mode, settings, variables), keeper)
 
 
 class _Rehearsal(Keeper):
-    """A keeper of secrets that are none."""
+    """A keeper that makes up each secret."""
 
     def __init__(self, path_template: str) -> None:
         self._path_template = path_template

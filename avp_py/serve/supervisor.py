@@ -36,7 +36,7 @@ from avp_py.serve.peer import Peer, judge
 from avp_py.serve.queue import FairQueue
 from avp_py.serve.rehearsal import rehearse
 from avp_py.serve.wire import MAX_MESSAGE, REPLY
-from avp_py.serve.worker import KILL_AFTER, NoWorkerError, Standby, start_worker
+from avp_py.serve.worker import KILL_AFTER, Standby, start_worker
 from avp_py.settings import (
     ServeSettings,
     Sources,
@@ -99,6 +99,10 @@ class _Request:
     @property
     def project(self) -> str:
         return self.envelope.project if self.envelope else ""
+
+
+class _KeeperBusyError(Exception):
+    """The keeper cannot be told of a request yet: it is busy, or a new one is on its way."""
 
 
 class Supervisor:
@@ -177,7 +181,8 @@ class Supervisor:
 
     def _accept_or_not(self) -> None:
         """Accept no more clients than may wait; the others wait in the socket."""
-        may_accept = len(self._queue) + len(self._sending) < self._room
+        waiting = len(self._queue) + len(self._probes) + len(self._sending)
+        may_accept = waiting < self._room
         if may_accept and not self._is_accepting:
             self._selector.register(self._listener, selectors.EVENT_READ, self._listener)
         elif self._is_accepting and not may_accept:
@@ -280,7 +285,7 @@ class Supervisor:
             return
         self._queue_of(request).add(request.project, request)
 
-    def _queue_of(self, request: _Request) -> "FairQueue[_Request]":
+    def _queue_of(self, request: _Request) -> FairQueue[_Request]:
         is_probe = request.envelope is not None and request.envelope.command == "healthcheck"
         return self._probes if is_probe else self._queue
 
@@ -307,7 +312,7 @@ class Supervisor:
         for queue in (self._probes, self._queue):
             self._start_workers_of(queue)
 
-    def _start_workers_of(self, queue: "FairQueue[_Request]") -> None:
+    def _start_workers_of(self, queue: FairQueue[_Request]) -> None:
         while self._keeper is not None and (request := queue.take()) is not None:
             if request.peer is Peer.GONE or _is_gone(request.connection):
                 queue.done(request.project)
@@ -315,13 +320,12 @@ class Supervisor:
                 continue
             try:
                 self._start(request)
-            except BlockingIOError:
-                # The keeper is slower than we are, or a new one is on its way.
+            except _KeeperBusyError:
                 self._is_keeper_busy = self._keeper is not None
                 queue.done(request.project)
                 queue.add(request.project, request)
                 return
-            except (OSError, NoWorkerError) as error:
+            except OSError as error:
                 queue.done(request.project)
                 self._refuse(request, _cannot("started", error), Outcome.FAILED)
 
@@ -339,11 +343,11 @@ class Supervisor:
                 self._standby = None
                 arguments = (request.inbox.file, request.streams, ours, scratch[0])
                 try:
-                    worker.take(*arguments)
+                    worker.hand_over(*arguments)
                 except ConnectionError:
                     # It was killed meanwhile, and so nothing of the request has begun.
                     worker = start_worker(self._environ)
-                    worker.take(*arguments)
+                    worker.hand_over(*arguments)
         except BaseException:
             self._remove(*scratch)
             raise
@@ -357,17 +361,22 @@ class Supervisor:
         is_idle = not (self._workers or self._probes or self._queue or self._sending)
         if is_idle and self._standby is None and self._may_stand_by:
             self._may_stand_by = False
-            with contextlib.suppress(OSError, NoWorkerError):
+            with contextlib.suppress(OSError):
                 self._standby = start_worker(self._environ)
 
     def _introduce(self, keeper: socket.socket, channel: socket.socket, request: _Request) -> None:
-        """Tell the keeper who makes the request, and give it the channel to the worker."""
+        """Tell the keeper who makes the request, and give it the channel to the worker.
+
+        Raises:
+            _KeeperBusyError: it must be tried again.
+        """
         try:
             socket.send_fds(keeper, [b"R"], [channel.fileno(), request.inbox.file])
-        except ConnectionError as error:
-            # A new one is on its way; until then the request waits.
+        except BlockingIOError:
+            raise _KeeperBusyError from None
+        except ConnectionError:
             self._lose_keeper()
-            raise BlockingIOError from error
+            raise _KeeperBusyError from None
 
     def _reap(self) -> None:
         """Note which workers have ended, and end what they have left."""
@@ -562,11 +571,10 @@ def _is_gone(connection: socket.socket) -> bool:
         return True
 
 
-def _cannot(what: str, error: OSError | NoWorkerError) -> AvpError:
+def _cannot(what: str, error: OSError) -> AvpError:
     """Return the error of a request that the container has no room for."""
-    reason = error.strerror if isinstance(error, OSError) else error.reason
     return AvpError(
-        f"the request cannot be {what}: {reason}",
+        f"the request cannot be {what}: {error.strerror}",
         hint="check the limits of the container: processes, memory, room in TMPDIR",
     )
 

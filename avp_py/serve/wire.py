@@ -12,6 +12,9 @@ arguments, the arguments, and the variables as `NAME=value`. Numbers are big-end
 
 import struct
 
+COMMANDS = ("generate", "parameters", "healthcheck")
+"""The commands that the core runs."""
+
 MAGIC = b"avp1"
 
 HEADER = struct.Struct("!4sI")

@@ -21,7 +21,6 @@ from avp_py.cli.generate import STANDARD_INPUT
 from avp_py.cli.limits import EXIT_AFTER, TimeLimitReached
 from avp_py.cli.main import EXIT_FAILED, main
 from avp_py.cli.sources import read_source
-from avp_py.errors import ServeError
 from avp_py.render import CMP_WORKDIR
 from avp_py.render.confinement import render_access
 from avp_py.sandbox import adopt_orphans, limit_process, restrict_process
@@ -50,10 +49,6 @@ _SPARE_BYTES: Final = 64 << 20
 """How much memory a worker has to report that it has used too much."""
 
 
-class NoWorkerError(ServeError):
-    """The container has no room for another process."""
-
-
 @dataclass(frozen=True)
 class Standby:
     """A worker that waits for its request.
@@ -66,7 +61,9 @@ class Standby:
     pid: int
     channel: socket.socket
 
-    def take(self, body: int, streams: Sequence[int], keeper: socket.socket, scratch: Path) -> None:
+    def hand_over(
+        self, body: int, streams: Sequence[int], keeper: socket.socket, scratch: Path
+    ) -> None:
         """Hand a request over, and close the channel.
 
         Args:
@@ -90,7 +87,7 @@ def start_worker(operators: Mapping[str, str]) -> Standby:
         operators: the operator's environment, without credentials.
 
     Raises:
-        NoWorkerError: it cannot be started.
+        OSError: it cannot be started.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     supervisor = os.getpid()
@@ -102,10 +99,9 @@ def start_worker(operators: Mapping[str, str]) -> Standby:
             pid = os.fork()
             if pid == 0:
                 _work(theirs, operators, supervisor)
-        except OSError as error:
+        except OSError:
             ours.close()
-            # Not as an OSError: EAGAIN would look like a channel that is full.
-            raise NoWorkerError(str(error.strerror)) from error
+            raise
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return Standby(pid, ours)
@@ -129,7 +125,8 @@ def _work(channel: socket.socket, operators: Mapping[str, str], supervisor: int)
             rehearse_briefly(operators)
         data, descriptors, _, _ = socket.recv_fds(channel, _MAX_PATH, _DESCRIPTORS)
         if data:
-            code = _begin(Path(os.fsdecode(data)), descriptors, channel.detach(), operators)
+            channel.detach()
+            code = _begin(Path(os.fsdecode(data)), descriptors, operators)
     except Exception as error:
         # Before it begins; all that comes later is reported by the run itself.
         reason = error.strerror if isinstance(error, OSError) else type(error).__name__
@@ -139,14 +136,12 @@ def _work(channel: socket.socket, operators: Mapping[str, str], supervisor: int)
         os._exit(code)
 
 
-def _begin(
-    scratch: Path, descriptors: Sequence[int], channel: int, operators: Mapping[str, str]
-) -> int:
+def _begin(scratch: Path, descriptors: Sequence[int], operators: Mapping[str, str]) -> int:
     body, *streams, keeper = descriptors
     envelope = unpack(read_body(body))
-    os.close(channel)
     for number, descriptor in enumerate(streams):
         os.dup2(descriptor, number)
+    # In place of the channel to the supervisor.
     os.dup2(keeper, _KEPT, inheritable=False)
     os.closerange(_KEPT + 1, os.sysconf("SC_OPEN_MAX"))
     os.setsid()

@@ -131,11 +131,6 @@ def read_log(sources: Sources) -> groups.LogSettings:
     return _lenient(sources, groups.LogSettings)
 
 
-def read_policy_settings(sources: Sources) -> groups.PolicySettings:
-    """Return how strict a run is; a malformed setting counts as unset, as in read_limits."""
-    return _lenient(sources, groups.PolicySettings)
-
-
 def read_render(sources: Sources) -> RenderSettings:
     """Return how to render, as far as the operator says; as read_limits."""
     return _lenient(sources, RenderSettings)

@@ -127,7 +127,7 @@ def test_no_more_run_than_avp_parallel_says(tmp_path: Path, tools: Mapping[str, 
         assert until(lambda: not here.core.workers, PATIENCE)
 
 
-def test_health_is_told_however_many_wait(tmp_path: Path, tools: Mapping[str, Path]) -> None:
+def test_a_health_check_does_not_wait_for_a_turn(tmp_path: Path, tools: Mapping[str, Path]) -> None:
     with site(tmp_path, tools, AVP_PARALLEL="1") as here:
         # Two run: no other project may start one meanwhile.
         busy = [here.hang(f"app{number}", f"team{number}") for number in range(5)]
@@ -136,7 +136,7 @@ def test_health_is_told_however_many_wait(tmp_path: Path, tools: Mapping[str, Pa
 
         checked = here.core.run("healthcheck", cwd=tmp_path)
 
-        # There is no helm here, of which it complains.
+        # It complains that helm is missing here.
         assert b"ok      settings" in checked.stdout
         assert [each.poll() for each in busy] == [None] * 5
         end(*busy)
@@ -200,6 +200,24 @@ def test_no_more_wait_in_the_core_than_avp_queue_says(
         assert here.core.outcomes() == ["ok", *["cancelled"] * 10]
         assert finish(here.start("quick", "other"))[0] == 0
         assert until(lambda: len(descriptors(here.core.supervisor)) == before, PATIENCE)
+
+
+def test_health_checks_count_for_avp_queue(tmp_path: Path, tools: Mapping[str, Path]) -> None:
+    with site(tmp_path, tools, AVP_QUEUE="3") as here:
+        os.kill(here.core.keeper, signal.SIGSTOP)
+        first = here.core.start("healthcheck", cwd=tmp_path)
+        assert until(lambda: len(here.core.running) == 1, PATIENCE)
+        running = len(descriptors(here.core.supervisor))
+        others = [here.core.start("healthcheck", cwd=tmp_path) for _ in range(9)]
+        assert have_sent(here.core, first, *others)
+        if os.geteuid() == 0:
+            assert until(lambda: len(descriptors(here.core.supervisor)) == running + 15, PATIENCE)
+            time.sleep(0.3)
+            assert len(descriptors(here.core.supervisor)) == running + 15
+
+        os.kill(here.core.keeper, signal.SIGCONT)
+        for each in (first, *others):
+            assert b"ok      settings" in finish(each)[1]
 
 
 def test_what_waits_too_long_fails_with_a_reason(tmp_path: Path, tools: Mapping[str, Path]) -> None:

@@ -86,7 +86,7 @@ def nonce(questions: Questions) -> bytes:
     return found[1].encode()
 
 
-def test_an_answer_to_another_shell_is_none(questions: Questions) -> None:
+def test_an_answer_to_another_shell_is_not_accepted(questions: Questions) -> None:
     # A shell that was killed has left its answer in the pipe.
     os.write(questions.inherited[0], nonce(questions) + b"-1\0/\0000\0")
     questions.respond()
@@ -108,7 +108,7 @@ def test_an_answer_to_another_shell_is_none(questions: Questions) -> None:
     ],
     ids=lambda data: repr(data)[:30],
 )
-def test_after_what_is_no_question_none_is_answered(
+def test_after_anything_else_no_question_is_answered(
     questions: Questions, asked: list[tuple[str, list[str]]], data: bytes
 ) -> None:
     os.write(questions.inherited[0], data.replace(b"NONCE", nonce(questions)))
