@@ -8,8 +8,8 @@ READY := $(VENV)/.ready
 SOURCES := avp_py tests tools examples benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo unit test compat peers bench image image-test sbom soak format lint language types check tools docs \
-	requirements clean
+.PHONY: help demo unit test compat peers e2e bench image image-test sbom soak format lint language types check tools \
+	docs requirements clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,10 @@ compat: $(READY) ## the real argocd-vault-plugin on the same input (COMPAT_CASES
 peers: $(READY) ## what argocd-vault-plugin, kustomize and Argo CD ask of themselves
 	@$(BIN)/python tools/build.py argocd-vault-plugin reader vault kustomize helm argocd >/dev/null
 	@$(BIN)/python -m pytest -n 2 --dist worksteal tests/peers $(PYTEST_ARGS)
+
+e2e: $(READY) ## the whole way from a git push to a Secret, with the real Argo CD (tests/e2e)
+	@$(BIN)/python tools/build.py >/dev/null
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup tests/e2e $(PYTEST_ARGS)
 
 bench: $(READY) ## measure against argocd-vault-plugin (ROUNDS=5 ONLY=text; docs/performance.md)
 	@$(BIN)/python -m benchmarks $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only '$(ONLY)')

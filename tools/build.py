@@ -203,7 +203,7 @@ PROGRAMS = {
             seconds=260,
             # Without the leading v of the tag, as in Argo CD's own Makefile.
             stamps=(f"{_ARGOCD}/common.version={{number}}",),
-            kept=("manifests/base/repo-server",),
+            kept=("manifests/base/repo-server", "manifests/base/config", "manifests/crds"),
         ),
         Program(
             name="reader",

@@ -85,7 +85,11 @@ class CmpServer:
 
 @contextmanager
 def serve(
-    program: Path, plugin_file: Path, env: Mapping[str, str], *above: str | Path
+    program: Path,
+    plugin_file: Path,
+    env: Mapping[str, str],
+    *above: str | Path,
+    sockets: Path | None = None,
 ) -> Iterator[CmpServer]:
     """Run the server, and end it and all that it started.
 
@@ -94,15 +98,17 @@ def serve(
         plugin_file: the plugin.yaml; `avp-py` in it is this checkout's.
         env: the operator's environment, on top of PATH, HOME and TMPDIR.
         above: what runs it, such as `avp-py serve --`.
+        sockets: the folder for its socket, where a repo-server looks for it; None for an own one.
     """
     # The path of a socket has at most 107 bytes, and pytest's folders have long names.
     with tempfile.TemporaryDirectory(prefix="cmp-") as name:
         root = Path(name).resolve()
-        home, scratch, work, sockets, config = (
-            root / each for each in ("home", "tmp", "work", "socks", "conf")
-        )
-        for folder in (home, scratch, work, sockets, config):
+        home, scratch, work, config = (root / each for each in ("home", "tmp", "work", "conf"))
+        for folder in (home, scratch, work, config):
             folder.mkdir()
+        if sockets is None:
+            sockets = root / "socks"
+            sockets.mkdir()
         (config / "plugin.yaml").write_bytes(plugin_file.read_bytes())
         server = root / "argocd-cmp-server"
         server.symlink_to(program)

@@ -1,15 +1,11 @@
 """A real Kubernetes API for tests: kube-apiserver on etcd, without nodes and controllers."""
 
 import contextlib
-import ctypes
 import http.client
 import secrets
 import shutil
-import signal
-import socket
 import ssl
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -22,18 +18,13 @@ import yaml
 
 from tests.conftest import build_tools
 from tests.integration.certificates import Certificate, openssl, self_signed, signed
+from tests.servers import Server, free_ports, running
 
 READY_SECONDS: Final = 60
 """How long the API may take to be ready; it takes 3 seconds on an idle machine."""
 
-STOP_SECONDS: Final = 3
-"""How long a server may take to stop before it is killed. What it holds is thrown away."""
-
 ATTEMPTS: Final = 3
 """How often other ports are tried: another program may take a free one before we do."""
-
-_PR_SET_PDEATHSIG: Final = 1
-_LIBC = ctypes.CDLL(None)
 
 
 @dataclass(frozen=True)
@@ -132,24 +123,24 @@ def serve(folder: Path) -> Iterator[Cluster]:
     for attempt in range(1, ATTEMPTS + 1):
         run_folder = folder / f"attempt-{attempt}"
         run_folder.mkdir()
-        port, etcd_port, peer_port = _free_ports(3)
+        port, etcd_port, peer_port = free_ports(3)
         certificate = run_folder / "certificates" / "apiserver.crt"
         server = f"https://127.0.0.1:{port}"
         with ExitStack() as stack:
             # etcd sets 64 MB aside for its log, and pytest keeps the folders of some runs.
             stack.callback(shutil.rmtree, run_folder / "etcd", ignore_errors=True)
-            etcd = _etcd(programs, run_folder, etcd_port, peer_port)
-            api = _kube_apiserver(programs, folder, run_folder, port, etcd_port)
-            logs = [run_folder / "etcd.log", run_folder / "kube-apiserver.log"]
             # Stopped in reverse order: without etcd, the API would wait for it.
-            children = [
-                stack.enter_context(_running(argv, log))
-                for argv, log in zip((etcd, api), logs, strict=True)
+            servers = [
+                stack.enter_context(running(argv, run_folder / f"{name}.log"))
+                for name, argv in (
+                    ("etcd", _etcd(programs, run_folder, etcd_port, peer_port)),
+                    ("api", _kube_apiserver(programs, folder, run_folder, port, etcd_port)),
+                )
             ]
-            if _is_ready(children, server, certificate, token):
+            if _is_ready(servers, server, certificate, token):
                 yield Cluster(server, certificate, token, clients, programs["kubectl"], folder)
                 return
-    tails = "\n".join(f"{log}:\n{log.read_text()[-2000:]}" for log in logs)
+    tails = "\n".join(each.tail() for each in servers)
     raise AssertionError(f"the Kubernetes API does not start\n{tails}")
 
 
@@ -189,49 +180,10 @@ def _kube_apiserver(
     )
 
 
-def _free_ports(count: int) -> Sequence[int]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-
-
-@contextmanager
-def _running(argv: Sequence[object], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    with (
-        log.open("wb") as output,
-        subprocess.Popen(
-            [str(each) for each in argv],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            cwd=log.parent,
-            preexec_fn=_end_with_parent,
-        ) as process,
-    ):
-        try:
-            yield process
-        finally:
-            process.terminate()
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-
-
-def _end_with_parent() -> None:
-    """Have the kernel kill this child when the test run is killed (prctl(2))."""
-    if sys.platform == "linux":
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _is_ready(
-    children: Sequence["subprocess.Popen[bytes]"], server: str, certificate: Path, token: str
-) -> bool:
+def _is_ready(servers: Sequence[Server], server: str, certificate: Path, token: str) -> bool:
     """Wait until the API is ready; fail at once if a server has ended."""
     end = time.monotonic() + READY_SECONDS
-    while time.monotonic() < end and all(child.poll() is None for child in children):
+    while time.monotonic() < end and all(each.is_running for each in servers):
         with contextlib.suppress(OSError, http.client.HTTPException):
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.load_verify_locations(certificate)

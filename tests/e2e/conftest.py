@@ -1,0 +1,67 @@
+"""The whole ecosystem, once for each mode of the plugin; and an Application for each test."""
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.e2e import ecosystem as ecosystems
+from tests.e2e.app import App, web_files
+from tests.e2e.ecosystem import TENANTS, Ecosystem
+from tests.e2e.repository import Repository
+from tests.e2e.sidecar import Mode
+
+DATABASE_URL = "postgres://web:hunter2@db/web"
+CACHE_PASSWORD = "correct horse"
+
+_NUMBERS = itertools.count(1)
+
+NewApp = Callable[..., App]
+
+
+@pytest.fixture(
+    scope="session",
+    # Each mode in a process of its own, one beside the other (pytest-xdist).
+    params=[pytest.param(mode, marks=pytest.mark.xdist_group(mode)) for mode in Mode],
+)
+def ecosystem(request: pytest.FixtureRequest) -> Iterator[Ecosystem]:
+    """All that runs, in both modes."""
+    with ecosystems.serve(request.param) as running:
+        yield running
+
+
+@pytest.fixture
+def new_app(ecosystem: Ecosystem, tmp_path: Path) -> Iterator[NewApp]:
+    """Make an Application with files in git and values in Vault, which is not created yet.
+
+    `new_app(project=...)`; it is deleted after the test.
+    """
+    with ExitStack() as stack:
+
+        def make(project: str = TENANTS[0]) -> App:
+            number = next(_NUMBERS)
+            folder = tmp_path / f"git-{number}"
+            folder.mkdir()
+            repository = Repository(folder, os.environ["PATH"])
+            repository.push(web_files())
+            app = App(f"web-{number}", project, ecosystem.namespace(project), repository, ecosystem)
+            values = {"DATABASE_URL": DATABASE_URL, "CACHE_PASSWORD": CACHE_PASSWORD}
+            ecosystem.vault.write(app.secret_path, values)
+            stack.callback(_delete, app)
+            return app
+
+        yield make
+
+
+@pytest.fixture
+def app(new_app: NewApp) -> App:
+    """One such Application."""
+    return new_app()
+
+
+def _delete(app: App) -> None:
+    if any(each["metadata"]["name"] == app.name for each in app.on.api.applications()):
+        app.delete()

@@ -1,0 +1,67 @@
+"""A git repository that somebody pushes to, and that Argo CD reads."""
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.trees import write
+
+_IDENTITY = {
+    f"GIT_{who}_{what}": value
+    for who in ("AUTHOR", "COMMITTER")
+    for what, value in (("NAME", "Dev"), ("EMAIL", "dev@team.example"))
+}
+
+
+class Repository:
+    """A bare repository, and a clone of it in which files are changed.
+
+    Args:
+        folder: an empty folder.
+        git: the program's PATH.
+    """
+
+    def __init__(self, folder: Path, path: str) -> None:
+        self._env = {"PATH": path, "HOME": str(folder), "GIT_CONFIG_NOSYSTEM": "1", **_IDENTITY}
+        self._bare = folder / "origin.git"
+        self.clone = folder / "clone"
+        self._git(folder, "init", "--quiet", "--bare", "--initial-branch=main", self._bare)
+        self._git(folder, "clone", "--quiet", self._bare, self.clone)
+        self._git(self.clone, "switch", "--quiet", "--orphan", "main")
+
+    @property
+    def url(self) -> str:
+        """Its URL."""
+        return f"file://{self._bare}"
+
+    def push(self, files: Mapping[str, str | bytes | None]) -> str:
+        """Commit files and push them; one that is None is removed. Return the commit's hash."""
+        for name in [name for name, text in files.items() if text is None]:
+            (self.clone / name).unlink()
+        write(self.clone, {name: text for name, text in files.items() if text is not None})
+        self._git(self.clone, "add", "--all")
+        self._git(self.clone, "commit", "--quiet", "--message", "change")
+        self._git(self.clone, "push", "--quiet", "origin", "main")
+        return self._git(self.clone, "rev-parse", "HEAD").strip()
+
+    def edit(self, name: str, old: str, new: str) -> str:
+        """Replace a text in a file, and push that. Return the commit's hash."""
+        before = (self.clone / name).read_text()
+        assert old in before
+        return self.push({name: before.replace(old, new)})
+
+    def commits(self) -> int:
+        """How many commits the branch has."""
+        return int(self._git(self._bare, "rev-list", "--count", "main"))
+
+    def _git(self, folder: Path, *arguments: object) -> str:
+        done = subprocess.run(
+            ["git", *map(str, arguments)],  # noqa: S607 - the one on PATH
+            cwd=folder,
+            env=self._env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout

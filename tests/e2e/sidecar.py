@@ -1,0 +1,48 @@
+"""The sidecar with the plugin: below `avp-py serve`, or the plain command."""
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from enum import StrEnum
+from pathlib import Path
+
+from tests.cmp.server import CmpServer, serve
+from tests.conftest import ROOT
+from tests.integration.core import AVP
+
+
+class Mode(StrEnum):
+    """The chart's `mode`."""
+
+    SERVE = "serve"
+    PLAIN = "plain"
+
+
+class Sidecar:
+    """A sidecar that can be killed and started again, as the kubelet would.
+
+    Args:
+        mode: whether a resident core runs above argocd-cmp-server.
+        program: argocd.
+        env: the operator's environment.
+        sockets: the folder that it shares with argocd-repo-server.
+    """
+
+    def __init__(self, mode: Mode, program: Path, env: Mapping[str, str], sockets: Path) -> None:
+        self.mode = mode
+        self._program = program
+        self._env = env
+        self._sockets = sockets
+        self._stack = ExitStack()
+        self.server: CmpServer
+
+    def start(self) -> None:
+        """Start it."""
+        above = (AVP, "serve", "--") if self.mode is Mode.SERVE else ()
+        running = serve(
+            self._program, ROOT / "plugin.yaml", self._env, *above, sockets=self._sockets
+        )
+        self.server = self._stack.enter_context(running)
+
+    def kill(self) -> None:
+        """End it at once, with all that it started; its socket stays."""
+        self._stack.close()
