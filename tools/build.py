@@ -206,6 +206,14 @@ PROGRAMS = {
             kept=("manifests/base/repo-server", "manifests/base/config", "manifests/crds"),
         ),
         Program(
+            name="argocd-crds",
+            folder="argocd-crds",
+            module=_ARGOCD,
+            package="",
+            seconds=0,
+            kept=("manifests/crds",),
+        ),
+        Program(
             name="reader",
             folder="reader",
             module="k8s.io/apimachinery",
@@ -241,6 +249,7 @@ DEFAULT_NAMES = (
     "kubectl",
     "etcd",
     "argocd",
+    "argocd-crds",
     "reader",
     "promtool",
     "prometheus-operator-crds",

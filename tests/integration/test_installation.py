@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.conftest import ROOT, Run, build_tools
+from tests.conftest import ROOT, Run
 from tests.integration import repo_server
 from tests.integration.cluster import Cluster
+from tests.integration.crds import install_prometheus_operators
 from tests.integration.helm import CASES, CHART, Document, Helm, read
 from tests.integration.manifests import fields, manifest
 from tests.integration.repo_server import NAME, containers
@@ -62,15 +63,6 @@ def apply(cluster: Cluster, namespace: str, manifests: object, *options: str) ->
     return items
 
 
-def install_crds(cluster: Cluster, *names: str) -> None:
-    """Install kinds of the Prometheus operator."""
-    folder = build_tools("prometheus-operator-crds")["prometheus-operator-crds"]
-    for name in names:
-        cluster.apply((folder / f"monitoring.coreos.com_{name}.yaml").read_text())
-        crd = f"crd/{name}.monitoring.coreos.com"
-        cluster.run("wait", "--for=condition=Established", "--timeout=30s", crd)
-
-
 def may_get(cluster: Cluster, argocd: str, secret: str, namespace: str) -> bool:
     """Return whether the repo-server's service account may read a Secret."""
     account = f"system:serviceaccount:{argocd}:{NAME}"
@@ -101,7 +93,7 @@ def test_the_api_accepts_all_that_the_chart_renders(
     cluster: Cluster, argocd: str, helm: Helm
 ) -> None:
     cluster.run("create", "namespace", f"{argocd}-team-a")
-    install_crds(cluster, "podmonitors", "prometheusrules")
+    install_prometheus_operators(cluster, "podmonitors", "prometheusrules")
     for case in CASES:
         given = case.read_text().replace("team-a:", f"{argocd}-team-a:")
         values = helm.folder / case.name
