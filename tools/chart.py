@@ -87,6 +87,11 @@ def _rows(
             yield path, found["description"], defaults[name]
 
 
+def _policy(name: str) -> str:
+    """An admission policy of the chart, for clusters without the chart."""
+    return (CHART / "files" / f"{name}-policy.yaml").read_text()
+
+
 FILES: Final[Mapping[str, Callable[[], str]]] = {
     **{f"charts/avp-py/files/{plugin.name}.yaml": plugin.manifest for plugin in PLUGINS},
     "charts/avp-py/values.schema.json": schema,
@@ -96,5 +101,7 @@ FILES: Final[Mapping[str, Callable[[], str]]] = {
         for plugin in PLUGINS
         if plugin.name == "avp-kustomize"
     },
+    "deploy/admission/applications/policy.yaml": lambda: _policy("applications"),
+    "deploy/admission/placeholders/policy.yaml": lambda: _policy("placeholders"),
 }
 """Each file, from the repository's root, and what makes its text."""

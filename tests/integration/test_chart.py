@@ -44,10 +44,13 @@ def test_lint_has_nothing_to_say(helm: Helm, values: Path) -> None:
 def test_every_object_has_a_name_and_namespace_of_its_own(helm: Helm, values: Path) -> None:
     objects = read(helm.template(values))
     names = [
-        (each["kind"], each["metadata"]["namespace"], each["metadata"]["name"]) for each in objects
+        (each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"])
+        for each in objects
     ]
     assert len(set(names)) == len(names)
-    assert {namespace for _, namespace, _ in names} <= {"argocd", "team-a"}
+    for kind, namespace, _ in names:
+        is_cluster_scoped = kind.startswith("ValidatingAdmissionPolicy")
+        assert namespace in ((None,) if is_cluster_scoped else ("argocd", "team-a"))
     assert all(name.startswith("avp-py-") for _, _, name in names)
     assert not [each for each in objects if each["kind"] == "Secret"]
 
@@ -263,6 +266,22 @@ def test_a_credential_is_refused_among_plain_values(helm: Helm, name: str) -> No
         (
             {"settings": {"AVP_K8S_ROLE": "a"}, "vault": {"kubernetesAuth": {"role": "a"}}},
             "settings.AVP_K8S_ROLE and vault.kubernetesAuth say the same thing; leave one out",
+        ),
+        (
+            {"admission": {"placeholders": {"failurePolicy": "fail"}}},
+            "at '/admission/placeholders/failurePolicy': value must be one of 'Fail', 'Ignore'",
+        ),
+        (
+            {"admission": {"applications": {"validationActions": []}}},
+            "at '/admission/applications/validationActions': minItems: got 0, want 1",
+        ),
+        (
+            {"admission": {"applications": {"enabled": True, "requirePluginFor": ["a|b"]}}},
+            "at '/admission/applications/requirePluginFor/0': 'a|b' does not match pattern",
+        ),
+        (
+            {"admission": {"applications": {"requirePluginFor": ["a"]}}},
+            "admission.applications.requirePluginFor has no effect without admission.applications.",
         ),
         ({"mode": "none"}, "at '/mode': value must be one of 'serve', 'plain'"),
         (

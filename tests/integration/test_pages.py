@@ -18,7 +18,7 @@ import yaml
 from tests.cmp.application import documents, identity, secret
 from tests.compat.generator import make_case
 from tests.conftest import ROOT, Run
-from tests.integration import test_installation_page
+from tests.integration import test_admission_values, test_installation_page
 from tests.integration.cluster import Cluster
 from tests.integration.conftest import StartCmpServer
 from tests.integration.vault import Vault
@@ -396,11 +396,11 @@ def test_a_generated_case_is_made_again(terminal: Terminal) -> None:
 
 
 def files(*languages: str) -> Sequence[Block]:
-    """Return the blocks that are files, of every page but the one with a test of its own."""
+    """Return the blocks that are files, of every page but those with tests of their own."""
     return [
         block
         for page in PAGES
-        if page != "docs/installation.md"
+        if page not in ("docs/admission.md", "docs/installation.md")
         for block in blocks(page, "", *languages)
     ]
 
@@ -495,7 +495,7 @@ def test_every_file_of_a_page_is_read_by_what_it_is_for() -> None:
     ]
     assert {*APPLICATIONS, *POLICIES, *SECRETS, *ROLES, *others} >= set(files("yaml"))
     assert files("hcl") == []
-    # Those of the other page are read by its own tests.
+    # Those of docs/installation.md are read by its own tests.
     assert {name for name in test_installation_page.FILES if "values.yaml" not in name} == {
         "argocd.hcl",
         "application.yaml",
@@ -511,7 +511,7 @@ def test_every_file_of_a_page_is_read_by_what_it_is_for() -> None:
 def test_every_block_of_commands_is_run_or_marked(page: str) -> None:
     run_by_a_test = {
         block
-        for module in (sys.modules[__name__], test_installation_page)
+        for module in (sys.modules[__name__], test_admission_values, test_installation_page)
         for test in vars(module).values()
         for block in claims(getattr(test, "pytestmark", []))
     }

@@ -6,7 +6,9 @@
 
 {{- define "avp-py.metadata" -}}
 name: {{ include "avp-py.fullname" .root }}-{{ .suffix }}
+{{- if not .isClusterScoped }}
 namespace: {{ .namespace | default .root.Release.Namespace }}
+{{- end }}
 labels:
   app.kubernetes.io/name: avp-py
   app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
