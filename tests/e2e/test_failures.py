@@ -1,0 +1,86 @@
+"""What fails is a ComparisonError with our message; live objects stay, and nothing is pruned."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.e2e.app import IMAGE, App, mentions, settles
+from tests.e2e.conftest import DATABASE_URL
+
+Break = Callable[[App], None]
+
+
+def deny(app: App) -> None:
+    app.repository.edit("deploy/secret.yaml", 'path: ""', "path: kv/data/team-b-1/web")
+
+
+def drop_key(app: App) -> None:
+    app.repository.edit("deploy/secret.yaml", "<DATABASE_URL>", "<DATABASE_URI>")
+
+
+def break_kustomization(app: App) -> None:
+    app.repository.edit("deploy/kustomization.yaml", "deployment.yaml", "deployments.yaml")
+
+
+def break_chart(app: App) -> None:
+    app.repository.edit("deploy/charts/cache/templates/secret.yaml", "b64enc }}", "b64encode }}")
+
+
+def forget_the_tag(app: App) -> None:
+    app.deploy("")
+
+
+CAUSES = {
+    "a path outside of the policy": (
+        deny,
+        ("denied by policy", "kv/data/team-b-1/web"),
+    ),
+    "a missing key": (drop_key, ("DATABASE_URI", "DATABASE_URL")),
+    "a broken kustomization": (break_kustomization, ("kustomize build failed", "deployments.yaml")),
+    "a chart error": (break_chart, ("b64encode", "templates/secret.yaml")),
+}
+
+
+def stays(app: App, *parts: str) -> None:
+    """Check the error, and that all that was live still is."""
+    before = app.uids
+    assert len(before) == 3
+    found = mentions(lambda: app.errors, "ComparisonError", *parts)
+    assert DATABASE_URL not in found
+    assert app.status == "Unknown"
+    assert app.uids == before
+    assert app.secret == {"DATABASE_URL": DATABASE_URL}
+    assert app.image == f"{IMAGE}:1.0.0"
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_a_commit_that_fails_changes_nothing(app: App, cause: str) -> None:
+    break_it, parts = CAUSES[cause]
+    app.deploy("1.0.0", "--auto-prune", "--self-heal")
+    settles(lambda: app.status, "Synced")
+    break_it(app)
+    app.refresh()
+    stays(app, "avp-py: 1 failure", *parts)
+
+
+def test_an_unreachable_vault_changes_nothing_and_heals(app: App) -> None:
+    app.deploy("1.0.0", "--auto-prune", "--self-heal")
+    settles(lambda: app.status, "Synced")
+    app.on.vault.kill()
+    try:
+        app.on.argocd.run("app", "get", app.name, "--hard-refresh")
+        stays(app, app.on.vault.address, "next:")
+    finally:
+        app.on.vault.start()
+    app.refresh(hard=True)
+    settles(lambda: (app.status, app.errors), ("Synced", ""))
+    assert app.secret == {"DATABASE_URL": DATABASE_URL}
+
+
+def test_a_new_application_that_fails_is_refused(app: App) -> None:
+    drop_key(app)
+    done = app.on.argocd.try_run(*app.create_command("1.0.0"))
+    assert done.returncode != 0
+    assert "InvalidSpecError" in done.stderr
+    assert "DATABASE_URI" in done.stderr
+    assert app.uids == {}

@@ -1,0 +1,108 @@
+"""A secret changes in Vault: when does the cluster get it?
+
+Argo CD renders a commit once and keeps the result (24 hours by default), so it does not see the
+change by itself. A hard refresh renders again; whether the result is applied depends on selfHeal.
+"""
+
+import time
+
+from tests.e2e.app import App, settles
+from tests.e2e.conftest import CACHE_PASSWORD, DATABASE_URL
+
+NEW_URL = "postgres://web:hunter3@db/web"
+
+QUIET_SECONDS = 3
+"""How long nothing may happen; what is to happen takes less than one."""
+
+
+def rotate(app: App) -> None:
+    values = {"DATABASE_URL": NEW_URL, "CACHE_PASSWORD": CACHE_PASSWORD}
+    app.on.vault.write(app.secret_path, values)
+
+
+def deployed(app: App, *further: str) -> None:
+    app.deploy("1.0.0", *further)
+    settles(lambda: app.status, "Synced")
+    assert app.secret == {"DATABASE_URL": DATABASE_URL}
+
+
+def test_a_refresh_does_not_see_it(app: App) -> None:
+    deployed(app, "--self-heal")
+    rotate(app)
+    app.refresh()
+    time.sleep(QUIET_SECONDS)
+    assert app.status == "Synced"
+    assert app.secret == {"DATABASE_URL": DATABASE_URL}
+
+
+def test_a_hard_refresh_without_self_heal_shows_it(app: App) -> None:
+    deployed(app)
+    rotate(app)
+    app.refresh(hard=True)
+    settles(lambda: app.status, "OutOfSync")
+    time.sleep(QUIET_SECONDS)
+    # The commit was synced automatically before: that happens once for each commit.
+    assert app.secret == {"DATABASE_URL": DATABASE_URL}
+
+    app.on.argocd.run("app", "sync", app.name)
+    settles(lambda: app.secret, {"DATABASE_URL": NEW_URL})
+    settles(lambda: app.status, "Synced")
+
+
+def test_a_hard_refresh_with_self_heal_applies_it(app: App) -> None:
+    deployed(app, "--self-heal")
+    rotate(app)
+    app.refresh(hard=True)
+    settles(lambda: app.secret, {"DATABASE_URL": NEW_URL})
+    settles(lambda: app.status, "Synced")
+
+
+def test_a_sync_alone_applies_what_was_rendered_before(app: App) -> None:
+    deployed(app)
+    rotate(app)
+    app.on.argocd.run("app", "sync", app.name)
+    settles(lambda: app.status, "Synced")
+    assert app.secret == {"DATABASE_URL": DATABASE_URL}
+
+
+def test_a_deploy_of_another_tag_applies_it_too(app: App) -> None:
+    deployed(app)
+    rotate(app)
+    app.deploy("1.1.0")
+    settles(lambda: app.secret, {"DATABASE_URL": NEW_URL})
+    settles(lambda: app.status, "Synced")
+
+
+def test_a_changed_secret_restarts_no_pods_by_itself(app: App) -> None:
+    deployed(app, "--self-heal")
+    found = app.deployment
+    assert found is not None
+    rotate(app)
+    app.refresh(hard=True)
+    settles(lambda: app.secret, {"DATABASE_URL": NEW_URL})
+    after = app.deployment
+    assert after is not None
+    assert after["spec"]["template"] == found["spec"]["template"]
+
+
+def test_a_checksum_in_the_pod_template_restarts_pods(app: App) -> None:
+    # docs/rotation.md shows this annotation.
+    app.repository.edit(
+        "deploy/deployment.yaml",
+        "      labels: {app: web}\n    spec",
+        "      labels: {app: web}\n      annotations:\n"
+        f"        checksum/web: <path:{app.secret_path}#DATABASE_URL | sha256sum>\n    spec",
+    )
+    deployed(app, "--self-heal")
+    found = app.deployment
+    assert found is not None
+    rotate(app)
+    app.refresh(hard=True)
+    settles(lambda: app.secret, {"DATABASE_URL": NEW_URL})
+    settles(lambda: app.status, "Synced")
+    after = app.deployment
+    assert after is not None
+    before, now = (each["spec"]["template"]["metadata"]["annotations"]["checksum/web"]
+                   for each in (found, after))  # fmt: skip
+    assert len(now) == len(before) == 64
+    assert now != before
