@@ -109,6 +109,7 @@ _HELM = "helm.sh/helm/v3"
 _AVP = "github.com/argoproj-labs/argocd-vault-plugin"
 _ARGOCD = "github.com/argoproj/argo-cd/v3"
 _PROMETHEUS = "github.com/prometheus/prometheus"
+_ACTIONLINT = "github.com/rhysd/actionlint"
 _KUBERNETES_STAMPS = (
     "k8s.io/component-base/version.gitVersion={version}",
     "k8s.io/component-base/version.gitMajor={major}",
@@ -238,6 +239,14 @@ PROGRAMS = {
             seconds=0,
             kept=("example/prometheus-operator-crd",),
         ),
+        Program(
+            name="actionlint",
+            folder="actionlint",
+            module=_ACTIONLINT,
+            package=f"{_ACTIONLINT}/cmd/actionlint",
+            seconds=10,
+            stamps=(f"{_ACTIONLINT}.version={{number}}",),
+        ),
     )
 }
 DEFAULT_NAMES = (
@@ -253,6 +262,7 @@ DEFAULT_NAMES = (
     "reader",
     "promtool",
     "prometheus-operator-crds",
+    "actionlint",
 )
 
 

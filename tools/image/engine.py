@@ -121,24 +121,32 @@ def install(packages: Mapping[str, str]) -> None:
     Raises:
         ImageError: this is not Debian, or that failed.
     """
-    missing = {
-        program: package for program, package in packages.items() if not shutil.which(program)
-    }
-    if not missing:
+
+    def missing() -> Mapping[str, str]:
+        return {name: package for name, package in packages.items() if not shutil.which(name)}
+
+    if not missing():
         return
-    if not shutil.which("apt-get"):
-        raise ImageError(f"{NO_ENGINE}\nmissing: {', '.join(missing)}")
-    say(f"installing {' '.join(missing.values())} ...")
-    environ = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    for command in (
-        ["apt-get", "update", "-qq"],
-        ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing.values()],
-    ):
-        done = subprocess.run(
-            command, env=environ, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False
-        )
-        if done.returncode != 0:
-            raise ImageError(f"`{' '.join(command)}` failed with status {done.returncode}")
+    with locked("packages"):
+        wanted = missing()
+        if not wanted:
+            return
+        names = " ".join(wanted.values())
+        advice = f"next: install {names}, or run this as root on Debian"
+        if not shutil.which("apt-get"):
+            raise ImageError(f"not found on PATH: {', '.join(wanted)}\n{advice}")
+        say(f"installing {names} ...")
+        environ = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+        for command in (
+            ["apt-get", "update", "-qq"],
+            ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *wanted.values()],
+        ):
+            done = subprocess.run(
+                command, env=environ, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False
+            )
+            if done.returncode != 0:
+                failed = f"`{' '.join(command)}` failed with status {done.returncode}"
+                raise ImageError(f"{failed}\n{advice}")
 
 
 def _answers(candidate: Engine) -> bool:
