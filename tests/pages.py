@@ -26,7 +26,14 @@ from tests.conftest import ROOT
 PAGES: Final = tuple(
     sorted(
         str(path.relative_to(ROOT))
-        for pattern in ("*.md", "docs/*.md", "charts/*/*.md", "tools/*.md", "tests/*/*.md")
+        for pattern in (
+            "*.md",
+            "docs/*.md",
+            "charts/*/*.md",
+            "examples/*/*.md",
+            "tools/*.md",
+            "tests/*/*.md",
+        )
         for path in ROOT.glob(pattern)
     )
 )
