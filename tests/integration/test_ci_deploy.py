@@ -16,6 +16,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from tests.ci_examples import FOLDER
+from tests.conftest import build_tools
 from tests.integration.certificates import self_signed
 from tests.integration.stand_in import Exchange, stand_in
 
@@ -144,6 +145,22 @@ def test_it_creates_the_application_and_waits(deploy: Deploy) -> None:
     assert {"--sync", "--health", "--operation"} <= set(done.argv("wait"))
     assert 0 < int(done.argv("wait")[-1]) <= 30
     assert "===== /Secret demo/web =====" in done.out
+
+
+def test_argocd_has_every_option_that_is_used(deploy: Deploy, tmp_path: Path) -> None:
+    program = tmp_path / "argocd"
+    program.symlink_to(build_tools("argocd")["argocd"])
+
+    def reads(argv: Sequence[str]) -> bool:
+        # An option that there is not is an error, also before --help.
+        command = [str(program), *argv, "--help"]
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+    kept = deploy({"get": [{"out": SPEC}, {"out": OUT_OF_SYNC}]}, IMAGE_TAG="")
+
+    assert {each["argv"][1] for each in kept.calls} == {"get", "create", "diff", "wait"}
+    assert all(reads(each["argv"]) for each in kept.calls)
+    assert not reads([*kept.argv("create"), "--sync-options=a"])
 
 
 def test_no_argument_has_the_token(deploy: Deploy) -> None:
