@@ -55,7 +55,7 @@ class Server:
                 stderr=output,
                 cwd=self.log.parent,
                 env=self._env,
-                preexec_fn=_end_with_parent,
+                preexec_fn=end_with_parent,
             )
 
     def kill(self) -> None:
@@ -100,7 +100,7 @@ def free_ports(count: int) -> Sequence[int]:
         return [each.getsockname()[1] for each in sockets]
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Have the kernel kill this child when our process is killed (prctl(2))."""
     if sys.platform == "linux":
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

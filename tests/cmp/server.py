@@ -14,6 +14,7 @@ from typing import Final
 
 from tests.cmp.client import Client, connect
 from tests.processes import children, processes_of, stands_by
+from tests.servers import end_with_parent
 
 READY_SECONDS: Final = 30
 """How long it may take to serve; it takes well below one."""
@@ -128,6 +129,7 @@ def serve(
                 stdout=file,
                 stderr=file,
                 start_new_session=True,
+                preexec_fn=end_with_parent,
             )
         try:
             with connect(_wait_for_socket(process, sockets, log)) as client:

@@ -56,10 +56,6 @@ class Api:
         )
         answer.raise_for_status()
 
-    def delete(self, path: str) -> None:
-        """Delete an object."""
-        self._session.delete(f"{self._server}{path}", timeout=_SECONDS).raise_for_status()
-
     def application(self, name: str) -> Document:
         """An Application of Argo CD."""
         return self.get(f"{_APPLICATIONS}/{name}")
@@ -71,3 +67,7 @@ class Api:
     def patch_application(self, name: str, change: Mapping[str, Any]) -> None:
         """Change an Application."""
         self.patch(f"{_APPLICATIONS}/{name}", change)
+
+    def delete_application(self, name: str) -> None:
+        """Delete an Application, if it exists; its objects stay."""
+        self._session.delete(f"{self._server}{_APPLICATIONS}/{name}", timeout=_SECONDS)

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import yaml
+
 from tests.e2e.api import Document
-from tests.e2e.argocd import CLUSTER_NAME
+from tests.e2e.argocd import CLUSTER_NAME, NAMESPACE
 from tests.e2e.ecosystem import SETTINGS_SECRET, Ecosystem
 from tests.e2e.repository import Repository
 
@@ -26,6 +28,16 @@ def web_files(folder: str = "deploy") -> Mapping[str, bytes]:
     """The example: a Deployment, a Secret, and a chart with another Secret."""
     files = (each for each in _WEB.rglob("*") if each.is_file())
     return {f"{folder}/{each.relative_to(_WEB)}": each.read_bytes() for each in files}
+
+
+def variables(tag: str) -> Mapping[str, str]:
+    """What CI sets in the Application (`--plugin-env`)."""
+    return {
+        "AVP_SECRET": f"argocd:{SETTINGS_SECRET}",
+        "APP_REPO": SOURCE_URL,
+        "IMAGE_NAME": IMAGE,
+        "IMAGE_TAG": tag,
+    }
 
 
 @dataclass(frozen=True)
@@ -53,22 +65,37 @@ class App:
 
     def create_command(self, tag: str, *further: str, plugin: str = PLUGIN) -> Sequence[str]:
         """The arguments of `argocd` with which CI deploys a tag."""
-        settings = {
-            "AVP_SECRET": f"argocd:{SETTINGS_SECRET}",
-            "APP_REPO": SOURCE_URL,
-            "IMAGE_NAME": IMAGE,
-            "IMAGE_TAG": tag,
-        }
         return (
             *("app", "create", self.name, "--project", self.project),
             *("--repo", self.repository.url, "--revision", "main", "--path", "deploy"),
             *("--dest-name", CLUSTER_NAME, "--dest-namespace", self.namespace),
             f"--config-management-plugin={plugin}",
-            *(part for each in settings.items() for part in ("--plugin-env", "=".join(each))),
+            *(part for each in variables(tag).items() for part in ("--plugin-env", "=".join(each))),
             *("--sync-policy", "automated"),
             *("--sync-option", "ApplyOutOfSyncOnly=true", "--sync-option", "ServerSideApply=true"),
             *("--upsert", *further),
         )
+
+    def manifest(self, namespace: str, tag: str = "1.0.0") -> str:
+        """The Application as YAML, for a namespace that may be another one's."""
+        env = [{"name": name, "value": value} for name, value in variables(tag).items()]
+        source = {
+            "repoURL": self.repository.url,
+            "targetRevision": "main",
+            "path": "deploy",
+            "plugin": {"name": PLUGIN, "env": env},
+        }
+        document = {
+            "apiVersion": "argoproj.io/v1alpha1",
+            "kind": "Application",
+            "metadata": {"name": self.name, "namespace": NAMESPACE},
+            "spec": {
+                "project": self.project,
+                "destination": {"name": CLUSTER_NAME, "namespace": namespace},
+                "source": source,
+            },
+        }
+        return yaml.safe_dump(document)
 
     def deploy(self, tag: str, *further: str) -> None:
         """Deploy a tag as CI does."""
@@ -77,12 +104,6 @@ class App:
     def refresh(self, *, hard: bool = False) -> None:
         """Have Argo CD look at git again; a hard refresh renders even an unchanged commit."""
         self.on.argocd.run("app", "get", self.name, "--hard-refresh" if hard else "--refresh")
-
-    def delete(self) -> None:
-        """Delete it with its objects."""
-        # In the foreground, the default, only a cluster's garbage collector would end it.
-        how = ("--propagation-policy", "background")
-        self.on.argocd.run("app", "delete", self.name, "--yes", "--wait", *how)
 
     @property
     def document(self) -> Document:

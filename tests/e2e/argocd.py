@@ -87,16 +87,8 @@ class ArgoCd:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def project_token(self, project: str, role: str = "ci") -> str:
-        """A token of a role of a project that may do all with the project's Applications.
-
-        The role is created where it does not exist.
-        """
-        self.try_run("proj", "role", "create", project, role)
-        self.run(
-            *("proj", "role", "add-policy", project, role),
-            *("--action", "*", "--permission", "allow", "--object", "*"),
-        )
+    def project_token(self, project: str, role: str) -> str:
+        """A token of a role of a project."""
         return self.run("proj", "role", "create-token", project, role, "--token-only").strip()
 
 

@@ -37,7 +37,7 @@ def ecosystem(request: pytest.FixtureRequest) -> Iterator[Ecosystem]:
 def new_app(ecosystem: Ecosystem, tmp_path: Path) -> Iterator[NewApp]:
     """Make an Application with files in git and values in Vault, which is not created yet.
 
-    `new_app(project=...)`; it is deleted after the test.
+    `new_app(project=...)`; it is deleted after the test, and its objects stay.
     """
     with ExitStack() as stack:
 
@@ -50,7 +50,7 @@ def new_app(ecosystem: Ecosystem, tmp_path: Path) -> Iterator[NewApp]:
             app = App(f"web-{number}", project, ecosystem.namespace(project), repository, ecosystem)
             values = {"DATABASE_URL": DATABASE_URL, "CACHE_PASSWORD": CACHE_PASSWORD}
             ecosystem.vault.write(app.secret_path, values)
-            stack.callback(_delete, app)
+            stack.callback(ecosystem.api.delete_application, app.name)
             return app
 
         yield make
@@ -60,8 +60,3 @@ def new_app(ecosystem: Ecosystem, tmp_path: Path) -> Iterator[NewApp]:
 def app(new_app: NewApp) -> App:
     """One such Application."""
     return new_app()
-
-
-def _delete(app: App) -> None:
-    if any(each["metadata"]["name"] == app.name for each in app.on.api.applications()):
-        app.delete()

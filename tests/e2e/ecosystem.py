@@ -2,7 +2,6 @@
 
 import base64
 import itertools
-import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -17,7 +16,6 @@ from tests.e2e import argocd as argocds
 from tests.e2e import rollouts
 from tests.e2e.api import Api, Document
 from tests.e2e.argocd import CLUSTER_NAME, NAMESPACE, ArgoCd
-from tests.e2e.repository import Repository
 from tests.e2e.sidecar import Mode, Sidecar
 from tests.integration import cluster as clusters
 from tests.integration.cluster import Cluster
@@ -31,18 +29,30 @@ ACCOUNT: Final = "argocd-repo-server"
 SETTINGS_SECRET: Final = "avp-settings"
 """The Secret that CI names in AVP_SECRET."""
 
+CI_ROLE: Final = "ci"
+"""The role of each project that CI has a token for, with what examples/ci needs."""
+
 TENANTS: Final = ("team-a", "team-b")
 """The projects of Argo CD; each may deploy to the namespaces that begin with its name."""
 
+POLICY_FILE: Final = "policy.yaml"
 POLICY: Final = """\
 rules:
-  - name: own secrets
-    projects: ["team-*"]
+  - name: own secrets of team-a
+    projects: [team-a]
+    namespaces: ["team-a-*"]
     allow: ["kv/data/{{ namespace }}/*"]
+  - name: own secrets of team-b
+    projects: [team-b]
+    namespaces: ["team-b-*"]
+    allow: ["kv/data/{{ namespace }}/*"]
+  - name: what all may read
+    allow: ["kv/data/shared/*"]
   - name: the settings that all use
     secrets: ["argocd:avp-settings"]
     trust: [address]
 """
+"""A project is bound to namespaces: Argo CD renders before it checks what the project permits."""
 
 _AUDIENCE: Final = "https://kubernetes.default.svc"
 _SETUP: Final = f"""\
@@ -72,6 +82,9 @@ metadata: {{name: {SETTINGS_SECRET}, namespace: {NAMESPACE}}}
 roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, name: {SETTINGS_SECRET}}}
 subjects: [{{kind: ServiceAccount, name: {ACCOUNT}, namespace: {NAMESPACE}}}]
 """
+
+SHARED_PASSWORD: Final = "battery staple"
+"""The key `password` of kv/data/shared/smtp."""
 
 Say = Callable[[str], None]
 
@@ -135,16 +148,14 @@ class Ecosystem:
         argocd: Argo CD.
         vault: Vault, with the Kubernetes auth method.
         sidecar: the plugin.
-        folder: a temporary folder with a short path.
-        repository: what the teams push to.
+        operator: the folder with the operator's files, such as the policy.
     """
 
     cluster: Cluster
     argocd: ArgoCd
     vault: VaultServer
     sidecar: Sidecar
-    folder: Path
-    repository: Repository
+    operator: Path
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     @property
@@ -177,7 +188,7 @@ def operator_environment(cluster: Cluster, folder: Path) -> Mapping[str, str]:
     """What the operator sets in the sidecar, and the files that it names."""
     token = folder / "token"
     token.write_text(cluster.token(NAMESPACE, ACCOUNT, "--duration=8h"))
-    policy = folder / "policy.yaml"
+    policy = folder / POLICY_FILE
     policy.write_text(POLICY)
     kubeconfig = folder / "sidecar.kubeconfig"
     access = {
@@ -209,7 +220,7 @@ def serve(mode: Mode, say: Say = lambda _: None) -> Iterator[Ecosystem]:
     # The path of a socket has at most 107 bytes, and pytest's folders have long names.
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="e2e-"))).resolve()
-        folders = {name: folder / name for name in ("cluster", "argocd", "git", "operator")}
+        folders = {name: folder / name for name in ("cluster", "argocd", "operator")}
         for each in folders.values():
             each.mkdir()
         say("Kubernetes API")
@@ -224,14 +235,14 @@ def serve(mode: Mode, say: Say = lambda _: None) -> Iterator[Ecosystem]:
         vault = VaultServer(cluster)
         vault.start()
         stack.callback(vault.kill)
+        vault.write("kv/data/shared/smtp", {"password": SHARED_PASSWORD})
         cluster.apply(yaml.safe_dump(_settings(vault.address)))
         say(f"the plugin ({mode})")
         env = operator_environment(cluster, folders["operator"])
         sidecar = Sidecar(mode, build_tools("argocd")["argocd"], env, argocd.sockets)
         sidecar.start()
         stack.callback(sidecar.kill)
-        repository = Repository(folders["git"], os.environ["PATH"])
-        yield Ecosystem(cluster, argocd, vault, sidecar, folder, repository)
+        yield Ecosystem(cluster, argocd, vault, sidecar, folders["operator"])
 
 
 def _project(name: str) -> Document:
@@ -243,8 +254,12 @@ def _project(name: str) -> Document:
         "spec": {
             "sourceRepos": ["*"],
             "destinations": [{"name": CLUSTER_NAME, "namespace": f"{name}-*"}],
+            "roles": [{"name": CI_ROLE, "policies": [
+                f"p, proj:{name}:{CI_ROLE}, applications, {action}, {name}/*, allow"
+                for action in ("get", "create", "update")
+            ]}],
         },
-    }
+    }  # fmt: skip
 
 
 def _settings(address: str) -> Document:

@@ -1,7 +1,7 @@
 """A git repository that somebody pushes to, and that Argo CD reads."""
 
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.trees import write
@@ -18,7 +18,7 @@ class Repository:
 
     Args:
         folder: an empty folder.
-        git: the program's PATH.
+        path: PATH, for git.
     """
 
     def __init__(self, folder: Path, path: str) -> None:
@@ -37,18 +37,27 @@ class Repository:
     def push(self, files: Mapping[str, str | bytes | None]) -> str:
         """Commit files and push them; one that is None is removed. Return the commit's hash."""
         for name in [name for name, text in files.items() if text is None]:
-            (self.clone / name).unlink()
+            (self.clone / name).unlink(missing_ok=True)
         write(self.clone, {name: text for name, text in files.items() if text is not None})
         self._git(self.clone, "add", "--all")
         self._git(self.clone, "commit", "--quiet", "--message", "change")
         self._git(self.clone, "push", "--quiet", "origin", "main")
-        return self._git(self.clone, "rev-parse", "HEAD").strip()
+        return self.head
 
     def edit(self, name: str, old: str, new: str) -> str:
         """Replace a text in a file, and push that. Return the commit's hash."""
         before = (self.clone / name).read_text()
         assert old in before
         return self.push({name: before.replace(old, new)})
+
+    @property
+    def head(self) -> str:
+        """The hash of the last commit."""
+        return self._git(self.clone, "rev-parse", "HEAD").strip()
+
+    def files(self) -> Sequence[str]:
+        """The names of the files."""
+        return self._git(self.clone, "ls-files").splitlines()
 
     def commits(self) -> int:
         """How many commits the branch has."""
