@@ -47,7 +47,7 @@ class BuildError(Exception):
 class Program:
     """One program and how it is built.
 
-    name: what it is called, here and as a file.
+    name: what it is called here.
     folder: the folder of its Go module, beside this file.
     module: the module whose version, in that folder's go.mod, is the program's version.
     package: the package to build, relative to that folder. Empty: nothing is built, and the path
@@ -58,6 +58,7 @@ class Program:
         `v`, and its parts.
     kept: folders of the module's source that tests read; copies lie beside the program.
     tags: the build tags.
+    file: what it is called as a file, if not by its name.
     """
 
     name: str
@@ -68,6 +69,12 @@ class Program:
     stamps: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    file: str = ""
+
+    @property
+    def filename(self) -> str:
+        """What the program is called as a file."""
+        return self.file or self.name
 
     @property
     def directory(self) -> Path:
@@ -106,6 +113,7 @@ class Program:
 
 
 _HELM = "helm.sh/helm/v3"
+_HELM_4 = "helm.sh/helm/v4"
 _AVP = "github.com/argoproj-labs/argocd-vault-plugin"
 _ARGOCD = "github.com/argoproj/argo-cd/v3"
 _PROMETHEUS = "github.com/prometheus/prometheus"
@@ -149,6 +157,20 @@ PROGRAMS = {
                 f"{_HELM}/pkg/chartutil.k8sVersionMinor=34",
                 f"{_HELM}/pkg/lint/rules.k8sVersionMajor=1",
                 f"{_HELM}/pkg/lint/rules.k8sVersionMinor=34",
+            ),
+        ),
+        Program(
+            name="helm4",
+            folder="helm4",
+            module=_HELM_4,
+            package=f"{_HELM_4}/cmd/helm",
+            seconds=80,
+            file="helm",
+            # As above. This one reads the Kubernetes release from what it is linked with.
+            stamps=(
+                f"{_HELM_4}/internal/version.version={{version}}",
+                f"{_HELM_4}/internal/version.gitCommit=3900f434fd3ef2b84065dc04508df48f288dba00",
+                f"{_HELM_4}/internal/version.gitTreeState=clean",
             ),
         ),
         Program(
@@ -253,6 +275,7 @@ DEFAULT_NAMES = (
     "kustomize",
     "kustomize-oldest",
     "helm",
+    "helm4",
     "vault",
     "kube-apiserver",
     "kubectl",
@@ -456,7 +479,7 @@ def build(program: Program, go: Go, cache: Path) -> Path:
     """
     label = f"{program.name} {program.version}"
     home = cache / f"{program.name}-{program.version}-{cache_key(program, go)}"
-    target = home / program.name
+    target = home / program.filename
     keep(program, go, home)
     if not program.package:
         return home / program.kept[0]

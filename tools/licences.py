@@ -55,7 +55,7 @@ def copy(program: Program, target: Path) -> None:
         found = files(directory)
         if not found:
             raise BuildError(f"{module}, in {program.name}, has no licence file")
-        folder = target / program.name / module
+        folder = target / program.filename / module
         folder.mkdir(parents=True, exist_ok=True)
         for path in found:
             shutil.copyfile(path, folder / path.name)
