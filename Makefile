@@ -26,7 +26,7 @@ $(READY): requirements/dev.txt pyproject.toml
 	@touch $@
 
 demo: $(READY) ## render examples/web with secrets from a file, and show what changed
-	@$(BIN)/python tools/build.py kustomize helm >/dev/null
+	@$(BIN)/python tools/build.py kustomize helm4 >/dev/null
 	@$(BIN)/python examples/demo.py
 
 tools: $(READY) ## build the real programs that the tests run, once
@@ -50,7 +50,7 @@ compat: $(READY) ## the real argocd-vault-plugin on the same input (COMPAT_CASES
 	@$(BIN)/python -m pytest tests/compat $(PYTEST_ARGS)
 
 peers: $(READY) ## what argocd-vault-plugin, kustomize and Argo CD ask of themselves
-	@$(BIN)/python tools/build.py argocd-vault-plugin reader vault kustomize helm argocd >/dev/null
+	@$(BIN)/python tools/build.py argocd-vault-plugin reader vault kustomize helm4 helm argocd >/dev/null
 	@$(BIN)/python -m pytest -n 2 --dist worksteal tests/peers $(PYTEST_ARGS)
 
 e2e: $(READY) ## the whole way from a git push to a Secret, with the real Argo CD (tests/e2e)

@@ -108,7 +108,7 @@ def main() -> None:
     requests = int(sys.argv[1]) if len(sys.argv) > 1 else 5000
     seed = int(os.environ.get("SEED") or time.time())
     print(f"seed {seed}, {requests} requests, {CLIENTS} at a time", flush=True)
-    tools = build_tools("kustomize", "helm", "vault")
+    tools = build_tools("kustomize", "helm4", "vault")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="soak-")))
         for name, text in FILES.items():
@@ -122,7 +122,7 @@ def main() -> None:
         vaults.start()
         env = {
             "AVP_KUSTOMIZE": str(tools["kustomize"]),
-            "AVP_HELM": str(tools["helm"]),
+            "AVP_HELM": str(tools["helm4"]),
             "AVP_POLICY": str(policy),
             "VAULT_ADDR": proxy.address,
             "AVP_ROLE_ID": ROLE_ID,

@@ -32,7 +32,7 @@ SETTINGS = {
 def main() -> None:
     """Runs the command and prints the difference to what git holds."""
     tools = subprocess.run(
-        [PYTHON, "tools/build.py", "kustomize", "helm"],
+        [PYTHON, "tools/build.py", "kustomize", "helm4"],
         cwd=ROOT,
         check=True,
         capture_output=True,

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import hypothesis
 import pytest
@@ -20,6 +21,12 @@ from avp_py.sandbox import adopt_orphans
 from avp_py.settings import Program
 
 ROOT = Path(__file__).resolve().parent.parent
+
+HELM: Final = "helm4"
+"""The Helm of most tests, which is also the one in the image."""
+
+HELMS: Final = {HELM: "v4", "helm": "v3"}
+"""The programs of the two, with the major versions that they report."""
 
 # No test depends on the speed of a machine. CI uses the same cases each time; other runs search
 # for new ones.
@@ -35,6 +42,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = item.path.relative_to(ROOT / "tests").parts[0]
         if folder not in {"unit", "golden"} or item.get_closest_marker("slow"):
             item.add_marker("no_cover")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests that are marked `both_helms`, and use a Helm, with Helm 4 and with Helm 3."""
+    marked = metafunc.definition.get_closest_marker("both_helms")
+    if marked and "helm_name" in metafunc.fixturenames:
+        metafunc.parametrize("helm_name", HELMS, indirect=True)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -78,17 +92,24 @@ def build_tools(*names: str) -> Mapping[str, Path]:
 
 @pytest.fixture(scope="session")
 def tools() -> Mapping[str, Path]:
-    """kustomize, helm and vault by name."""
-    return build_tools("kustomize", "helm", "vault")
+    """kustomize, helm (version 3), helm4 and vault by name."""
+    return build_tools("kustomize", *HELMS, "vault")
 
 
 @pytest.fixture(scope="session")
-def environ(tools: Mapping[str, Path]) -> Mapping[str, str]:
+def helm_name(request: pytest.FixtureRequest) -> str:
+    """The Helm that renders: each of HELMS for a test that is marked `both_helms`."""
+    name: str = getattr(request, "param", HELM)
+    return name
+
+
+@pytest.fixture(scope="session")
+def environ(tools: Mapping[str, Path], helm_name: str) -> Mapping[str, str]:
     """An environment that contains only the programs; tests add the rest."""
     return {
         "PATH": os.environ["PATH"],
         "AVP_KUSTOMIZE": str(tools["kustomize"]),
-        "AVP_HELM": str(tools["helm"]),
+        "AVP_HELM": str(tools[helm_name]),
     }
 
 

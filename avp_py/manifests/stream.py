@@ -124,7 +124,7 @@ def _template_of(text: str, document: Document) -> str:
     """Return the template that helm names before a document, relative to the chart's folder.
 
     helm writes a comment with the name of the chart and the path in it, and below it what the
-    template rendered (renderResources in pkg/action/action.go, v3.19).
+    template rendered (renderResources in pkg/action/action.go, v3.19 and v4.2).
     """
     begin = text.find("\n", document.start) + 1
     if document.marker_end is None or not text.startswith(_HELMS_COMMENT, begin):

@@ -246,8 +246,9 @@ def _check_schema(text: bytes, name: str, rules: ChartRules) -> None:
     """Refuse a schema that makes helm read other files, or contact other machines.
 
     helm loads what it refers to by file, http and https, and resolves a relative reference against
-    `file:///` (pkg/chartutil/jsonschema.go, v3.19). What the words around a reference mean is not
-    considered, as that differs between the drafts of JSON schema.
+    `file:///` (pkg/chartutil/jsonschema.go, v3.19; pkg/chart/common/util/jsonschema.go, v4.2). What
+    the words around a reference mean is not considered, as that differs between the drafts of JSON
+    schema.
     """
     try:
         # Go replaces what is not UTF-8.

@@ -33,6 +33,10 @@ from avp_py.settings import RenderSettings
 _BUILD: Final = {"kustomize": "build", "kubectl": "kustomize"}
 """The command of each program that builds."""
 
+_HELM_3_ONLY: Final = "this plugin requires helm V3 but got v4"
+"""What kustomize says before 5.8.1 (api v0.21.0, HelmChartInflationGenerator.go), and kubectl with
+such a kustomize in it."""
+
 
 class KustomizeRenderer(Renderer):
     """`kustomize edit set annotation`, `kustomize edit set image`, `kustomize build`.
@@ -135,9 +139,11 @@ class KustomizeRenderer(Renderer):
         try:
             return child.run(arguments, folder, access, questions)
         except ChildError as error:
-            if self._settings.network:
-                raise
-            hint = f"{error.hint}; AVP_RENDER_NETWORK forbids remote bases and charts"
+            hint = error.hint
+            if _HELM_3_ONLY in error.detail:
+                hint = "install kustomize 5.8.1 or later for Helm 4, or set AVP_HELM to a Helm 3"
+            elif not self._settings.network:
+                hint += "; AVP_RENDER_NETWORK forbids remote bases and charts"
             raise ChildError(error.reason, hint=hint, detail=error.detail) from error
 
     def _unread(self, file: Path) -> RenderError:

@@ -50,7 +50,7 @@ _ERROR: Final = "Error: "
 _OWN: Final = re.compile(r"(?:Error: ){1,2}(?:avp-py: |execution error at \([^\s():]+:\d+:\d+\): )")
 """How an error begins that may be shown whatever it names: the words of the wrapper before helm,
 and helm's for what the template functions `fail` and `required` say, with the place of the call
-(pkg/engine/engine.go, v3.19)."""
+(pkg/engine/engine.go, v3.19 and v4.2)."""
 
 _SEPARATORS: Final = dict.fromkeys(
     {*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029} - {0x09, 0x0A}, "\ufffd"

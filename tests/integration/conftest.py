@@ -103,10 +103,18 @@ subjects: [{kind: ServiceAccount, name: vault, namespace: demo}]
     return cluster
 
 
+@pytest.fixture(scope="session")
+def only_kubectl(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    """An environment whose PATH has kubectl and nothing else."""
+    folder = tmp_path_factory.mktemp("kubectl")
+    (folder / "kubectl").symlink_to(build_tools("kubectl")["kubectl"])
+    return {"PATH": str(folder)}
+
+
 @pytest.fixture
-def helm(tools: Mapping[str, Path], tmp_path: Path) -> Helm:
+def helm(environ: Mapping[str, str], tmp_path: Path) -> Helm:
     """The real helm, on our chart."""
-    return Helm(tools["helm"], tmp_path)
+    return Helm(Path(environ["AVP_HELM"]), tmp_path)
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from avp_py.settings import TABLE, Trust, parse
 from tests.conftest import Run
 from tests.integration.helm import CASES, CHART, Document, Helm, read
 
+pytestmark = pytest.mark.both_helms
+
 MINIMAL: dict[str, Any] = {"image": {"repository": "registry.example/avp-py"}}
 
 CREDENTIALS = [setting.name for setting in TABLE if setting.parse in (parse.sensitive, parse.token)]

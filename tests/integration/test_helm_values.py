@@ -14,6 +14,8 @@ from avp_py.render.helm_arguments import ALLOWED
 from tests.conftest import Run
 from tests.trees import snapshot, write
 
+pytestmark = pytest.mark.both_helms
+
 TEMPLATE: Final = """\
 apiVersion: v1
 kind: ConfigMap

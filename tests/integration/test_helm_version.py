@@ -15,7 +15,7 @@ from avp_py.render.helm_wrapper import HelmWrapper
 from avp_py.render.workspace import open_workspace
 from avp_py.sandbox import Limits, Places, read_go_module
 from avp_py.sandbox import run as run_child
-from tests.conftest import Run
+from tests.conftest import HELM, HELMS, Run
 from tests.trees import write
 
 LIMITS = Limits(
@@ -53,20 +53,20 @@ def ask(helm: Path, arguments: list[str], env: Mapping[str, str] | None = None) 
     return output.decode()
 
 
-def test_the_module_of_a_program(tools: Mapping[str, Path]) -> None:
-    said = subprocess.run(
-        [tools["helm"], "version", "--short"], capture_output=True, text=True, check=True
-    )
-    module = read_go_module(tools["helm"])
+@pytest.mark.both_helms
+def test_the_module_of_a_program(environ: Mapping[str, str], helm_name: str) -> None:
+    helm = environ["AVP_HELM"]
+    said = subprocess.run([helm, "version", "--short"], capture_output=True, text=True, check=True)
+    module = read_go_module(Path(helm))
     assert module is not None
     name, version = module
-    assert name == "helm.sh/helm/v3"
+    assert name == f"helm.sh/helm/{HELMS[helm_name]}"
     assert said.stdout.startswith(f"{version}+")
 
 
 def test_a_program_that_is_not_from_go(tools: Mapping[str, Path], tmp_path: Path) -> None:
     cut = tmp_path / "cut"
-    whole = tools["helm"].read_bytes()
+    whole = tools[HELM].read_bytes()
     for size in (0, 3, 40, 63, 64, 4096, len(whole) - 500):
         cut.write_bytes(whole[:size])
         assert read_go_module(cut) is None
@@ -75,15 +75,16 @@ def test_a_program_that_is_not_from_go(tools: Mapping[str, Path], tmp_path: Path
     assert read_go_module(tmp_path) is None
 
 
+@pytest.mark.both_helms
 @pytest.mark.parametrize("query", QUERIES)
 def test_helm_is_not_started_for_its_version(
-    tools: Mapping[str, Path], tmp_path: Path, query: list[str]
+    environ: Mapping[str, str], tmp_path: Path, query: list[str], helm_name: str
 ) -> None:
     helm = tmp_path / "helm"
-    shutil.copyfile(tools["helm"], helm)
+    shutil.copyfile(environ["AVP_HELM"], helm)
     helm.chmod(0o400)
 
-    assert ask(helm, query).startswith("v3.")
+    assert ask(helm, query).startswith(f"{HELMS[helm_name]}.")
     # For anything else it must be started, which the mode of the file forbids.
     write(tmp_path, {"chart/Chart.yaml": "name: chart\nversion: 1.0.0\n"})
     with pytest.raises(ChildError) as failure:
@@ -111,6 +112,7 @@ def test_helm_collects_garbage_less_often_unless_the_operator_says(tmp_path: Pat
     assert ask(helm, arguments, {"GOGC": "50", "GOMEMLIMIT": "1GiB"}) == "50 1GiB\n"
 
 
+@pytest.mark.both_helms
 def test_manifests_are_the_same_whether_helm_is_started_or_not(
     run: Run, environ: Mapping[str, str], tmp_path: Path
 ) -> None:

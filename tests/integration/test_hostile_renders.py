@@ -25,7 +25,7 @@ from typing import Final, NamedTuple
 import pytest
 
 from avp_py.sandbox.messages import OUTSIDE as NOT_SHOWN
-from tests.conftest import Result, Run
+from tests.conftest import HELM, Result, Run
 from tests.integration.certificates import self_signed
 from tests.integration.charts import port_of, serve_chart
 from tests.integration.hostile import MAP, TOKEN, Tree, kustomize, make_tree, program
@@ -129,6 +129,7 @@ def stopped(run: Run, tree: Tree, says: str) -> Result:
 # helm's environment
 
 
+@pytest.mark.both_helms
 def test_a_credential_helper_of_the_tree_is_not_run(guarded: Tree, run: Run) -> None:
     tree = guarded
     certificate = self_signed(tree.token.parent, "registry", "IP:127.0.0.1")
@@ -194,6 +195,7 @@ def test_helm_always_gets_the_directories_of_the_run(named: bool, tree: Tree, ru
 # Charts and values
 
 
+@pytest.mark.both_helms
 def test_a_chart_is_not_pulled_outside_of_the_staging_copy(
     guarded: Tree, run: Run, tools: Mapping[str, Path]
 ) -> None:
@@ -202,7 +204,7 @@ def test_a_chart_is_not_pulled_outside_of_the_staging_copy(
     # For a tenant it would be refused without the sandbox, before helm is started.
     env = {name: value for name, value in tree.env.items() if name != "ARGOCD_APP_SOURCE_PATH"}
     (tree.app.parents[1] / ".git").mkdir()
-    with serve_chart(above / "repository", tools["helm"]) as (url, _):
+    with serve_chart(above / "repository", tools[HELM]) as (url, _):
         patch = json.dumps([{"op": "add", "path": "/chartHome", "value": str(above / "pulled")}])
         write(
             tree.app,
@@ -224,6 +226,7 @@ def test_a_chart_is_not_pulled_outside_of_the_staging_copy(
     assert not (above / "pulled").exists()
 
 
+@pytest.mark.both_helms
 def test_the_wrapper_around_helm_is_not_replaced_by_a_chart(
     guarded: Tree, run: Run, tools: Mapping[str, Path]
 ) -> None:
@@ -231,7 +234,7 @@ def test_the_wrapper_around_helm_is_not_replaced_by_a_chart(
     tree = guarded
     # The staging copy of /a/b is WORKSPACE/tree/a/b, so this climbs to the workspace.
     up = "../" * (len(tree.app.resolve().parts))
-    with serve_chart(tree.token.parent / "repository", tools["helm"]) as (url, _):
+    with serve_chart(tree.token.parent / "repository", tools[HELM]) as (url, _):
         write(
             tree.app,
             {
@@ -246,6 +249,7 @@ def test_the_wrapper_around_helm_is_not_replaced_by_a_chart(
         stopped(run, tree._replace(env=env), says)
 
 
+@pytest.mark.both_helms
 def test_a_comma_in_the_name_of_a_values_file_names_no_second_one(guarded: Tree, run: Run) -> None:
     tree = guarded
     write(tree.token.parent, {"token": f"stolen: {TOKEN}\n"})
@@ -257,6 +261,7 @@ def test_a_comma_in_the_name_of_a_values_file_names_no_second_one(guarded: Tree,
     stopped(run, tree, "the path of a values file has a comma, a quote or a line break")
 
 
+@pytest.mark.both_helms
 @pytest.mark.parametrize("patched", [False, True])
 def test_the_name_of_a_chart_writes_no_file_outside(patched: bool, tree: Tree, run: Run) -> None:
     temporary = tree.token.parent / "a/b/c/d/e"
@@ -313,10 +318,11 @@ def charts(tree: Tree, tools: Mapping[str, Path]) -> Iterator[str]:
         "labels: [{pairs: {a: b}, fields: [{path: data/x}]}]\n"
     )
     write(above, {"repository/remote/evil/kustomization.yaml": evil})
-    with serve_chart(above / "repository", tools["helm"]) as (url, _):
+    with serve_chart(above / "repository", tools[HELM]) as (url, _):
         yield url
 
 
+@pytest.mark.both_helms
 @pytest.mark.parametrize("fails", [False, True])
 def test_a_base_in_a_chart_that_is_pulled_leads_nowhere(
     fails: bool, guarded: Tree, run: Run, charts: str
@@ -529,6 +535,7 @@ REFERS: Final = (
 )
 
 
+@pytest.mark.both_helms
 @pytest.mark.parametrize("mode", ["kustomize", "helm"])
 @pytest.mark.parametrize("schema", SCHEMAS)
 def test_the_schema_of_a_chart_reads_no_file(
@@ -557,6 +564,7 @@ def test_the_schema_of_a_chart_reads_no_file(
     stopped(run, tree._replace(app=folder, env=env), says)
 
 
+@pytest.mark.both_helms
 def test_a_chart_schema_makes_no_request_without_a_network(
     guarded: Tree, run: Run, site: Site
 ) -> None:
@@ -584,6 +592,7 @@ UNREADABLE: Final = {
 }
 
 
+@pytest.mark.both_helms
 @pytest.mark.parametrize("name", UNREADABLE)
 def test_a_schema_that_only_helm_can_read_reads_no_file(name: str, guarded: Tree, run: Run) -> None:
     tree = guarded
@@ -600,6 +609,7 @@ def test_a_schema_that_only_helm_can_read_reads_no_file(name: str, guarded: Tree
     stopped(run, tree, says)
 
 
+@pytest.mark.both_helms
 @pytest.mark.parametrize("depth", [1, 2])
 def test_a_schema_in_a_packed_chart_reads_no_file(
     depth: int, guarded: Tree, run: Run, tools: Mapping[str, Path]
@@ -616,10 +626,10 @@ def test_a_schema_in_a_packed_chart_reads_no_file(
         },
     )
     if depth == 2:
-        package(tools["helm"], chart, chart / "charts")
+        package(tools[HELM], chart, chart / "charts")
         (chart / "values.schema.json").unlink()
         write(chart, {"values.yaml": "sub: {a: b}\n"})
-    package(tools["helm"], chart, tree.app / "charts/c/charts")
+    package(tools[HELM], chart, tree.app / "charts/c/charts")
     write(tree.app, {"kustomization.yaml": "helmCharts: [{name: c}]\n"})
     assert TOKEN in kustomize(tree)
 
@@ -634,6 +644,7 @@ def package(helm: Path, chart: Path, folder: Path) -> None:
     subprocess.run(argv, check=True, capture_output=True)
 
 
+@pytest.mark.both_helms
 def test_a_packed_chart_is_rendered_with_its_schema(
     guarded: Tree, run: Run, tools: Mapping[str, Path]
 ) -> None:
@@ -642,7 +653,7 @@ def test_a_packed_chart_is_rendered_with_its_schema(
     write(chart, {"Chart.yaml": "{apiVersion: v2, name: sub, version: 1.0.0}\n"})
     write(chart, {"values.yaml": "a: b\n", "templates/map.yaml": MAP})
     write(chart, {"values.schema.json": json.dumps({"required": ["a"]})})
-    package(tools["helm"], chart, tree.app / "charts/c/charts")
+    package(tools[HELM], chart, tree.app / "charts/c/charts")
     write(tree.app, {"kustomization.yaml": "helmCharts: [{name: c}]\n"})
 
     result = run("generate", tree.app, env=tree.env)
@@ -667,6 +678,7 @@ EMBEDDED: Final = {
 }
 
 
+@pytest.mark.both_helms
 @pytest.mark.parametrize("name", EMBEDDED)
 def test_a_schema_may_refer_to_its_own_parts(name: str, confined: Tree, run: Run) -> None:
     tree = confined
@@ -679,6 +691,7 @@ def test_a_schema_may_refer_to_its_own_parts(name: str, confined: Tree, run: Run
         assert (result.code, result.err) == (0, "")
 
 
+@pytest.mark.both_helms
 @pytest.mark.parametrize("path", ["/{name}", "{name}", "{above}/{name}"])
 def test_a_schema_does_not_tell_what_exists(path: str, guarded: Tree, run: Run) -> None:
     tree = guarded
@@ -802,6 +815,7 @@ def test_messages_do_not_tell_what_exists_outside(
     assert len(set(said)) == 1, said
 
 
+@pytest.mark.both_helms
 @pytest.mark.parametrize("mode", ["plain", "helm"])
 def test_messages_about_files_and_charts_reveal_nothing_either(
     mode: str, guarded: Tree, run: Run
@@ -853,6 +867,7 @@ def test_a_symlink_through_the_outside_reveals_nothing(name: str, guarded: Tree,
     assert said[0] == said[1]
 
 
+@pytest.mark.both_helms
 @pytest.mark.parametrize("mode", ["plain", "helm"])
 def test_a_symlink_in_a_folder_or_a_chart_reveals_nothing(
     mode: str, guarded: Tree, run: Run

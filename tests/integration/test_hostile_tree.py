@@ -18,7 +18,7 @@ import pytest
 
 from avp_py.render.kustomization import find_roots
 from avp_py.render.repository import Repository
-from tests.conftest import Run
+from tests.conftest import HELM, Run
 from tests.integration.charts import port_of, serve_chart
 from tests.integration.hostile import (
     MAP,
@@ -64,6 +64,7 @@ def link_out(tree: Tree, attack: str) -> str:
     return f"{name} in the chart is a symlink that leads out of the repository"
 
 
+@pytest.mark.both_helms
 @pytest.mark.parametrize("attack", LINKS)
 def test_a_symlink_in_a_chart_of_a_kustomization_does_not_lead_out(
     attack: str, tree: Tree, run: Run
@@ -80,6 +81,7 @@ def test_a_symlink_in_a_chart_of_a_kustomization_does_not_lead_out(
     refused(run, tree, says)
 
 
+@pytest.mark.both_helms
 @pytest.mark.parametrize("attack", LINKS)
 def test_a_symlink_in_a_chart_does_not_lead_out(attack: str, tree: Tree, run: Run) -> None:
     says = link_out(tree, attack)
@@ -90,6 +92,7 @@ def test_a_symlink_in_a_chart_does_not_lead_out(attack: str, tree: Tree, run: Ru
     refused(run, chart, says)
 
 
+@pytest.mark.both_helms
 def test_the_name_of_a_symlink_in_a_chart_forges_no_line(tree: Tree, run: Run) -> None:
     (tree.app / "charts/c/a\navp-py: all is well\x1b[2J").symlink_to(tree.token)
     write(tree.app, {"kustomization.yaml": "helmCharts: [{name: c}]\n"})
@@ -100,6 +103,7 @@ def test_the_name_of_a_symlink_in_a_chart_forges_no_line(tree: Tree, run: Run) -
     assert "\x1b" not in result.err
 
 
+@pytest.mark.both_helms
 @pytest.mark.parametrize("where", ["a base", "a generator", "a generator in a base", "a link"])
 def test_a_symlink_in_an_indirect_chart_does_not_lead_out(where: str, tree: Tree, run: Run) -> None:
     generator = "{apiVersion: builtin, kind: HelmChartInflationGenerator, metadata: {name: x}, "
@@ -134,6 +138,7 @@ def test_a_symlink_in_an_indirect_chart_does_not_lead_out(where: str, tree: Tree
     refused(run, tree, "stolen in the chart is a symlink that leads out of the repository")
 
 
+@pytest.mark.both_helms
 def test_a_symlink_that_stays_in_the_repository_is_followed(tree: Tree, run: Run) -> None:
     write(tree.app, {"kustomization.yaml": "helmCharts: [{name: c}]\n", "../../shared/s": "ours"})
     (tree.app / "charts/c/stolen").symlink_to("../../../../shared/s")
@@ -144,6 +149,7 @@ def test_a_symlink_that_stays_in_the_repository_is_followed(tree: Tree, run: Run
     assert "x: ours\n" in result.out
 
 
+@pytest.mark.both_helms
 def test_a_chart_file_counts_as_often_as_symlinks_lead_to_it(tree: Tree, run: Run) -> None:
     """Ten directories, each with two symlinks to the next: helm reads the last one 512 times."""
     chart = tree.app / "charts/c"
@@ -205,6 +211,7 @@ CHARTS: Final = {
 """A kustomization, and what the message says is outside of the repository."""
 
 
+@pytest.mark.both_helms
 @pytest.mark.parametrize("attack", CHARTS)
 def test_a_chart_outside_of_the_repository_is_not_rendered(
     attack: str, tree: Tree, run: Run
@@ -223,6 +230,7 @@ def test_a_chart_outside_of_the_repository_is_not_rendered(
 VALUES: Final = ["{token}", "../../../token", "charts/../../../../token", "link"]
 
 
+@pytest.mark.both_helms
 @pytest.mark.parametrize("field", ["valuesFile", "additionalValuesFiles"])
 @pytest.mark.parametrize("path", VALUES)
 def test_values_are_not_read_from_outside(path: str, field: str, tree: Tree, run: Run) -> None:
@@ -243,33 +251,54 @@ def test_values_are_not_read_from_outside(path: str, field: str, tree: Tree, run
 
 
 OPTIONS: Final = {
-    "a file": ("--set-file=stolen={token}", TOKEN),
-    "values": ("--values={token}", TOKEN),
-    "a program": ("--post-renderer=./evil", ""),
-    "a shell that reads the manifests": ("--post-renderer=/bin/sh", ""),
-    "a cluster": ("--validate", "Kubernetes cluster unreachable"),
-    "a short option": ("-f{token}", TOKEN),
+    "a file": ("--set-file=stolen={token}", TOKEN, TOKEN),
+    "values": ("--values={token}", TOKEN, TOKEN),
+    "a program": ("--post-renderer=./evil", "", "plugin: {Name:./evil Type:postrenderer/v1} not"),
+    "a shell that reads the manifests": ("--post-renderer=/bin/sh", "", "postrenderer/v1} not"),
+    "a plugin": ("--post-renderer=evil", "unable to find binary at evil", ""),
+    "a cluster": ("--validate", "Kubernetes cluster unreachable", "cluster reachability check"),
+    "a short option": ("-f{token}", TOKEN, TOKEN),
 }
-"""The name of a release, and what kustomize alone prints; where that is nothing, a program runs."""
+"""The name of a release, and what kustomize alone prints with Helm 3 and with Helm 4; where that is
+nothing, a program runs."""
+
+PLUGINS: Final = {
+    "postrenderer/v1": "runtimeConfig: {platformCommand: [{command: $HELM_PLUGIN_DIR/run}]}\n",
+    "getter/v1": "config: {protocols: [evil]}\nruntimeConfig:\n  protocolCommands:\n"
+    "  - {protocols: [evil], platformCommand: [{command: run}]}\n",
+}
+"""The end of a plugin.yaml of Helm 4, by the type of the plugin."""
 
 
+def write_plugin(tree: Tree, kind: str) -> None:
+    """Write a plugin of Helm 4 where a kustomization with `configHome: cfg` makes helm look."""
+    begin = f"apiVersion: v1\nname: evil\nversion: 0.1.0\nruntime: subprocess\ntype: {kind}\n"
+    folder = tree.app / "cfg/.data/plugins/evil"
+    write(folder, {"plugin.yaml": begin + PLUGINS[kind]})
+    program(folder / "run", tree.ran)
+
+
+@pytest.mark.both_helms
 @pytest.mark.parametrize("attack", OPTIONS)
 @pytest.mark.parametrize("generated", [False, True])
 def test_a_name_in_a_kustomization_is_no_option_of_helm(
-    generated: bool, attack: str, tree: Tree, run: Run
+    generated: bool, attack: str, tree: Tree, run: Run, helm_name: str
 ) -> None:
     program(tree.app / "evil", tree.ran)
+    write_plugin(tree, "postrenderer/v1")
     write(tree.token.parent, {"token": f"stolen: {TOKEN}\n"})
     write(tree.app, {"charts/c/templates/b.yaml": f"{MAP}data:\n  a: $(echo ran >{tree.ran})\n"})
-    option, printed = OPTIONS[attack]
+    option, *by_version = OPTIONS[attack]
+    printed = by_version[helm_name == HELM]
     release = json.dumps(option.format(token=tree.token))
     if generated:
         text = (
             "generators:\n- |-\n  {apiVersion: builtin, kind: HelmChartInflationGenerator, "
-            f"metadata: {{name: x}}, name: c, releaseName: {release}}}\n"
+            f"metadata: {{name: x}}, name: c, releaseName: {release}, configHome: cfg}}\n"
         )
     else:
-        text = f"helmCharts: [{{name: c, releaseName: {release}}}]\n"
+        chart = f"{{name: c, releaseName: {release}}}"
+        text = f"helmGlobals: {{configHome: cfg}}\nhelmCharts: [{chart}]\n"
     write(tree.app, {"kustomization.yaml": text})
     assert printed in kustomize(tree)
     assert has_run(tree) is (not printed)
@@ -277,6 +306,7 @@ def test_a_name_in_a_kustomization_is_no_option_of_helm(
     refused(run, tree, "a name, release or version in helmCharts begins with a dash")
 
 
+@pytest.mark.both_helms
 @pytest.mark.parametrize(
     "call",
     [
@@ -302,6 +332,7 @@ def test_a_template_of_a_name_shows_no_environment(call: str, tree: Tree, run: R
     refused(run, tree, "the nameTemplate of a chart holds env, expandenv or getHostByName")
 
 
+@pytest.mark.both_helms
 @pytest.mark.parametrize(
     "template",
     ['{{ "Web" | lower }}', 'env-{{ "Web" | lower }}-env', '{{ "an-environment" }}', "env"],
@@ -316,6 +347,7 @@ def test_a_harmless_template_of_a_name_is_accepted(template: str, tree: Tree, ru
     assert run("generate", tree.app, env=tree.env).code == 0
 
 
+@pytest.mark.both_helms
 @pytest.mark.parametrize(
     ("name", "printed"),
     [("--destination=/", "requires at least 1 argument"), ("-c", "unknown shorthand flag: 'c'")],
@@ -330,6 +362,7 @@ def test_the_name_of_a_chart_to_pull_is_not_an_option_of_helm(
     refused(run, tree, "a name, release or version in helmCharts begins with a dash")
 
 
+@pytest.mark.both_helms
 @pytest.mark.parametrize("name", ["a/b", "./d", "a/../../d"])
 def test_the_name_of_a_chart_to_pull_is_no_path(name: str, tree: Tree, run: Run) -> None:
     chart = (
@@ -352,6 +385,7 @@ def test_the_name_of_a_chart_to_pull_is_no_path(name: str, tree: Tree, run: Run)
     refused(run, tree, "the name of a chart to pull is a path")
 
 
+@pytest.mark.both_helms
 def test_a_plugin_of_helm_in_the_tree_is_never_run(tree: Tree, run: Run) -> None:
     write(
         tree.app,
@@ -363,6 +397,16 @@ def test_a_plugin_of_helm_in_the_tree_is_never_run(tree: Tree, run: Run) -> None
         },
     )
     program(tree.app / "cfg/.data/plugins/evil/run", tree.ran)
+    kustomize(tree)
+    assert has_run(tree)
+
+    refused(run, tree, "could not find protocol handler for: evil")
+
+
+def test_a_plugin_of_helm_4_in_the_tree_is_never_run(tree: Tree, run: Run) -> None:
+    chart = "helmGlobals: {configHome: cfg}\nhelmCharts: [{name: d, repo: 'evil://x'}]\n"
+    write(tree.app, {"kustomization.yaml": chart})
+    write_plugin(tree, "getter/v1")
     kustomize(tree)
     assert has_run(tree)
 
@@ -487,6 +531,7 @@ def test_git_neither_reads_this_machine_nor_runs_a_program(
     refused(run, tree, "a git repository of this machine")
 
 
+@pytest.mark.both_helms
 def test_a_fifo_is_refused_and_nothing_waits_for_it(tree: Tree, run: Run) -> None:
     chart = tree.app / "charts/c"
     os.mkfifo(chart / "templates/f")
@@ -578,6 +623,7 @@ def api() -> Iterator[Api]:
         server.server_close()
 
 
+@pytest.mark.both_helms
 @pytest.mark.parametrize("mode", ["helm", "kustomize"])
 def test_a_chart_with_lookup_meets_no_cluster(mode: str, tree: Tree, run: Run, api: Api) -> None:
     config = json.dumps(
@@ -675,7 +721,7 @@ def test_a_chart_that_only_a_generator_names_is_not_pulled_either(
         "generators:\n- |-\n  {{apiVersion: builtin, kind: HelmChartInflationGenerator, "
         "metadata: {{name: x}}, name: remote, version: 1.2.3, repo: '{url}'}}\n"
     )
-    with serve_chart(tmp_path / "charts", tools["helm"]) as (url, asked):
+    with serve_chart(tmp_path / "charts", tools[HELM]) as (url, asked):
         write(tree.app, {"kustomization.yaml": generator.format(url=url)})
         env = {**tree.env, "AVP_RENDER_PORTS": port_of(url)}
         assert run("generate", tree.app, env=env).code == 0

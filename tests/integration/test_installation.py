@@ -129,6 +129,7 @@ def test_the_argo_cd_chart_accepts_the_printed_values(
         assert ours == patch["spec"]["template"]["spec"]["containers"]
 
 
+@pytest.mark.both_helms
 def test_install_upgrade_and_uninstall(cluster: Cluster, argocd: str, helm: Helm) -> None:
     where = ("--namespace", argocd, *as_admin(cluster))
     values = helm.values(

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.conftest import ROOT
+from tests.conftest import HELM, ROOT
 from tests.integration import repo_server
 from tests.integration.cluster import Cluster
 from tests.integration.helm import Helm
@@ -127,7 +127,8 @@ def operator(
 ) -> Operator:
     """An operator with Vault's two ids, and the files of the page."""
     folder = terminal.folder
-    terminal.install(**tools, kubectl=cluster.kubectl)
+    programs = {**tools, "helm": tools[HELM]}
+    terminal.install(**programs, kubectl=cluster.kubectl)
     terminal.env["KUBECONFIG"] = str(cluster.kubeconfig(folder))
     # The names and addresses of this test.
     terminal.fill = {

@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 
-from tests.conftest import Run, build_tools
+from tests.conftest import Run
 from tests.integration.test_helm import MANY_VERSIONS
 from tests.trees import snapshot, write
 
@@ -277,6 +277,7 @@ data:
 """
 
 
+@pytest.mark.both_helms
 @pytest.mark.parametrize("more", ["", MANY_VERSIONS], ids=["few", "many"])
 @pytest.mark.parametrize("edits", ["no edit", "both"])
 def test_cluster_facts_reach_helm_through_kustomize(
@@ -300,14 +301,6 @@ def test_cluster_facts_reach_helm_through_kustomize(
     assert 'gadgets: "true"\n  version: v1.29.7\n  widgets: "false"\n' in result.out
 
 
-@pytest.fixture(scope="session")
-def only_kubectl(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
-    """An environment whose PATH has kubectl and nothing else."""
-    folder = tmp_path_factory.mktemp("kubectl")
-    (folder / "kubectl").symlink_to(build_tools("kubectl")["kubectl"])
-    return {"PATH": str(folder)}
-
-
 @pytest.mark.parametrize(
     "case", ["generators-with-hashes", "components", "nested-bases-two-levels-up"]
 )
@@ -326,10 +319,15 @@ def test_kubectl_alone_renders_what_needs_no_edit(
     assert result.out == expected
 
 
-def test_kubectl_renders_a_chart_with_helm(
-    tmp_path: Path, environ: Mapping[str, str], only_kubectl: Mapping[str, str], run: Run
+def test_kubectl_renders_a_chart_with_helm_3(
+    tmp_path: Path,
+    tools: Mapping[str, Path],
+    environ: Mapping[str, str],
+    only_kubectl: Mapping[str, str],
+    run: Run,
 ) -> None:
     case = "a-chart-in-a-base"
+    environ = {**environ, "AVP_HELM": str(tools["helm"])}
     expected = reference(copy_case(case, tmp_path / "copy"), {}, environ)
     app = copy_case(case, tmp_path / "tree")
     before = snapshot(tmp_path / "tree")

@@ -19,9 +19,10 @@ from tests.trees import write
 
 
 @pytest.fixture(scope="session")
-def oldest(environ: Mapping[str, str]) -> Mapping[str, str]:
-    """An environment with that kustomize."""
-    return {**environ, "AVP_KUSTOMIZE": str(build_tools("kustomize-oldest")["kustomize-oldest"])}
+def oldest(tools: Mapping[str, Path], environ: Mapping[str, str]) -> Mapping[str, str]:
+    """An environment with that kustomize, and the only Helm that it runs."""
+    kustomize = build_tools("kustomize-oldest")["kustomize-oldest"]
+    return {**environ, "AVP_KUSTOMIZE": str(kustomize), "AVP_HELM": str(tools["helm"])}
 
 
 @pytest.mark.parametrize("edits", ["no edit", "annotation", "tag", "digest"])
@@ -64,3 +65,22 @@ def test_a_tag_with_a_digest_is_not_ignored_in_silence(
         result = run("generate", app, env=env)
         assert (result.code, result.err) == (0, "")
         assert f"image: {IMAGE}:{tag}\n" in result.out
+
+
+def test_that_it_runs_no_helm_4_is_an_error_with_a_way_out(
+    tmp_path: Path,
+    oldest: Mapping[str, str],
+    only_kubectl: Mapping[str, str],
+    environ: Mapping[str, str],
+    run: Run,
+) -> None:
+    app = copy_case("a-chart-in-a-base", tmp_path / "tree")
+    helm = {"AVP_HELM": environ["AVP_HELM"]}
+    for env in ({**oldest, **helm}, {**only_kubectl, **helm}):
+        result = run("generate", app, env=env)
+
+        assert (result.code, result.out) == (1, "")
+        assert "requires helm V3 but got v4" in result.err
+        assert (
+            "next: install kustomize 5.8.1 or later for Helm 4, or set AVP_HELM to a Helm 3\n"
+        ) in result.err

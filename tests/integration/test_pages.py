@@ -17,7 +17,7 @@ import yaml
 
 from tests.cmp.application import documents, identity, secret
 from tests.compat.generator import make_case
-from tests.conftest import ROOT, Run
+from tests.conftest import HELM, ROOT, Run
 from tests.integration import test_admission_values, test_installation_page
 from tests.integration.cluster import Cluster
 from tests.integration.conftest import StartCmpServer
@@ -264,7 +264,8 @@ def block_with(page: str, text: str) -> Block:
 @pytest.fixture
 def avp_py(terminal: Terminal, tools: Mapping[str, Path]) -> Terminal:
     """A shell with avp-py, kustomize and helm."""
-    terminal.install(**tools, avp_py=Path(sys.executable).parent / "avp-py")
+    programs = {**tools, "helm": tools[HELM]}
+    terminal.install(**programs, avp_py=Path(sys.executable).parent / "avp-py")
     return terminal
 
 

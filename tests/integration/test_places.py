@@ -95,6 +95,7 @@ def test_nothing_outside_of_the_repository_is_searched(
     assert "      spec.a: <path:p#no> at p\n" in result.err
 
 
+@pytest.mark.both_helms
 def test_a_chart_in_a_kustomization(run: Run, env: Mapping[str, str], tmp_path: Path) -> None:
     files: Mapping[str, str | bytes] = {
         "kustomization.yaml": "resources: [a.yaml]\nhelmCharts: [{name: sub}]\n",
@@ -134,6 +135,7 @@ def test_the_output_is_that_of_kustomize(
     assert result.out.count("config.kubernetes.io/origin: ") == (4 if asked else 0)
 
 
+@pytest.mark.both_helms
 def test_a_chart(run: Run, env: Mapping[str, str], tmp_path: Path) -> None:
     chart = write(tmp_path / "chart", CHART)
     wanting = WANTING.decode()
@@ -160,6 +162,7 @@ def test_a_chart(run: Run, env: Mapping[str, str], tmp_path: Path) -> None:
     assert said.count("      spec.a: <path:p#no> at p") == 2
 
 
+@pytest.mark.both_helms
 def test_the_values_of_a_chart(run: Run, env: Mapping[str, str], tmp_path: Path) -> None:
     chart = write(tmp_path / "chart", CHART)
     secret = manifest({"a": "{{ .Values.a }}", "b": "{{ .Values.b }}", "c": "{{ .Values.c }}"})

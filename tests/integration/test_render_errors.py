@@ -146,6 +146,7 @@ def test_an_empty_kustomization(
     assert says in result.err
 
 
+@pytest.mark.both_helms
 @pytest.mark.parametrize("edits", ["no edit", "both"])
 def test_a_chart_that_fails_to_template(
     edits: str, tmp_path: Path, environ: Mapping[str, str], run: Run
@@ -166,6 +167,7 @@ def test_a_chart_that_fails_to_template(
     assert f"/tree{tmp_path}" not in result.err
 
 
+@pytest.mark.both_helms
 @pytest.mark.parametrize("edits", ["no edit", "both"])
 def test_a_chart_that_cannot_be_pulled(
     edits: str, tmp_path: Path, environ: Mapping[str, str], run: Run

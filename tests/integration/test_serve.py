@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from avp_py.serve.wire import HEADER, REPLY, pack
-from tests.conftest import ROOT
+from tests.conftest import HELM, ROOT
 from tests.integration.core import AVP, Core, serve
 from tests.processes import is_running, until
 
@@ -35,7 +35,7 @@ def operators(tools: Mapping[str, Path]) -> Mapping[str, str]:
         "AVP_TYPE": "file",
         "AVP_FILE": str(ROOT / "examples/secrets.yaml"),
         "AVP_KUSTOMIZE": str(tools["kustomize"]),
-        "AVP_HELM": str(tools["helm"]),
+        "AVP_HELM": str(tools[HELM]),
         "AVP_SANDBOX": "required",
     }
 

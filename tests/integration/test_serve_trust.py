@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import HELM
 from tests.integration import memory, tenant
 from tests.integration.core import Core, serve
 from tests.processes import children, is_running, until
@@ -73,7 +74,7 @@ def operators(
         "AVP_FILE": str(folder / "etc/secrets.yaml"),
         "AVP_POLICY": str(folder / "etc/policy.yaml"),
         "AVP_KUSTOMIZE": str(tools["kustomize"]),
-        "AVP_HELM": str(tools["helm"]),
+        "AVP_HELM": str(tools[HELM]),
         "AVP_SANDBOX": "required",
         "AVP_PARALLEL": "4",
         "AVP_RENDER_ENV": "ARGOCD_ENV_NAMED",

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import pytest
 
-from tests.conftest import Run
+from tests.conftest import HELM, Run
 from tests.integration.charts import port_of, serve_chart
 from tests.integration.test_kustomize import EDITS, copy_case, reference, tenant
 from tests.processes import AVP, run_as_anybody, session_members, until
@@ -29,7 +29,7 @@ class Repository(NamedTuple):
 
 @pytest.fixture
 def repository(tmp_path: Path, tools: Mapping[str, Path]) -> Iterator[Repository]:
-    with serve_chart(tmp_path / "repository", tools["helm"]) as (url, asked):
+    with serve_chart(tmp_path / "repository", tools[HELM]) as (url, asked):
         yield Repository(url, asked)
 
 
@@ -68,6 +68,7 @@ def pulling_tree(to: Path, url: str) -> Path:
     return to / "app"
 
 
+@pytest.mark.both_helms
 @pytest.mark.parametrize("edits", ["no edit", "both"])
 def test_a_chart_is_pulled_and_rendered_but_not_into_the_tree(
     edits: str, tmp_path: Path, environ: Mapping[str, str], run: Run, repository: Repository
@@ -333,11 +334,12 @@ def test_a_tree_that_is_read_only_is_rendered(
     assert after == before
 
 
+@pytest.mark.both_helms
 def test_pulled_and_copied_files_count_toward_the_limits(
     tmp_path: Path, environ: Mapping[str, str], run: Run, tools: Mapping[str, Path]
 ) -> None:
     write(tmp_path, {"repository/remote/files/blob": os.urandom(4 << 20)})
-    with serve_chart(tmp_path / "repository", tools["helm"]) as (url, _):
+    with serve_chart(tmp_path / "repository", tools[HELM]) as (url, _):
         env = {**environ, "AVP_RENDER_PORTS": port_of(url)}
         app = write(tmp_path / "app", {"kustomization.yaml": charts(url, "app")})
         assert run("generate", app, env=env).code == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Run
+from tests.conftest import HELMS, Run
 from tests.integration import leaks
 from tests.integration.manifests import manifest
 from tests.integration.stand_in import as_json, stand_in
@@ -34,6 +34,7 @@ def notes(text: str) -> Sequence[str]:
     return [re.sub(r"\d+\.\d\d s", "N s", line) for line in text.splitlines()]
 
 
+@pytest.mark.both_helms
 def test_a_kustomization_with_a_chart(
     run: Run,
     environ: Mapping[str, str],
@@ -41,6 +42,7 @@ def test_a_kustomization_with_a_chart(
     secret: str,
     vault: Vault,
     tmp_path: Path,
+    helm_name: str,
 ) -> None:
     app = copy_case("a-chart-in-a-base", tmp_path / "tree")
     files: Mapping[str, str | bytes] = {
@@ -60,15 +62,21 @@ def test_a_kustomization_with_a_chart(
         "avp-py: N s in all",
     ):
         assert line in said
-    assert any(line.startswith("avp-py: helm v3.19.4") for line in said)
+    assert any(line.startswith(f"avp-py: helm {HELMS[helm_name]}.") for line in said)
     assert any(line.startswith("avp-py: sandbox: ") for line in said)
     assert any(re.fullmatch(r"avp-py: documents: \d+, placeholders: 1", line) for line in said)
     assert "hunter22-of-version-2" in result.out
     assert leaks.found(result.err, [vault.root_token, *vault.written]) == []
 
 
+@pytest.mark.both_helms
 def test_a_chart(
-    run: Run, environ: Mapping[str, str], env: Mapping[str, str], secret: str, tmp_path: Path
+    run: Run,
+    environ: Mapping[str, str],
+    env: Mapping[str, str],
+    secret: str,
+    tmp_path: Path,
+    helm_name: str,
 ) -> None:
     chart = write(tmp_path / "chart", CHART)
     write(chart, {"templates/secret.yaml": manifest({"a": f"<path:{secret}#password#1>"})})
@@ -78,7 +86,7 @@ def test_a_chart(
     assert "avp-py: helm template took N s" in said
     assert "avp-py: rendered by helm in N s" in said
     assert f"avp-py: read {secret}, version 1" in said
-    assert any(line.startswith("avp-py: helm v3.19.4") for line in said)
+    assert any(line.startswith(f"avp-py: helm {HELMS[helm_name]}.") for line in said)
     assert not any(line.startswith("avp-py: kustomize ") for line in said)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
+from tests.conftest import HELM
 from tests.integration import leaks
 from tests.trees import write
 
@@ -115,8 +116,8 @@ class Sandbox:
             # The stand-ins for kustomize and helm read more than the sandbox allows.
             "AVP_SANDBOX": "off",
         }
-        for name in ("kustomize", "helm"):
-            self.environ[f"AVP_{name.upper()}"] = str(self._wrap(name, tools[name]))
+        for name, program in (("kustomize", "kustomize"), ("helm", HELM)):
+            self.environ[f"AVP_{name.upper()}"] = str(self._wrap(name, tools[program]))
 
     def run(
         self,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import build_tools
+from tests.conftest import HELMS, build_tools
 from tests.integration import reader as readers
 from tests.integration.reader import Reader
 
@@ -13,7 +13,7 @@ from tests.integration.reader import Reader
 @pytest.fixture(scope="session")
 def programs() -> Mapping[str, Path]:
     """The real programs."""
-    return build_tools("argocd-vault-plugin", "reader", "vault", "kustomize", "helm", "argocd")
+    return build_tools("argocd-vault-plugin", "reader", "vault", "kustomize", *HELMS, "argocd")
 
 
 @pytest.fixture(scope="session")

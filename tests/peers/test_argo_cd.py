@@ -15,7 +15,7 @@ import yaml
 from tests.cmp.application import identity
 from tests.cmp.client import CallError, Client
 from tests.cmp.server import CmpServer, serve
-from tests.conftest import ROOT
+from tests.conftest import HELM, ROOT
 from tests.peers.tables import Row, load, problems
 from tests.trees import write
 
@@ -47,7 +47,7 @@ def start(
             plugin = yaml.safe_dump(_plugin(row))
             operator = {
                 "AVP_KUSTOMIZE": str(programs["kustomize"]),
-                "AVP_HELM": str(programs["helm"]),
+                "AVP_HELM": str(programs[HELM]),
                 **row.fields.get("operator", {}),
             }
             env = {name: value.replace("{SILENT}", silent) for name, value in operator.items()}

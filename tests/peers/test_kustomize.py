@@ -8,6 +8,7 @@ from typing import Final
 
 import pytest
 
+from tests.conftest import HELMS
 from tests.peers.tables import Row, load, problems
 from tests.processes import AVP
 from tests.trees import write
@@ -18,16 +19,17 @@ SECONDS: Final = 60
 """How long one run may take; it takes well below one."""
 
 
+@pytest.mark.parametrize("helm", HELMS)
 @pytest.mark.parametrize("row", TABLE.rows, ids=lambda row: row.key)
 def test_a_chart_is_inflated_as_by_kustomize(
-    programs: Mapping[str, Path], tmp_path: Path, row: Row
+    programs: Mapping[str, Path], tmp_path: Path, row: Row, helm: str
 ) -> None:
     env = {
         "PATH": os.environ["PATH"],
         "AVP_KUSTOMIZE": str(programs["kustomize"]),
-        "AVP_HELM": str(programs["helm"]),
+        "AVP_HELM": str(programs[helm]),
     }
-    build = [programs["kustomize"], "build", "--enable-helm", "--helm-command", programs["helm"]]
+    build = [programs["kustomize"], "build", "--enable-helm", "--helm-command", programs[helm]]
     outputs = []
     for side, argv in (("theirs", build), ("ours", [*AVP, "generate", "--render=kustomize"])):
         home, tree = tmp_path / side, tmp_path / f"tree-of-{side}"
