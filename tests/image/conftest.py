@@ -9,7 +9,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pytest
 
@@ -35,10 +35,28 @@ Completed = subprocess.CompletedProcess[str]
 Start = Callable[..., Completed]
 
 
+class WithHelm(NamedTuple):
+    """An image that has a Helm.
+
+    Attributes:
+        start: runs a command in it.
+        major: the major version of Helm, such as `v4`.
+    """
+
+    start: Start
+    major: str
+
+
 @pytest.fixture(scope="session")
 def image() -> str:
     """The name of the image; `make image-test` passes it."""
     return os.environ["IMAGE"]
+
+
+@pytest.fixture(scope="session")
+def image_with_helm_3() -> str:
+    """The name of the image that was built with `HELM=3`; `make image-test` passes it."""
+    return os.environ["IMAGE_HELM_3"]
 
 
 @pytest.fixture(scope="session")
@@ -51,12 +69,19 @@ def about(image: str) -> Mapping[str, Any]:
 @pytest.fixture(scope="session")
 def start(image: str) -> Start:
     """Run a command in a fresh confined container: `start("avp-py", "version", stdin="")`."""
+    return _starter(image)
 
-    def run(*argv: str, options: Sequence[str] = (), stdin: str = "") -> Completed:
-        docker = ["docker", "run", "--rm", "--interactive", *CONFINED, *options, image, *argv]
-        return subprocess.run(docker, input=stdin, capture_output=True, text=True, check=False)
 
-    return run
+@pytest.fixture(scope="session")
+def start_with_helm_3(image_with_helm_3: str) -> Start:
+    """The same, of the image with Helm 3."""
+    return _starter(image_with_helm_3)
+
+
+@pytest.fixture(params=["v4", "v3"])
+def with_helm(request: pytest.FixtureRequest, start: Start, start_with_helm_3: Start) -> WithHelm:
+    """Each image, with the major version of its Helm."""
+    return WithHelm(start if request.param == "v4" else start_with_helm_3, request.param)
 
 
 @pytest.fixture(scope="session")
@@ -142,6 +167,14 @@ def pod(
         # It belongs to the sidecar's user, and the tests may not run as root.
         pod.exec("chmod", "0777", "/home/argocd/cmp-server/plugins/avp-kustomize.sock")
         yield pod
+
+
+def _starter(image: str) -> Start:
+    def run(*argv: str, options: Sequence[str] = (), stdin: str = "") -> Completed:
+        docker = ["docker", "run", "--rm", "--interactive", *CONFINED, *options, image, *argv]
+        return subprocess.run(docker, input=stdin, capture_output=True, text=True, check=False)
+
+    return run
 
 
 def command(*argv: str, stdin: str = "") -> str:

@@ -1,11 +1,12 @@
 """The command in a container: read-only, without rights and without a network."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
-from tests.image.conftest import Start, command
+from tests.image.conftest import Start, WithHelm, command
 from tests.trees import write
 
 MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: map\n"
@@ -38,30 +39,33 @@ def test_it_reads_regular_expressions(expression: str, code: int, start: Start) 
     assert ("(RE2): invalid perl operator" in ran.stderr) == bool(code)
 
 
-def test_it_finds_kustomize_and_helm(start: Start) -> None:
-    told = start("avp-py", "version").stdout
+def test_it_finds_kustomize_and_helm(with_helm: WithHelm) -> None:
+    told = with_helm.start("avp-py", "version").stdout
 
     assert "(/usr/local/bin/kustomize)" in told
-    assert "(/usr/local/bin/helm)" in told
+    assert re.search(rf"^helm +{with_helm.major}\..* \(/usr/local/bin/helm\)$", told, re.MULTILINE)
 
 
-def test_a_folder_with_a_chart_is_rendered(tmp_path: Path, start: Start) -> None:
+def test_a_folder_with_a_chart_is_rendered(tmp_path: Path, with_helm: WithHelm) -> None:
+    version = "data: {helm: '{{ .Capabilities.HelmVersion.Version }}'}\n"
     write(
         tmp_path,
         {
             "kustomization.yaml": "helmGlobals: {chartHome: charts}\nhelmCharts: [{name: web}]\n",
             "charts/web/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n",
             "charts/web/values.yaml": "{}\n",
-            "charts/web/templates/map.yaml": MAP,
+            "charts/web/templates/map.yaml": MAP + version,
         },
     )
     for path in (tmp_path, *tmp_path.rglob("*")):
         path.chmod(0o755)
 
-    rendered = start("avp-py", "generate", "/app", options=("--volume", f"{tmp_path}:/app:ro"))
+    volume = ("--volume", f"{tmp_path}:/app:ro")
+    rendered = with_helm.start("avp-py", "generate", "/app", options=volume)
 
     assert rendered.returncode == 0, rendered.stderr
     assert "kind: ConfigMap" in rendered.stdout
+    assert f"  helm: {with_helm.major}." in rendered.stdout
 
 
 def test_modules_in_a_tenants_folder_are_not_imported(tmp_path: Path, start: Start) -> None:

@@ -1,11 +1,12 @@
 """What is in the image, and what is not."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from tests.conftest import ROOT
-from tests.image.conftest import PYTHON, SCRATCH, Start, command
+from tests.image.conftest import PYTHON, SCRATCH, Start, WithHelm, command
 
 READ_ALL: Final = ("--user", "0", "--cap-add", "DAC_READ_SEARCH")
 """Whom no folder is closed to, so that a search sees all of them."""
@@ -108,18 +109,23 @@ def test_every_module_is_compiled(start: Start) -> None:
     assert json.loads(start(*PYTHON, "-c", MODULES).stdout) == []
 
 
-def test_the_licences_of_all_parts_are_there(start: Start) -> None:
+def test_the_licences_of_all_parts_are_there(with_helm: WithHelm) -> None:
+    start = with_helm.start
     python = json.loads(start(*PYTHON, "-c", LICENCES).stdout)
     programs = start(
         *("sh", "-c", "cat /usr/share/licenses/kustomize/sigs.k8s.io/kustomize/kustomize/v5*/L*"),
     )
-    charts = start("sh", "-c", "cat /usr/share/licenses/helm/helm.sh/helm/v3*/LICENSE")
+    major = with_helm.major
+    charts = start("sh", "-c", f"cat /usr/share/licenses/helm/helm.sh/helm/{major}@*/LICENSE")
+    parts = start("ls", "/usr/share/licenses", "/usr/share/licenses/helm/helm.sh/helm")
     debian = start("ls", "/usr/share/doc/tini/copyright", "/usr/share/doc/python3/copyright")
 
     assert {"avp-py", "hvac", "bcrypt", "google-re2"} <= python.keys()
     assert [name for name, files in python.items() if not files] == []
     assert "Apache License" in programs.stdout
     assert "Apache License" in charts.stdout
+    # The other Helm is not in it.
+    assert re.findall(r"^(?:helm4?|v\d)\b", parts.stdout, re.MULTILINE) == ["helm", major]
     assert debian.returncode == 0, debian.stderr
 
 

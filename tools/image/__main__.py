@@ -2,12 +2,14 @@
 """Build the image of avp-py, test it, and list what is in it.
 
     python tools/image build             build it, print its size and how fast it starts
-    python tools/image run COMMAND ...   build it, then run a command while the engine runs
+    python tools/image run COMMAND ...   build it, with Helm 3 too, then run a command while the
+                                         engine runs; $IMAGE and $IMAGE_HELM_3 name the images
     python tools/image sbom FILE         build it, and write its bill of materials (CycloneDX)
 
 The Docker engine is the one that answers, else one that is started for this and ended again
 (engine.py). The base is a public image, else one that is made here (base.py). $IMAGE is the name
-that the image gets, by default avp-py:VERSION; $BASE_IMAGE, $BUILD_IMAGE, $EXTRA_PACKAGES,
+that the image gets, by default avp-py:VERSION, and avp-py:VERSION-helm3 with Helm 3; $HELM, the
+major version of Helm (4, unless it is set to 3), $BASE_IMAGE, $BUILD_IMAGE, $EXTRA_PACKAGES,
 $PIP_INDEX_URL, $GOPROXY and $GONOSUMDB go to the Dockerfile. Exit status: 0, 1, or the command's.
 """
 
@@ -22,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import base
@@ -31,6 +34,11 @@ ROOT = Path(__file__).resolve().parents[2]
 
 PASSED_ON = ("EXTRA_PACKAGES", "PIP_INDEX_URL", "GOPROXY", "GONOSUMDB", "SOURCE")
 """The Dockerfile's arguments that are taken from the environment where they are set."""
+
+HELMS = {"4": "helm4", "3": "helm"}
+"""The programs of tools/ by the major version of Helm; the first one is the default."""
+
+DEFAULT_HELM = next(iter(HELMS))
 
 STARTS = 5
 """How often the start is measured; the fastest counts."""
@@ -50,9 +58,16 @@ def main(argv: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         with engine() as running:
-            image = build(running)
+            bases = base.find(running)
             if arguments.command == "run":
-                return run(running, image, arguments.argv)
+                image = os.environ.get("IMAGE") or default_name(DEFAULT_HELM)
+                images = {"IMAGE": image, "IMAGE_HELM_3": f"{image}-helm3"}
+                build(running, bases, DEFAULT_HELM, image)
+                build(running, bases, "3", images["IMAGE_HELM_3"])
+                return run(running, images, arguments.argv)
+            helm = os.environ.get("HELM") or DEFAULT_HELM
+            image = os.environ.get("IMAGE") or default_name(helm)
+            build(running, bases, helm, image)
             if arguments.command == "sbom":
                 write_sbom(running, image, arguments.file)
             else:
@@ -63,35 +78,47 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def build(engine: Engine) -> str:
-    """Build the image; gives its name.
+def default_name(helm: str) -> str:
+    """The name of an image that gets none from $IMAGE."""
+    return f"avp-py:{_version()}" + ("" if helm == DEFAULT_HELM else f"-helm{helm}")
+
+
+def build(engine: Engine, bases: base.Bases, helm: str, image: str) -> None:
+    """Build the image.
+
+    Args:
+        engine: what builds it.
+        bases: what it is built on.
+        helm: the major version of Helm.
+        image: its name.
 
     Raises:
-        ImageError: a step failed; the builder has said which.
+        ImageError: there is no such Helm, or a step failed; the builder has said which.
     """
-    _fill_tools_cache()
-    version = _version()
-    image = os.environ.get("IMAGE") or f"avp-py:{version}"
-    bases = base.find(engine)
+    if helm not in HELMS:
+        raise ImageError(f"HELM is {' or '.join(HELMS)}, not {helm!r}")
+    _fill_tools_cache(HELMS[helm])
     arguments = [
         *("--network", "host"),
         *("--build-arg", f"BASE_IMAGE={bases.base}", "--build-arg", f"BUILD_IMAGE={bases.build}"),
+        *("--build-arg", f"HELM={helm}"),
         *(part for name in PASSED_ON if os.environ.get(name) for part in ("--build-arg", name)),
     ]
     if engine.ours:
         # The stages get names, so that what is left without one is old and can go.
-        for stage in ("build", "root"):
-            engine.docker("build", *arguments, "--target", stage, "--tag", f"avp-py-{stage}", ROOT)
-    labels = ("--build-arg", f"VERSION={version}", "--build-arg", f"REVISION={_revision()}")
+        tags = {"builder": "", "programs": f":helm{helm}", "build": "", "root": ""}
+        for stage, tag in tags.items():
+            options = ("--target", stage, "--tag", f"avp-py-{stage}{tag}")
+            engine.docker("build", *arguments, *options, ROOT)
+    labels = ("--build-arg", f"VERSION={_version()}", "--build-arg", f"REVISION={_revision()}")
     engine.docker("build", *arguments, *labels, "--tag", image, ROOT)
     if engine.ours:
         engine.ask("image", "prune", "--force")
-    return image
 
 
-def run(engine: Engine, image: str, argv: list[str]) -> int:
-    """Run a command that finds the engine, and the image's name in $IMAGE; gives its status."""
-    environ = {**engine.environ, "IMAGE": image}
+def run(engine: Engine, images: Mapping[str, str], argv: list[str]) -> int:
+    """Run a command that finds the engine, and the images in variables; gives its status."""
+    environ = {**engine.environ, **images}
     return subprocess.run(argv, env=environ, check=False).returncode
 
 
@@ -141,7 +168,7 @@ def write_sbom(engine: Engine, image: str, file: Path) -> None:
     print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
 
 
-def _fill_tools_cache() -> None:
+def _fill_tools_cache(helm: str) -> None:
     """Lay kustomize and helm, as the tests have built them, where the Dockerfile finds them.
 
     Their folders are named as build.py names them, by a hash of all that makes them. Built on
@@ -149,7 +176,7 @@ def _fill_tools_cache() -> None:
     """
     target = ROOT / "dist" / "tools-cache"
     shutil.rmtree(target, ignore_errors=True)
-    for path in _built("kustomize", "helm"):
+    for path in _built("kustomize", helm):
         (target / path.parent.name).mkdir(parents=True)
         shutil.copy2(path, target / path.parent.name / path.name)
 
