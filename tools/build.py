@@ -140,6 +140,8 @@ PROGRAMS = {
             module="sigs.k8s.io/kustomize/kustomize/v5",
             package="sigs.k8s.io/kustomize/kustomize/v5",
             seconds=25,
+            # Later ones take it from their module.
+            stamps=("sigs.k8s.io/kustomize/api/provenance.version={version}",),
         ),
         Program(
             name="helm",

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from chart import FILES as CHART_FILES
+from versions import page as versions_page
 
 from avp_py.cmp import PLUGINS
 from avp_py.manifests.scalars import flow
@@ -131,6 +132,7 @@ def _shown(text: str) -> str:
 PAGES: dict[str, Callable[[], str]] = {
     "docs/modifiers.md": modifiers_page,
     "docs/settings.md": settings_page,
+    "docs/versions.md": versions_page,
     **{plugin.file: plugin.manifest for plugin in PLUGINS},
     **CHART_FILES,
 }
