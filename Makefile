@@ -55,7 +55,7 @@ peers: $(READY) ## what argocd-vault-plugin, kustomize and Argo CD ask of themse
 
 e2e: $(READY) ## the whole way from a git push to a Secret, with the real Argo CD (tests/e2e)
 	@$(BIN)/python tools/build.py >/dev/null
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup tests/e2e $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 2 tests/e2e $(PYTEST_ARGS)
 
 bench: $(READY) ## measure against argocd-vault-plugin (ROUNDS=5 ONLY=text; docs/performance.md)
 	@$(BIN)/python -m benchmarks $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only '$(ONLY)')

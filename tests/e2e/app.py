@@ -76,9 +76,9 @@ class App:
             *("--upsert", *further),
         )
 
-    def manifest(self, namespace: str, tag: str = "1.0.0") -> str:
+    def manifest(self, namespace: str) -> str:
         """The Application as YAML, for a namespace that may be another one's."""
-        env = [{"name": name, "value": value} for name, value in variables(tag).items()]
+        env = [{"name": name, "value": value} for name, value in variables("1.0.0").items()]
         source = {
             "repoURL": self.repository.url,
             "targetRevision": "main",

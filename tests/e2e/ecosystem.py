@@ -2,6 +2,8 @@
 
 import base64
 import itertools
+import os
+import signal
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -11,7 +13,7 @@ from typing import Any, Final
 
 import yaml
 
-from tests.conftest import build_tools
+from tests.conftest import HELM, build_tools
 from tests.e2e import argocd as argocds
 from tests.e2e import rollouts
 from tests.e2e.api import Api, Document
@@ -104,11 +106,13 @@ class VaultServer:
         self._stack = ExitStack()
         self._secrets: dict[str, Mapping[str, Any]] = {}
         self.address = f"http://127.0.0.1:{port}"
+        self.pid = 0
         self.client: Vault
 
     def start(self) -> None:
         """Start it, with the Kubernetes auth method and all secrets that were written before."""
         facts = self._stack.enter_context(serve_vault(self._program, *self._arguments))
+        self.pid = int(facts["pid"])
         self.client = Vault(facts["address"], facts["root_token"])
         self.client.client.sys.enable_secrets_engine("kv", path="kv", options={"version": "2"})
         self.client.enable("kubernetes", "kubernetes")
@@ -135,7 +139,8 @@ class VaultServer:
         self.client.write(path, values)
 
     def kill(self) -> None:
-        """End it."""
+        """End it at once."""
+        os.kill(self.pid, signal.SIGKILL)
         self._stack.close()
 
 
@@ -199,10 +204,10 @@ def operator_environment(cluster: Cluster, folder: Path) -> Mapping[str, str]:
         "current-context": "x",
     }  # fmt: skip
     kubeconfig.write_text(yaml.safe_dump(access))
-    tools = build_tools("kustomize", "helm")
+    tools = build_tools("kustomize", HELM)
     return {
         "AVP_KUSTOMIZE": str(tools["kustomize"]),
-        "AVP_HELM": str(tools["helm"]),
+        "AVP_HELM": str(tools[HELM]),
         "AVP_POLICY": str(policy),
         "AVP_K8S_TOKEN_PATH": str(token),
         "KUBECONFIG": str(kubeconfig),

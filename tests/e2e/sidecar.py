@@ -1,13 +1,14 @@
 """The sidecar with the plugin: below `avp-py serve`, or the plain command."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
 
 from tests.cmp.server import CmpServer, serve
 from tests.conftest import ROOT
-from tests.integration.core import AVP
+from tests.integration.core import AVP, command_of
+from tests.processes import children
 
 
 class Mode(StrEnum):
@@ -46,3 +47,28 @@ class Sidecar:
     def kill(self) -> None:
         """End it at once, with all that it started; its socket stays."""
         self._stack.close()
+
+    def restart(self) -> None:
+        """Start it anew, as the kubelet does when its main process has ended."""
+        self.kill()
+        self.start()
+
+    @property
+    def main(self) -> int:
+        """The main process of the container."""
+        return self.server.process.pid
+
+    @property
+    def cmp_server(self) -> int:
+        """argocd-cmp-server."""
+        if self.mode is Mode.PLAIN:
+            return self.main
+        (found,) = [
+            pid for pid in children(self.main) if "argocd-cmp-server" in command_of(pid).split()[0]
+        ]
+        return found
+
+    @property
+    def commands(self) -> Sequence[int]:
+        """The plugin's commands that are in progress."""
+        return sorted(children(self.cmp_server))

@@ -42,18 +42,12 @@ class Core:
     @property
     def supervisor(self) -> int:
         """The supervisor."""
-        (found,) = [pid for pid in children(self.process.pid) if "supervise" in _command(pid)]
-        return found
+        return supervisor_of(self.process.pid)
 
     @property
     def keeper(self) -> int:
         """The keeper; 0 while there is none."""
-        found = [
-            pid
-            for pid in children(self.process.pid)
-            if is_running(pid) and "serve" in _command(pid).split()
-        ]
-        return found[0] if found else 0
+        return keeper_of(self.process.pid)
 
     @property
     def workers(self) -> Sequence[int]:
@@ -138,6 +132,20 @@ class Core:
         return sorted(found)
 
 
+def supervisor_of(parent: int) -> int:
+    """The supervisor of a running `avp-py serve`."""
+    (found,) = [pid for pid in children(parent) if "supervise" in command_of(pid)]
+    return found
+
+
+def keeper_of(parent: int) -> int:
+    """The keeper of a running `avp-py serve`; 0 while there is none."""
+    found = [
+        pid for pid in children(parent) if is_running(pid) and "serve" in command_of(pid).split()
+    ]
+    return found[0] if found else 0
+
+
 @contextmanager
 def serve(env: Mapping[str, str], *command: object) -> Iterator[Core]:
     """Run a core, and end it and all that it started.
@@ -197,7 +205,8 @@ def _is_ready(core: Core) -> bool:
     return core.socket.exists() and len(children(core.process.pid)) >= 2
 
 
-def _command(pid: int) -> str:
+def command_of(pid: int) -> str:
+    """The command line of a process; empty if it has ended."""
     try:
         data = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:

@@ -114,7 +114,7 @@ def _strings(value: Any) -> Iterator[str]:
 
 @contextmanager
 def serve(program: Path, *arguments: object) -> Iterator[Mapping[str, str]]:
-    """Run the real Vault: yield its address and root token, and stop it.
+    """Run the real Vault: yield its address, root token and process id, and stop it.
 
     It also ends by itself when this process is killed, as its standard input ends then.
     """
@@ -124,7 +124,7 @@ def serve(program: Path, *arguments: object) -> Iterator[Mapping[str, str]]:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            yield json.loads(process.stdout.readline())
+            yield {**json.loads(process.stdout.readline()), "pid": str(process.pid)}
         finally:
             process.stdin.close()
             try:
