@@ -5,11 +5,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# What pytest has by itself (pyproject.toml), for programs that share code with the tests.
+WITH_TOOLS := PYTHONPATH=tools:tools/image
 SOURCES := avp_py tests tools examples benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo unit test compat peers e2e bench image image-test sbom soak format lint language types check tools \
-	docs requirements clean
+.PHONY: help demo unit test compat peers e2e up down bench image image-test sbom soak format lint language types check \
+	tools docs requirements clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +58,12 @@ peers: $(READY) ## what argocd-vault-plugin, kustomize and Argo CD ask of themse
 e2e: $(READY) ## the whole way from a git push to a Secret, with the real Argo CD (tests/e2e)
 	@$(BIN)/python tools/build.py >/dev/null
 	@$(BIN)/python -m pytest -n 2 tests/e2e $(PYTEST_ARGS)
+
+up: $(READY) ## leave that ecosystem running, for you to try (docs/ecosystem.md; MODE=plain)
+	@$(WITH_TOOLS) $(BIN)/python -m tests.e2e.up start $(MODE)
+
+down: $(READY) ## end what `make up` has started
+	@$(WITH_TOOLS) $(BIN)/python -m tests.e2e.up stop
 
 bench: $(READY) ## measure against argocd-vault-plugin (ROUNDS=5 ONLY=text; docs/performance.md)
 	@$(BIN)/python -m benchmarks $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only '$(ONLY)')

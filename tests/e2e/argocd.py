@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import shutil
 import socket
 import subprocess
 import urllib.request
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import yaml
+from engine import install
 
 from tests.conftest import build_tools
 from tests.e2e.api import Api
@@ -220,7 +222,7 @@ def _servers(folder: Path, programs: Path, cluster: Cluster) -> Mapping[str, _Li
         ),
     }  # fmt: skip
     env = {**_environment(folder, programs), "KUBECONFIG": str(cluster.kubeconfig(folder))}
-    redis_argv = ("redis-server", "--port", redis_port, "--bind", "127.0.0.1", "--save", "")
+    redis_argv = (_redis(programs), "--port", redis_port, "--bind", "127.0.0.1", "--save", "")
     found = {"redis": _Listening(Server(redis_argv, folder / "redis.log"), redis_port, 0)}
     for name, (port, health_port, options) in arguments.items():
         # The program takes its role from the name that it is called by.
@@ -229,6 +231,19 @@ def _servers(folder: Path, programs: Path, cluster: Cluster) -> Mapping[str, _Li
         server = Server([program, *options], folder / f"{name}.log", env)
         found[name] = _Listening(server, port, health_port)
     return found
+
+
+def _redis(programs: Path) -> Path:
+    """The server; Debian's package of its tools has it, too, and starts no service.
+
+    It takes its role from the name that it is called by.
+    """
+    install({"redis-check-rdb": "redis-tools"})
+    found = shutil.which("redis-check-rdb")
+    assert found is not None
+    server = programs / "redis-server"
+    server.symlink_to(found)
+    return server
 
 
 def _environment(folder: Path, programs: Path) -> Mapping[str, str]:

@@ -60,9 +60,7 @@ def new_app(ecosystem: Ecosystem, tmp_path: Path) -> Iterator[NewApp]:
 
         def make(project: str = TENANTS[0]) -> App:
             number = next(_NUMBERS)
-            folder = tmp_path / f"git-{number}"
-            folder.mkdir()
-            repository = Repository(folder, os.environ["PATH"])
+            repository = Repository(tmp_path / f"git-{number}", os.environ["PATH"])
             repository.push(web_files())
             app = App(f"web-{number}", project, ecosystem.namespace(project), repository, ecosystem)
             values = {"DATABASE_URL": DATABASE_URL, "CACHE_PASSWORD": CACHE_PASSWORD}

@@ -1,5 +1,6 @@
 """A git repository that somebody pushes to, and that Argo CD reads."""
 
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,14 +18,17 @@ class Repository:
     """A bare repository, and a clone of it in which files are changed.
 
     Args:
-        folder: an empty folder.
+        folder: an empty folder, or one that does not exist.
         path: PATH, for git.
+        clone: where to clone to, if not into that folder; what is there is replaced.
     """
 
-    def __init__(self, folder: Path, path: str) -> None:
+    def __init__(self, folder: Path, path: str, clone: Path | None = None) -> None:
+        folder.mkdir(exist_ok=True)
         self._env = {"PATH": path, "HOME": str(folder), "GIT_CONFIG_NOSYSTEM": "1", **_IDENTITY}
         self._bare = folder / "origin.git"
-        self.clone = folder / "clone"
+        self.clone = clone or folder / "clone"
+        shutil.rmtree(self.clone, ignore_errors=True)
         self._git(folder, "init", "--quiet", "--bare", "--initial-branch=main", self._bare)
         self._git(folder, "clone", "--quiet", self._bare, self.clone)
         self._git(self.clone, "switch", "--quiet", "--orphan", "main")
