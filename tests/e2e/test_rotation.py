@@ -6,8 +6,11 @@ change by itself. A hard refresh renders again; whether the result is applied de
 
 import time
 
+import pytest
+
 from tests.e2e.app import App, settles
 from tests.e2e.conftest import CACHE_PASSWORD, DATABASE_URL
+from tests.pages import blocks
 
 NEW_URL = "postgres://web:hunter3@db/web"
 
@@ -26,8 +29,12 @@ def deployed(app: App, *further: str) -> None:
     assert app.secret == {"DATABASE_URL": DATABASE_URL}
 
 
-def test_a_refresh_does_not_see_it(app: App) -> None:
-    deployed(app, "--self-heal")
+EACH_POLICY = pytest.mark.parametrize("policy", [(), ("--self-heal",)], ids=["auto", "heal"])
+
+
+@EACH_POLICY
+def test_a_refresh_does_not_see_it(app: App, policy: tuple[str, ...]) -> None:
+    deployed(app, *policy)
     rotate(app)
     app.refresh()
     time.sleep(QUIET_SECONDS)
@@ -57,8 +64,9 @@ def test_a_hard_refresh_with_self_heal_applies_it(app: App) -> None:
     settles(lambda: app.status, "Synced")
 
 
-def test_a_sync_alone_applies_what_was_rendered_before(app: App) -> None:
-    deployed(app)
+@EACH_POLICY
+def test_a_sync_alone_applies_what_was_rendered_before(app: App, policy: tuple[str, ...]) -> None:
+    deployed(app, *policy)
     rotate(app)
     app.on.argocd.run("app", "sync", app.name)
     settles(lambda: app.status, "Synced")
@@ -69,6 +77,15 @@ def test_a_deploy_of_another_tag_applies_it_too(app: App) -> None:
     deployed(app)
     rotate(app)
     app.deploy("1.1.0")
+    settles(lambda: app.secret, {"DATABASE_URL": NEW_URL})
+    settles(lambda: app.status, "Synced")
+
+
+def test_a_commit_to_the_manifests_applies_it_too(app: App) -> None:
+    deployed(app)
+    rotate(app)
+    app.repository.edit("deploy/deployment.yaml", "replicas: 1", "replicas: 2")
+    app.refresh()
     settles(lambda: app.secret, {"DATABASE_URL": NEW_URL})
     settles(lambda: app.status, "Synced")
 
@@ -86,12 +103,9 @@ def test_a_changed_secret_restarts_no_pods_by_itself(app: App) -> None:
 
 
 def test_a_checksum_in_the_pod_template_restarts_pods(app: App) -> None:
-    # docs/rotation.md shows this annotation.
-    app.repository.edit(
-        "deploy/deployment.yaml",
-        "      labels: {app: web}\n    spec",
-        "      labels: {app: web}\n      annotations:\n"
-        f"        checksum/web: <path:{app.secret_path}#DATABASE_URL | sha256sum>\n    spec",
+    (shown,) = blocks("docs/rotation.md", "Restart the pods", "yaml")
+    app.repository.push(
+        {"deploy/deployment.yaml": shown.text.replace("kv/data/demo/web", app.secret_path)}
     )
     deployed(app, "--self-heal")
     found = app.deployment

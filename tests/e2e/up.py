@@ -3,8 +3,8 @@
     python -m tests.e2e.up start [serve|plain]   start it in the background, and print what to do
     python -m tests.e2e.up stop                  end it
 
-Its state is in the directory `.up` of the checkout: `env` to be sourced, the clone `web` of the
-team's repository, `log`. Exit status: 0, or 1 with a reason on standard error.
+Its state is in `$AVP_PY_UP`, else in the directory `.up` of the checkout: `env` to be sourced, the
+clone `web` of the team's repository, `log`. Exit status: 0, or 1 with a reason on standard error.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from tests.e2e.repository import Repository
 from tests.e2e.sidecar import Mode
 from tests.processes import until
 
-STATE: Final = ROOT / ".up"
+STATE: Final = Path(os.environ.get("AVP_PY_UP") or ROOT / ".up")
 PROCESS: Final = STATE / "process.json"
 """The process that everything ends with: its id, and when it started."""
 

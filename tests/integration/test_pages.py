@@ -18,6 +18,7 @@ import yaml
 from tests.cmp.application import documents, identity, secret
 from tests.compat.generator import make_case
 from tests.conftest import HELM, ROOT, Run
+from tests.e2e import test_ecosystem_page
 from tests.integration import test_admission_values, test_installation_page
 from tests.integration.cluster import Cluster
 from tests.integration.conftest import StartCmpServer
@@ -493,6 +494,8 @@ def test_every_file_of_a_page_is_read_by_what_it_is_for() -> None:
     others = [
         block_with("docs/backends.md", "kv/data/demo/web#1:"),
         block_with("docs/migration.md", "generate:\n"),
+        # tests/e2e/test_rotation.py
+        block_with("docs/rotation.md", "checksum/web"),
     ]
     assert {*APPLICATIONS, *POLICIES, *SECRETS, *ROLES, *others} >= set(files("yaml"))
     assert files("hcl") == []
@@ -510,9 +513,13 @@ def test_every_file_of_a_page_is_read_by_what_it_is_for() -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_block_of_commands_is_run_or_marked(page: str) -> None:
+    modules = (
+        *(sys.modules[__name__], test_admission_values, test_installation_page),
+        test_ecosystem_page,
+    )
     run_by_a_test = {
         block
-        for module in (sys.modules[__name__], test_admission_values, test_installation_page)
+        for module in modules
         for test in vars(module).values()
         for block in claims(getattr(test, "pytestmark", []))
     }
@@ -542,8 +549,8 @@ def test_a_block_that_is_not_run_is_read_by_the_shell(
 
 def test_pages_name_targets_of_make_that_exist() -> None:
     text = "".join((ROOT / page).read_text() for page in PAGES)
-    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    used = set(re.findall(r"(?:^|`)(?:[A-Z_]+=\S+ )*make ([a-z-]+)", text, re.MULTILINE))
+    targets = re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    used = set(re.findall(r"(?:^|`)(?:[A-Z_]+=\S+ )*make ([a-z0-9-]+)", text, re.MULTILINE))
     assert len(used) > 5
     assert used <= set(targets)
 

@@ -1,0 +1,74 @@
+"""docs/ecosystem.md: a person who follows it gets what it describes."""
+
+import os
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from build import cache_directory
+
+from tests.conftest import ROOT
+from tests.pages import Terminal, blocks, terminal
+
+__all__ = ["terminal"]
+
+PAGE = "docs/ecosystem.md"
+HEADINGS = (
+    "Start it",
+    "Deploy a tag",
+    "Change a file",
+    "Deploy another tag",
+    "Change a secret",
+    "What fails",
+    "End it",
+)
+
+IDENTITY = {
+    f"GIT_{who}_{what}": value
+    for who in ("AUTHOR", "COMMITTER")
+    for what, value in (("NAME", "Dev"), ("EMAIL", "dev@team.example"))
+}
+
+
+@pytest.fixture
+def checkout(terminal: Terminal) -> Iterator[Terminal]:
+    """A terminal in a directory like this checkout, with a `.up` of its own."""
+    for each in ROOT.iterdir():
+        if each.name not in (".git", ".up"):
+            (terminal.folder / each.name).symlink_to(each)
+    terminal.env |= {
+        **IDENTITY,
+        "AVP_PY_UP": str(terminal.folder / ".up"),
+        "AVP_PY_TOOLS": str(cache_directory(os.environ)),
+    }
+    yield terminal
+    terminal.script("make down")
+
+
+def shows(text: str, printed: str) -> bool:
+    """Return whether each line of a block is in what was printed; `…` is any text."""
+    lines = [re.escape(line).replace("…", ".*") for line in text.splitlines()]
+    return all(re.search(rf"^\s*{line.strip()}", printed, re.MULTILINE) for line in lines)
+
+
+@pytest.mark.runs(PAGE, "Start it")
+@pytest.mark.runs(PAGE, "Deploy a tag")
+@pytest.mark.runs(PAGE, "Change a file")
+@pytest.mark.runs(PAGE, "Deploy another tag")
+@pytest.mark.runs(PAGE, "Change a secret")
+@pytest.mark.runs(PAGE, "What fails")
+@pytest.mark.runs(PAGE, "End it")
+def test_the_tutorial(checkout: Terminal) -> None:
+    there = [block for heading in HEADINGS for block in blocks(PAGE, heading, "sh", "text")]
+    for block, following in pairwise([*there, there[-1]]):
+        if block.language == "text":
+            continue
+        printed = checkout.run(block)
+        if following.language == "text":
+            assert shows(following.text, printed), printed
+        if block is there[0]:
+            lines = checkout.script(". .up/env; env").splitlines()
+            checkout.env |= dict(line.split("=", 1) for line in lines if "=" in line)
+    assert Path(checkout.folder, ".up", "log").exists()
