@@ -31,30 +31,38 @@ class Use(NamedTuple):
 
 USES: Final[Mapping[str, Use]] = {
     "argocd": Use(
-        "Argo CD (argocd-cmp-server, manifests)",
-        ("tests/integration", "tests/image", "tests/peers", "benchmarks"),
+        "Argo CD (all its servers, the command, manifests)",
+        ("tests/e2e", "tests/integration", "tests/image", "tests/peers", "benchmarks"),
     ),
     "reader": Use(
         "Argo CD's libraries that read a plugin's output (Kubernetes apimachinery)",
         ("tests/integration", "tests/compat", "tests/peers"),
     ),
-    "kube-apiserver": Use("Kubernetes (kube-apiserver)", ("tests/integration",)),
-    "kubectl": Use("kubectl", ("tests/integration",)),
-    "etcd": Use("etcd", ("tests/integration",)),
+    "kube-apiserver": Use("Kubernetes (kube-apiserver)", ("tests/e2e", "tests/integration")),
+    "kubectl": Use("kubectl", ("tests/e2e", "tests/integration")),
+    "etcd": Use("etcd", ("tests/e2e", "tests/integration")),
     "kustomize": Use(
-        "kustomize", ("tests/integration", "tests/image", "tests/peers", "benchmarks")
+        "kustomize",
+        ("tests/e2e", "tests/integration", "tests/image", "tests/peers", "benchmarks"),
     ),
     "kustomize-oldest": Use(
         "kustomize, the oldest supported", ("tests/integration/test_kustomize_versions.py",)
     ),
-    "helm4": Use("Helm 4", ("tests/integration", "tests/image", "tests/peers")),
+    "helm4": Use("Helm 4", ("tests/e2e", "tests/integration", "tests/image", "tests/peers")),
     "helm": Use(
         "Helm 3",
         ("tests/integration", "tests/image", "tests/peers/test_kustomize.py", "benchmarks"),
     ),
     "vault": Use(
         "Vault",
-        ("tests/integration", "tests/image", "tests/compat", "tests/peers", "benchmarks"),
+        (
+            "tests/e2e",
+            "tests/integration",
+            "tests/image",
+            "tests/compat",
+            "tests/peers",
+            "benchmarks",
+        ),
     ),
     "argocd-vault-plugin": Use(
         "argocd-vault-plugin", ("tests/compat", "tests/peers", "benchmarks")
@@ -64,6 +72,11 @@ USES: Final[Mapping[str, Use]] = {
         "prometheus-operator (its CustomResourceDefinitions)",
         ("tests/integration/test_installation.py",),
     ),
+    "argocd-crds": Use(
+        "Argo CD's CustomResourceDefinitions, for admission policies",
+        ("tests/integration/test_admission_applications.py",),
+    ),
+    "actionlint": Use("actionlint", ("tests/integration/test_ci_examples.py",)),
     "syft": Use("syft", ("tools/image",)),
 }
 """In the order of the page; each program of tools/ has an entry."""
