@@ -30,6 +30,7 @@ class CmpServer:
     Attributes:
         process: it, or `avp-py serve` that runs it.
         client: calls it.
+        socket: where it listens.
         home: HOME of it and of the plugin.
         scratch: TMPDIR of both.
         work: where each request gets a copy of the repository.
@@ -38,6 +39,7 @@ class CmpServer:
 
     process: "subprocess.Popen[bytes]"
     client: Client
+    socket: Path
     home: Path
     scratch: Path
     work: Path
@@ -132,8 +134,9 @@ def serve(
                 preexec_fn=end_with_parent,
             )
         try:
-            with connect(_wait_for_socket(process, sockets, log)) as client:
-                yield CmpServer(process, client, home, scratch, work, log)
+            socket = _wait_for_socket(process, sockets, log)
+            with connect(socket) as client:
+                yield CmpServer(process, client, socket, home, scratch, work, log)
         finally:
             # SIGTERM only makes it remove its socket.
             process.kill()

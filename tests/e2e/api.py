@@ -1,6 +1,7 @@
 """A client of the Kubernetes API, for what tests ask it many times a second."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import requests
@@ -48,6 +49,16 @@ class Api:
         items: Sequence[Document] = self.get(path)["items"]
         return items
 
+    def watch(self, path: str, version: str, seconds: int) -> Iterator[Document]:
+        """Yield the objects of a collection that change after a version, for a time."""
+        since = {"watch": "true", "resourceVersion": version, "timeoutSeconds": str(seconds)}
+        with self._session.get(
+            f"{self._server}{path}", params=since, stream=True, timeout=seconds + _SECONDS
+        ) as answer:
+            answer.raise_for_status()
+            for line in answer.iter_lines():
+                yield json.loads(line)["object"]
+
     def patch(self, path: str, change: Mapping[str, Any]) -> None:
         """Change an object with a merge patch."""
         headers = {"Content-Type": "application/merge-patch+json"}
@@ -63,6 +74,11 @@ class Api:
     def applications(self) -> Sequence[Document]:
         """All Applications."""
         return self.list(_APPLICATIONS)
+
+    def watch_applications(self, seconds: int) -> Iterator[Document]:
+        """Yield the Applications that change from now on, for a time."""
+        version = self.get(_APPLICATIONS)["metadata"]["resourceVersion"]
+        return self.watch(_APPLICATIONS, version, seconds)
 
     def patch_application(self, name: str, change: Mapping[str, Any]) -> None:
         """Change an Application."""
