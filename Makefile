@@ -10,8 +10,8 @@ WITH_TOOLS := PYTHONPATH=tools:tools/image
 SOURCES := avp_py tests tools examples benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo unit test compat peers e2e up down bench image image-test sbom soak format lint language types check \
-	tools docs requirements clean
+.PHONY: help demo unit test compat peers e2e up down bench scale image image-test sbom soak format lint language types \
+	check tools docs requirements clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,10 @@ down: $(READY) ## end what `make up` has started
 
 bench: $(READY) ## measure against argocd-vault-plugin (ROUNDS=5 ONLY=text; docs/performance.md)
 	@$(BIN)/python -m benchmarks $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only '$(ONLY)')
+
+scale: $(READY) ## measure below the real Argo CD (ROUNDS=5 N=20; docs/performance.md)
+	@$(WITH_TOOLS) $(BIN)/python -m benchmarks.scale $(if $(ROUNDS),--rounds $(ROUNDS)) \
+		$(if $(N),--applications $(N))
 
 image: $(READY) ## build the image, print its size (docs/image.md; IMAGE=name:tag HELM=3)
 	@$(BIN)/python tools/image build

@@ -1,10 +1,6 @@
 """`make bench`: measures, and writes benchmarks/results.json, docs/performance.md and its plot."""
 
 import argparse
-import sys
-import tempfile
-import time
-from pathlib import Path
 
 from benchmarks import report, results, runner
 from benchmarks.cases import CASES
@@ -27,36 +23,11 @@ def main() -> None:
     chosen = [each for each in CASES if arguments.only in f"{each.kind}: {each.title}"]
     if not chosen:
         parser.error(f"no case contains {arguments.only!r}")
-    started, machine = time.monotonic(), results.machine()
-
-    def say(text: str) -> None:
-        seconds = time.monotonic() - started
-        stamp = f"{int(seconds) // 60}:{int(seconds) % 60:02}"
-        print(f"{stamp} {label}{text}", file=sys.stderr, flush=True)
-
-    label = ""
-    outcomes = []
-    with (
-        tempfile.TemporaryDirectory(prefix="avp-") as folder,
-        runner.stage(Path(folder), say) as stage,
-    ):
-        for number, case in enumerate(chosen, 1):
-            label = f"[{number}/{len(chosen)}] {case.kind}: {case.title}: "
-            result = runner.run(case, stage, arguments.rounds, say)
-            outcomes.append(results.outcome(case, result.values, result.own_share))
-        versions = results.versions(stage.programs.versions)
-    found = results.Results(
-        results.today(),
-        arguments.rounds,
-        round(time.monotonic() - started),
-        machine,
-        versions,
-        outcomes,
-    )
+    found = runner.measure(chosen, arguments.rounds, runner.each_way)
     if arguments.only:
         print(*report.goals(found), sep="\n")
         return
-    results.save(found)
+    results.save(found, results.FILE)
     report.write(found)
     print(*report.goals(found), sep="\n")
     print("written: benchmarks/results.json, docs/performance.md, docs/performance.svg")

@@ -15,6 +15,8 @@ class Way(StrEnum):
     ARGOCD_VAULT_PLUGIN = "argocd-vault-plugin"
     COMMAND = "avp-py generate"
     SERVE = "avp-py serve"
+    FILE = "a plugin that prints a file"
+    """What Argo CD takes by itself."""
 
 
 class Kind(StrEnum):
@@ -26,6 +28,8 @@ class Kind(StrEnum):
     """One request after another to the socket of argocd-cmp-server."""
     BURST = "burst"
     """Requests of many Applications at once to that socket."""
+    REFRESH = "refresh"
+    """Many Applications of Argo CD that are hard-refreshed at once."""
 
 
 class Measure(StrEnum):
@@ -67,7 +71,7 @@ class Case:
         series: what varies, where the case is one of a series of sizes.
         size: its size in that series.
         variables: further variables of the request.
-        applications: how many requests a burst has.
+        applications: how many Applications there are at once.
     """
 
     title: str
@@ -87,11 +91,14 @@ class Case:
         """Return the ways that are compared; the core of `serve` needs a server above it."""
         if self.kind is Kind.PROCESS:
             return (Way.ARGOCD_VAULT_PLUGIN, Way.COMMAND)
-        return tuple(Way)
+        if self.kind is Kind.REFRESH:
+            return tuple(Way)
+        return (Way.ARGOCD_VAULT_PLUGIN, Way.COMMAND, Way.SERVE)
 
 
 CHART: Final = inputs.repository(secrets=1, chart=True)
 NO_CHART: Final = inputs.repository(secrets=1, chart=False)
+TEAM: Final = inputs.repository(secrets=3, chart=True)
 
 _SOCKET: Final = (
     Case(
@@ -111,7 +118,7 @@ _SOCKET: Final = (
     Case(
         title="50 Applications at once",
         kind=Kind.BURST,
-        input=inputs.repository(secrets=3, chart=True),
+        input=TEAM,
         goals={
             Measure.TIME: Goal(0.55),
             Measure.P95: Goal(0.6),
@@ -228,6 +235,21 @@ _SIZES: Final = (
 )
 
 CASES: Final = (*_SOCKET, *_PROCESS, *_SIZES)
+
+
+def refresh(applications: int) -> Case:
+    """Return the case of so many Applications that Argo CD refreshes at once."""
+    return Case(
+        title=f"{applications} Applications",
+        kind=Kind.REFRESH,
+        input=TEAM,
+        goals={Measure.TIME: Goal(0.55)},
+        goal_way=Way.SERVE,
+        applications=applications,
+    )
+
+
+SCALE: Final = (refresh(50), refresh(100))
 
 PATHS: Final = 1000
 """How many secrets are in Vault: the most that a case reads."""

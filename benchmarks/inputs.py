@@ -11,6 +11,9 @@ REPOSITORY: Final = "https://git.example/team/web"
 IMAGE: Final = "registry.example/team/web"
 TAG: Final = "1.4.2"
 
+SETTINGS: Final = {"APP_REPO": REPOSITORY, "IMAGE_NAME": IMAGE, "IMAGE_TAG": TAG}
+"""The `plugin.env` of an Application."""
+
 
 @dataclass(frozen=True)
 class Manifests:

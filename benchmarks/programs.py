@@ -24,6 +24,9 @@ PIPELINE: Final = (
 )
 """The shell pipeline that avp-py replaces."""
 
+OUTPUT: Final = "output.yaml"
+"""What the plugin that prints a file prints, in its folder."""
+
 BUILT: Final = ("argocd", "argocd-vault-plugin", "helm", "kustomize", "vault")
 
 _SCRIPT: Final = """\
@@ -115,23 +118,26 @@ def serve(
         programs: the programs.
         way: what the plugin is, and whether a core runs above the server.
         operator: the variables for Vault.
-        folder: an empty folder.
+        folder: an empty folder, or one with the file to print.
     """
     file = folder / "plugin.yaml"
-    file.write_text(_plugin_file(way))
+    file.write_text(_plugin_file(way, folder))
     above = [str(programs.path / "avp-py"), "serve", "--"] if way is Way.SERVE else []
     env = {**programs.environment, **operator}
     with serve_cmp(programs.path / "argocd-cmp-server", file, env, *above) as server:
-        (socket,) = (server.scratch.parent / "socks").glob("*.sock")
-        yield Server(server.process.pid, socket, server.log)
+        yield Server(server.process.pid, server.socket, server.log)
 
 
-def _plugin_file(way: Way) -> str:
-    """Return the plugin.yaml: ours as it is, or one with the shell pipeline."""
+def _plugin_file(way: Way, folder: Path) -> str:
+    """Return the plugin.yaml: ours as it is, or one with another command."""
     ours = (ROOT / "plugin.yaml").read_text()
-    if way is not Way.ARGOCD_VAULT_PLUGIN:
+    if way is Way.ARGOCD_VAULT_PLUGIN:
+        command = ["/bin/sh", "-c", PIPELINE]
+    elif way is Way.FILE:
+        command = ["cat", str(folder / OUTPUT)]
+    else:
         return ours
     plugin = yaml.safe_load(ours)
-    plugin["spec"]["generate"] = {"command": ["/bin/sh", "-c"], "args": [PIPELINE]}
+    plugin["spec"]["generate"] = {"command": command}
     del plugin["spec"]["parameters"]
     return yaml.safe_dump(plugin)

@@ -2,10 +2,12 @@
 
     python -m benchmarks.report
 
-It reads benchmarks/results.json, so that a page can be written again without measuring.
+It reads benchmarks/results.json and scale.json, so that a page can be written again without
+measuring.
 """
 
-from collections.abc import Iterator, Sequence
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from benchmarks import plot, results
@@ -15,18 +17,28 @@ from tests.conftest import ROOT
 
 PAGE: Final = ROOT / "docs" / "performance.md"
 PLOT: Final = ROOT / "docs" / "performance.svg"
-BEGIN: Final = "<!-- make bench: begin -->"
-END: Final = "<!-- make bench: end -->"
 
 _COUNTS: Final = (Measure.REQUESTS, Measure.LOGINS)
+_STARTS: Final[Mapping[str, str]] = {Kind.PROCESS: "process", Kind.REFRESH: "Argo CD"}
 
 
 def write(found: Results) -> None:
-    """Write the page's tables and the plot."""
-    before, _, rest = PAGE.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    PAGE.write_text(f"{before}{BEGIN}\n\n{tables(found)}\n{END}{after}")
+    """Write the tables of `make bench`, and the plot."""
+    _insert("make bench", tables(found))
     PLOT.write_text(plot.draw(found))
+
+
+def write_scale(found: Results) -> None:
+    """Write the tables of `make scale`."""
+    _insert("make scale", scale(found))
+
+
+def _insert(command: str, text: str) -> None:
+    """Replace what a command has written to the page."""
+    begin, end = f"<!-- {command}: begin -->", f"<!-- {command}: end -->"
+    before, _, rest = PAGE.read_text().partition(begin)
+    _, _, after = rest.partition(end)
+    PAGE.write_text(f"{before}{begin}\n\n{text}\n{end}{after}")
 
 
 def tables(found: Results) -> str:
@@ -51,6 +63,11 @@ def tables(found: Results) -> str:
             "",
         )
     )
+
+
+def scale(found: Results) -> str:
+    """Return the tables of `make scale` in Markdown."""
+    return "\n".join((*_machine(found), "", *goals(found), "", *_refreshes(found), ""))
 
 
 def _machine(found: Results) -> Iterator[str]:
@@ -121,9 +138,33 @@ def _all(found: Results) -> Iterator[str]:
             yield _row(name(each), way, *cells)
 
 
+def _refreshes(found: Results) -> Iterator[str]:
+    yield (
+        "| case | plugin | time (all rounds) | less Argo CD's own | p95 of a request | CPU time "
+        "| peak memory | Vault requests | logins |"
+    )
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for each in found.outcomes:
+        own = each.median(Way.FILE, Measure.TIME)
+        for way, values in each.values.items():
+            times = values[Measure.TIME]
+            low, median, high = (
+                value(number, Measure.TIME)
+                for number in (min(times), statistics.median(times), max(times))
+            )
+            rest = each.median(way, Measure.TIME) - own
+            cells = [
+                value(each.median(way, measure), measure) if measure in values else ""
+                for measure in Measure
+                if measure is not Measure.TIME
+            ]
+            less = "" if way == Way.FILE else value(rest, Measure.TIME)
+            yield _row(each.title, way, f"{median} ({low} to {high})", less, *cells)
+
+
 def name(outcome: Outcome) -> str:
     """Return a case's name with how it is started, and how far away Vault is."""
-    start = "process" if outcome.kind == Kind.PROCESS else "socket"
+    start = _STARTS.get(outcome.kind, "socket")
     distance = f", Vault {outcome.vault_ms} ms away" if outcome.vault_ms else ""
     return f"{outcome.title} ({start}{distance})"
 
@@ -166,4 +207,5 @@ def _row(*cells: str) -> str:
 
 
 if __name__ == "__main__":
-    write(results.load())
+    write(results.load(results.FILE))
+    write_scale(results.load(results.SCALE_FILE))

@@ -1,4 +1,4 @@
-"""The results as data: benchmarks/results.json, and what follows from the values in it."""
+"""The results as data: benchmarks/*.json, and what follows from the values in it."""
 
 import json
 import math
@@ -18,6 +18,7 @@ from benchmarks.cases import Case, Measure, Way
 from tests.conftest import ROOT
 
 FILE: Final = ROOT / "benchmarks" / "results.json"
+SCALE_FILE: Final = ROOT / "benchmarks" / "scale.json"
 
 LINEAR: Final = 1.15
 """Up to which exponent growth counts as linear: a few per cent are noise."""
@@ -214,16 +215,16 @@ def today() -> str:
     return time.strftime("%Y-%m-%d")
 
 
-def save(results: Results) -> None:
-    """Write them to the file, with one line for each list of values."""
+def save(results: Results, file: Path) -> None:
+    """Write them to a file, with one line for each list of values."""
     text = json.dumps(asdict(results), indent=1)
     text = re.sub(r"\[([-\d.,\s]+)\]", lambda list_: f"[{' '.join(list_[1].split())}]", text)
-    FILE.write_text(f"{text}\n")
+    file.write_text(f"{text}\n")
 
 
-def load() -> Results:
-    """Read them from the file."""
-    data: dict[str, Any] = json.loads(FILE.read_text())
+def load(file: Path) -> Results:
+    """Read them from a file."""
+    data: dict[str, Any] = json.loads(file.read_text())
     outcomes = [
         Outcome(**{**each, "goals": [Goal(**goal) for goal in each["goals"]]})
         for each in data.pop("outcomes")

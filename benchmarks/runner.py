@@ -17,11 +17,12 @@ from urllib.parse import urlsplit
 
 import grpc
 
-from benchmarks import caller, inputs, programs
+from benchmarks import caller, inputs, programs, results
 from benchmarks.caller import Caller, Packed
 from benchmarks.cases import PATHS, Case, Kind, Measure, Way
 from benchmarks.inputs import PASSWORD, Manifests, Repository
 from benchmarks.programs import Programs, Server
+from benchmarks.results import Results
 from tests.cmp.application import identity
 from tests.conftest import ROOT
 from tests.integration.vault import Vault
@@ -80,8 +81,9 @@ class Helper:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stdin.close()
-        self._process.wait()
+        # It ends with its standard input.
+        with self._process:
+            self._stdin.close()
 
     @property
     def _stdin(self) -> IO[str]:
@@ -169,6 +171,10 @@ class Subject(Protocol):
         """Run once, and return the memory."""
 
 
+Prepare = Callable[[Case, Stage], contextlib.AbstractContextManager[Mapping[Way, Subject]]]
+"""Prepares the ways of a case."""
+
+
 class Process:
     """A command or shell pipeline."""
 
@@ -194,11 +200,15 @@ class Process:
 
     def check(self) -> Values:
         """Run once, and check the output; the bytecode and the files are in caches then."""
+        _check([self.output()], self._input, self._on.path)
+        return {}
+
+    def output(self) -> str:
+        """Run once, and return the output."""
         with self._started(subprocess.PIPE) as process:
             output, _ = process.communicate()
         self._must_succeed(process)
-        _check([output.decode()], self._input, self._on.path)
-        return {}
+        return output.decode()
 
     def measure(self) -> Values:
         """Run once, and return all but the memory."""
@@ -213,7 +223,7 @@ class Process:
         return {
             Measure.TIME: elapsed,
             Measure.CPU: usage.ru_utime + usage.ru_stime,
-            **_counted(self._on.count()),
+            **counted(self._on.count()),
         }
 
     def memory(self) -> Values:
@@ -267,17 +277,17 @@ class Requests:
         """Run once, and check the output; a first run logs in."""
         self._on.count()
         _, responses = self._send()
-        counted = _counted(self._on.count())
+        counts = counted(self._on.count())
         for each in responses:
             _check(caller.manifests(each), self._input, self._on.path)
-        return counted if self._is_burst else {}
+        return counts if self._is_burst else {}
 
     def measure(self) -> Values:
         """Run once, and return all but the memory."""
         self._on.count()
         before = self._server.cpu_seconds()
         times, _ = self._send()
-        counts = _counted(self._on.count())
+        counts = counted(self._on.count())
         time.sleep(PAUSE_SECONDS)
         cpu = self._server.cpu_seconds() - before
         if self._is_burst:
@@ -314,15 +324,11 @@ def _request_variables(case: Case, number: int) -> Mapping[str, str]:
     """Return what Argo CD passes for an Application; standard input needs none of it."""
     if isinstance(case.input, Manifests):
         return {}
-    settings = {
-        "APP_REPO": inputs.REPOSITORY,
-        "IMAGE_NAME": inputs.IMAGE,
-        "IMAGE_TAG": inputs.TAG,
-    }
-    return {**identity(f"web-{number}", **settings), **case.variables}
+    return {**identity(f"web-{number}", **inputs.SETTINGS), **case.variables}
 
 
-def _counted(counts: Mapping[str, int]) -> Values:
+def counted(counts: Mapping[str, int]) -> Values:
+    """Return what the proxy has counted."""
     return {Measure.REQUESTS: counts["requests"], Measure.LOGINS: counts["logins"]}
 
 
@@ -340,7 +346,34 @@ def _check(output: Sequence[str], of: Manifests | Repository, path: str) -> None
         raise SystemExit(f"the output is not the expected one:\n{text[:2000]}")
 
 
-def run(case: Case, on: Stage, rounds: int, say: Say) -> Result:
+def measure(cases: Sequence[Case], rounds: int, prepare: Prepare) -> Results:
+    """Run cases, one after another, and report progress on standard error.
+
+    Args:
+        cases: the cases.
+        rounds: how often each way runs where a case asks for no more and no less.
+        prepare: prepares the ways of a case.
+    """
+    started, machine = time.monotonic(), results.machine()
+
+    def say(text: str) -> None:
+        seconds = time.monotonic() - started
+        stamp = f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+        print(f"{stamp} {label}{text}", file=sys.stderr, flush=True)
+
+    label = ""
+    outcomes = []
+    with tempfile.TemporaryDirectory(prefix="avp-") as folder, stage(Path(folder), say) as on:
+        for number, case in enumerate(cases, 1):
+            label = f"[{number}/{len(cases)}] {case.kind}: {case.title}: "
+            result = run(case, on, rounds, say, prepare)
+            outcomes.append(results.outcome(case, result.values, result.own_share))
+        versions = results.versions(on.programs.versions)
+    seconds = round(time.monotonic() - started)
+    return Results(results.today(), rounds, seconds, machine, versions, outcomes)
+
+
+def run(case: Case, on: Stage, rounds: int, say: Say, prepare: Prepare) -> Result:
     """Measure a case.
 
     Args:
@@ -348,11 +381,11 @@ def run(case: Case, on: Stage, rounds: int, say: Say) -> Result:
         on: what runs meanwhile.
         rounds: how often each way runs where the case asks for no more and no less.
         say: reports progress.
+        prepare: prepares the ways of a case.
     """
     result = Result(case)
     on.proxy.ask(f"delay {case.delay_ms}")
-    with contextlib.ExitStack() as stack:
-        subjects = {way: stack.enter_context(_subject(case, way, on)) for way in case.ways}
+    with prepare(case, on) as subjects:
         for way, subject in subjects.items():
             result.add(way, subject.check())
         count = max(round(rounds * case.rounds), 1)
@@ -372,6 +405,13 @@ def run(case: Case, on: Stage, rounds: int, say: Say) -> Result:
                 result.add(way, subjects[way].memory())
                 time.sleep(PAUSE_SECONDS)
     return result
+
+
+@contextlib.contextmanager
+def each_way(case: Case, on: Stage) -> Iterator[Mapping[Way, Subject]]:
+    """Prepare the ways of a case that needs no more than the stage."""
+    with contextlib.ExitStack() as stack:
+        yield {way: stack.enter_context(_subject(case, way, on)) for way in case.ways}
 
 
 @contextlib.contextmanager

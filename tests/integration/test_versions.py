@@ -23,11 +23,12 @@ COMMANDS: Final[Mapping[str, Sequence[str]]] = {
     "etcd": ("--version",),
     "argocd": ("version", "--client", "--short"),
     "promtool": ("--version",),
+    "actionlint": ("-version",),
 }
 """How a program says its version."""
 
-OTHERWISE: Final = ("vault", "prometheus-operator-crds", "reader")
-"""Those that say it elsewhere; reader is a program of ours without a version."""
+OTHERWISE: Final = ("vault", "prometheus-operator-crds", "argocd-crds", "reader")
+"""Those that report it elsewhere, and two without one: a program of ours, and definitions."""
 
 
 def said(name: str, folder: Path) -> str:
