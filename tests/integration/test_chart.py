@@ -92,6 +92,27 @@ def test_a_container_has_just_what_a_sidecar_needs(helm: Helm, values: Path) -> 
         }
 
 
+@pytest.mark.parametrize("plugin", ["avp-kustomize", "avp-helm", "avp"])
+def test_discovery_can_be_left_out(helm: Helm, plugin: str) -> None:
+    base = {"image": {"repository": "registry.example/avp-py"}, "plugins": [plugin]}
+
+    def rendered(discovery: bool) -> dict[str, Any]:
+        values = helm.values({**base, "discovery": discovery})
+        only = ("--show-only", "templates/configmaps.yaml")
+        (found,) = (
+            each["data"][f"{plugin}.yaml"]
+            for each in read(helm.template(values, *only))
+            if each["metadata"]["name"] == "avp-py-plugins"
+        )
+        document: dict[str, Any] = yaml.safe_load(found)
+        return document
+
+    expected = rendered(discovery=True)
+    assert ("discover" in expected["spec"]) == (plugin != "avp")
+    expected["spec"].pop("discover", None)
+    assert rendered(discovery=False) == expected
+
+
 @by_case
 def test_the_server_can_run_without_a_core(helm: Helm, values: Path) -> None:
     given = {**yaml.safe_load(values.read_text()), "metrics": {}}
