@@ -116,6 +116,7 @@ _HELM = "helm.sh/helm/v3"
 _HELM_4 = "helm.sh/helm/v4"
 _AVP = "github.com/argoproj-labs/argocd-vault-plugin"
 _ARGOCD = "github.com/argoproj/argo-cd/v3"
+_DISTRIBUTION = "github.com/distribution/distribution/v3"
 _PROMETHEUS = "github.com/prometheus/prometheus"
 _ACTIONLINT = "github.com/rhysd/actionlint"
 _KUBERNETES_STAMPS = (
@@ -246,6 +247,14 @@ PROGRAMS = {
             seconds=55,
         ),
         Program(
+            name="registry",
+            folder="registry",
+            module=_DISTRIBUTION,
+            package=f"{_DISTRIBUTION}/cmd/registry",
+            seconds=105,
+            stamps=(f"{_DISTRIBUTION}/version.version={{version}}",),
+        ),
+        Program(
             name="promtool",
             folder="promtool",
             module=_PROMETHEUS,
@@ -285,6 +294,7 @@ DEFAULT_NAMES = (
     "argocd",
     "argocd-crds",
     "reader",
+    "registry",
     "promtool",
     "prometheus-operator-crds",
     "actionlint",

@@ -67,6 +67,7 @@ USES: Final[Mapping[str, Use]] = {
     "argocd-vault-plugin": Use(
         "argocd-vault-plugin", ("tests/compat", "tests/peers", "benchmarks")
     ),
+    "registry": Use("the registry of the distribution project", ("tests/e2e/test_declarative.py",)),
     "promtool": Use("Prometheus (promtool)", ("tests/integration/test_chart_metrics.py",)),
     "prometheus-operator-crds": Use(
         "prometheus-operator (its CustomResourceDefinitions)",
