@@ -236,7 +236,12 @@ class GenerateError(AvpError):
 
 def quoted(text: str) -> str:
     """Return a text of somebody else's as messages show it: in quotes, and cut."""
-    return repr(text if len(text) <= _MAX_QUOTED else f"{text[:_MAX_QUOTED]}…")
+    return repr(shortened(text))
+
+
+def shortened(text: str) -> str:
+    """Return a text of somebody else's, cut."""
+    return text if len(text) <= _MAX_QUOTED else f"{text[:_MAX_QUOTED]}…"
 
 
 def did_you_mean(text: str, known: Iterable[str]) -> str:

@@ -62,7 +62,7 @@ def announce(source: Source, mode: Mode, sources: Sources) -> Sequence[Announcem
     return [
         _announcement(setting, found)
         for setting in tenant_settings(sources)
-        if setting.concerns(mode)
+        if setting.concerns(mode) and not setting.is_family
     ]
 
 

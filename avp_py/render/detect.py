@@ -56,9 +56,10 @@ def open_renderer(
 def _require_place(source: Source, mode: Mode, settings: RenderSettings) -> None:
     for renderer, place in _PLACES.items():
         names = [
-            setting.name
+            name
             for field, setting in declared(RenderSettings)
-            if setting.renderer == renderer and getattr(settings, field)
+            if setting.renderer == renderer and (value := getattr(settings, field))
+            for name in (value if setting.is_family else (setting.name,))
         ]
         if names and mode != renderer:
             raise RenderError(

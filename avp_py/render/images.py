@@ -18,7 +18,9 @@ _USED: Final = re.compile(rb"^[ -]*image: [\"']?([^\s\"']+)", re.MULTILINE)
 
 
 def image_arguments(settings: RenderSettings) -> Sequence[str]:
-    """Return the arguments of `kustomize edit set image`: IMAGE_NAME with IMAGE_TAG, then IMAGES.
+    """Return the arguments of `kustomize edit set image`.
+
+    IMAGE_NAME with IMAGE_TAG is the first, then those of IMAGES, then those of IMAGES_<NAME>.
 
     Raises:
         SettingsError: one of the pair is missing, or one image is set twice and differently.
@@ -73,3 +75,4 @@ def _images(settings: RenderSettings) -> Iterator[tuple[str, Image]]:
         )
     for image in settings.images:
         yield "IMAGES", image
+    yield from settings.named_images.items()

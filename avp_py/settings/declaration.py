@@ -10,6 +10,7 @@ declarations.
 """
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
@@ -107,6 +108,8 @@ class Setting:
         trust: what such a Secret must be trusted with to set it, where the Application named it.
         is_backends: whether it is a name of the backend's own client: for these the settings file
             and the Secret win over the environment.
+        members: where it is a family of variables, the pattern of their names. Such a setting holds
+            values by the name of the variable, and is not a parameter.
     """
 
     name: str
@@ -122,6 +125,7 @@ class Setting:
     in_secret: bool = False
     trust: Trust | None = None
     is_backends: bool = False
+    members: re.Pattern[str] | None = None
 
     @property
     def parameter(self) -> str:
@@ -137,6 +141,15 @@ class Setting:
     def is_operators(self) -> bool:
         """Whether it is the operator's to set."""
         return self.owner in (Owner.OPERATOR, Owner.OPERATOR_ALONE)
+
+    @property
+    def is_family(self) -> bool:
+        """Whether variables with a common beginning set it, one value each."""
+        return self.members is not None
+
+    def has_member(self, name: str) -> bool:
+        """Return whether a name is that of a variable of the family."""
+        return self.members is not None and self.members.fullmatch(name) is not None
 
     def concerns(self, mode: str) -> bool:
         """Return whether the setting has an effect on a way to render."""
@@ -184,6 +197,19 @@ def setting_map(
         Setting(name=name, owner=owner, parse=parse, summary=summary, **mapped)
     )
     return declared
+
+
+def setting_family(
+    name: str,
+    owner: Owner,
+    parse: Callable[[str], T],
+    summary: str,
+    *,
+    members: re.Pattern[str],
+    **more: Any,
+) -> Mapping[str, T]:
+    """Declare a family of variables, which holds values by their names; see `setting`."""
+    return setting_map(name, owner, parse, summary, members=members, **more)
 
 
 def _field(declaration: Setting) -> Any:

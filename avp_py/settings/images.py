@@ -1,4 +1,4 @@
-"""Images in settings: the parsers of IMAGE_NAME, IMAGE_TAG and IMAGES.
+"""Images in settings: the parsers of IMAGE_NAME, IMAGE_TAG, IMAGES and IMAGES_<NAME>.
 
 The grammar of names, tags and digests is that of the distribution project's reference/regexp.go, as
 far as kustomize can write it into a kustomization.

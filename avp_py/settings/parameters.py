@@ -45,7 +45,11 @@ def read_parameters(
     if not isinstance(parsed, list | None):
         failures.add(Failure(f"{PARAMETERS} is not a list", hint=_FORM))
         return {}
-    known = {setting.parameter: setting for setting in TABLE if setting.name in permitted}
+    known = {
+        setting.parameter: setting
+        for setting in TABLE
+        if setting.name in permitted and not setting.is_family
+    }
     values: dict[str, Value] = {}
     seen: set[str] = set()
     for number, entry in enumerate(parsed or (), 1):

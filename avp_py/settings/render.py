@@ -1,12 +1,19 @@
 """How a directory becomes manifests: the settings of kustomize, helm and their sandbox."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from avp_py.settings import images as image_parsers
 from avp_py.settings import parse
-from avp_py.settings.declaration import Owner, setting, setting_list, setting_map
+from avp_py.settings.declaration import (
+    Owner,
+    setting,
+    setting_family,
+    setting_list,
+    setting_map,
+)
 from avp_py.settings.images import Image
 from avp_py.settings.parse import SandboxMode
 
@@ -60,6 +67,16 @@ class RenderSettings:
         "further images to set: `name:tag`, `name@sha256:…`, `name=newname`, `name=newname:tag`",
         title="Images",
         alias="images",
+        renderer="kustomize",
+    )
+    named_images: Mapping[str, Image] = setting_family(
+        "IMAGES_<NAME>",
+        Owner.TENANT,
+        image_parsers.image,
+        "one further image each, in the forms of `IMAGES`; `<NAME>` is of your choice: capitals, "
+        "digits and `_`",
+        # These two are IMAGE_NAME and IMAGE_TAG, misspelt.
+        members=re.compile("IMAGES_(?!(?:NAME|TAG)$)[A-Z0-9_]+"),
         renderer="kustomize",
     )
     app_repo: str | None = setting(

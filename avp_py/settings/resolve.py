@@ -206,12 +206,15 @@ def _known_to(program: Program, environ: Mapping[str, str]) -> Mapping[str, str]
     """Return the environment as far as it counts: argocd-vault-plugin knows no images or values."""
     if program is Program.AVP_PY:
         return environ
-    ours = {
-        TENANT_PREFIX + setting.name
-        for _, setting in declared(RenderSettings)
-        if setting.owner is Owner.TENANT
-    }
-    return {name: value for name, value in environ.items() if name not in {PARAMETERS, *ours}}
+    ours = [setting for _, setting in declared(RenderSettings) if setting.owner is Owner.TENANT]
+
+    def is_ours(variable: str) -> bool:
+        name = variable.removeprefix(TENANT_PREFIX)
+        return variable == PARAMETERS or (
+            name != variable and any(name == each.name or each.has_member(name) for each in ours)
+        )
+
+    return {name: value for name, value in environ.items() if not is_ours(name)}
 
 
 class _Given:
@@ -253,6 +256,21 @@ class _Given:
         if setting.owner is Owner.ARGOCD:
             return self.environ.get(name, ""), name
         return (self._operators(setting) if setting.counts_without_prefix else ""), name
+
+    def members(self, family: Setting) -> Mapping[str, str]:
+        """Return what the variables of a family hold, by their names without prefix.
+
+        One that the operator lets kustomize and helm see is meant for them.
+        """
+        ignored = self.words_of(RENDER_ENVIRONMENT)
+        return {
+            name: value
+            for variable, value in sorted(self.environ.items())
+            if (name := variable.removeprefix(TENANT_PREFIX)) != variable
+            and family.has_member(name)
+            and value
+            and variable not in ignored
+        }
 
     def _operators(self, setting: Setting) -> str:
         return _operators(setting, self.environ, self._config)
@@ -329,9 +347,21 @@ def _read_group(group: type[G], given: _Given, failures: Failures, overridable: 
     values: dict[str, Any] = {}
     for name, setting in declared(group):
         values[name] = None
+        if setting.is_family:
+            values[name] = _read_family(setting, given, failures)
+            continue
         with (overridable if setting.is_backends else failures).catch():
             values[name] = _read(setting, *given.find(setting))
     return group(**values)
+
+
+def _read_family(family: Setting, given: _Given, failures: Failures) -> Mapping[str, Any]:
+    """Return the values of a family of variables; a malformed one is a failure, and left out."""
+    values = {}
+    for name, raw in given.members(family).items():
+        with failures.catch():
+            values[name] = _parse_item(family, raw, TENANT_PREFIX + name)
+    return values
 
 
 def _lenient(sources: Sources, group: type[G]) -> G:

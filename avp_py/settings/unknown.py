@@ -4,12 +4,14 @@ Messages name what is set, and never show a value.
 """
 
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from typing import Final
 
-from avp_py.errors import Failure, nearest, quoted
+from avp_py.errors import Failure, nearest, quoted, shortened
 from avp_py.expressions import Expression
 from avp_py.settings.declaration import OUR_PREFIXES, TENANT_PREFIX, Owner
 from avp_py.settings.groups import TABLE
+from avp_py.settings.parse import MalformedError
 
 _PREFIX: Final = "AVP_"
 
@@ -27,6 +29,8 @@ _NEAR: Final = 0.65
 
 _VERY_NEAR: Final = 0.83
 """The same for a tenant's, who has names of his own after `ARGOCD_ENV_`."""
+
+_FAMILIES: Final = tuple(setting for setting in TABLE if setting.is_family)
 
 _OTHERS: Final = frozenset({"VERSION", "PATH_PREFIX", "IAM_API_KEY", "KEEPER_CONFIG_PATH"})
 _OTHERS_BEGIN: Final = ("IBM_", "DELINEA_", "YCL_", "PY_")
@@ -79,13 +83,21 @@ def misspelt_by_tenant(environ: Mapping[str, str], ignored: Collection[str]) -> 
         ignored: variables that are for kustomize and helm.
     """
     names = {setting.name for setting in TABLE}
-    known = [setting.name for setting in TABLE if setting.owner is Owner.TENANT]
+    known = [each.name for each in TABLE if each.owner is Owner.TENANT and not each.is_family]
     for variable in sorted(environ):
         name = variable.removeprefix(TENANT_PREFIX)
-        is_ours = name in names or name.upper().startswith(OUR_PREFIXES)
+        is_ours = (
+            name in names
+            or name.upper().startswith(OUR_PREFIXES)
+            or any(family.has_member(name) for family in _FAMILIES)
+        )
         if name == variable or is_ours or not environ[variable] or variable in ignored:
             continue
-        near = tenants_name(name) or nearest(_normalised(name), known, _VERY_NEAR)
+        near = (
+            tenants_name(name)
+            or _members_name(name, environ[variable])
+            or nearest(_normalised(name), known, _VERY_NEAR)
+        )
         if near:
             yield Failure(
                 f"the Application sets {quoted(name)} in plugin.env, which is not a setting",
@@ -104,6 +116,26 @@ def tenants_name(written: str) -> str:
         ),
         "",
     )
+
+
+def _members_name(written: str, value: str) -> str:
+    """Return the variable of a family that a name is, but for its case, dashes or beginning.
+
+    With another beginning it counts only where the value is one of the family: IMAGE_WEB=web:1.0,
+    and not IMAGE_PULL_POLICY=Always.
+    """
+    normalised = _normalised(written)
+    beginning, _, end = normalised.partition("_")
+    for family in _FAMILIES:
+        if family.has_member(normalised):
+            return shortened(normalised)
+        ours = family.name.partition("_")[0]
+        meant = f"{ours}_{end}"
+        if nearest(beginning, [ours], _VERY_NEAR) and family.has_member(meant):
+            with suppress(MalformedError):
+                family.parse(value)
+                return shortened(meant)
+    return ""
 
 
 def _normalised(name: str) -> str:

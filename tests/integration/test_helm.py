@@ -170,14 +170,17 @@ def test_a_folder_without_a_chart_is_an_error_of_helm(
     assert re.search(r"Chart.yaml file is missing|Chart.yaml: no such file", result.err)
 
 
-@pytest.mark.parametrize("name", ["IMAGE_NAME", "IMAGE_TAG", "APP_REPO"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("IMAGE_NAME", "web"), ("IMAGE_TAG", "1"), ("APP_REPO", "web"), ("IMAGES_WEB", "web:1")],
+)
 def test_kustomization_settings_are_an_error_for_a_chart(
-    name: str, chart: Path, environ: Mapping[str, str], run: Run
+    name: str, value: str, chart: Path, environ: Mapping[str, str], run: Run
 ) -> None:
-    result = run("generate", chart, env={**environ, f"ARGOCD_ENV_{name}": "web"})
+    result = run("generate", chart, env={**environ, f"ARGOCD_ENV_{name}": value})
 
     assert (result.code, result.out) == (1, "")
-    assert "there is no kustomization" in result.err
+    assert f"the Application sets {name}, and there is no kustomization" in result.err
 
 
 PULL_SECRET: Final = """{{- define "imagePullSecret" }}

@@ -29,6 +29,10 @@ EDITS: Final[Mapping[str, Mapping[str, str]]] = {
     "both": {"APP_REPO": URL, "IMAGE_NAME": IMAGE, "IMAGE_TAG": f"2.0@{DIGEST}"},
     "images": {"IMAGES": f"{IMAGE}=registry.example/moved/web:3.0, zzz=*:1 aaa@{DIGEST}"},
     "images beside the pair": {"IMAGE_NAME": "side", "IMAGE_TAG": "2.0", "IMAGES": f"{IMAGE}:4"},
+    "images one by one": {
+        "IMAGES_WEB": f"{IMAGE}=other/new/web:3@{DIGEST}",
+        "IMAGES": "zzz=*:1",
+    },
 }
 
 
@@ -50,6 +54,7 @@ def reference(folder: Path, edits: Mapping[str, str], environ: Mapping[str, str]
         annotation = f"github.com/url:{edits['APP_REPO']}"
         commands.append([kustomize, "edit", "set", "annotation", annotation])
     images = edits.get("IMAGES", "").replace(",", " ").split()
+    images += [image for name, image in edits.items() if name.startswith("IMAGES_")]
     if "IMAGE_NAME" in edits:
         separator = "@" if edits["IMAGE_TAG"].startswith("sha256:") else ":"
         images.append(f"{edits['IMAGE_NAME']}{separator}{edits['IMAGE_TAG']}")
@@ -184,6 +189,10 @@ def test_an_invalid_image_is_refused_before_kustomize_runs(
         (
             {"IMAGES": f"{IMAGE}:1,{IMAGE}=other:1"},
             f"IMAGES set the image {IMAGE} twice, and differently",
+        ),
+        (
+            {"IMAGES_WEB": f"{IMAGE}:1", "IMAGES_OTHER": f"{IMAGE}:2"},
+            f"IMAGES_OTHER and IMAGES_WEB set the image {IMAGE} twice, and differently",
         ),
     ],
 )

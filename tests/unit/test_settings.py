@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from avp_py.errors import AvpError, GenerateError
-from avp_py.settings import TABLE, RateLimit, Sensitive, Settings, images, read_config
+from avp_py.settings import TABLE, Program, RateLimit, Sensitive, Settings, images, read_config
 from avp_py.settings import parse as parsers
 from avp_py.settings.regexp import regexp
 from tests.settings import load
@@ -48,6 +48,7 @@ def test_the_defaults() -> None:
             "image_name": None,
             "image_tag": None,
             "images": (),
+            "named_images": {},
             "app_repo": None,
             "helm_values_files": (),
             "helm_values": None,
@@ -449,6 +450,34 @@ def test_a_malformed_setting_is_refused_without_its_text(parser: Any, raw: str) 
     with pytest.raises(parsers.MalformedError) as caught:
         parser(raw)
     assert len(raw) < 4 or raw not in str(caught.value)
+
+
+def test_each_variable_of_a_family_has_one_value() -> None:
+    settings = load(
+        {
+            "ARGOCD_ENV_IMAGES_WEB": "registry.example:5000/web:1",
+            "ARGOCD_ENV_IMAGES_JOB_2": "job=registry.example/job:2",
+            "ARGOCD_ENV_IMAGES_NONE": "",
+            "ARGOCD_ENV_IMAGES_BASE": "what kustomize gets",
+            "AVP_RENDER_ENV": "ARGOCD_ENV_IMAGES_BASE",
+            "IMAGES_ELSE": "else:1",
+        }
+    )
+    assert settings.render.named_images == {
+        "IMAGES_JOB_2": images.Image("job", "job=registry.example/job:2"),
+        "IMAGES_WEB": images.Image("registry.example:5000/web", "registry.example:5000/web:1"),
+    }
+
+
+def test_each_malformed_variable_of_a_family_is_reported() -> None:
+    environ = {"ARGOCD_ENV_IMAGES_A": "web", "ARGOCD_ENV_IMAGES_B": "a:1,b:2"}
+    with pytest.raises(GenerateError) as caught:
+        load(environ)
+    assert [failure.reason for failure in caught.value.failures] == [
+        "ARGOCD_ENV_IMAGES_A is not a valid image",
+        "ARGOCD_ENV_IMAGES_B is not a valid image",
+    ]
+    load(environ, program=Program.ARGOCD_VAULT_PLUGIN)
 
 
 @pytest.mark.parametrize(

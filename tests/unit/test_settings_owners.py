@@ -239,5 +239,5 @@ def test_the_page_of_settings_is_complete() -> None:
         assert setting.summary in rows[0]
         if setting.default and setting.owner is not Owner.TENANT:
             assert f"`{setting.default}`" in rows[0]
-    named = set(re.findall(r"^\| `([A-Z0-9_]+)`", page, re.MULTILINE))
+    named = set(re.findall(r"^\| `([A-Z0-9_<>]+)`", page, re.MULTILINE))
     assert named == {setting.name for setting in TABLE}

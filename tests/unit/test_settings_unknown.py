@@ -112,6 +112,11 @@ def test_a_name_of_somebody_else_passes(name: str, value: str) -> None:
         ("HELM_VALUE", "HELM_VALUES"),
         ("HELM_ARG", "HELM_ARGS"),
         ("HELM_VALUE_FILES", "HELM_VALUES_FILES"),
+        ("IMAGES_TAG", "IMAGE_TAG"),
+        ("IMAGES_NAME", "IMAGE_NAME"),
+        ("IMAGES_", "IMAGES"),
+        ("images_web", "IMAGES_WEB"),
+        ("IMAGES-WEB", "IMAGES_WEB"),
     ],
 )
 def test_a_misspelt_name_of_a_tenant_is_an_error(name: str, meant: str) -> None:
@@ -124,6 +129,21 @@ def test_a_misspelt_name_of_a_tenant_is_an_error(name: str, meant: str) -> None:
     assert load({variable: ""}) == load({})
     assert load({variable: CANARY}, program=Program.ARGOCD_VAULT_PLUGIN) == load({})
     load({variable: CANARY, "AVP_RENDER_ENV": f"X,{variable}"})
+
+
+@pytest.mark.parametrize("name", ["IMAGE_WEB", "IMAEGS_WEB", "image-web", "IMAGE_WEB_2"])
+def test_a_misspelt_beginning_is_an_error_with_an_image(name: str) -> None:
+    variable = f"ARGOCD_ENV_{name}"
+    (failure,) = failures({variable: "registry.example/web:1.0"})
+    assert failure.hint.startswith("did you mean IMAGES_WEB")
+    load({variable: "registry.example/web:1.0", "AVP_RENDER_ENV": variable})
+    for other in ("Always", "8080", "registry.example/web"):
+        assert load({variable: other}) == load({})
+
+
+def test_a_long_name_is_cut_in_what_is_advised() -> None:
+    (failure,) = failures({"ARGOCD_ENV_images_" + "a" * 99: CANARY})
+    assert failure.hint == f"did you mean IMAGES_{'A' * 53}…?"
 
 
 @pytest.mark.parametrize(
