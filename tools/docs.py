@@ -55,7 +55,7 @@ def _settings_lines() -> Iterator[str]:
         for setting in TABLE:
             if setting.owner is owner:
                 default = f"`{setting.default}` {setting.unit}".rstrip() if setting.default else ""
-                parameter = f"`{setting.parameter}`, {setting.kind}"
+                parameter = "" if setting.is_family else f"`{setting.parameter}`, {setting.kind}"
                 second = parameter if owner is Owner.TENANT else default
                 mark = "\\*" if setting.in_secret else ""
                 yield f"| `{setting.name}`{mark} | {second} | {setting.summary} |"

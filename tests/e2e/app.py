@@ -106,6 +106,26 @@ class App:
         self.on.argocd.run("app", "get", self.name, "--hard-refresh" if hard else "--refresh")
 
     @property
+    def outcome(self) -> Mapping[str, Any]:
+        """What it is in the cluster, without what differs between two Applications."""
+        found: dict[str, Any] = {}
+        for kind, name in (("deployments", "web"), ("secrets", "web"), ("secrets", "cache")):
+            each = self.on.object(self.namespace, kind, name)
+            assert each is not None, f"{kind}/{name} in {self.namespace}"
+            annotations = dict(each["metadata"]["annotations"])
+            assert annotations.pop("argocd.argoproj.io/tracking-id").startswith(f"{self.name}:")
+            found[f"{kind}/{name}"] = {
+                "annotations": annotations,
+                "content": each.get("spec", each.get("data")),
+            }
+        return found
+
+    @property
+    def exists(self) -> bool:
+        """Whether it is in the cluster."""
+        return any(each["metadata"]["name"] == self.name for each in self.on.api.applications())
+
+    @property
     def document(self) -> Document:
         """The Application in the cluster."""
         return self.on.api.application(self.name)

@@ -199,7 +199,7 @@ def _servers(folder: Path, programs: Path, cluster: Cluster) -> Mapping[str, _Li
             repo_port,
             repo_metrics,
             (redis, *here, f"--port={repo_port}", f"--metrics-port={repo_metrics}",
-             "--disable-tls"),
+             "--disable-tls", "--plugin-use-manifest-generate-paths"),
         ),
         "argocd-server": (
             server_port,

@@ -36,12 +36,11 @@ class Sidecar:
         self._stack = ExitStack()
         self.server: CmpServer
 
-    def start(self) -> None:
-        """Start it."""
+    def start(self, **further: str) -> None:
+        """Start it, with further settings of the operator."""
         above = (AVP, "serve", "--") if self.mode is Mode.SERVE else ()
-        running = serve(
-            self._program, ROOT / "plugin.yaml", self._env, *above, sockets=self._sockets
-        )
+        env = {**self._env, **further}
+        running = serve(self._program, ROOT / "plugin.yaml", env, *above, sockets=self._sockets)
         self.server = self._stack.enter_context(running)
 
     def kill(self) -> None:
