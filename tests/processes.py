@@ -72,6 +72,14 @@ def children(parent: int) -> set[int]:
     return {pid for pid, fields in _processes() if fields[1] == str(parent)}
 
 
+def descendants(pid: int) -> Sequence[int]:
+    """The children of a process, their children, and so on."""
+    found = [pid]
+    for each in found:
+        found += children(each)
+    return found[1:]
+
+
 def stands_by(pid: int) -> bool:
     """Return whether a process is the worker of a core that waits for a request."""
     try:

@@ -51,7 +51,10 @@ USES: Final[Mapping[str, Use]] = {
     "helm4": Use("Helm 4", ("tests/e2e", "tests/integration", "tests/image", "tests/peers")),
     "helm": Use(
         "Helm 3",
-        ("tests/integration", "tests/image", "tests/peers/test_kustomize.py", "benchmarks"),
+        (
+            *("tests/e2e", "tests/integration", "tests/image"),
+            *("tests/peers/test_kustomize.py", "benchmarks"),
+        ),
     ),
     "vault": Use(
         "Vault",

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from avp_py import backends
 from avp_py.backends import Backend, Location, Secret, Target
-from avp_py.errors import Failure
+from avp_py.errors import Failure, PathError
 from avp_py.generate.secret import ReadSecret, complete, read_from_cluster
 from avp_py.policy import PolicyGate, normalise, read_permissions
 from avp_py.settings import Resolution, Settings
@@ -46,6 +46,7 @@ class Keeper(ABC):
             seconds: how long reading the Secret may take.
 
         Raises:
+            PathError: the output would be committed to git.
             AvpError: the Secret cannot be read, may not be named, or sets what it may not.
         """
 
@@ -97,6 +98,13 @@ class LocalKeeper(Keeper):
 
     def terms(self, seconds: float) -> Terms:
         """Read the settings Secret, if there is one."""
+        if self._resolution.is_for_hydrator:
+            raise PathError(
+                "Argo CD's source hydrator makes this request, and would commit the secrets to git",
+                hint="use spec.source instead of spec.sourceHydrator, or hydrate without this "
+                "plugin and fill the placeholders when the hydrated branch is deployed "
+                "(plugin avp)",
+            )
         gate = PolicyGate(self._settings.identity, self._permissions)
         self._settings = complete(self._resolution, gate, seconds, self._read_secret)
         policy = self._settings.policy

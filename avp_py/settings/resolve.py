@@ -18,6 +18,7 @@ from typing import Any, Final, TypeVar
 from avp_py.errors import Failure, Failures, SettingsError, did_you_mean, quoted
 from avp_py.settings import groups, parse
 from avp_py.settings.declaration import (
+    ARGOCD_NAMES,
     BACKEND_PREFIXES,
     OUR_PREFIXES,
     TENANT_PREFIX,
@@ -72,6 +73,20 @@ class Resolution:
     sources: Sources
     secret_name: str | None
     operators_secrets: tuple[str, ...]
+
+    @property
+    def is_for_hydrator(self) -> bool:
+        """Whether the request is from Argo CD's source hydrator, which commits the output to git.
+
+        It leaves empty what every other request for manifests has: the namespace, and the versions
+        of the cluster (controller/hydrator_dependencies.go and GetRepoObjs in controller/state.go,
+        v3.2.1 to v3.6.1).
+        """
+        environ = self.sources.environ
+        empty = ("ARGOCD_APP_NAMESPACE", *ARGOCD_NAMES)
+        return bool(environ.get("ARGOCD_APP_NAME")) and all(
+            environ.get(name) == "" for name in empty
+        )
 
     def with_secret(
         self, values: Mapping[str, str], name: str, trust: Collection[Trust] | None

@@ -8,13 +8,13 @@
 #   APP_REPO        URL of the repository, for the annotation that avp-py sets
 #   IMAGE_NAME      the image, as the manifests name it, without a tag
 #   DEST_NAMESPACE  namespace to deploy to
+#   PROJECT         Argo CD project; it decides what the token of CI can do (README.md)
 # Optional:
 #   IMAGE_TAG       tag of the image (default: the one that the Application has)
 #   AVP_SECRET      Secret with the settings of avp-py (default: none)
 #   REPO_URL        what Argo CD clones (default: APP_REPO)
 #   REVISION        branch, tag or commit (default: main)
 #   DEPLOY_PATH     folder of the manifests (default: deploy)
-#   PROJECT         Argo CD project (default: default)
 #   DEST_NAME       name of the cluster (default: in-cluster)
 #   DEST_SERVER     URL of the cluster, instead of DEST_NAME
 #   PLUGIN          config management plugin (default: avp-kustomize)
@@ -43,7 +43,7 @@ fail() { # CODE LINE ...
     exit "$code"
 }
 
-for name in APP_NAME APP_REPO IMAGE_NAME DEST_NAMESPACE; do
+for name in APP_NAME APP_REPO IMAGE_NAME DEST_NAMESPACE PROJECT; do
     if eval "[ -z \"\${$name:-}\" ]"; then
         fail $USAGE "$name is not set" "next: set it; the head of $0 describes all settings"
     fi
@@ -105,7 +105,7 @@ fi
 # --upsert replaces the spec of an Application that exists. One --sync-option for each option:
 # argocd does not split its value at commas.
 argocd_app create "$APP_NAME" --upsert \
-    --project "${PROJECT:-default}" \
+    --project "$PROJECT" \
     --repo "${REPO_URL:-$APP_REPO}" \
     --revision "${REVISION:-main}" \
     --path "${DEPLOY_PATH:-deploy}" \

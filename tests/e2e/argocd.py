@@ -211,7 +211,7 @@ def _servers(folder: Path, programs: Path, cluster: Cluster) -> Mapping[str, _Li
             controller_metrics,
             controller_metrics,
             (redis, f"--metrics-port={controller_metrics}", f"--{repo_server}", plaintext,
-             namespace),
+             namespace, "--hydrator-enabled"),
         ),
         "argocd-applicationset-controller": (
             sets_metrics,

@@ -63,6 +63,11 @@ class Repository:
         """The names of the files."""
         return self._git(self.clone, "ls-files").splitlines()
 
+    def branches(self) -> Sequence[str]:
+        """The names of the branches."""
+        names = self._git(self._bare, "for-each-ref", "--format=%(refname:short)", "refs/heads")
+        return names.splitlines()
+
     def commits(self) -> int:
         """How many commits the branch has."""
         return int(self._git(self._bare, "rev-list", "--count", "main"))

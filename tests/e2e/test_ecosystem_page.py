@@ -1,16 +1,17 @@
 """docs/ecosystem.md: a person who follows it gets what it describes."""
 
+import json
 import os
 import re
 from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 from build import cache_directory
 
 from tests.conftest import ROOT
 from tests.pages import Terminal, blocks, terminal
+from tests.processes import descendants, is_running
 
 __all__ = ["terminal"]
 
@@ -24,6 +25,9 @@ HEADINGS = (
     "What fails",
     "End it",
 )
+
+SERVERS = 10
+"""The least that there are: the servers of Argo CD, its Redis, etcd, the API, Vault, the plugin."""
 
 IDENTITY = {
     f"GIT_{who}_{what}": value
@@ -65,10 +69,14 @@ def test_the_tutorial(checkout: Terminal) -> None:
     for block, following in pairwise([*there, there[-1]]):
         if block.language == "text":
             continue
+        if block is there[-1]:
+            main = json.loads((checkout.folder / ".up" / "process.json").read_text())["pid"]
+            parts = {main, *descendants(main)}
+            assert len(parts) > SERVERS
         printed = checkout.run(block)
         if following.language == "text":
             assert shows(following.text, printed), printed
         if block is there[0]:
             lines = checkout.script(". .up/env; env").splitlines()
             checkout.env |= dict(line.split("=", 1) for line in lines if "=" in line)
-    assert Path(checkout.folder, ".up", "log").exists()
+    assert [pid for pid in parts if is_running(pid)] == []

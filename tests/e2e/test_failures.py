@@ -68,7 +68,8 @@ def test_an_unreachable_vault_changes_nothing_and_heals(app: App) -> None:
         stays(app, app.on.vault.address, "next:")
     finally:
         app.on.vault.start()
-    app.refresh(hard=True)
+    # As Argo CD does by itself every few minutes.
+    app.refresh()
     settles(lambda: (app.status, app.errors), ("Synced", ""))
     assert app.secret == {"DATABASE_URL": DATABASE_URL}
 

@@ -1,10 +1,10 @@
 """An Application that does not name its plugin, while the plugin is down; and the net below it."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
 from tests.e2e.app import App, mentions, settles
 from tests.e2e.conftest import DATABASE_URL
 from tests.e2e.ecosystem import Ecosystem
@@ -34,10 +34,10 @@ def outage(ecosystem: Ecosystem, app: App) -> Iterator[None]:
 
 
 @pytest.fixture
-def policy(ecosystem: Ecosystem) -> Iterator[None]:
-    """The admission policy is in force."""
+def policy(ecosystem: Ecosystem, tmp_path: Path) -> Iterator[None]:
+    """The admission policy of the chart is in force."""
     cluster = ecosystem.cluster
-    policies = cluster.run("kustomize", str(ROOT / "deploy" / "admission" / "placeholders"))
+    policies = admission.rendered(admission.make_helm(tmp_path), admission.ENABLED)
     admission.create_namespace(cluster)
     with admission.in_force(cluster, policies, admission.text(admission.PATH)):
         yield
@@ -62,8 +62,13 @@ def test_without_a_plugin_the_placeholders_are_applied(app: App) -> None:
     assert app.errors == ""
 
 
+@pytest.mark.parametrize("form", ["<DATABASE_URL>", "<path:{path}#DATABASE_URL>"])
 @pytest.mark.usefixtures("policy", "outage")
-def test_the_admission_policy_refuses_the_placeholders(app: App) -> None:
+def test_the_admission_policy_refuses_the_placeholders(app: App, form: str) -> None:
+    # The API has put `stringData` into `data` before, so the policy looks for base64.
+    placeholder = form.format(path=app.secret_path)
+    if placeholder != PLACEHOLDER:
+        app.repository.edit("deploy/secret.yaml", PLACEHOLDER, f"x{placeholder}")
     forget_plugin(app)
     mentions(lambda: operation(app), "unresolved placeholder", "spec.source.plugin.name")
     assert app.secret == {"DATABASE_URL": DATABASE_URL}

@@ -68,6 +68,9 @@ def kill_controller(on: Ecosystem) -> None:
     on.argocd.controller.start()
 
 
+INTERRUPTING = {kill_command, kill_cmp_server, kill_sidecar, kill_supervisor}
+"""Faults that end the request that is in progress."""
+
 FAULTS: dict[str, Fault] = {
     "the command": kill_command,
     "argocd-cmp-server": kill_cmp_server,
@@ -98,8 +101,12 @@ def heals(app: App, fault: Fault) -> None:
             os.kill(paused, signal.SIGCONT)
         refresh.communicate(timeout=WAIT_SECONDS)
 
+    if fault in INTERRUPTING:
+        mentions(lambda: app.errors, "ComparisonError")
+
     def recovered() -> bool:
-        app.on.argocd.try_run("app", "get", app.name, "--hard-refresh")
+        # As Argo CD does by itself every few minutes.
+        app.on.argocd.try_run("app", "get", app.name, "--refresh")
         return (app.status, app.errors) == ("Synced", "")
 
     assert until(recovered, WAIT_SECONDS), app.errors

@@ -62,6 +62,8 @@ def test_a_hard_refresh_with_self_heal_applies_it(app: App) -> None:
     app.refresh(hard=True)
     settles(lambda: app.secret, {"DATABASE_URL": NEW_URL})
     settles(lambda: app.status, "Synced")
+    app.on.argocd.run("app", "sync", app.name)
+    assert app.secret == {"DATABASE_URL": NEW_URL}
 
 
 @EACH_POLICY
@@ -73,16 +75,18 @@ def test_a_sync_alone_applies_what_was_rendered_before(app: App, policy: tuple[s
     assert app.secret == {"DATABASE_URL": DATABASE_URL}
 
 
-def test_a_deploy_of_another_tag_applies_it_too(app: App) -> None:
-    deployed(app)
+@EACH_POLICY
+def test_a_deploy_of_another_tag_applies_it_too(app: App, policy: tuple[str, ...]) -> None:
+    deployed(app, *policy)
     rotate(app)
     app.deploy("1.1.0")
     settles(lambda: app.secret, {"DATABASE_URL": NEW_URL})
     settles(lambda: app.status, "Synced")
 
 
-def test_a_commit_to_the_manifests_applies_it_too(app: App) -> None:
-    deployed(app)
+@EACH_POLICY
+def test_a_commit_to_the_manifests_applies_it_too(app: App, policy: tuple[str, ...]) -> None:
+    deployed(app, *policy)
     rotate(app)
     app.repository.edit("deploy/deployment.yaml", "replicas: 1", "replicas: 2")
     app.refresh()

@@ -181,6 +181,7 @@ def _prepare(on: Ecosystem) -> Repository:
     }
     path = f"{argocd.program.parent}:{on.cluster.kubectl.parent}"
     lines = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
+    ENV.touch(mode=0o600)
     ENV.write_text("".join([*lines, f'export PATH={shlex.quote(path)}:"$PATH"\n']))
     return repository
 

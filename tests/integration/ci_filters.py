@@ -4,6 +4,7 @@ GitHub's `paths` and GitLab's `rules:changes` are matched here, as those systems
 is a script (GitHub's job `changes`, all of Drone's filters) is run in a real repository.
 """
 
+import json
 import os
 import re
 import subprocess
@@ -78,8 +79,14 @@ def push(repository: Path, files: Iterable[str], *, first: bool = False) -> Push
     return Push(repository, "0" * 40 if first else before, after, changed)
 
 
-def github(pushed: Push) -> Outcome:
-    """Evaluate `paths`, the job `changes`, and the conditions of the jobs."""
+def github(pushed: Push, *, result: str = "success", ref: str = "refs/heads/main") -> Outcome:
+    """Evaluate `paths`, the job `changes`, and the conditions of the jobs.
+
+    Args:
+        pushed: what was pushed.
+        result: how the job `build` ends, if it runs.
+        ref: the branch.
+    """
     (workflow,) = documents("github")
     # YAML 1.1 reads the key `on` as true.
     paths = workflow[True]["push"]["paths"]
@@ -93,7 +100,8 @@ def github(pushed: Push) -> Outcome:
     facts = {f"needs.changes.outputs.{name}": value for name, value in outputs.items()}
     jobs = workflow["jobs"]
     builds = _holds(jobs["build"]["if"], facts)
-    facts["needs.build.result"] = "success" if builds else "skipped"
+    facts["needs.build.result"] = result if builds else "skipped"
+    facts["github.ref"] = ref
     deploys = _holds(jobs["deploy"]["if"], facts)
     # `needs.build.outputs.tag` is empty if the job was skipped.
     return Outcome(builds, deploys, builds and deploys)
@@ -172,6 +180,8 @@ def _holds(condition: str, facts: Mapping[str, str]) -> bool:
     def comparison(text: str) -> bool:
         if text == "!cancelled()":
             return True
+        if found := re.fullmatch(r"contains\(fromJSON\('(.+)'\), (\S+)\)", text):
+            return facts[found[2]] in json.loads(found[1])
         name, operator, value = text.split(" ")
         assert operator in {"==", "!="}
         return (facts[name] == value.strip("'")) == (operator == "==")

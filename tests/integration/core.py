@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.processes import children, is_running, leads_session, processes_of, stands_by, until
+from tests.processes import (
+    children,
+    descendants,
+    is_running,
+    leads_session,
+    processes_of,
+    stands_by,
+    until,
+)
 
 AVP: Final = Path(sys.executable).with_name("avp-py")
 """The console script, as a plugin.yaml starts it."""
@@ -67,7 +75,7 @@ class Core:
     @property
     def members(self) -> Sequence[int]:
         """All processes of the core."""
-        return [self.process.pid, *_descendants(self.process.pid)]
+        return [self.process.pid, *descendants(self.process.pid)]
 
     @property
     def connections(self) -> int:
@@ -192,13 +200,6 @@ def _kill_all(root: Path) -> bool:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     return bool(found)
-
-
-def _descendants(pid: int) -> Sequence[int]:
-    found = [pid]
-    for each in found:
-        found += children(each)
-    return found[1:]
 
 
 def _is_ready(core: Core) -> bool:

@@ -28,13 +28,14 @@ SETTINGS: Final = {
     "IMAGE_TAG": "4f2c",
     "AVP_SECRET": "vault-credentials",
     "DEST_NAMESPACE": "demo",
+    "PROJECT": "team",
     "ARGOCD_SERVER": "argocd.example",
     "ARGOCD_AUTH_TOKEN": TOKEN,
     "ARGOCD_OPTS": "--grpc-web",
     "TIMEOUT": "30",
 }
 OPTIONS: Final = (
-    *("--dest-name", "in-cluster", "--dest-namespace", "demo", "--project", "default"),
+    *("--dest-name", "in-cluster", "--dest-namespace", "demo", "--project", "team"),
     *("--repo", "https://git.example/team/web", "--revision", "main", "--path", "deploy"),
     *("--config-management-plugin", "avp-kustomize"),
     *("--plugin-env", "AVP_SECRET=vault-credentials"),
@@ -194,7 +195,9 @@ def test_a_difference_that_cannot_be_shown_does_not_stop_it(deploy: Deploy) -> N
     assert "the difference cannot be shown" in done.err
 
 
-@pytest.mark.parametrize("name", ["APP_NAME", "APP_REPO", "IMAGE_NAME", "DEST_NAMESPACE"])
+@pytest.mark.parametrize(
+    "name", ["APP_NAME", "APP_REPO", "IMAGE_NAME", "DEST_NAMESPACE", "PROJECT"]
+)
 def test_a_missing_setting_is_code_2(name: str, deploy: Deploy) -> None:
     done = deploy({}, **{name: ""})
 

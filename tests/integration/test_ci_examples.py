@@ -13,7 +13,7 @@ from engine import install
 
 from tests.ci_examples import FILES, FOLDER, deploy_command, documents
 from tests.conftest import Run, build_tools
-from tests.integration.ci_filters import EVALUATE, Outcome, push
+from tests.integration.ci_filters import EVALUATE, Outcome, github, push
 
 SCRIPTS: Final = ("deploy.sh", "token.sh")
 SCHEMAS: Final = {
@@ -220,6 +220,19 @@ VALUES: Final = {
 }
 
 
+@pytest.mark.parametrize("result", ["failure", "cancelled"])
+def test_github_deploys_nothing_that_was_not_built(result: str, tmp_path: Path) -> None:
+    pushed = push(tmp_path / "repository", ["app/src/web.py"])
+    assert github(pushed).deploys
+    assert not github(pushed, result=result).deploys
+
+
+def test_github_deploys_no_other_branch(tmp_path: Path) -> None:
+    pushed = push(tmp_path / "repository", ["deploy.sh"])
+    assert github(pushed).deploys
+    assert not github(pushed, ref="refs/heads/mine").deploys
+
+
 @pytest.mark.parametrize("system", FILES)
 def test_each_file_deploys_with_the_same_settings(system: str) -> None:
     command = deploy_command(system, VALUES[system])
@@ -233,6 +246,7 @@ def test_each_file_deploys_with_the_same_settings(system: str) -> None:
         "REVISION": "main",
         "AVP_SECRET": "vault-credentials",
         "DEST_NAMESPACE": "demo",
+        "PROJECT": "team",
         "ARGOCD_SERVER": "argocd.example",
     }
     assert {name: command.env[name] for name in expected} == expected

@@ -93,6 +93,30 @@ def test_no_plugin_wants_git_credentials(cmp_server: StartCmpServer, plugin: str
     assert not cmp_server(plugin, {}).client.check().wants_git_credentials
 
 
+@pytest.mark.parametrize("known", ["ARGOCD_APP_NAMESPACE", "KUBE_VERSION", "KUBE_API_VERSIONS"])
+def test_nothing_is_filled_for_the_source_hydrator(
+    cmp_server: StartCmpServer, app: Path, operator: Mapping[str, str], known: str
+) -> None:
+    client = cmp_server("plugin.yaml", operator).client
+    # What the hydrator leaves empty; every other request has at least one of them.
+    empty = {"ARGOCD_APP_NAMESPACE": "", "KUBE_VERSION": "", "KUBE_API_VERSIONS": ""}
+    with pytest.raises(CallError, match="source hydrator makes this request") as caught:
+        client.generate(app, env={**identity(), **empty})
+    assert "hunter22" not in caught.value.message
+
+    other = {**identity(), **empty, known: identity()[known]}
+    assert "Secret" in documents(client.generate(app, env=other))
+
+
+def test_the_source_hydrator_gets_what_has_no_placeholders(
+    cmp_server: StartCmpServer, tmp_path: Path
+) -> None:
+    write(tmp_path, {"map.yaml": MAP})
+    empty = {"ARGOCD_APP_NAMESPACE": "", "KUBE_VERSION": "", "KUBE_API_VERSIONS": ""}
+    client = cmp_server("plugin-avp.yaml", {}).client
+    assert documents(client.generate(tmp_path, env={**identity(), **empty}))["ConfigMap"]
+
+
 def test_the_secrets_of_vault_are_in_their_places(
     cmp_server: StartCmpServer, app: Path, operator: Mapping[str, str]
 ) -> None:
