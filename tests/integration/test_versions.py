@@ -27,8 +27,8 @@ COMMANDS: Final[Mapping[str, Sequence[str]]] = {
 }
 """How a program says its version."""
 
-OTHERWISE: Final = ("vault", "prometheus-operator-crds", "argocd-crds", "reader")
-"""Those that report it elsewhere, and two without one: a program of ours, and definitions."""
+OTHERWISE: Final = ("vault", "prometheus-operator-crds", "argocd-crds", "reader", "registry")
+"""Two that report it elsewhere; and definitions and programs that report none."""
 
 
 def said(name: str, folder: Path) -> str:
