@@ -28,7 +28,7 @@ COMMANDS: Final[Mapping[str, Sequence[str]]] = {
 """How a program says its version."""
 
 OTHERWISE: Final = ("vault", "prometheus-operator-crds", "argocd-crds", "reader", "registry")
-"""Two that report it elsewhere; and definitions and programs that report none."""
+"""Definitions, and programs that report it elsewhere, with their path, or not at all."""
 
 
 def said(name: str, folder: Path) -> str:
