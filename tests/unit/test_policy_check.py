@@ -135,13 +135,24 @@ def test_a_malformed_policy_is_1_with_its_place(run: Run, tmp_path: Path) -> Non
 def test_every_example_of_the_page_is_a_policy(tmp_path: Path, number: int) -> None:
     file = tmp_path / "policy.yaml"
     file.write_text(EXAMPLES[number])
-    identity = Identity(app="web", namespace="demo", project="team-a")
+    namespace = "team-a-web" if "team-a-*" in EXAMPLES[number] else "demo"
+    identity = Identity(app="web", namespace=namespace, project="team-a")
     found = Permissions(read_policy(file), identity)
-    own = ("kv/data/demo/web", "kv/data/demo/web", "kv/data/demo/web", "kv/data/team-a/x")[number]
+    own = "kv/data/team-a/x" if "project }}/**" in EXAMPLES[number] else f"kv/data/{namespace}/web"
     assert found.path(own, "Secret").allowed
     others = ("kv/data/other/web", "kv/data/shared/root", "kv/data/team-b/x", "sys/mounts")
     assert [path for path in others if found.path(path, "Secret").allowed] == []
 
 
-def test_the_examples_of_the_page_are_four() -> None:
-    assert len(EXAMPLES) == 4
+def test_the_examples_of_the_page_are_five() -> None:
+    assert len(EXAMPLES) == 5
+
+
+def test_an_example_binds_projects_to_namespaces(tmp_path: Path) -> None:
+    (example,) = (each for each in EXAMPLES if "team-a-*" in each)
+    file = tmp_path / "policy.yaml"
+    file.write_text(example)
+    for namespace, allowed in (("team-a-web", True), ("team-b-web", False)):
+        identity = Identity(app="web", namespace=namespace, project="team-a")
+        found = Permissions(read_policy(file), identity)
+        assert found.path(f"kv/data/{namespace}/web", "Secret").allowed is allowed
