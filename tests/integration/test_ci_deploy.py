@@ -334,7 +334,8 @@ def test_an_argocd_that_hangs_is_ended_by_the_limit(
     done = deploy(plan, TIMEOUT="2")
 
     assert done.code == code
-    assert 1.5 < done.seconds < 25
+    # Times are in whole seconds, so two may be little more than one.
+    assert 0.9 < done.seconds < 25
 
 
 @dataclass(frozen=True)
