@@ -140,6 +140,11 @@ trap 'kill "$waiting" 2>/dev/null || :' EXIT
 while sleep $INTERVAL && kill -0 "$waiting" 2>/dev/null; do
     if state=$(argocd_app get "$APP_NAME"); then
         refuse_errors "$state"
+        # `wait` wants a comparison that is later than the end of the sync. If Argo CD made the last one
+        # just before, there is none for minutes.
+        case $(status Sync "$state"):$(status Health "$state") in
+        Synced*:Healthy) argocd_app get "$APP_NAME" --refresh >/dev/null || : ;;
+        esac
     fi
 done
 if wait "$waiting"; then

@@ -148,6 +148,17 @@ def test_it_creates_the_application_and_waits(deploy: Deploy) -> None:
     assert "===== /Secret demo/web =====" in done.out
 
 
+def test_it_asks_for_a_comparison_if_only_that_is_missing(deploy: Deploy) -> None:
+    healthy = {"out": state("Synced", "Healthy")}
+    done = deploy({"get": [{"out": OUT_OF_SYNC}, healthy], "wait": [{"seconds": 5}]})
+
+    assert done.code == 0, done.err
+    assert sum("--refresh" in each["argv"] for each in done.calls) > 1
+    # While anything else is missing, Argo CD is at work by itself.
+    done = deploy({"get": [{"out": OUT_OF_SYNC}], "wait": [{"seconds": 5}]})
+    assert sum("--refresh" in each["argv"] for each in done.calls) == 1
+
+
 def test_argocd_has_every_option_that_is_used(deploy: Deploy, tmp_path: Path) -> None:
     program = tmp_path / "argocd"
     program.symlink_to(build_tools("argocd")["argocd"])
