@@ -68,6 +68,8 @@ class Sidecar:
         return found
 
     @property
-    def commands(self) -> Sequence[int]:
-        """The plugin's commands that are in progress."""
-        return sorted(children(self.cmp_server))
+    def renders(self) -> Sequence[int]:
+        """The commands that render; `argocd app get` has the plugin list its parameters, too."""
+        return sorted(
+            pid for pid in children(self.cmp_server) if "generate" in command_of(pid).split()
+        )
