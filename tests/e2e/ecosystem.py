@@ -119,7 +119,7 @@ class VaultServer:
         config = {
             "kubernetes_host": self._cluster.server,
             "kubernetes_ca_cert": self._cluster.ca_file.read_text(),
-            "token_reviewer_jwt": self._cluster.token(NAMESPACE, "vault"),
+            "token_reviewer_jwt": self._cluster.token(NAMESPACE, "vault", "--duration=24h"),
             "disable_local_ca_jwt": True,
         }
         self.client.call("post", "auth/kubernetes/config", config)
@@ -192,7 +192,7 @@ class Ecosystem:
 def operator_environment(cluster: Cluster, folder: Path) -> Mapping[str, str]:
     """What the operator sets in the sidecar, and the files that it names."""
     token = folder / "token"
-    token.write_text(cluster.token(NAMESPACE, ACCOUNT, "--duration=8h"))
+    token.write_text(cluster.token(NAMESPACE, ACCOUNT, "--duration=24h"))
     policy = folder / POLICY_FILE
     policy.write_text(POLICY)
     kubeconfig = folder / "sidecar.kubeconfig"
