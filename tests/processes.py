@@ -117,6 +117,13 @@ def is_running(pid: int) -> bool:
     return any(found == pid and fields[0] != "Z" for found, fields in _processes())
 
 
+def started(pid: int) -> str:
+    """Return when a process started, to tell it from a later one; empty if it does not run."""
+    return next(
+        (fields[19] for found, fields in _processes() if found == pid and fields[0] != "Z"), ""
+    )
+
+
 def until(condition: Callable[[], bool], seconds: float) -> bool:
     """Wait until a condition is true, or for a time limit; return whether it is true."""
     deadline = time.monotonic() + seconds

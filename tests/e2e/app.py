@@ -76,8 +76,13 @@ class App:
             *("--upsert", *further),
         )
 
-    def manifest(self, namespace: str) -> str:
-        """The Application as YAML, for a namespace that may be another one's."""
+    def manifest(self, namespace: str, **instead: Any) -> str:
+        """The Application as YAML.
+
+        Args:
+            namespace: the destination, which may be another one's.
+            instead: fields of its `spec` in place of `source`.
+        """
         env = [{"name": name, "value": value} for name, value in variables("1.0.0").items()]
         source = {
             "repoURL": self.repository.url,
@@ -92,7 +97,7 @@ class App:
             "spec": {
                 "project": self.project,
                 "destination": {"name": CLUSTER_NAME, "namespace": namespace},
-                "source": source,
+                **(instead or {"source": source}),
             },
         }
         return yaml.safe_dump(document)

@@ -18,6 +18,7 @@ from engine import install
 
 from tests.conftest import build_tools
 from tests.e2e.api import Api
+from tests.integration import crds
 from tests.integration.cluster import Cluster
 from tests.processes import until
 from tests.servers import Server, free_ports
@@ -158,12 +159,11 @@ class _Listening:
 def _install(cluster: Cluster, manifests: Path) -> None:
     """Create what Argo CD's own manifests create, less its workloads and their accounts."""
     cluster.run("create", "namespace", NAMESPACE)
-    cluster.run("apply", "--server-side", "--kustomize", str(manifests / "crds"))
     # Its controllers wait ten seconds for a kind that they do not find at once.
-    api = Api(cluster)
-    for kind in ("applications", "applicationsets", "appprojects"):
-        path = f"/apis/argoproj.io/v1alpha1/{kind}"
-        assert until(lambda: api.find(path) is not None, READY_SECONDS), kind  # noqa: B023
+    for kind in ("application", "applicationset", "appproject"):
+        crds.install(
+            cluster, (manifests / "crds" / f"{kind}-crd.yaml").read_text(), f"{kind}s.argoproj.io"
+        )
     where = ("--namespace", NAMESPACE)
     cluster.run("apply", "--server-side", *where, "--kustomize", str(manifests / "base/config"))
     access = {"bearerToken": cluster.admin_token, "tlsClientConfig": {

@@ -195,22 +195,13 @@ def operator_environment(cluster: Cluster, folder: Path) -> Mapping[str, str]:
     token.write_text(cluster.token(NAMESPACE, ACCOUNT, "--duration=24h"))
     policy = folder / POLICY_FILE
     policy.write_text(POLICY)
-    kubeconfig = folder / "sidecar.kubeconfig"
-    access = {
-        "clusters": [{"name": "c", "cluster": {
-            "server": cluster.server, "certificate-authority": str(cluster.ca_file)}}],
-        "users": [{"name": "u", "user": {"tokenFile": str(token)}}],
-        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-        "current-context": "x",
-    }  # fmt: skip
-    kubeconfig.write_text(yaml.safe_dump(access))
     tools = build_tools("kustomize", HELM)
     return {
         "AVP_KUSTOMIZE": str(tools["kustomize"]),
         "AVP_HELM": str(tools[HELM]),
         "AVP_POLICY": str(policy),
         "AVP_K8S_TOKEN_PATH": str(token),
-        "KUBECONFIG": str(kubeconfig),
+        "KUBECONFIG": str(cluster.kubeconfig(folder, token)),
     }
 
 

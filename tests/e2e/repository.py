@@ -7,11 +7,12 @@ from pathlib import Path
 
 from tests.trees import write
 
-_IDENTITY = {
+IDENTITY = {
     f"GIT_{who}_{what}": value
     for who in ("AUTHOR", "COMMITTER")
     for what, value in (("NAME", "Dev"), ("EMAIL", "dev@team.example"))
 }
+"""The variables that git wants for a commit."""
 
 
 class Repository:
@@ -25,7 +26,7 @@ class Repository:
 
     def __init__(self, folder: Path, path: str, clone: Path | None = None) -> None:
         folder.mkdir(exist_ok=True)
-        self._env = {"PATH": path, "HOME": str(folder), "GIT_CONFIG_NOSYSTEM": "1", **_IDENTITY}
+        self._env = {"PATH": path, "HOME": str(folder), "GIT_CONFIG_NOSYSTEM": "1", **IDENTITY}
         self._bare = folder / "origin.git"
         self.clone = clone or folder / "clone"
         shutil.rmtree(self.clone, ignore_errors=True)

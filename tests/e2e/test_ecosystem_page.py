@@ -10,6 +10,7 @@ import pytest
 from build import cache_directory
 
 from tests.conftest import ROOT
+from tests.e2e.repository import IDENTITY
 from tests.pages import Terminal, blocks, terminal
 from tests.processes import descendants, is_running
 
@@ -28,12 +29,6 @@ HEADINGS = (
 
 SERVERS = 10
 """The least that there are: the servers of Argo CD, its Redis, etcd, the API, Vault, the plugin."""
-
-IDENTITY = {
-    f"GIT_{who}_{what}": value
-    for who in ("AUTHOR", "COMMITTER")
-    for what, value in (("NAME", "Dev"), ("EMAIL", "dev@team.example"))
-}
 
 
 @pytest.fixture

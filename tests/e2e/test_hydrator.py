@@ -1,9 +1,6 @@
 """Argo CD's source hydrator, which commits what it renders: no secret gets there."""
 
-import yaml
-
 from tests.e2e.app import App, mentions
-from tests.e2e.argocd import CLUSTER_NAME, NAMESPACE
 from tests.e2e.conftest import DATABASE_URL
 
 
@@ -15,25 +12,12 @@ def operation(app: App) -> str:
 
 
 def test_the_hydrator_commits_nothing(app: App) -> None:
-    application = {
-        "apiVersion": "argoproj.io/v1alpha1",
-        "kind": "Application",
-        "metadata": {"name": app.name, "namespace": NAMESPACE},
-        "spec": {
-            "project": app.project,
-            "destination": {"name": CLUSTER_NAME, "namespace": app.namespace},
-            # Without a type, Argo CD finds the plugin by discovery.
-            "sourceHydrator": {
-                "drySource": {
-                    "repoURL": app.repository.url,
-                    "targetRevision": "main",
-                    "path": "deploy",
-                },
-                "syncSource": {"targetBranch": "hydrated", "path": "deploy"},
-            },
-        },
+    hydrator = {
+        # Without a type, Argo CD finds the plugin by discovery.
+        "drySource": {"repoURL": app.repository.url, "targetRevision": "main", "path": "deploy"},
+        "syncSource": {"targetBranch": "hydrated", "path": "deploy"},
     }
-    app.on.cluster.apply(yaml.safe_dump(application))
+    app.on.cluster.apply(app.manifest(app.namespace, sourceHydrator=hydrator))
     found = mentions(lambda: operation(app), "Argo CD's source hydrator makes this request")
     assert DATABASE_URL not in found
     assert app.repository.branches() == ["main"]

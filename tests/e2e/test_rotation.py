@@ -5,9 +5,11 @@ change by itself. A hard refresh renders again; whether the result is applied de
 """
 
 import time
+from collections.abc import Sequence
 
 import pytest
 
+from tests.e2e.api import Document
 from tests.e2e.app import App, settles
 from tests.e2e.conftest import CACHE_PASSWORD, DATABASE_URL
 from tests.pages import blocks
@@ -94,16 +96,23 @@ def test_a_commit_to_the_manifests_applies_it_too(app: App, policy: tuple[str, .
     settles(lambda: app.status, "Synced")
 
 
-def test_a_changed_secret_restarts_no_pods_by_itself(app: App) -> None:
+def templates_around_a_rotation(app: App) -> Sequence[Document]:
+    """The Deployment's pod template, before a changed secret is live and after."""
     deployed(app, "--self-heal")
-    found = app.deployment
-    assert found is not None
+    before = app.deployment
     rotate(app)
     app.refresh(hard=True)
     settles(lambda: app.secret, {"DATABASE_URL": NEW_URL})
+    settles(lambda: app.status, "Synced")
     after = app.deployment
+    assert before is not None
     assert after is not None
-    assert after["spec"]["template"] == found["spec"]["template"]
+    return [each["spec"]["template"] for each in (before, after)]
+
+
+def test_a_changed_secret_restarts_no_pods_by_itself(app: App) -> None:
+    before, after = templates_around_a_rotation(app)
+    assert after == before
 
 
 def test_a_checksum_in_the_pod_template_restarts_pods(app: App) -> None:
@@ -111,16 +120,8 @@ def test_a_checksum_in_the_pod_template_restarts_pods(app: App) -> None:
     app.repository.push(
         {"deploy/deployment.yaml": shown.text.replace("kv/data/demo/web", app.secret_path)}
     )
-    deployed(app, "--self-heal")
-    found = app.deployment
-    assert found is not None
-    rotate(app)
-    app.refresh(hard=True)
-    settles(lambda: app.secret, {"DATABASE_URL": NEW_URL})
-    settles(lambda: app.status, "Synced")
-    after = app.deployment
-    assert after is not None
-    before, now = (each["spec"]["template"]["metadata"]["annotations"]["checksum/web"]
-                   for each in (found, after))  # fmt: skip
-    assert len(now) == len(before) == 64
-    assert now != before
+    before, after = (
+        each["metadata"]["annotations"]["checksum/web"] for each in templates_around_a_rotation(app)
+    )
+    assert len(after) == len(before) == 64
+    assert after != before

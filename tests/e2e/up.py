@@ -25,7 +25,7 @@ from tests.e2e.argocd import CLUSTER_NAME
 from tests.e2e.ecosystem import SETTINGS_SECRET, TENANTS, Ecosystem
 from tests.e2e.repository import Repository
 from tests.e2e.sidecar import Mode
-from tests.processes import until
+from tests.processes import started, until
 
 STATE: Final = Path(os.environ.get("AVP_PY_UP") or ROOT / ".up")
 PROCESS: Final = STATE / "process.json"
@@ -40,8 +40,7 @@ NAMESPACE: Final = f"{PROJECT}-demo"
 SECRET: Final = f"kv/data/{NAMESPACE}/web"
 
 START_SECONDS: Final = 600
-"""How long it may take; it takes 12 seconds on an idle machine, and nothing is built in that time.
-"""
+"""How long it may take; it takes 10 seconds on an idle machine. Nothing is built in that time."""
 
 STOP_SECONDS: Final = 30
 
@@ -94,7 +93,7 @@ def start(mode: Mode) -> int:
     STATE.mkdir(exist_ok=True)
     READY.unlink(missing_ok=True)
     build_tools(*PROGRAMS)
-    started = time.monotonic()
+    began = time.monotonic()
     with LOG.open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.e2e.up", "run", mode],
@@ -104,7 +103,7 @@ def start(mode: Mode) -> int:
             stderr=log,
             start_new_session=True,
         )
-    PROCESS.write_text(json.dumps({"pid": process.pid, "started": _start_time(process.pid)}))
+    PROCESS.write_text(json.dumps({"pid": process.pid, "started": started(process.pid)}))
     shown = 0
 
     def is_settled() -> bool:
@@ -119,7 +118,7 @@ def start(mode: Mode) -> int:
     if not READY.exists():
         print(f"{LOG.read_text()[-2000:]}\nit does not start; {LOG} has all", file=sys.stderr)
         return stop() or 1
-    print(f"up: ready after {time.monotonic() - started:.0f} s")
+    print(f"up: ready after {time.monotonic() - began:.0f} s")
     print(READY.read_text(), end="")
     return 0
 
@@ -134,7 +133,7 @@ def stop() -> int:
     if not until(lambda: not _pid(), STOP_SECONDS):
         os.kill(pid, signal.SIGKILL)
         until(lambda: not _pid(), STOP_SECONDS)
-    for each in (PROCESS, READY, ENV):
+    for each in (PROCESS, READY, ENV, STATE / "kubeconfig"):
         each.unlink(missing_ok=True)
     print("all ended; .up/log and .up/web stay")
     return 0
@@ -162,7 +161,7 @@ def _prepare(on: Ecosystem) -> Repository:
     repository.push(web_files())
     argocd = on.argocd
     variables = {
-        "KUBECONFIG": str(on.cluster.kubeconfig(on.operator)),
+        "KUBECONFIG": str(on.cluster.kubeconfig(STATE)),
         "ARGOCD_CONFIG_DIR": str(argocd.home / ".config" / "argocd"),
         "ARGOCD_OPTS": "--plaintext",
         "ARGOCD_SERVER": argocd.address,
@@ -203,16 +202,7 @@ def _pid() -> int:
         return 0
     known = json.loads(PROCESS.read_text())
     pid: int = known["pid"]
-    return pid if _start_time(pid) == known["started"] else 0
-
-
-def _start_time(pid: int) -> str:
-    """When a process started (field 22 of /proc/PID/stat); empty if it has ended."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return ""
-    return "" if fields[0] == "Z" else fields[19]
+    return pid if started(pid) == known["started"] else 0
 
 
 if __name__ == "__main__":

@@ -66,9 +66,9 @@ class Cluster:
             *arguments,
         ]
 
-    def run(self, *arguments: str, stdin: str = "") -> str:
-        """Run kubectl as the administrator; return what it printed."""
-        done = subprocess.run(
+    def try_run(self, *arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
+        """Run kubectl as the administrator, whether it succeeds or not."""
+        return subprocess.run(
             self.command(*arguments),
             input=stdin,
             capture_output=True,
@@ -77,6 +77,10 @@ class Cluster:
             check=False,
             env={"HOME": str(self.folder)},
         )
+
+    def run(self, *arguments: str, stdin: str = "") -> str:
+        """Run kubectl as the administrator; return what it printed."""
+        done = self.try_run(*arguments, stdin=stdin)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -88,13 +92,19 @@ class Cluster:
         """A fresh token of a ServiceAccount that exists; options are those of `create token`."""
         return self.run("create", "token", account, "--namespace", namespace, *options).strip()
 
-    def kubeconfig(self, folder: Path) -> Path:
-        """Write a kubeconfig of the administrator into a folder; return its path."""
+    def kubeconfig(self, folder: Path, token_file: Path | None = None) -> Path:
+        """Write a kubeconfig into a folder; return its path.
+
+        Args:
+            folder: the folder.
+            token_file: the file with the user's token; None for the administrator.
+        """
+        user = {"tokenFile": str(token_file)} if token_file else {"token": self.admin_token}
         path = folder / "kubeconfig"
         access = {
             "clusters": [{"name": "c", "cluster": {"server": self.server,
                           "certificate-authority": str(self.ca_file)}}],
-            "users": [{"name": "u", "user": {"token": self.admin_token}}],
+            "users": [{"name": "u", "user": user}],
             "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
             "current-context": "x",
         }  # fmt: skip

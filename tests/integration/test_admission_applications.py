@@ -10,9 +10,9 @@ import yaml
 from tests.integration import crds
 from tests.integration.admission import (
     NAMESPACE,
+    accept_without_policy,
     create_namespace,
     in_force,
-    kubectl,
     make,
     make_helm,
     refusal,
@@ -97,9 +97,7 @@ def policy(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """The API with the policy, and with Applications from before it."""
     create_namespace(cluster)
     crds.install_argo_cds(cluster)
-    # The API itself has nothing against any of these.
-    every = yaml.safe_dump_all([*HYDRATED.values(), *UNNAMED.values(), *ADMITTED.values()])
-    cluster.run("create", "--dry-run=server", "--validate=false", "--filename=-", stdin=every)
+    accept_without_policy(cluster, [*HYDRATED.values(), *UNNAMED.values(), *ADMITTED.values()])
     before = [old("hydrated", hydrated(**OURS)), old("unnamed", UNNAMED["no type"])]
     cluster.apply(yaml.safe_dump_all(before))
     policies = rendered(make_helm(tmp_path_factory.mktemp("helm")), VALUES)
@@ -133,7 +131,7 @@ def test_only_a_new_spec_is_checked(policy: Cluster, name: str) -> None:
 
     def patch(change: Mapping[str, Any], *options: str) -> str:
         words = ("--type=merge", "--patch", json.dumps(change))
-        done = kubectl(policy, "patch", *here, *words, *options)
+        done = policy.try_run("patch", *here, *words, *options)
         return done.stderr if done.returncode else ""
 
     assert patch({"status": {"reconciledAt": "2025-01-01T00:00:00Z"}}) == ""
@@ -141,4 +139,4 @@ def test_only_a_new_spec_is_checked(policy: Cluster, name: str) -> None:
     assert "ValidatingAdmissionPolicy 'avp-py-applications'" in refused
     policy.run("delete", *here, "--wait=false")
     assert patch({"metadata": {"finalizers": []}, "spec": {"revisionHistoryLimit": 1}}) == ""
-    assert "NotFound" in kubectl(policy, "get", *here).stderr
+    assert "NotFound" in policy.try_run("get", *here).stderr

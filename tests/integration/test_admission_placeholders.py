@@ -17,9 +17,9 @@ from tests.integration.admission import (
     NAMED,
     NAMESPACE,
     PATH,
+    accept_without_policy,
     create_namespace,
     in_force,
-    kubectl,
     make,
     make_helm,
     refusal,
@@ -224,9 +224,7 @@ def api(cluster: Cluster) -> Cluster:
 @pytest.fixture(scope="module")
 def policy(api: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """The API with the policy, and with objects from before it."""
-    # The API itself has nothing against any of these.
-    every = yaml.safe_dump_all([*REFUSED.values(), *ADMITTED.values()])
-    api.run("create", "--dry-run=server", "--validate=false", "--filename=-", stdin=every)
+    accept_without_policy(api, [*REFUSED.values(), *ADMITTED.values()])
     api.apply(
         yaml.safe_dump_all(
             [
@@ -285,8 +283,7 @@ def test_the_api_refuses_brackets_in_other_fields_itself(api: Cluster, document:
 
 def update(policy: Cluster, kind: str, changes: Mapping[str, Any]) -> str:
     """Patch an object from before the policy; return why that is refused."""
-    done = kubectl(
-        policy,
+    done = policy.try_run(
         *("patch", kind, "old", f"--namespace={NAMESPACE}", "--type=merge"),
         *("--dry-run=server", "--patch", json.dumps(changes)),
     )
@@ -309,7 +306,7 @@ def test_an_object_with_a_placeholder_can_be_deleted(policy: Cluster, kind: str)
     policy.run("delete", *here, "--wait=false")
     change = {"metadata": {"finalizers": [], "annotations": {"a": PATH}}}
     policy.run("patch", *here, "--type=merge", "--patch", json.dumps(change))
-    assert "NotFound" in kubectl(policy, "get", *here).stderr
+    assert "NotFound" in policy.try_run("get", *here).stderr
 
 
 # --- Size and cost ---

@@ -66,15 +66,9 @@ def apply(cluster: Cluster, namespace: str, manifests: object, *options: str) ->
 def may_get(cluster: Cluster, argocd: str, secret: str, namespace: str) -> bool:
     """Return whether the repo-server's service account may read a Secret."""
     account = f"system:serviceaccount:{argocd}:{NAME}"
-    done = subprocess.run(
-        cluster.command(
-            *("auth", "can-i", "get", f"secret/{secret}", "--as", account),
-            *("--namespace", namespace),
-        ),
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"HOME": str(cluster.folder)},
+    done = cluster.try_run(
+        *("auth", "can-i", "get", f"secret/{secret}", "--as", account),
+        *("--namespace", namespace),
     )
     assert done.stdout.strip() in ("yes", "no"), done.stderr
     return done.stdout.strip() == "yes"
