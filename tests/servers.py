@@ -39,12 +39,6 @@ class Server:
         """Whether it was started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-        assert self._process is not None
-        return self._process.pid
-
     def start(self) -> None:
         """Start it; the log gets longer."""
         with self.log.open("ab") as output:

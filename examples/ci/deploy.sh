@@ -50,7 +50,7 @@ for name in APP_NAME APP_REPO IMAGE_NAME DEST_NAMESPACE PROJECT; do
 done
 TIMEOUT=${TIMEOUT:-300}
 case $TIMEOUT in
-'' | 0* | *[!0-9]*) fail $USAGE "TIMEOUT is not a number of seconds: '$TIMEOUT'" ;;
+'' | 0* | *[!0-9]*) fail $USAGE "TIMEOUT is not a number of seconds: '$TIMEOUT'" "next: set it to 300, for example" ;;
 esac
 for program in argocd timeout; do
     command -v "$program" >/dev/null || fail $USAGE "$program not found on PATH"

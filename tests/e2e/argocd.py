@@ -46,7 +46,6 @@ class ArgoCd:
         sockets: the folder for the sockets of plugins.
         repo_server: argocd-repo-server.
         controller: argocd-application-controller.
-        servers: all processes.
     """
 
     api: Api
@@ -56,7 +55,6 @@ class ArgoCd:
     sockets: Path
     repo_server: Server
     controller: Server
-    servers: Sequence[Server]
 
     @property
     def ci_environment(self) -> Mapping[str, str]:
@@ -126,7 +124,6 @@ def serve(folder: Path, cluster: Cluster) -> Iterator[ArgoCd]:
             sockets,
             servers["argocd-repo-server"].server,
             servers["argocd-application-controller"].server,
-            [each.server for each in servers.values()],
         )
         _log_in(argocd)
         yield argocd

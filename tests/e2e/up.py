@@ -45,8 +45,16 @@ START_SECONDS: Final = 600
 STOP_SECONDS: Final = 30
 
 PROGRAMS: Final = (
-    *("etcd", "kube-apiserver", "kubectl", "argocd", "kustomize", "helm", "helm4", "vault"),
+    "etcd",
+    "kube-apiserver",
+    "kubectl",
+    "argocd",
+    "kustomize",
+    "helm",
+    "helm4",
+    "vault",
 )
+"""What is built before the time to be ready counts."""
 
 GUIDE: Final = """\
 
@@ -74,21 +82,23 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="tests.e2e.up", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("start", "run"):
-        commands.add_parser(name).add_argument("mode", type=Mode, nargs="?", default=Mode.SERVE)
+        commands.add_parser(name).add_argument(
+            "mode", choices=list(map(str, Mode)), nargs="?", default=str(Mode.SERVE)
+        )
     commands.add_parser("stop")
     arguments = parser.parse_args(argv)
     if arguments.command == "start":
-        return start(arguments.mode)
+        return start(Mode(arguments.mode))
     if arguments.command == "stop":
         return stop()
-    run(arguments.mode)
+    run(Mode(arguments.mode))
     return 0
 
 
 def start(mode: Mode) -> int:
     """Start everything in the background, wait until it is ready, and print the guide."""
     if _pid():
-        print("it runs already; `make down` ends it", file=sys.stderr)
+        print("the ecosystem is already running; `make down` ends it", file=sys.stderr)
         return 1
     STATE.mkdir(exist_ok=True)
     READY.unlink(missing_ok=True)
@@ -116,7 +126,7 @@ def start(mode: Mode) -> int:
 
     until(is_settled, START_SECONDS)
     if not READY.exists():
-        print(f"{LOG.read_text()[-2000:]}\nit does not start; {LOG} has all", file=sys.stderr)
+        print(f"{LOG.read_text()[-2000:]}\nthe ecosystem did not start; see {LOG}", file=sys.stderr)
         return stop() or 1
     print(f"up: ready after {time.monotonic() - began:.0f} s")
     print(READY.read_text(), end="")
@@ -127,7 +137,7 @@ def stop() -> int:
     """End everything that `start` started."""
     pid = _pid()
     if not pid:
-        print("nothing runs", file=sys.stderr)
+        print("nothing is running", file=sys.stderr)
         return 0
     os.kill(pid, signal.SIGTERM)
     if not until(lambda: not _pid(), STOP_SECONDS):
