@@ -3,6 +3,7 @@ module avp-py/tools/reader
 go 1.24.0
 
 require (
+	github.com/Masterminds/semver/v3 v3.5.0
 	k8s.io/apimachinery v0.34.0
 	sigs.k8s.io/yaml v1.6.0
 )

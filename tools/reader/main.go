@@ -15,6 +15,8 @@
 // reads each part again (SplitYAML there) before it looks for lists (GenerateManifests in
 // reposerver/repository/repository.go). Those two functions are repeated here, as their package
 // brings the whole of kubectl with it.
+//
+// `reader versions` says instead which versions Helm chooses: see versions.go.
 package main
 
 import (
@@ -48,20 +50,30 @@ type response struct {
 }
 
 func main() {
+	if len(os.Args) == 2 && os.Args[1] == "versions" {
+		answer(choose)
+		return
+	}
+	answer(func(text string) response {
+		objects, err := read([]byte(text))
+		if err != nil {
+			return response{Error: err.Error()}
+		}
+		return response{Objects: objects}
+	})
+}
+
+// answer writes a line of JSON for each one on standard input.
+func answer[Question, Answer any](to func(Question) Answer) {
 	lines := bufio.NewScanner(os.Stdin)
 	lines.Buffer(nil, 64<<20)
 	encoder := json.NewEncoder(os.Stdout)
 	for lines.Scan() {
-		var text string
-		if err := json.Unmarshal(lines.Bytes(), &text); err != nil {
+		var question Question
+		if err := json.Unmarshal(lines.Bytes(), &question); err != nil {
 			log.Fatal(err)
 		}
-		objects, err := read([]byte(text))
-		answered := response{Objects: objects}
-		if err != nil {
-			answered = response{Error: err.Error()}
-		}
-		if err := encoder.Encode(answered); err != nil {
+		if err := encoder.Encode(to(question)); err != nil {
 			log.Fatal(err)
 		}
 	}
