@@ -9,6 +9,7 @@
     │   ├── ToolMissingError    kustomize or helm is not there
     │   ├── SandboxError        a child process cannot have the sandbox that it must have
     │   └── ChildError          kustomize or helm failed, or ran out of time
+    ├── FetchError          a chart, a commit or a file of another machine cannot be fetched
     ├── DocumentError       manifests (or another YAML text) cannot be read
     ├── PathError           a path that may not be read
     ├── PlaceholderError    a value does not fit the place where it is written
@@ -169,6 +170,19 @@ class SandboxError(RenderError):
 
 class ChildError(RenderError):
     """A program that the render needs failed, or ran out of time."""
+
+
+class FetchError(AvpError):
+    """A chart, a commit or a file of another machine cannot be fetched.
+
+    Attributes:
+        is_down: whether the other machine could not be reached, or failed: what was fetched from it
+            before may serve.
+    """
+
+    def __init__(self, reason: str, *, hint: str = "", detail: str = "", is_down: bool = False):
+        super().__init__(reason, hint=hint, detail=detail)
+        self.is_down = is_down
 
 
 class DocumentError(AvpError):

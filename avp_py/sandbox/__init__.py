@@ -12,6 +12,12 @@ from avp_py.sandbox.access import (
     program_access,
     proxy_ports,
 )
+from avp_py.sandbox.directories import (
+    claim_directory,
+    remove_directory,
+    remove_stale,
+    temporary_directory,
+)
 from avp_py.sandbox.environment import (
     child_environment,
     helm_defaults,
@@ -43,6 +49,7 @@ __all__ = [
     "check_limit",
     "child_environment",
     "children",
+    "claim_directory",
     "confine",
     "confines_files",
     "describe_sandbox",
@@ -56,9 +63,12 @@ __all__ = [
     "program_access",
     "proxy_ports",
     "read_go_module",
+    "remove_directory",
+    "remove_stale",
     "restrict_process",
     "run",
     "search_path",
+    "temporary_directory",
     "time_limit_error",
     "without_network",
 ]

@@ -13,7 +13,6 @@ from typing import BinaryIO, Final
 from urllib.parse import urlsplit
 
 from avp_py.sandbox.environment import search_path
-from avp_py.settings import is_argocds
 
 
 @dataclass(frozen=True)
@@ -161,6 +160,9 @@ def named_access(environ: Mapping[str, str], names: Iterable[str]) -> Access:
             in `https://`, does not; nor does what a variable of Argo CD's says, which is a
             tenant's.
     """
+    # Late: the process that fetches has no settings, and loads none.
+    from avp_py.settings import is_argocds
+
     values = (environ[name] for name in names if name in environ and not is_argocds(name))
     paths = [Path(match) for value in values for match in _ABSOLUTE.findall(value)]
     return Access(

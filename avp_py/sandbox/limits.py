@@ -3,9 +3,12 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from avp_py.errors import LimitError
-from avp_py.settings import Settings
+
+if TYPE_CHECKING:
+    from avp_py.settings import Settings
 
 
 @dataclass
@@ -58,7 +61,7 @@ class Limits:
 
 
 def limits_of(
-    settings: Settings, started: float, clock: Callable[[], float] = time.monotonic
+    settings: "Settings", started: float, clock: Callable[[], float] = time.monotonic
 ) -> Limits:
     """Return the limits of a run.
 

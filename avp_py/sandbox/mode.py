@@ -3,16 +3,19 @@
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from avp_py.errors import SandboxError
 from avp_py.sandbox import kernel
 from avp_py.sandbox.access import Access
 from avp_py.sandbox.landlock import PROTECTIONS, Protection, kernel_abi, restrict_thread
 from avp_py.sandbox.seccomp import MACHINES, can_filter, filter_thread
-from avp_py.settings import SandboxMode
+
+if TYPE_CHECKING:
+    from avp_py.settings import SandboxMode
 
 
-def confine(access: Access, mode: SandboxMode) -> Access | None:
+def confine(access: Access, mode: "SandboxMode") -> Access | None:
     """Return the access to start a child with, or None to start it without a sandbox.
 
     Args:
@@ -35,7 +38,7 @@ def confine(access: Access, mode: SandboxMode) -> Access | None:
     return access if abi or filters else None
 
 
-def restrict_process(access: Access, mode: SandboxMode) -> None:
+def restrict_process(access: Access, mode: "SandboxMode") -> None:
     """Restrict this process, and all that it starts, to an access. It cannot be undone.
 
     Args:
@@ -56,7 +59,7 @@ def restrict_process(access: Access, mode: SandboxMode) -> None:
     filter_thread(confined)
 
 
-def confines_files(mode: SandboxMode) -> bool:
+def confines_files(mode: "SandboxMode") -> bool:
     """Return whether a child can read and write nothing but what its access names.
 
     Args:
@@ -65,7 +68,7 @@ def confines_files(mode: SandboxMode) -> bool:
     return mode != "off" and kernel_abi() > 0
 
 
-def describe_sandbox(mode: SandboxMode) -> str:
+def describe_sandbox(mode: "SandboxMode") -> str:
     """Return which protections are in force, in one line.
 
     Args:

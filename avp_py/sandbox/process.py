@@ -88,6 +88,7 @@ def run(  # noqa: PLR0913 - all that a child is started with
     places: Places,
     written: Written = Written(),
     questions: Questions | None = None,
+    asker: int | None = None,
 ) -> bytes:
     """Run a program to its end and return its standard output.
 
@@ -100,10 +101,11 @@ def run(  # noqa: PLR0913 - all that a child is started with
         places: the directories that its messages may name.
         written: how much it may write.
         questions: what answers a script that the child starts.
+        asker: a descriptor that becomes readable once nobody wants the output any more.
 
     Raises:
-        ChildError: it cannot be started, failed, took too long, or printed or wrote too much. Its
-            standard error is the detail.
+        ChildError: it is not wanted any more, cannot be started, failed, took too long, or printed
+            or wrote too much. Its standard error is the detail.
         SandboxError: the kernel refused the sandbox.
     """
     name = f"{Path(argv[0]).name} {argv[1]}"
@@ -116,7 +118,7 @@ def run(  # noqa: PLR0913 - all that a child is started with
             with family.start(name, argv, cwd, env, wanted, inherited) as child:
                 try:
                     _limit(child.pid, wanted)
-                    output, messages = _read(child, name, limits, written, questions)
+                    output, messages = _read(child, name, limits, written, questions, asker)
                 finally:
                     child.kill()
         finally:
@@ -344,6 +346,7 @@ def _read(
     limits: Limits,
     written: Written,
     questions: Questions | None,
+    asker: int | None,
 ) -> tuple[bytes, bytes]:
     """Return what a child prints and what it says, up to its end; answer questions meanwhile."""
     seconds = min(limits.timeout, limits.left)
@@ -359,8 +362,12 @@ def _read(
         streams = 2
         if questions is not None:
             selector.register(questions, selectors.EVENT_READ)
+        if asker is not None:
+            selector.register(asker, selectors.EVENT_READ)
         while streams:
             ready = selector.select(max(min(end, next_measure) - time.monotonic(), 0))
+            if any(key.fileobj == asker for key, _ in ready):
+                raise ChildError(f"{name} is not wanted any more", hint="try again")
             if time.monotonic() >= end:
                 raise _late(name, limits, seconds)
             if time.monotonic() >= next_measure:

@@ -1,10 +1,11 @@
-"""Questions that a script asks us while a child runs which has started it."""
+"""Questions that scripts ask us while a child runs which has started them."""
 
 import contextlib
 import os
 import secrets
 from collections.abc import Callable, Sequence
-from typing import Final
+from shlex import quote
+from typing import Final, TypeAlias
 
 MAX_QUESTION: Final = 8 << 20
 """How many bytes a question may have: more than the arguments of a program can (execve(2))."""
@@ -13,11 +14,14 @@ _MAX_DIGITS: Final = 7
 """How many digits the number of arguments may have."""
 
 ASK: Final = """\
-printf '%s\\0' "{nonce}-$$" "$PWD" "$#" "$@" >/dev/fd/{question}
+printf '%s\\0' "{nonce}-$$" {name} "$PWD" "$#" "$@" >/dev/fd/{question}
 read -r asker verdict </dev/fd/{answer}
 [ "$asker" = "{nonce}-$$" ] || verdict='the question was not understood'
 """
 """Lines of a shell script that ask whether its arguments are allowed, and wait for the verdict."""
+
+Decide: TypeAlias = Callable[[str, Sequence[str]], str]
+"""Returns the verdict, one line, about a working directory and arguments."""
 
 
 class Questions:
@@ -28,13 +32,9 @@ class Questions:
     something else comes than a question, nothing is answered any more.
     """
 
-    def __init__(self, decide: Callable[[str, Sequence[str]], str]) -> None:
-        """Open the pipes.
-
-        Args:
-            decide: returns the verdict, one line, about a working directory and arguments.
-        """
-        self._decide = decide
+    def __init__(self) -> None:
+        """Open the pipes."""
+        self._deciders: dict[str, Decide] = {}
         self._data = bytearray()
         self._is_over = False
         self._nonce = secrets.token_hex(8)
@@ -49,11 +49,17 @@ class Questions:
         # What does not read its answers must not hold us up.
         os.set_blocking(self._writing, False)
 
-    @property
-    def script(self) -> str:
-        """The lines of a script that ask; see ASK."""
+    def script(self, name: str, decide: Decide) -> str:
+        """Return the lines of a script that ask; see ASK.
+
+        Args:
+            name: what the script stands for.
+            decide: decides about its questions from now on.
+        """
+        self._deciders[name] = decide
         question, answer = self.inherited
-        return ASK.format(nonce=self._nonce, question=question, answer=answer)
+        name = quote(name)
+        return ASK.format(nonce=self._nonce, name=name, question=question, answer=answer)
 
     def fileno(self) -> int:
         """Return the descriptor that is readable when a question has come."""
@@ -74,11 +80,14 @@ class Questions:
             return
         if question is not None:
             self._data.clear()
-            asker, folder, *arguments = map(os.fsdecode, question)
-            self._say(f"{asker} {self._decide(folder, arguments)}")
+            asker, name, folder, *arguments = map(os.fsdecode, question)
+            self._say(f"{asker} {self._deciders[name](folder, arguments)}")
 
     def _question(self) -> Sequence[bytes] | None:
-        """Return who asks, the working directory and the arguments; None while some are missing.
+        """Return who asks, for what, the working directory and the arguments.
+
+        Returns:
+            None while some are missing.
 
         Raises:
             ValueError: it is something else.
@@ -86,15 +95,17 @@ class Questions:
         if len(self._data) > MAX_QUESTION:
             raise ValueError
         *parts, rest = bytes(self._data).split(b"\0")
-        if len(parts) < 3:
+        if len(parts) < 4:
             return None
-        asker, folder, count, *arguments = parts
+        asker, name, folder, count, *arguments = parts
         if not asker.startswith(self._nonce.encode()) or len(count) > _MAX_DIGITS:
+            raise ValueError
+        if os.fsdecode(name) not in self._deciders:
             raise ValueError
         missing = int(count) - len(arguments)
         if missing < 0 or (missing == 0 and rest):
             raise ValueError
-        return None if missing else (asker, folder, *arguments)
+        return None if missing else (asker, name, folder, *arguments)
 
     def _say(self, answer: str) -> None:
         with contextlib.suppress(OSError):

@@ -1,16 +1,14 @@
 """HTTP requests to Vault and to the Kubernetes API, on requests and urllib3.
 
-What belongs here is the same for both: time and size limits, TLS, proxies, and messages for
-requests that fail. Nothing here reads the environment.
+What belongs here is the same for both: time and size limits, and messages for requests that
+fail. TLS contexts and proxies are in `avp_py.network`. Nothing here reads the environment.
 """
 
 from avp_py.transport.failures import RequestFailedError, count_attempts, needs_tls, not_the_peer
 from avp_py.transport.peer import Peer
 from avp_py.transport.problems import Problem
-from avp_py.transport.proxies import proxies_for
 from avp_py.transport.send import retry_after, send
 from avp_py.transport.session import Route, open_session
-from avp_py.transport.tls import new_context, trust_system
 
 __all__ = [
     "Peer",
@@ -19,11 +17,8 @@ __all__ = [
     "Route",
     "count_attempts",
     "needs_tls",
-    "new_context",
     "not_the_peer",
     "open_session",
-    "proxies_for",
     "retry_after",
     "send",
-    "trust_system",
 ]

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import requests
 
-from avp_py.transport.deadline import Deadline
+from avp_py.network.deadline import Deadline
 from avp_py.transport.failures import RequestFailedError, translate
 from avp_py.transport.peer import Peer
 from avp_py.transport.problems import ROOTS

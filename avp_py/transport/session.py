@@ -11,7 +11,8 @@ import requests
 import requests.adapters
 import urllib3
 
-from avp_py.transport.deadline import POOLS, Deadline, pools_to
+from avp_py.network.deadline import Deadline
+from avp_py.transport.deadline import POOLS, pools_to
 from avp_py.transport.failures import too_large
 from avp_py.transport.peer import Peer
 

@@ -1,34 +1,10 @@
 """Messages for a TLS connection that failed: why, and which setting fixes it."""
 
 import ssl
-from typing import Final
 
+from avp_py.network.tls import CLIENT_CERTIFICATE, EXPIRED, NOT_TLS, OTHER_NAME, UNKNOWN_CA
 from avp_py.transport.peer import Peer
 from avp_py.transport.problems import chain
-
-_EXPIRED: Final = (9, 10)
-"""OpenSSL's codes (x509_vfy.h, v3.0) for a certificate that is not yet valid, or expired."""
-
-_OTHER_NAME: Final = (62, 64)
-"""The same for a certificate that is for another name, and for another IP address."""
-
-_UNKNOWN_CA: Final = (2, 18, 19, 20, 21)
-"""The same for a chain that does not end in a trusted certificate."""
-
-_NOT_TLS: Final = frozenset(
-    {"WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"}
-)
-"""What OpenSSL, depending on its version, calls an answer that is not a TLS record."""
-
-_CLIENT_CERTIFICATE: Final = frozenset(
-    f"{version}_ALERT_{name}"
-    for version in ("SSLV3", "TLSV1", "TLSV13")
-    for name in (
-        "BAD_CERTIFICATE", "CERTIFICATE_EXPIRED", "CERTIFICATE_REQUIRED", "CERTIFICATE_REVOKED",
-        "CERTIFICATE_UNKNOWN", "NO_CERTIFICATE", "UNKNOWN_CA", "UNSUPPORTED_CERTIFICATE",
-    )
-)  # fmt: skip
-"""What it calls the server's alerts about our certificate, or about a missing one."""
 
 
 def explain_tls(error: Exception, address: str, peer: Peer) -> tuple[str, str]:
@@ -56,18 +32,18 @@ def _explain_certificate(
 ) -> tuple[str, str]:
     code, said = error.verify_code, error.verify_message.rstrip(".")
     subject = f"the TLS certificate of {address}"
-    if code in _EXPIRED:
+    if code in EXPIRED:
         return (
             f"{subject} is expired, or not valid yet: {said}",
             "renew the certificate of the server, and check the clock of this machine",
         )
-    if code in _OTHER_NAME:
+    if code in OTHER_NAME:
         return (
             f"{subject} is for another name: {said}",
             f"use a name of the certificate in {peer.address_setting}, or set "
             f"{peer.server_name_setting} to one",
         )
-    if code in _UNKNOWN_CA:
+    if code in UNKNOWN_CA:
         return f"{subject} is not signed by a trusted CA: {said}", peer.ca_hint
     return (
         f"{subject} is not trusted: {said}",
@@ -77,7 +53,7 @@ def _explain_certificate(
 
 def _explain_connection(reason: str, address: str, peer: Peer) -> tuple[str, str]:
     words = reason.replace("_", " ").lower()
-    if reason in _NOT_TLS:
+    if reason in NOT_TLS:
         plain = address.replace("https://", "http://", 1)
         fix = f"set {peer.address_setting} to {plain} if that is meant, or turn on TLS there"
         if address != peer.address:
@@ -86,7 +62,7 @@ def _explain_connection(reason: str, address: str, peer: Peer) -> tuple[str, str
             f"the server at {address} does not speak TLS, but most likely plain HTTP ({words})",
             fix,
         )
-    if reason in _CLIENT_CERTIFICATE:
+    if reason in CLIENT_CERTIFICATE:
         setting = peer.client_certificate_setting
         if not peer.has_client_certificate:
             return (

@@ -7,8 +7,9 @@ from urllib.parse import urlsplit
 
 from avp_py.backends.vault.tls import names_files, open_context
 from avp_py.errors import SettingsError
+from avp_py.network.proxies import proxies_for
 from avp_py.settings import VaultSettings
-from avp_py.transport import Peer, Route, proxies_for
+from avp_py.transport import Peer, Route
 
 MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
 """Vault's own limit for a request is 32 MiB (max_request_size); no secret can be larger."""

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from avp_py.errors import SettingsError
+from avp_py.network.tls import new_context, trust_system
 from avp_py.settings import VaultSettings
-from avp_py.transport import new_context, trust_system
 
 
 def open_context(settings: VaultSettings) -> ssl.SSLContext:

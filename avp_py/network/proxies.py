@@ -29,7 +29,7 @@ def _variable(environ: Mapping[str, str], name: str) -> str:
 
 def _exempt(environ: Mapping[str, str]) -> Iterator[str]:
     for entry in _variable(environ, "no_proxy").split(","):
-        if name := entry.strip().lower().lstrip("."):
+        if name := entry.strip().lower().removeprefix("*.").lstrip("."):
             yield name
 
 

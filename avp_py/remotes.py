@@ -1,0 +1,144 @@
+"""What a render needs from other machines: charts, commits of git repositories, files."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, field, fields
+from typing import Final, TypeAlias
+
+from avp_py.errors import Failure
+
+
+@dataclass(frozen=True)
+class RemoteChart:
+    """A chart in a repository or a registry.
+
+    Attributes:
+        repository: the URL of the repository (`https://…`), or the registry's with the path to the
+            chart's parent (`oci://…`), as it was written.
+        name: the name of the chart.
+        version: an exact version, or a range as helm reads it; empty for the newest one.
+    """
+
+    repository: str
+    name: str
+    version: str = ""
+
+    def __str__(self) -> str:
+        version = f" {self.version}" if self.version else ""
+        return f"the chart {self.name[:200]}{version[:80]} from {shown(self.repository)}"
+
+
+@dataclass(frozen=True)
+class RemoteCommit:
+    """The files of a commit in a git repository.
+
+    Attributes:
+        repository: the URL of the repository, as git reads it (`https://…`, `ssh://…`,
+            `git@host:path`).
+        ref: a branch, a tag or a commit; empty for the default branch.
+    """
+
+    repository: str
+    ref: str = ""
+
+    def __str__(self) -> str:
+        ref = f" at {self.ref[:200]}" if self.ref else ""
+        return f"the git repository {shown(self.repository)}{ref}"
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """One file.
+
+    Attributes:
+        url: its URL (`https://…`, `http://…`), as it was written.
+    """
+
+    url: str
+
+    def __str__(self) -> str:
+        return f"the file {shown(self.url)}"
+
+
+Remote: TypeAlias = RemoteChart | RemoteCommit | RemoteFile
+
+
+@dataclass(frozen=True)
+class Submodule:
+    """A submodule of a commit, whose files are not among those of the commit.
+
+    Attributes:
+        path: where it is in the commit.
+        commit: the repository, and the commit that belongs there.
+    """
+
+    path: str
+    commit: RemoteCommit
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What was fetched, as another machine made it: hostile input.
+
+    Attributes:
+        data: of a chart the archive (a gzipped tar), of a commit a tar of its files without
+            compression, of a file its content.
+        version: of a chart its exact version, of a commit its hash, of a file an empty text.
+        submodules: those of a commit.
+        warning: what is to be noticed about it: that it may be outdated, for instance.
+    """
+
+    data: bytes = field(repr=False)
+    version: str = ""
+    submodules: tuple[Submodule, ...] = ()
+    warning: Failure | None = None
+
+
+class Fetcher(ABC):
+    """Fetches for one request what its policy allows."""
+
+    @abstractmethod
+    def fetch(self, wanted: Sequence[Remote]) -> Sequence[Fetched | Failure]:
+        """Return for each remote what it is, or why it cannot be fetched.
+
+        Args:
+            wanted: what to fetch; several are fetched at the same time.
+
+        Raises:
+            AvpError: nothing can be fetched.
+        """
+
+
+_KINDS: Final[Mapping[str, type[RemoteChart] | type[RemoteCommit] | type[RemoteFile]]] = {
+    "chart": RemoteChart,
+    "commit": RemoteCommit,
+    "file": RemoteFile,
+}
+
+
+def as_parts(remote: Remote) -> list[str]:
+    """Return a remote as texts: its kind, and its attributes."""
+    kind = next(name for name, each in _KINDS.items() if isinstance(remote, each))
+    return [kind, *astuple(remote)]
+
+
+def from_parts(parts: Sequence[str]) -> Remote:
+    """Return the remote that `as_parts` made texts of.
+
+    Raises:
+        ValueError: they are not those of a remote.
+    """
+    kind, *attributes = parts
+    made = _KINDS.get(kind)
+    if made is None or len(fields(made)) != len(attributes):
+        raise ValueError(kind)
+    return made(*attributes)
+
+
+def shown(url: str) -> str:
+    """Return a URL as messages show it: without what may be a password in it, and cut."""
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return url[:200]
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path.partition('?')[0]}"[:200]
