@@ -4,6 +4,7 @@ No I/O but the settings file: environment and command line are passed in.
 """
 
 from avp_py.settings.declaration import (
+    LENT_NAMES,
     OUR_PREFIXES,
     Kind,
     Owner,
@@ -11,7 +12,9 @@ from avp_py.settings.declaration import (
     Trust,
     declared,
     is_argocds,
+    is_for_fetching,
 )
+from avp_py.settings.fetch import FetchSettings
 from avp_py.settings.files import read_config
 from avp_py.settings.groups import (
     TABLE,
@@ -27,7 +30,7 @@ from avp_py.settings.images import Image
 from avp_py.settings.parse import LogFormat, RateLimit, SandboxMode, Sensitive, WarningMode
 from avp_py.settings.program import Program
 from avp_py.settings.regexp import Regexp
-from avp_py.settings.render import RenderSettings
+from avp_py.settings.render import CHART_NAMES, RenderSettings
 from avp_py.settings.resolve import (
     Resolution,
     Sources,
@@ -38,6 +41,7 @@ from avp_py.settings.resolve import (
     read_render,
     read_serve,
     resolve,
+    set_by_tenant,
     tenant_settings,
     without_credentials,
 )
@@ -45,10 +49,13 @@ from avp_py.settings.trust import OPERATORS_WAYS
 from avp_py.settings.vault import VaultSettings
 
 __all__ = [
+    "CHART_NAMES",
+    "LENT_NAMES",
     "OPERATORS_WAYS",
     "OUR_PREFIXES",
     "TABLE",
     "ApplicationSecret",
+    "FetchSettings",
     "Identity",
     "Image",
     "Kind",
@@ -75,12 +82,14 @@ __all__ = [
     "declared",
     "environment_without_credentials",
     "is_argocds",
+    "is_for_fetching",
     "read_config",
     "read_limits",
     "read_log",
     "read_render",
     "read_serve",
     "resolve",
+    "set_by_tenant",
     "tenant_settings",
     "without_credentials",
 ]

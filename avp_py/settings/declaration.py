@@ -34,6 +34,18 @@ ARGOCD_PREFIXES: Final = ("ARGOCD_APP_", "ARGOCD_ENV_", "PARAM_")
 ARGOCD_NAMES: Final = ("KUBE_VERSION", "KUBE_API_VERSIONS")
 """Further variables that Argo CD sets for a request."""
 
+LENT_NAMES: Final = (
+    "GIT_ASKPASS", "ARGOCD_GIT_ASKPASS_NONCE", "ARGOCD_BINARY_NAME", "ARGOCD_ASK_PASS_SOCK",
+    "ARGOCD_GIT_AUTH_HEADER", "ARGOCD_GIT_BEARER_AUTH_HEADER",
+    "GIT_SSL_NO_VERIFY", "GIT_SSL_CERT", "GIT_SSL_KEY",
+    "GIT_SSH_COMMAND", "GIT_SSL_CAINFO", "SOCKS5_USER", "SOCKS5_PASSWD",
+)  # fmt: skip
+"""The variables with which Argo CD lends a plugin the credentials of the Application's repository,
+for git (`provideGitCreds`; util/git/creds.go of Argo CD, v3.2)."""
+
+_FETCHING_NAMES: Final = ("HELM_REPOSITORY_CONFIG", "HELM_REGISTRY_CONFIG", "DOCKER_CONFIG")
+_FETCHING_PREFIXES: Final = ("GIT_", "SSH_")
+
 OUR_PREFIXES: Final = ("AVP_", *BACKEND_PREFIXES)
 """How names begin that mean something to us; a file or a Secret may hold others for others."""
 
@@ -44,6 +56,14 @@ Renderer: TypeAlias = Literal["kustomize", "helm"]
 def is_argocds(name: str) -> bool:
     """Return whether Argo CD sets a variable for each request; its value is then a tenant's."""
     return name.startswith(ARGOCD_PREFIXES) or name in ARGOCD_NAMES
+
+
+def is_for_fetching(name: str) -> bool:
+    """Return whether a variable is for what fetches: git, or helm as far as it has a network.
+
+    Nothing else gets it, as it may hold a credential.
+    """
+    return name.startswith(_FETCHING_PREFIXES) or name in (*_FETCHING_NAMES, *LENT_NAMES)
 
 
 class Owner(Enum):

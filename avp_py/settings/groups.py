@@ -8,6 +8,7 @@ from typing import Any, Final
 from avp_py.errors import Failure
 from avp_py.settings import names, parse
 from avp_py.settings.declaration import Owner, Setting, declared, setting
+from avp_py.settings.fetch import FetchSettings
 from avp_py.settings.parse import DuplicateMode, LogFormat, WarningMode
 from avp_py.settings.regexp import Regexp, regexp
 from avp_py.settings.render import RenderSettings
@@ -297,6 +298,7 @@ class Settings:
 
     identity: Identity
     render: RenderSettings
+    fetch: FetchSettings
     backend: BackendSettings
     vault: VaultSettings
     policy: PolicySettings

@@ -61,6 +61,8 @@ _MAX_FILE_NAME = 255
 """How many bytes one name in a path may have (NAME_MAX on Linux and macOS)."""
 _JWT = re.compile(r"eyJ[\w-]*\.[\w-]+\.[\w-]*", re.ASCII)
 _RELEASE_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,51}[a-z0-9])?")
+_CHART_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,249}(?:/[A-Za-z0-9][A-Za-z0-9._-]*)*")
+_HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 _ANNOTATION_KEY = re.compile(
     r"(?:[a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[A-Za-z0-9]([\w.-]*[A-Za-z0-9])?"
 )
@@ -185,6 +187,17 @@ def ports(raw: str) -> tuple[int, ...]:
             "a list of TCP ports", "numbers from 1 to 65535, such as 443,80,22", raw
         )
     return tuple(map(int, found))
+
+
+def hosts(raw: str) -> tuple[str, ...]:
+    """Return a list of hosts, each with a port or without, in small letters."""
+    found = words(raw.lower())
+    for each in found:
+        if not _HOST.fullmatch(each):
+            raise MalformedError(
+                "a list of hosts", "write host or host:port, as repo.local:8080 or [::1]:8080", each
+            )
+    return found
 
 
 def words(raw: str) -> tuple[str, ...]:
@@ -351,6 +364,15 @@ def release_name(raw: str) -> str:
             "up to 53 lower-case letters, digits, '-' and '.'; '-' and '.' neither first nor last",
         )
     return raw.strip()
+
+
+def chart_name(raw: str) -> str:
+    """Return the name of a chart, which may have the path to it before it in a registry."""
+    if not _CHART_NAME.fullmatch(raw) or ".." in raw.split("/"):
+        raise MalformedError(
+            "the name of a chart", "write it as its repository lists it, as nginx", raw
+        )
+    return raw
 
 
 def annotation_key(raw: str) -> str:

@@ -20,6 +20,9 @@ from avp_py.settings.parse import SandboxMode
 RENDER_ENVIRONMENT: Final = "AVP_RENDER_ENV"
 """The operator's list of variables for kustomize and helm, which may be a tenant's."""
 
+CHART_NAMES: Final = frozenset({"CHART", "CHART_REPO", "CHART_VERSION"})
+"""The settings that name a chart in a repository."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RenderSettings:
@@ -129,6 +132,34 @@ class RenderSettings:
         title="Arguments of helm template",
         renderer="helm",
     )
+    chart: str | None = setting(
+        "CHART",
+        Owner.TENANT,
+        parse.chart_name,
+        "the name of a chart in `CHART_REPO`, which is rendered with the values files of the "
+        "directory",
+        title="Chart",
+        alias="chart",
+        renderer="helm",
+    )
+    chart_repo: str | None = setting(
+        "CHART_REPO",
+        Owner.TENANT,
+        parse.one_line,
+        "the URL of that chart's repository (`https://…`) or registry (`oci://…`)",
+        title="Repository of the chart",
+        alias="chart-repo",
+        renderer="helm",
+    )
+    chart_version: str | None = setting(
+        "CHART_VERSION",
+        Owner.TENANT,
+        parse.one_line,
+        "that chart's version, or a range of versions as helm reads it; the newest without it",
+        title="Version of the chart",
+        alias="chart-version",
+        renderer="helm",
+    )
     annotation_key: str = setting(
         "AVP_REPO_ANNOTATION",
         Owner.OPERATOR,
@@ -199,3 +230,8 @@ class RenderSettings:
         "absolute paths can be read, unless Argo CD sets them for the Application",
         default="",
     )
+
+    @property
+    def names_chart(self) -> bool:
+        """Whether the Application names a chart in a repository, or part of one."""
+        return any((self.chart, self.chart_repo, self.chart_version))

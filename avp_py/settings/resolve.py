@@ -27,7 +27,9 @@ from avp_py.settings.declaration import (
     Setting,
     Trust,
     declared,
+    is_for_fetching,
 )
+from avp_py.settings.fetch import FetchSettings
 from avp_py.settings.groups import TABLE, TENANT_SETTINGS, Settings
 from avp_py.settings.parameters import PARAMETERS, Value, read_parameters
 from avp_py.settings.program import Program
@@ -175,9 +177,9 @@ def without_credentials(settings: groups.Settings) -> groups.Settings:
 
 
 def environment_without_credentials(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment without the settings of backends, where credentials are.
+    """Return an environment without what may be a credential, of a backend or for fetching.
 
-    What the operator lets kustomize and helm see stays (AVP_RENDER_ENV).
+    What else the operator lets kustomize and helm see stays (AVP_RENDER_ENV).
 
     Args:
         environ: the environment.
@@ -186,7 +188,7 @@ def environment_without_credentials(environ: Mapping[str, str]) -> dict[str, str
     return {
         name: value
         for name, value in environ.items()
-        if name in render.environment or not is_backends_name(name)
+        if not is_for_fetching(name) and (name in render.environment or not is_backends_name(name))
     }
 
 
@@ -215,6 +217,16 @@ def tenant_settings(sources: Sources) -> Sequence[Setting]:
     """Return the settings that tenants may set, those that the operator delegates included."""
     permitted = _Given(sources.environ, sources.config or {}, Failures()).permitted
     return [setting for setting in TABLE if setting.name in permitted]
+
+
+def set_by_tenant(sources: Sources) -> frozenset[str]:
+    """Return the names of the settings that the Application sets, be they malformed or not."""
+    given = _Given(sources.environ, {}, Failures())
+    return frozenset(
+        name
+        for name in given.permitted
+        if given.parameters.get(name) or sources.environ.get(TENANT_PREFIX + name)
+    )
 
 
 def _known_to(program: Program, environ: Mapping[str, str]) -> Mapping[str, str]:
@@ -333,6 +345,7 @@ def _read_all(
     settings = Settings(
         identity=read(groups.Identity),
         render=read(RenderSettings),
+        fetch=read(FetchSettings),
         backend=read(groups.BackendSettings),
         vault=read(VaultSettings),
         policy=read(groups.PolicySettings),

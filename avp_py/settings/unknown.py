@@ -18,8 +18,8 @@ _PREFIX: Final = "AVP_"
 GUARDS: Final = frozenset(
     {
         "AVP_DUPLICATE_KEYS", "AVP_LEFTOVERS", "AVP_PATH_VALIDATION", "AVP_POLICY",
-        "AVP_RENDER_NETWORK", "AVP_RENDER_PORTS", "AVP_SANDBOX", "AVP_TENANT_SETTINGS",
-        "AVP_WARNINGS",
+        "AVP_RENDER_HOSTS", "AVP_RENDER_NETWORK", "AVP_RENDER_PORTS", "AVP_SANDBOX",
+        "AVP_TENANT_SETTINGS", "AVP_WARNINGS",
     }
 )  # fmt: skip
 """Settings that restrict: misspelt, they would restrict nothing, and nobody would notice."""
