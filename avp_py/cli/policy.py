@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from avp_py import urls
 from avp_py.cli.console import Console
 from avp_py.cli.parser import Commands, Parser, exit_usage
-from avp_py.errors import PathError, UsageError, quoted
-from avp_py.policy import Permissions, Verdict, normalise, read_policy
+from avp_py.errors import FetchError, PathError, UsageError, quoted
+from avp_py.policy import Permissions, Verdict, checked_url, normalise, read_policy
+from avp_py.remotes import RemoteFile, shown
 from avp_py.settings import Identity, Program, Trust, names
 from avp_py.settings.parse import MalformedError
 
@@ -17,6 +19,11 @@ _MEANINGS = {
     Trust.ADDRESS: "say where the sidecar's own credentials are sent",
     Trust.FILES: "name files of the sidecar",
 }
+
+_BY_DEFAULT = Verdict(
+    True,
+    "no rule of the policy has fetch or denyFetch: it is allowed unless AVP_RENDER_NETWORK=false",
+)
 
 
 class _PathsAnywhere(Parser):
@@ -46,10 +53,10 @@ def add_parser(
     check = actions.add_parser(
         "check",
         parents=[common],  # type: ignore[list-item]
-        help="report whether paths may be read, and which rule decides",
-        description="Reports for each path whether a request may read it, and which rule decides. "
-        "A name that is not given counts as one that Argo CD did not set. No backend is contacted, "
-        "and AVP_PATH_VALIDATION is not applied.",
+        help="report whether paths may be read and URLs fetched, and which rule decides",
+        description="Reports for each path whether a request may read it, for each URL whether it "
+        "may be fetched, and which rule decides. A name that is not given counts as one that Argo "
+        "CD did not set. Nothing is contacted, and AVP_PATH_VALIDATION is not applied.",
         epilog=f"exit codes: 0 all allowed, 1 something denied, {exit_usage(program)} wrong usage",
         allow_abbrev=False,
     )
@@ -69,7 +76,15 @@ def add_parser(
         help="a Secret that the Application names in AVP_SECRET; may be given more than once",
     )
     check.add_argument(
-        "paths", metavar="PATH", nargs="+", help="a path, as it is requested: kv/data/team/app"
+        "--fetch",
+        metavar="URL",
+        action="append",
+        default=[],
+        help="the URL of a git repository or a file, or that of a chart: REPOSITORY/NAME; may be "
+        "given more than once",
+    )
+    check.add_argument(
+        "paths", metavar="PATH", nargs="*", help="a path, as it is requested: kv/data/team/app"
     )
     check.set_defaults(run=run)
 
@@ -87,9 +102,13 @@ def _typed(read: Callable[[str], str]) -> Callable[[str], str]:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    """Print a line for each path and Secret; return the exit code."""
+    """Print a line for each path, Secret and URL; return the exit code."""
     # The sources say how messages are written, and how long it may take.
     console.operator.read_sources(arguments, console)
+    if not (arguments.paths or arguments.secret or arguments.fetch):
+        raise UsageError(
+            "nothing to check", hint="give a PATH, --fetch URL or --secret [NAMESPACE:]NAME"
+        )
     identity = Identity(app=arguments.app, namespace=arguments.namespace, project=arguments.project)
     try:
         arguments.file.stat()
@@ -115,13 +134,28 @@ def _verdicts(
         except PathError as error:
             yield ascii(written), Verdict(False, error.reason)
             continue
-        shown = path if path == written else f"{path} (written {written})"
-        yield shown, permissions.path(path, arguments.kind)
-    if not arguments.secret:
+        name = path if path == written else f"{path} (written {written})"
+        yield name, permissions.path(path, arguments.kind)
+    yield from _secrets(arguments.secret, permissions)
+    for written in arguments.fetch:
+        yield _fetch(written, permissions)
+
+
+def _fetch(written: str, permissions: Permissions) -> tuple[str, Verdict]:
+    try:
+        url = checked_url(RemoteFile(urls.normalise(written)))
+    except FetchError as error:
+        return ascii(shown(written)), Verdict(False, f"{error.reason}; {error.hint}")
+    name = url if url == written else f"{url} (written {ascii(shown(written))[1:-1]})"
+    return name, permissions.fetch(url) or _BY_DEFAULT
+
+
+def _secrets(names: Sequence[str], permissions: Permissions) -> Iterator[tuple[str, Verdict]]:
+    if not names:
         return
     from avp_py.kubernetes import split_name
 
-    for name in arguments.secret:
+    for name in names:
         namespace, secret = split_name(name)
         verdict = permissions.secret(namespace, secret)
         if verdict.allowed:

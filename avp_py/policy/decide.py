@@ -1,8 +1,9 @@
 """What a policy allows an identity, and why."""
 
+import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from avp_py.policy.fetching import FetchRules
 from avp_py.policy.globs import (
     allowing_glob,
     api_place,
@@ -15,22 +16,8 @@ from avp_py.policy.globs import (
 from avp_py.policy.pattern import Pattern
 from avp_py.policy.rules import Policy, Rule
 from avp_py.policy.template import FaultyTemplateError, UnfilledTemplateError
+from avp_py.policy.verdict import Verdict
 from avp_py.settings import Identity, Trust
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether something is allowed.
-
-    Attributes:
-        allowed: whether.
-        why: the reason, for the operator: it names rules.
-        kinds: where only the kind of the document is wrong, the kinds that are allowed.
-    """
-
-    allowed: bool
-    why: str
-    kinds: tuple[str, ...] = ()
 
 
 class _Filled:
@@ -73,6 +60,8 @@ class Permissions:
     """A policy's rules for one identity: those whose selectors match it, their patterns filled."""
 
     def __init__(self, policy: Policy, identity: Identity) -> None:
+        self._policy = policy
+        self._identity = identity
         self._rules = [rule for rule in policy.rules if rule.matches(identity)]
         self._deny = self._filled("deny", identity)
         self._allow = self._filled("allow", identity)
@@ -136,6 +125,18 @@ class Permissions:
             if each.matches_secret_name(f"{namespace}:{name}")
             for trust in sorted(each.rule.trust)
         }
+
+    def fetch(self, url: str) -> Verdict | None:
+        """Return whether a URL may be fetched; None where the operator's default holds.
+
+        Args:
+            url: the URL, normalised, from `checked_url`.
+        """
+        return self._fetch_rules.verdict(url)
+
+    @functools.cached_property
+    def _fetch_rules(self) -> FetchRules:
+        return FetchRules(self._policy, self._identity)
 
     def _none(self, patterns: list[_Filled]) -> str:
         if not self._rules:

@@ -4,24 +4,29 @@ An empty file, or one with unknown keys, is an error: a misspelt rule would be a
 """
 
 import functools
-from collections.abc import Collection
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
-from avp_py.errors import DocumentError, did_you_mean
+from avp_py.documents import DocumentReader
+from avp_py.errors import did_you_mean
 from avp_py.files import read_text
-from avp_py.golang.documents import parse
-from avp_py.golang.lines import position
-from avp_py.golang.nodes import Entry, MappingNode, Node, ScalarNode, SequenceNode, dereference
+from avp_py.golang.nodes import Node
 from avp_py.policy.globs import MAX_LENGTH, UNFIT, Glob, name_glob
 from avp_py.policy.pattern import Pattern
 from avp_py.policy.rules import Policy, Rule
 from avp_py.policy.template import FaultyTemplateError
+from avp_py.policy.url_pattern import UrlPattern
 from avp_py.settings import Trust
+
+T = TypeVar("T")
 
 _SELECTORS: Final = ("projects", "namespaces", "applications", "kinds")
 _PATTERNS: Final = {"allow": "/", "deny": "/", "secrets": ":"}
 """The keys of patterns, and the separator of their parts."""
+
+_URLS: Final = ("fetch", "denyFetch")
+"""The keys of patterns on URLs."""
 
 _TRUST: Final = "trust"
 
@@ -46,32 +51,21 @@ def _parse(text: str, source: str) -> Policy:
     return _Reader(text, source).policy()
 
 
-class _Reader:
+class _Reader(DocumentReader):
     """One file."""
 
-    def __init__(self, text: str, source: str) -> None:
-        self._text = text
-        self._source = source
-
     def policy(self) -> Policy:
-        documents = parse(self._text, self._source)
-        roots = [each.root for each in documents if each.root is not None]
-        if not roots or _is_null(roots[0]):
-            raise DocumentError(
-                f"the policy {self._source} is empty",
-                hint=f"write rules; to allow every path, do not set AVP_POLICY; {_EXAMPLE}",
-            )
-        if len(roots) > 1:
-            raise self._error(roots[1], "a second document", "a policy is one document")
-        entries = self._mapping(roots[0], ("rules",), "a policy")
+        advice = f"write rules; to allow every path, do not set AVP_POLICY; {_EXAMPLE}"
+        entries = self._mapping(self._root("policy", advice), ("rules",), "a policy")
         rules = self._items(entries["rules"].value, "rules") if "rules" in entries else ()
         return Policy(
             self._source, tuple(self._rule(node, number) for number, node in enumerate(rules, 1))
         )
 
     def _rule(self, node: Node, number: int) -> Rule:
-        entries = self._mapping(node, ("name", *_SELECTORS, *_PATTERNS, _TRUST), "a rule")
-        if not entries.keys() & _PATTERNS.keys():
+        known = ("name", *_SELECTORS, *_PATTERNS, _TRUST, *_URLS)
+        entries = self._mapping(node, known, "a rule")
+        if not entries.keys() & {*_PATTERNS, *_URLS}:
             raise self._error(node, "the rule allows and denies nothing", "write allow or deny")
         if _TRUST in entries and "secrets" not in entries:
             raise self._error(
@@ -79,18 +73,31 @@ class _Reader:
                 "trust without secrets, which it is about",
                 "write secrets, or remove trust",
             )
+        if "kinds" in entries and entries.keys() & set(_URLS):
+            raise self._error(
+                entries["kinds"].key,
+                "a rule with kinds and fetch or denyFetch: nothing is fetched for a kind",
+                "write two rules",
+            )
         name = self._text_of(entries["name"].value, "name") if "name" in entries else ""
 
         def globs(key: str) -> tuple[Glob, ...] | None:
             return self._globs(entries[key].value, key) if key in entries else None
 
         def patterns(key: str) -> tuple[Pattern, ...]:
-            return self._patterns(entries[key].value, key) if key in entries else ()
+            def read(text: str) -> Pattern:
+                return Pattern.read(text, _PATTERNS[key])
+
+            return self._patterns(entries[key].value, key, read) if key in entries else ()
+
+        def urls(key: str) -> tuple[UrlPattern, ...]:
+            read = UrlPattern.read
+            return self._patterns(entries[key].value, key, read) if key in entries else ()
 
         return Rule(
             name=name,
             number=number,
-            line=self._text.count("\n", 0, node.start) + 1,
+            line=self._line(node),
             projects=globs("projects"),
             namespaces=globs("namespaces"),
             applications=globs("applications"),
@@ -99,6 +106,8 @@ class _Reader:
             deny=patterns("deny"),
             secrets=patterns("secrets"),
             trust=self._trust(entries[_TRUST].value) if _TRUST in entries else frozenset(),
+            fetch=urls("fetch"),
+            deny_fetch=urls("denyFetch"),
         )
 
     def _trust(self, node: Node) -> frozenset[Trust]:
@@ -128,54 +137,12 @@ class _Reader:
             globs.append(name_glob(text))
         return tuple(globs)
 
-    def _patterns(self, node: Node, key: str) -> tuple[Pattern, ...]:
+    def _patterns(self, node: Node, key: str, read: Callable[[str], T]) -> tuple[T, ...]:
         patterns = []
         for item in self._items(node, key):
             text = self._text_of(item, key)
             try:
-                patterns.append(Pattern.read(text, _PATTERNS[key]))
+                patterns.append(read(text))
             except FaultyTemplateError as error:
                 raise self._error(item, f"{key}: {text[:200]!r} is {error}", _EXAMPLE) from error
         return tuple(patterns)
-
-    def _mapping(self, node: Node, known: Collection[str], what: str) -> dict[str, Entry]:
-        mapping = dereference(node)
-        if not isinstance(mapping, MappingNode):
-            raise self._error(node, f"{what} is a mapping", f"its keys: {', '.join(known)}")
-        for entry in mapping.entries:
-            key = entry.key.value
-            if key not in known:
-                raise self._error(
-                    entry.key,
-                    f"{what} has no key {key[:80]!r}",
-                    did_you_mean(key, known) or f"its keys: {', '.join(known)}",
-                )
-        if not mapping.entries:
-            raise self._error(node, f"{what} with nothing in it", f"its keys: {', '.join(known)}")
-        return {entry.key.value: entry for entry in mapping.entries}
-
-    def _items(self, node: Node, key: str) -> tuple[Node, ...]:
-        items = dereference(node)
-        if not isinstance(items, SequenceNode):
-            raise self._error(node, f"{key} is a list", f"write it as {key}: [one, another]")
-        if not items.items:
-            raise self._error(
-                node, f"{key} is an empty list", "write an item, or leave the key out"
-            )
-        return tuple(items.items)
-
-    def _text_of(self, node: Node, key: str) -> str:
-        scalar = dereference(node)
-        if not isinstance(scalar, ScalarNode) or not scalar.value or scalar.is_null:
-            raise self._error(
-                node, f"{key}: expected a string", "put what begins with { or * in quotes"
-            )
-        return scalar.value
-
-    def _error(self, node: Node, reason: str, hint: str) -> DocumentError:
-        where = position(self._text, node.start)
-        return DocumentError(f"{self._source}, {where}: {reason}", hint=hint)
-
-
-def _is_null(node: Node) -> bool:
-    return isinstance(node, ScalarNode) and node.is_null

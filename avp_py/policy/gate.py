@@ -1,13 +1,16 @@
-"""The gate before every read: what a request may read from a backend."""
+"""The gate before every read and fetch: what a request may get from a backend, and elsewhere."""
 
 from collections.abc import Collection
 from pathlib import Path
 
-from avp_py.errors import PathError, SettingsError
+from avp_py.errors import FetchError, PathError, SettingsError
 from avp_py.policy.decide import Permissions
 from avp_py.policy.document import read_policy
+from avp_py.policy.fetching import checked_url
 from avp_py.policy.paths import normalise, validate
+from avp_py.remotes import Remote, shown
 from avp_py.settings import Identity, Regexp, Trust
+from avp_py.urls import normalise as normalise_url
 
 
 def read_permissions(file: str | None, identity: Identity) -> Permissions | None:
@@ -90,6 +93,33 @@ class PolicyGate:
     def trust(self, namespace: str, name: str) -> Collection[Trust]:
         """Return what a Secret with settings that the Application names is trusted with."""
         return self._permissions.trust(namespace, name) if self._permissions is not None else ()
+
+    def check_fetch(self, remote: Remote, *, by_default: bool) -> None:
+        """Check whether something may be fetched.
+
+        Args:
+            remote: what, with its URL as it would be requested.
+            by_default: whether it may be where the policy does not restrict fetching
+                (AVP_RENDER_NETWORK).
+
+        Raises:
+            FetchError: it may not be, or its URL is not normalised; the message names no rule.
+        """
+        url = checked_url(remote)
+        if normalise_url(url).removesuffix("/") != url:
+            raise FetchError(f"the URL {shown(url)} is not normalised")
+        verdict = self._permissions.fetch(url) if self._permissions is not None else None
+        if verdict is None and not by_default:
+            raise FetchError(
+                "nothing remote may be fetched",
+                hint="put it into the repository, or ask the operator, whose setting "
+                "AVP_RENDER_NETWORK forbids it",
+            )
+        if verdict is not None and not verdict.allowed:
+            raise FetchError(
+                f"the policy does not allow fetching {shown(url)}",
+                hint=f"ask the operator to allow it for {self._who()}",
+            )
 
     def _who(self) -> str:
         return ", ".join(

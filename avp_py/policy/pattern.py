@@ -5,16 +5,15 @@ from dataclasses import dataclass
 
 from avp_py.policy.globs import INSERTED, LITERAL_STAR, MAX_LENGTH, UNFIT
 from avp_py.policy.template import (
-    NAMES,
+    SAMPLE,
     FaultyTemplateError,
     PathTemplate,
     UnfilledTemplateError,
+    read_template,
 )
 from avp_py.settings import Identity
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")
-
-_SAMPLE = Identity(**dict.fromkeys(NAMES, "a"))
 
 
 @dataclass(frozen=True)
@@ -38,15 +37,7 @@ class Pattern:
         Raises:
             FaultyTemplateError: it cannot, or is not a pattern; the message says why.
         """
-        template, literals = None, text
-        if "{" in text:
-            template = PathTemplate(text, lambda value: _insert(value, separator))
-            literals = template.literals
-            if template.unknown:
-                raise FaultyTemplateError(
-                    f"a template with the unknown name {template.unknown[0]!r}; known: "
-                    f"{', '.join(NAMES)}"
-                )
+        template, literals = read_template(text, lambda value: _insert(value, separator))
         unfit = next((char for char in literals if char in UNFIT), None)
         if unfit is not None:
             raise FaultyTemplateError(
@@ -58,7 +49,7 @@ class Pattern:
         if separator == "/" and "//" in f"/{text}/":
             raise FaultyTemplateError("a pattern that matches nothing: a path has no empty parts")
         try:
-            pattern._check(pattern.fill(_SAMPLE))
+            pattern._check(pattern.fill(SAMPLE))
         except UnfilledTemplateError as error:
             # Another name than the sample's may match.
             if template is None:

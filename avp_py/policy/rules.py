@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from avp_py.policy.globs import Glob
 from avp_py.policy.pattern import Pattern
+from avp_py.policy.url_pattern import UrlPattern
 from avp_py.settings import Identity, Trust
 
 
@@ -23,6 +24,8 @@ class Rule:
         deny: the paths that it denies, whatever other rules allow.
         secrets: the Secrets with settings that the Application may name, as `namespace:name`.
         trust: what those Secrets are trusted with.
+        fetch: the URLs that may be fetched.
+        deny_fetch: the URLs that may not be fetched, whatever other rules allow.
     """
 
     name: str
@@ -36,6 +39,8 @@ class Rule:
     deny: tuple[Pattern, ...]
     secrets: tuple[Pattern, ...]
     trust: frozenset[Trust]
+    fetch: tuple[UrlPattern, ...]
+    deny_fetch: tuple[UrlPattern, ...]
 
     def __str__(self) -> str:
         name = repr(self.name) if self.name else str(self.number)
@@ -65,6 +70,11 @@ class Policy:
 
     source: str
     rules: tuple[Rule, ...]
+
+    @property
+    def restricts_fetching(self) -> bool:
+        """Whether it says what may be fetched: then nothing else may be."""
+        return any(rule.fetch or rule.deny_fetch for rule in self.rules)
 
 
 def _matches(globs: tuple[Glob, ...] | None, name: str | None) -> bool:

@@ -10,6 +10,9 @@ from avp_py.settings import Identity
 NAMES = ("project", "namespace", "app")
 """The names that a template can use."""
 
+SAMPLE = Identity(**dict.fromkeys(NAMES, "a"))
+"""An identity to fill a template with, to see whether it can be filled."""
+
 
 class FaultyTemplateError(AvpError):
     """A text is not a template, or fails for every identity; the message says why."""
@@ -78,6 +81,26 @@ class PathTemplate:
         except Exception as error:
             # A template can raise any exception of Python.
             raise FaultyTemplateError(f"a template that fails ({type(error).__name__})") from None
+
+
+def read_template(text: str, insert: Callable[[str], str]) -> tuple[PathTemplate | None, str]:
+    """Return the text of a pattern as a template, if it is one, and the text that is literal.
+
+    Args:
+        text: the pattern.
+        insert: as for PathTemplate.
+
+    Raises:
+        FaultyTemplateError: it is not a template, or has a name that is not one of NAMES.
+    """
+    if "{" not in text:
+        return None, text
+    template = PathTemplate(text, insert)
+    if template.unknown:
+        raise FaultyTemplateError(
+            f"a template with the unknown name {template.unknown[0]!r}; known: {', '.join(NAMES)}"
+        )
+    return template, template.literals
 
 
 @functools.lru_cache(maxsize=16)

@@ -103,12 +103,72 @@ def test_what_a_star_does_not_match_is_reported(run: Run, tmp_path: Path) -> Non
     ]
 
 
+def test_urls_are_reported(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "p.yaml"
+    file.write_text(
+        "rules:\n"
+        "- {name: charts, fetch: [https://charts.example.com/team]}\n"
+        "- {name: git, fetch: ['ssh://git@git.example.com/{{ project }}/*']}\n"
+        "- denyFetch: ['https://*.example.com/secret']\n"
+    )
+    result = check(
+        *(run, file, *WEB),
+        *("--fetch", "https://Charts.example.com:443/team"),
+        *("--fetch", "https://charts.example.com/team/nginx"),
+        *("--fetch", "git@git.example.com:team-a/app.git"),
+        *("--fetch", "https://charts.example.com/secret/x?token=canary"),
+        *("--fetch", "https://user:canary@charts.example.com/team"),
+        *("--fetch", "charts.example.com"),
+    )
+    assert (result.code, result.err) == (1, "")
+    assert "canary" not in result.out
+    assert result.out.splitlines() == [
+        "allowed https://charts.example.com/team (written https://Charts.example.com:443/team)",
+        "        rule 'charts' (line 2) allows https://charts.example.com/team",
+        "denied  https://charts.example.com/team/nginx",
+        "        none of the rules that apply allows it: rule 'charts' (line 2), rule 'git' "
+        "(line 3), rule 3 (line 4); https://charts.example.com/team does not allow what is below "
+        "it, which /** at its end would",
+        "allowed ssh://git@git.example.com/team-a/app.git (written git@git.example.com:team-a/"
+        "app.git)",
+        "        rule 'git' (line 3) allows ssh://git@git.example.com/{{ project }}/*",
+        "denied  https://charts.example.com/secret/x (written https://charts.example.com/secret/x)",
+        "        rule 3 (line 4) denies https://*.example.com/secret",
+        "denied  'https://charts.example.com/team'",
+        "        the URL 'https://…' has a user or a password; leave it out: credentials are in "
+        "the operator's file (AVP_REPOSITORIES)",
+        "denied  'charts.example.com'",
+        "        the URL 'charts.example.com' is not complete; write it with its scheme, as "
+        "https://host/path or oci://host/path; of git's short forms, user@host:path is known",
+    ]
+
+
+def test_without_rules_for_urls_the_setting_decides(run: Run, policy: Path) -> None:
+    result = check(run, policy, "--fetch", "https://charts.example.com/team/nginx")
+    assert result.code == 0
+    assert result.out.splitlines() == [
+        "allowed https://charts.example.com/team/nginx",
+        "        no rule of the policy has fetch or denyFetch: it is allowed unless "
+        "AVP_RENDER_NETWORK=false",
+    ]
+
+
 def test_a_missing_name_is_reported(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "p.yaml"
     file.write_text("rules: [{allow: ['kv/{{ project }}/*']}]\n")
     result = check(run, file, "kv/team-a/x")
     assert result.code == 1
     assert "kv/{{ project }}/* matches nothing: 'project' is undefined" in result.out
+
+
+def test_one_thing_to_check_is_enough(run: Run, policy: Path) -> None:
+    for argv in (["kv/data/shared/a"], ["--fetch", "https://a.example"]):
+        assert check(run, policy, *argv).code == 0
+    assert check(run, policy, "--secret", "argocd:avp-team-a", *WEB).code == 0
+    result = check(run, policy, *WEB)
+    assert (result.code, result.out) == (2, "")
+    assert "nothing to check" in result.err
+    assert "give a PATH, --fetch URL or --secret [NAMESPACE:]NAME" in result.err
 
 
 def test_wrong_usage_is_2(run: Run, policy: Path, tmp_path: Path) -> None:
@@ -138,14 +198,38 @@ def test_every_example_of_the_page_is_a_policy(tmp_path: Path, number: int) -> N
     namespace = "team-a-web" if "team-a-*" in EXAMPLES[number] else "demo"
     identity = Identity(app="web", namespace=namespace, project="team-a")
     found = Permissions(read_policy(file), identity)
-    own = "kv/data/team-a/x" if "project }}/**" in EXAMPLES[number] else f"kv/data/{namespace}/web"
+    own = (
+        "kv/data/team-a/x"
+        if "kv/data/{{ project }}" in EXAMPLES[number]
+        else f"kv/data/{namespace}/web"
+    )
     assert found.path(own, "Secret").allowed
     others = ("kv/data/other/web", "kv/data/shared/root", "kv/data/team-b/x", "sys/mounts")
     assert [path for path in others if found.path(path, "Secret").allowed] == []
 
 
-def test_the_examples_of_the_page_are_five() -> None:
-    assert len(EXAMPLES) == 5
+def test_the_examples_of_the_page_are_six() -> None:
+    assert len(EXAMPLES) == 6
+
+
+def test_an_example_binds_projects_to_repositories(tmp_path: Path) -> None:
+    (example,) = (each for each in EXAMPLES if "fetch:" in each)
+    file = tmp_path / "policy.yaml"
+    file.write_text(example)
+    found = Permissions(read_policy(file), Identity(app="web", namespace="demo", project="team-a"))
+    verdicts = {
+        "https://charts.example.com/stable/web": True,
+        "https://charts.example.com/stable": False,
+        "https://charts.example.com/other/web": False,
+        "oci://registry.example.com/charts/base/web": True,
+        "https://git.example.com/team-a/app.git": True,
+        "https://git.example.com/team-a/archive.git": False,
+        "https://git.example.com/team-b/app.git": False,
+    }
+    for url, allowed in verdicts.items():
+        verdict = found.fetch(url)
+        assert verdict is not None
+        assert verdict.allowed is allowed, url
 
 
 def test_an_example_binds_projects_to_namespaces(tmp_path: Path) -> None:
