@@ -1,0 +1,93 @@
+"""What git and ssh say about a failure, in words of ours.
+
+Source: the messages of git 2.39 (remote.c, http.c, remote-curl.c, connect.c, fetch-pack.c),
+of libcurl 7.88 and of OpenSSH 9.2.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from avp_py.errors import FetchError
+
+_FILE: Final = "AVP_REPOSITORIES"
+
+_CREDENTIALS: Final = (
+    f"check the credentials for this URL in the file of {_FILE}, or in Argo CD's Secret; without "
+    "any, add them; some servers answer so where nothing exists, too"
+)
+
+_TABLE: Final[Sequence[tuple[Sequence[str], str, str]]] = (
+    (
+        ("host key verification failed", "host key is known for", "remote host identification has"),
+        "its host key is not the one that is expected, or is not known",
+        f"name its lines of a known_hosts file (ssh-keyscan) for this URL in the file of {_FILE}",
+    ),
+    (
+        ("authentication failed for", "could not read username", "could not read password",
+         "returned error: 401", "returned error: 403", "permission denied (",
+         "unable to get password", "too many authentication failures"),
+        "the server wants credentials, or rejected those that it got",
+        _CREDENTIALS,
+    ),
+    (
+        ("couldn't find remote ref", "not our ref", "unadvertised object", "no such remote ref",
+         "no such ref was fetched"),
+        "it has no such branch, tag or commit",
+        "check the ref; of a commit the full hash is needed",
+    ),
+    (
+        ("returned error: 404", "does not appear to be a git repository", "repository not found",
+         "not found: did you run", "not valid: is this a git repository", "' not found\n",
+         "dumb http transport does not support"),
+        "there is no git repository, or not without credentials",
+        f"check the URL; credentials belong into the file of {_FILE}",
+    ),
+    (
+        ("certificate", "ssl peer", "problem with the local ssl"),
+        "its TLS certificate is not trusted, or it wants one from us",
+        "name the CA certificate, or a certificate and its key, for this URL in the file of "
+        f"{_FILE}",
+    ),
+    (
+        ("permission denied\n", "connect: permission denied", "operation not permitted"),
+        "the sandbox does not permit connections to its port",
+        "the operator's setting AVP_RENDER_PORTS lists the permitted ports",
+    ),
+)  # fmt: skip
+
+_REDIRECTED: Final = tuple(f"returned error: {status}" for status in (301, 302, 303, 307, 308))
+
+_DOWN: Final = (
+    "could not resolve", "failed to connect", "couldn't connect", "connection refused",
+    "connection timed out", "connection reset", "connection closed", "operation timed out",
+    "operation too slow", "less than 1 bytes/sec", "early eof", "unexpected disconnect",
+    "hung up unexpectedly", "empty reply", "no route to host", "network is unreachable",
+    "returned error: 5", "returned error: 429", "did not finish within", "transfer closed",
+)  # fmt: skip
+"""What git, libcurl and ssh say where a server cannot be reached or fails."""
+
+
+def is_redirect(said: str) -> bool:
+    """Return whether a message of git says that a server has redirected it."""
+    return any(words in said for words in _REDIRECTED)
+
+
+def git_failure(said: str) -> FetchError:
+    """Return our error for a failure of git.
+
+    Args:
+        said: what git and ssh said about it.
+    """
+    text = f"{said}\n".lower()
+    for phrases, reason, hint in _TABLE:
+        if any(each in text for each in phrases):
+            return FetchError(reason, hint=hint, detail=said)
+    if any(each in text for each in _DOWN):
+        return FetchError(
+            "the server could not be reached, or failed",
+            hint="try again, and check the URL, the server and the network; the operator's setting "
+            "AVP_RENDER_PORTS lists the ports that are permitted",
+            detail=said,
+            is_down=True,
+        )
+    return FetchError("git failed", hint="fix the git error below", detail=said)

@@ -1,0 +1,298 @@
+"""Fetches for one request: policy, credential, cache, and only then the other machine."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Final, TypeAlias
+
+from avp_py.errors import AvpError, Failure, FetchError
+from avp_py.fetch.askpass import variables_for
+from avp_py.fetch.cache import Cache, Entry, key_of
+from avp_py.fetch.credential import Credential
+from avp_py.fetch.depot import Allowance, Depot
+from avp_py.fetch.job import Job
+from avp_py.fetch.process import Left, fetch
+from avp_py.golang import semver
+from avp_py.remotes import (
+    Fetched,
+    Remote,
+    RemoteChart,
+    RemoteCommit,
+    RemoteFile,
+    Submodule,
+)
+from avp_py.settings import FetchSettings, LimitSettings, RenderSettings
+from avp_py.urls import normalise
+
+_LENDERS: Final = ("ARGOCD_APP_SOURCE_REPO_URL", "ARGOCD_APP_PROJECT_NAME")
+"""The variables of Argo CD that decide which credential it lends."""
+
+AT_ONCE: Final = 4
+"""How many remotes of one request are fetched at the same time."""
+
+MAX_VERSIONS: Final = 50
+"""How many versions of a chart, or commits of a repository, are remembered as kept."""
+
+Check: TypeAlias = Callable[[Remote], None]
+"""Raises AvpError where a remote, with its URL normalised, may not be fetched."""
+
+Choose: TypeAlias = Callable[[str], Credential | None]
+"""Returns the credential for a URL, normalised."""
+
+Run: TypeAlias = Callable[[Job, bytes, RenderSettings, Mapping[str, str]], Left]
+"""Runs a job; `process.fetch`."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """Fetches for one request.
+
+    Attributes:
+        settings: what the operator says about fetching.
+        render: the ports, the sandbox, and the variables for git.
+        environ: the environment of the operator, and the variables of the request.
+        check: the policy.
+        choose: the credentials.
+        depot: what is shared with other requests.
+        limits: how large one chart, commit or file may be, and how much memory fetching it takes.
+        run: runs a job.
+    """
+
+    settings: FetchSettings
+    render: RenderSettings
+    environ: Mapping[str, str] = field(repr=False)
+    check: Check
+    choose: Choose
+    depot: Depot
+    limits: LimitSettings
+    run: Run = fetch
+
+    def fetch(self, wanted: Sequence[Remote], deadline: float) -> Sequence[Fetched | Failure]:
+        """Return for each remote what it is, or why it cannot be fetched.
+
+        Args:
+            wanted: what to fetch.
+            deadline: when it must be there, on the clock of time.monotonic().
+        """
+        if not wanted:
+            return ()
+        cache = self.depot.cache(self.settings)
+        allowance = Allowance(self.limits.input_bytes)
+
+        def one(remote: Remote) -> Fetched | Failure:
+            try:
+                return allowance.take(self._one(remote, cache, deadline))
+            except AvpError as error:
+                (failure, *_) = error.failures
+                return replace(failure, reason=f"{remote} cannot be fetched: {failure.reason}")
+
+        if len(wanted) == 1:
+            return [one(wanted[0])]
+        with ThreadPoolExecutor(min(len(wanted), AT_ONCE)) as threads:
+            return list(threads.map(one, wanted))
+
+    def _one(self, remote: Remote, cache: Cache | None, deadline: float) -> Fetched:
+        url, remote = _normalised(remote)
+        self.check(remote)
+        credential = self.choose(f"{url}/{remote.name}" if isinstance(remote, RemoteChart) else url)
+        job = Job(
+            remote=remote,
+            credential=credential.as_mapping() if credential else {},
+            askpass=variables_for(url, self.environ) if not credential else {},
+            hosts=self.settings.hosts,
+            seconds=max(min(deadline - time.monotonic(), self.render.timeout), 0),
+            max_bytes=self.limits.input_bytes,
+            memory_bytes=self.limits.memory_bytes,
+        )
+        one = _One(self, job, url, credential.fingerprint if credential else "", cache)
+        return self.depot.share(one.key, job.seconds, one.fetch)
+
+
+class _One:
+    """One remote, for one credential."""
+
+    def __init__(
+        self, service: Service, job: Job, url: str, fingerprint: str, cache: Cache | None
+    ) -> None:
+        self._service = service
+        self._job = job
+        self._remote = remote = job.remote
+        self._cache = cache
+        self._deadline = time.monotonic() + job.seconds
+        name = remote.name if isinstance(remote, RemoteChart) else ""
+        kind = type(remote).__name__
+        # The password that Argo CD lends is that of the Application's own repository.
+        lent = [service.environ.get(each, "") for each in _LENDERS] if job.askpass else []
+        self._place = (kind, url, name, fingerprint, *lent)
+        wanted = {RemoteChart: "version", RemoteCommit: "ref"}.get(type(remote))
+        self._wanted = getattr(remote, wanted) if wanted else ""
+        self.key = key_of("wanted", *self._place, self._wanted)
+
+    def fetch(self) -> Fetched:
+        """Return it from the cache where it is exact and there, else as the repository has it.
+
+        Raises:
+            FetchError: it cannot be fetched, and is not there either.
+        """
+        if self._cache is None:
+            return self._fetch()
+        if (kept := self._exact(self._cache)) is not None:
+            self._note("cache")
+            return kept
+        with self._cache.locked(self.key, self._job.seconds / 2):
+            # Another process may have fetched it meanwhile.
+            return self._exact(self._cache) or self._fetch()
+
+    def _exact(self, cache: Cache) -> Fetched | None:
+        """Return what is in the cache and cannot change."""
+        remote = self._remote
+        is_exact = (isinstance(remote, RemoteChart) and semver.is_exact(remote.version)) or (
+            isinstance(remote, RemoteCommit) and _is_hash(remote.ref)
+        )
+        if not is_exact:
+            return None
+        entry = cache.get(self._version_key(self._wanted))
+        return None if entry is None else _fetched(entry)
+
+    def _fetch(self) -> Fetched:
+        last = self._last()
+        job = replace(
+            self._job,
+            known=self._known(),
+            etag=last.etag,
+            seconds=max(self._deadline - time.monotonic(), 0),
+        )
+        try:
+            left = self._run(job, last)
+            if self._is_lost(left):
+                # Meanwhile it was removed from the cache, or was corrupt.
+                seconds = max(self._deadline - time.monotonic(), 0)
+                left = self._run(replace(job, known=(), seconds=seconds), last)
+            fetched = self._keep(left, last)
+        except FetchError as error:
+            if not error.is_down or (kept := self._before()) is None:
+                self._note("failed")
+                raise
+            self._note("outdated")
+            warning = Failure(
+                f"{self._remote} may be outdated: {error.reason}; what was fetched before is used",
+                hint=error.hint,
+            )
+            return replace(kept, warning=warning)
+        self._note("repository" if left.data is not None else "confirmed")
+        return fetched
+
+    def _run(self, job: Job, last: Entry) -> Left:
+        service = self._service
+        left = service.run(job, last.data, service.render, service.environ)
+        left.outcome.check()
+        return left
+
+    def _is_lost(self, left: Left) -> bool:
+        """Return whether what is wanted was said to be in the cache, and is not."""
+        if left.data is not None or self._cache is None or isinstance(self._remote, RemoteFile):
+            return False
+        return self._cache.get(self._version_key(left.outcome.version)) is None
+
+    def _note(self, source: str) -> None:
+        kind = type(self._remote).__name__.removeprefix("Remote").lower()
+        self._service.depot.note(kind, source)
+
+    def _keep(self, left: Left, last: Entry) -> Fetched:
+        """Return what was fetched, and keep it.
+
+        Raises:
+            FetchError: there is nothing.
+        """
+        outcome = left.outcome
+        cache = self._cache
+        data = left.data
+        if data is None and outcome.is_unchanged and isinstance(self._remote, RemoteFile):
+            data = last.data
+        if cache is not None and left.index is not None:
+            cache.put(self._last_key(), Entry(left.index, etag=outcome.etag))
+        if data is None:
+            kept = cache.get(self._version_key(outcome.version)) if cache is not None else None
+            if kept is None:
+                raise FetchError("the process that fetches left nothing", hint="try again")
+            self._remember(outcome.version)
+            return _fetched(kept)
+        entry = Entry(data, outcome.version, outcome.etag, outcome.submodules)
+        if cache is not None and isinstance(self._remote, RemoteFile):
+            if not outcome.is_unchanged:
+                cache.put(self._last_key(), entry)
+        elif cache is not None:
+            names = {outcome.version}
+            if self._exact_name():
+                names.add(self._wanted)
+            for name in names:
+                cache.put(self._version_key(name), entry)
+            self._remember(outcome.version)
+        return _fetched(entry)
+
+    def _exact_name(self) -> bool:
+        """Return whether a chart's exact version was wanted, in a spelling of its own."""
+        return isinstance(self._remote, RemoteChart) and semver.is_exact(self._wanted)
+
+    def _last(self) -> Entry:
+        """Return what the repository served before: its index, or the file."""
+        entry = self._cache.get(self._last_key()) if self._cache is not None else None
+        return entry or Entry()
+
+    def _last_key(self) -> str:
+        kind, url, _, *rest = self._place
+        return key_of("last", kind, url, *rest)
+
+    def _version_key(self, version: str) -> str:
+        return key_of("version", *self._place, version)
+
+    def _known(self) -> tuple[str, ...]:
+        """Return the versions or commits that are kept."""
+        if self._cache is None:
+            return ()
+        entry = self._cache.get(key_of("versions", *self._place))
+        versions = entry.version.split("\n") if entry is not None else []
+        return tuple(each for each in versions if self._cache.has(self._version_key(each)))
+
+    def _remember(self, version: str) -> None:
+        """Remember which version is the wanted one, and that it is kept."""
+        if self._cache is None:
+            return
+        self._cache.put(key_of("newest", *self._place, self._wanted), Entry(version=version))
+        known = self._known()
+        if version not in known:
+            versions = "\n".join([*known, version][-MAX_VERSIONS:])
+            self._cache.put(key_of("versions", *self._place), Entry(version=versions))
+
+    def _before(self) -> Fetched | None:
+        """Return what the wanted one was when the repository was last reached; None for nothing."""
+        if self._cache is None:
+            return None
+        if isinstance(self._remote, RemoteFile):
+            entry = self._cache.get(self._last_key())
+            return None if entry is None else _fetched(entry)
+        newest = self._cache.get(key_of("newest", *self._place, self._wanted))
+        entry = self._cache.get(self._version_key(newest.version)) if newest is not None else None
+        return None if entry is None else _fetched(entry)
+
+
+def _normalised(remote: Remote) -> tuple[str, Remote]:
+    """Return the URL of a remote, normalised, and the remote with it."""
+    if isinstance(remote, RemoteFile):
+        url = normalise(remote.url)
+        return url, RemoteFile(url)
+    url = normalise(remote.repository).removesuffix("/")
+    return url, replace(remote, repository=url)
+
+
+def _is_hash(ref: str) -> bool:
+    """Return whether a ref is the whole hash of a commit, SHA-1 or SHA-256."""
+    return len(ref) in (40, 64) and not ref.strip("0123456789abcdef")
+
+
+def _fetched(entry: Entry) -> Fetched:
+    modules = tuple(
+        Submodule(path, RemoteCommit(url, commit)) for path, url, commit in entry.submodules
+    )
+    return Fetched(entry.data, entry.version, modules)
