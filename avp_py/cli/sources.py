@@ -13,6 +13,7 @@ from avp_py.settings import Settings, Sources, read_config, read_limits, read_lo
 
 if TYPE_CHECKING:
     from avp_py.cli.console import Console
+    from avp_py.fetch.depot import Depot
 
 
 class Operator(ABC):
@@ -52,13 +53,17 @@ class Operator(ABC):
 class LocalOperator(Operator):
     """The operator's side of a run that has the operator's environment itself."""
 
-    def __init__(self, open_backend: OpenBackend = backends.open_backend) -> None:
+    def __init__(
+        self, open_backend: OpenBackend = backends.open_backend, depot: "Depot | None" = None
+    ) -> None:
         """Make it.
 
         Args:
             open_backend: makes the backend that secrets are read from.
+            depot: what fetching shares with other requests of the process; None for nothing.
         """
         self._open_backend = open_backend
+        self._depot = depot
 
     def read_sources(self, arguments: argparse.Namespace, console: "Console") -> Sources:
         """Read the settings file of `-c`, if there is one."""
@@ -81,7 +86,7 @@ class LocalOperator(Operator):
     ) -> tuple[Settings, LocalKeeper]:
         """Resolve the settings, and read the policy."""
         resolution = resolve(self.read_sources(arguments, console))
-        return resolution.settings, LocalKeeper(resolution, self._open_backend)
+        return resolution.settings, LocalKeeper(resolution, self._open_backend, depot=self._depot)
 
 
 def read_source(path: str) -> Source:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from avp_py.render import Mode, Source, detect_mode, inspect
+from avp_py.render import Mode, Source, choose_mode, inspect
+from avp_py.render.interface import CHART_FILE
 from avp_py.render.repository import find_repository
-from avp_py.settings import Kind, Setting, Sources, tenant_settings
+from avp_py.settings import CHART_NAMES, Kind, Setting, Sources, set_by_tenant, tenant_settings
 
 
 @dataclass(frozen=True)
@@ -57,12 +58,16 @@ def announce(source: Source, mode: Mode, sources: Sources) -> Sequence[Announcem
     Raises:
         RenderError: the folder cannot be read.
     """
-    mode = detect_mode(source, mode)
-    found = _found(source.path.resolve(), mode, sources.environ)
+    names_chart = not CHART_NAMES.isdisjoint(set_by_tenant(sources))
+    mode = choose_mode(source, mode, names_chart=names_chart)
+    folder = source.path.resolve()
+    found = _found(folder, mode, sources.environ)
+    # A chart in the folder is an error beside another one.
+    without = CHART_NAMES if (folder / CHART_FILE).is_file() else frozenset[str]()
     return [
         _announcement(setting, found)
         for setting in tenant_settings(sources)
-        if setting.concerns(mode) and not setting.is_family
+        if setting.concerns(mode) and not setting.is_family and setting.name not in without
     ]
 
 
@@ -83,7 +88,9 @@ def _found(folder: Path, mode: Mode, environ: Mapping[str, str]) -> _Found:
     if mode == "helm":
         files = ", ".join(inspect.values_files_in(folder))
         words = {"HELM_VALUES_FILES": f"found here: {files}"} if files else {}
-        return _Found({"HELM_PARAMETERS": inspect.values_in(folder)}, words)
+        # Values files of a chart that is elsewhere hold where the Application names them.
+        values = inspect.values_in(folder) if (folder / CHART_FILE).is_file() else {}
+        return _Found({"HELM_PARAMETERS": values}, words)
     return _Found({}, {})
 
 

@@ -75,7 +75,7 @@ PLUGINS: Final[tuple[Plugin, ...]] = (
         "plugin-avp.yaml",
         "plain",
         (
-            "A folder of plain manifests.",
+            "A folder of plain manifests, or of values for a chart that the Application names.",
             "It has no `discover`, as every folder would match: an Application names it.",
         ),
         "",

@@ -6,7 +6,7 @@ Nothing is returned until everything is resolved; all failures of the run are ra
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NoReturn
 
 from avp_py import manifests
@@ -17,7 +17,8 @@ from avp_py.generate.plan import Plan
 from avp_py.generate.resolver import Resolver
 from avp_py.generate.written import find_written
 from avp_py.manifests import Stream
-from avp_py.render import Mode, Rendered, Source, open_renderer
+from avp_py.remotes import Fetched, Fetcher, Remote
+from avp_py.render import Mode, Remotes, Rendered, Source, open_renderer
 from avp_py.sandbox import Limits, check_limit, limits_of
 from avp_py.settings import Settings
 
@@ -108,7 +109,7 @@ class _Run:
         """
         self._findings.add_warnings(self._settings.warnings)
         try:
-            self._rendered = _render(self._request, self._limits)
+            self._rendered = _render(self._request, self._limits, self._keeper)
         except AvpError as error:
             if not self._settings.warnings:
                 raise
@@ -239,7 +240,39 @@ def _unresolved(stream: Stream) -> Iterator[Failure]:
             )
 
 
-def _render(request: Request, limits: Limits) -> Sequence[Rendered]:
+class _KeepersFetcher(Fetcher):
+    """What the keeper fetches for one request.
+
+    kustomize fetches a base again for each kustomization that names it. So what was fetched is kept
+    for the request, as long as it is no more than one input may have.
+    """
+
+    def __init__(self, keeper: Keeper, limits: Limits) -> None:
+        self._keeper = keeper
+        self._limits = limits
+        self._kept: dict[Remote, Fetched] = {}
+        self._left = limits.input_bytes
+
+    def fetch(self, wanted: Sequence[Remote]) -> Sequence[Fetched | Failure]:
+        """Ask the keeper for what is not kept."""
+        self._limits.check_deadline()
+        new = [each for each in dict.fromkeys(wanted) if each not in self._kept]
+        found: dict[Remote, Fetched | Failure] = {}
+        if new:
+            begin = self._limits.clock()
+            answers = self._keeper.fetch(new, self._limits.deadline)
+            logger.info("fetched %d in %.2f s", len(new), self._limits.clock() - begin)
+            found = dict(zip(new, answers, strict=True))
+        fetched = [self._kept.get(each) or found[each] for each in wanted]
+        for remote, answer in found.items():
+            if isinstance(answer, Fetched) and len(answer.data) <= self._left:
+                self._left -= len(answer.data)
+                # A warning is for once.
+                self._kept[remote] = replace(answer, warning=None)
+        return fetched
+
+
+def _render(request: Request, limits: Limits, keeper: Keeper) -> Sequence[Rendered]:
     if isinstance(request.source, bytes):
         check_limit(
             "bytes on standard input", len(request.source), limits.input_bytes, "AVP_MAX_INPUT"
@@ -253,6 +286,7 @@ def _render(request: Request, limits: Limits) -> Sequence[Rendered]:
         limits,
         settings.identity,
         request.environ,
+        Remotes(_KeepersFetcher(keeper, limits), settings.fetch.ranges),
     )
     begin = limits.clock()
     rendered = renderer.render()

@@ -1,20 +1,26 @@
-"""The keeper: it holds the operator's credentials, enforces the policy, and reads secrets.
+"""The keeper: it holds the operator's credentials, enforces the policy, reads secrets, and fetches.
 
-What renders and rewrites reaches secrets through this interface only, and needs no credential.
+What renders and rewrites reaches secrets and other machines through this interface only, and needs
+no credential.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from avp_py import backends
 from avp_py.backends import Backend, Location, Secret, Target
 from avp_py.errors import Failure, PathError
 from avp_py.generate.secret import ReadSecret, complete, read_from_cluster
 from avp_py.policy import PolicyGate, normalise, read_permissions
+from avp_py.remotes import Fetched, Remote
 from avp_py.settings import Resolution, Settings
+
+if TYPE_CHECKING:
+    from avp_py.fetch.depot import Depot
+    from avp_py.generate.fetcher import Fetcher
 
 OpenBackend: TypeAlias = Callable[[Settings, Mapping[str, str]], Backend]
 """Makes the backend, from the settings and the environment."""
@@ -51,6 +57,21 @@ class Keeper(ABC):
         """
 
     @abstractmethod
+    def fetch(self, wanted: Sequence[Remote], deadline: float) -> Sequence[Fetched | Failure]:
+        """Fetch what a render needs from other machines.
+
+        Args:
+            wanted: what to fetch.
+            deadline: when it must be there, on the clock of time.monotonic().
+
+        Returns:
+            For each remote what it is, or why it cannot be fetched.
+
+        Raises:
+            AvpError: nothing can be fetched.
+        """
+
+    @abstractmethod
     def read(self, targets: Sequence[Target], deadline: float) -> Mapping[Target, Secret | Failure]:
         """Read each target once, after `terms`.
 
@@ -71,6 +92,7 @@ class LocalKeeper(Keeper):
 
     Attributes:
         denied: how many targets the policy did not allow, or were not valid.
+        asker: a descriptor that becomes readable once nobody wants what is fetched any more.
     """
 
     def __init__(
@@ -78,6 +100,7 @@ class LocalKeeper(Keeper):
         resolution: Resolution,
         open_backend: OpenBackend = backends.open_backend,
         read_secret: ReadSecret = read_from_cluster,
+        depot: "Depot | None" = None,
     ) -> None:
         """Read the policy; neither a Secret that a tenant names nor the run itself can change it.
 
@@ -85,14 +108,18 @@ class LocalKeeper(Keeper):
             resolution: the settings, and the Secret with further ones.
             open_backend: makes the backend; called only where something is to be read.
             read_secret: reads the Secret; called once at most.
+            depot: what fetching shares with other requests of the process; None for nothing.
 
         Raises:
             AvpError: the operator's policy cannot be read.
         """
         self.denied = 0
+        self.asker: int | None = None
         self._resolution = resolution
         self._open_backend = open_backend
         self._read_secret = read_secret
+        self._depot = depot
+        self._fetcher: Fetcher | None = None
         self._settings = resolution.settings
         self._permissions = read_permissions(self._settings.policy.file, self._settings.identity)
 
@@ -109,6 +136,15 @@ class LocalKeeper(Keeper):
         self._settings = complete(self._resolution, gate, seconds, self._read_secret)
         policy = self._settings.policy
         return Terms(policy.path_template, gate.depends_on_kind, self._settings.warnings)
+
+    def fetch(self, wanted: Sequence[Remote], deadline: float) -> Sequence[Fetched | Failure]:
+        """Fetch what the policy allows; credentials are read where it allows anything."""
+        if self._fetcher is None:
+            # Late: most renders need nothing from elsewhere.
+            from avp_py.generate.fetcher import Fetcher
+
+            self._fetcher = Fetcher(self._resolution, self._permissions, self._depot, self.asker)
+        return self._fetcher.fetch(wanted, deadline)
 
     def read(self, targets: Sequence[Target], deadline: float) -> Mapping[Target, Secret | Failure]:
         """Read what the policy allows; where that is nothing, no backend is even opened."""

@@ -14,11 +14,12 @@ import json
 import os
 import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from avp_py.errors import RenderError
+from avp_py.remotes import RemoteChart
 from avp_py.render.follow import follow, is_below
 from avp_py.sandbox import Limits
 
@@ -63,20 +64,44 @@ class ChartRules:
     Attributes:
         roots: the directories that may be read from, symlinks resolved.
         limits: how many bytes and how many files a chart may have.
-        network: whether charts may be pulled, and their schemas may refer to other machines.
         confined: whether a sandbox keeps helm from reading other files. Otherwise the schemas of
             packed charts in a chart are checked, too.
     """
 
     roots: tuple[str, ...]
     limits: Limits
-    network: bool
     confined: bool
+
+
+@dataclass(frozen=True)
+class Pull:
+    """A chart that kustomize wants to be pulled.
+
+    Attributes:
+        chart: the chart.
+        folder: the absolute path of the directory that its own is to be in.
+    """
+
+    chart: RemoteChart
+    folder: str
+
+
+@dataclass(frozen=True)
+class LocalChart:
+    """A chart that kustomize wants to be rendered.
+
+    Attributes:
+        path: the absolute path of its directory, symlinks resolved.
+        number: which argument it is, counted from 1.
+    """
+
+    path: str
+    number: int
 
 
 def check_arguments(
     arguments: Sequence[str], folder: str, writable: str, rules: ChartRules
-) -> None:
+) -> Pull | LocalChart | None:
     """Check a command line that kustomize made.
 
     Args:
@@ -85,11 +110,14 @@ def check_arguments(
         writable: the directory that charts may be pulled to, symlinks resolved.
         rules: what helm may render.
 
+    Returns:
+        What it is about; None where it only queries the version.
+
     Raises:
         RenderError: it holds what a kustomization cannot mean, or leads out of these directories.
     """
     if arguments in VERSION:
-        return
+        return None
     command = arguments[0] if arguments else ""
     if command not in VALUED:
         raise _refused("helm is called with a command that kustomize does not know")
@@ -97,15 +125,32 @@ def check_arguments(
     for option, value in options:
         _check_option(option, value, folder, writable, rules)
     if command == "pull":
-        if not rules.network:
-            raise _refused("AVP_RENDER_NETWORK forbids pulling charts")
-        for name in names:
-            if ".." in name.split("/") or ("/" in name and "://" not in name):
-                raise _refused("the name of a chart to pull is a path")
-        return
+        return _pull(arguments, names, dict(options), folder)
     if len(names) not in (1, 2):
         raise _refused("helm is called without a chart, or with more than one")
-    check_chart(os.path.join(folder, names[-1]), rules)
+    path = check_chart(os.path.join(folder, names[-1]), rules)
+    return LocalChart(path, len(arguments) - arguments[::-1].index(names[-1]))
+
+
+def _pull(
+    arguments: Sequence[str], names: Sequence[str], options: Mapping[str, str], folder: str
+) -> Pull:
+    """Return what `helm pull` would do (pullCommand in HelmChartInflationGenerator.go)."""
+    if len(names) != 1:
+        raise _refused("helm is called without a chart to pull, or with more than one")
+    repository, name = options.get("--repo", ""), names[0]
+    if not repository and name.lower().startswith("oci://"):
+        repository, _, name = name.rpartition("/")
+    if not name or "/" in name or name in (".", ".."):
+        raise _refused("the name of a chart to pull is a path")
+    if not repository:
+        raise _refused("a chart is to be pulled, and it has no repository")
+    version = options.get("--version", "")
+    if not version and "--devel" in arguments:
+        # What helm makes of it (run in pkg/cmd/pull.go).
+        version = ">0.0.0-0"
+    target = os.path.join(folder, options.get("--untardir", "."))
+    return Pull(RemoteChart(repository, name, version), target)
 
 
 def _split(command: str, arguments: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
@@ -153,8 +198,8 @@ def _check_option(option: str, value: str, folder: str, writable: str, rules: Ch
             raise _refused("a values file is outside of the repository")
 
 
-def check_chart(chart: str, rules: ChartRules) -> None:
-    """Check all that helm would read of a chart.
+def check_chart(chart: str, rules: ChartRules) -> str:
+    """Check all that helm would read of a chart; return its directory, symlinks resolved.
 
     Args:
         chart: the absolute path of its directory.
@@ -162,7 +207,7 @@ def check_chart(chart: str, rules: ChartRules) -> None:
 
     Raises:
         RenderError: it leads out of the directories, is too large, holds what is neither a file nor
-            a directory, or has a schema that refers to files or, without the network, to URLs.
+            a directory, or has a schema that refers to files or to other machines.
     """
     top = follow(chart, rules.roots)
     if top is None:
@@ -202,6 +247,7 @@ def check_chart(chart: str, rules: ChartRules) -> None:
                 raise _refused(f"{name} in the chart is neither a file nor a directory")
             if count > most.files:
                 raise _refused(f"the chart has more files than AVP_MAX_FILES ({most.files})")
+    return top
 
 
 def _check_file(path: str, target: str, top: str, rules: ChartRules) -> None:
@@ -254,7 +300,7 @@ def _check_schema(text: bytes, name: str, rules: ChartRules) -> None:
         # Go replaces what is not UTF-8.
         waiting = [json.loads(text.decode("utf-8", "replace"))]
     except (ValueError, RecursionError):
-        if rules.network and rules.confined:
+        if rules.confined:
             # Mostly it is not JSON to helm either, which says so.
             return
         raise _refused(
@@ -270,8 +316,7 @@ def _check_schema(text: bytes, name: str, rules: ChartRules) -> None:
                 uri = value.get(key)
                 if isinstance(uri, str) and _leads_out(uri, rules):
                     raise _refused(
-                        f"{name} in the chart refers to a file, or to another machine where "
-                        f"AVP_RENDER_NETWORK forbids it ({key})"
+                        f"{name} in the chart refers to a file, or to another machine ({key})"
                     )
 
 
@@ -280,7 +325,7 @@ def _leads_out(uri: str, rules: ChartRules) -> bool:
     if scheme in ("http", "https"):
         # helm knows the specification's own schemas.
         known = uri.lower().partition("://")[2].startswith("json-schema.org/")
-        return not rules.network and not known
+        return not known
     if uri.startswith("#") or scheme == "urn":
         return False
     # A name alone may be the $id of a part of the schema; if not, it is a file in `/`.

@@ -1,13 +1,11 @@
 """One program of a render: what it may use, and how it is started."""
 
 import logging
-import re
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from avp_py.errors import ChildError
 from avp_py.render.repository import Repository
 from avp_py.render.workspace import Workspace
 from avp_py.sandbox import (
@@ -23,25 +21,22 @@ from avp_py.sandbox import (
     describe_sandbox,
     named_access,
     program_access,
-    proxy_ports,
     run,
     without_network,
 )
-from avp_py.settings import RenderSettings
+from avp_py.settings import RenderSettings, is_for_fetching
 
 logger: Final = logging.getLogger(__name__)
 
 CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 """The variables that name CA certificates."""
 
-_DENIED_PORT: Final = re.compile(r"connect\b.{0,200}permission denied", re.IGNORECASE)
-"""How Go's programs and ssh report a port that the sandbox denies."""
-
 
 class Child:
     """kustomize or helm, for one render.
 
-    It may read the repository, write to scratch, and connect to the ports that the operator allows.
+    It may read the repository and write to scratch. It has no network: what it needs from other
+    machines is fetched for it.
     """
 
     def __init__(
@@ -73,16 +68,16 @@ class Child:
         self._mode = settings.sandbox
         self._limits = limits
         self._workspace = workspace
-        names = (*settings.environment, *CERTIFICATES)
+        passed = [each for each in settings.environment if not is_for_fetching(each)]
+        names = (*passed, *CERTIFICATES)
         self._access = SYSTEM | program_access(program) | named_access(environ, names)
         self._access |= Access(
             read=(repository.root, workspace.home, workspace.provided),
             write=(workspace.scratch,),
-            connect=(*settings.ports, *proxy_ports(environ)) if settings.network else (),
         )
-        env = child_environment(environ, settings.environment, workspace.variables)
+        env = child_environment(environ, passed, workspace.variables)
         env = {**(defaults or {}), **env}
-        self._env = env if settings.network else without_network(env, workspace.provided)
+        self._env = without_network(env, workspace.provided)
         self._places = Places(
             workspace.tree, workspace.folder, repository.root if repository.is_tenants else None
         )
@@ -119,23 +114,16 @@ class Child:
         )
         confined = confine(self._access | access, self._mode)
         begin = time.monotonic()
-        try:
-            output = run(
-                [self._program, *arguments],
-                cwd=folder,
-                env=self._env,
-                limits=self._limits,
-                access=confined,
-                places=self._places,
-                written=written,
-                questions=questions,
-            )
-        except ChildError as error:
-            if confined is None or not _DENIED_PORT.search(error.detail):
-                raise
-            ports = ", ".join(map(str, confined.connect)) or "none"
-            hint = f"{error.hint}; a render may connect to the ports of AVP_RENDER_PORTS ({ports})"
-            raise ChildError(error.reason, hint=hint, detail=error.detail) from error
+        output = run(
+            [self._program, *arguments],
+            cwd=folder,
+            env=self._env,
+            limits=self._limits,
+            access=confined,
+            places=self._places,
+            written=written,
+            questions=questions,
+        )
         name, seconds = Path(self._program).name, time.monotonic() - begin
         logger.info("%s %s took %.2f s", name, arguments[0], seconds)
         return output

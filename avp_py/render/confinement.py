@@ -5,19 +5,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from avp_py.render.child import CERTIFICATES
-from avp_py.render.helm_wrapper import SHELL
 from avp_py.render.interface import Source
 from avp_py.render.repository import find_repository
+from avp_py.render.script import SHELL
 from avp_py.render.tools import find_tool
 from avp_py.sandbox import (
     SYSTEM,
     Access,
-    git_access,
     named_access,
     program_access,
-    proxy_ports,
 )
-from avp_py.settings import RenderSettings
+from avp_py.settings import RenderSettings, is_for_fetching
 
 
 def render_access(
@@ -38,7 +36,8 @@ def render_access(
         RenderError: the directory is not in the repository.
         ToolMissingError: a setting names a program that does not exist.
     """
-    access = SYSTEM | named_access(environ, (*settings.environment, *CERTIFICATES))
+    passed = (each for each in settings.environment if not is_for_fetching(each))
+    access = SYSTEM | named_access(environ, (*passed, *CERTIFICATES))
     # Python loads parts of its library when they are first used, and so do we.
     libraries = {Path(each) for each in (*sys.path, sys.prefix, sys.base_prefix) if each}
     access |= Access(read=tuple(libraries), write=(scratch,), execute=(scratch,))
@@ -51,11 +50,8 @@ def render_access(
         program = find_tool(kind, name, environ)
         if program is not None:
             access |= program_access(program)
-    # The wrapper around helm is a script of ours.
+    # The wrappers around helm and git are scripts of ours.
     access |= program_access(SHELL)
-    if settings.network:
-        access |= git_access(environ)
-        access |= Access(connect=(*settings.ports, *proxy_ports(environ)))
     if source is not None:
         path = source.path.resolve()
         root = path

@@ -1,27 +1,43 @@
 """The program that kustomize starts in helm's place.
 
 It is a shell script: it answers the query for helm's version, and has its other arguments checked
-by us, who have an interpreter running. kustomize sets HELM_CONFIG_HOME and its like to what a
-kustomization says; the script sets them to the run's own directories again.
+by us, who have an interpreter running. A chart that is to be pulled is fetched and unpacked by us;
+one whose dependencies are missing is completed in a copy. kustomize sets HELM_CONFIG_HOME and its
+like to what a kustomization says; the script sets them to the run's own directories again.
 """
 
-import contextlib
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from shlex import quote
 from typing import Final
 
-from avp_py.errors import RenderError
-from avp_py.render.charts import VERSION, ChartRules, check_arguments
+from avp_py.archives import read_chart
+from avp_py.errors import AvpError, Failure, GenerateError
+from avp_py.remotes import Fetched
+from avp_py.render.chart_copies import ChartCopies
+from avp_py.render.charts import VERSION, ChartRules, Pull, check_arguments
+from avp_py.render.interface import Remotes
+from avp_py.render.script import SHELL, write_script
 from avp_py.render.staging import staged_path
 from avp_py.render.workspace import Workspace
 from avp_py.sandbox import Limits, Questions, helm_defaults, program_access, read_go_module
 
-SHELL: Final = "/bin/sh"
-"""What runs the script (POSIX)."""
-
 _ALLOWED: Final = "allowed"
+_DONE: Final = "done"
+_COPY: Final = "copy"
+"""The verdicts; after the last one follow the number of the argument that is a chart, and the copy
+to render in its place."""
+
+_REPLACE: Final = """\
+case "$verdict" in "{copy} "*)
+  rest=${{verdict#* }}; number=${{rest%% *}}; chart=${{rest#* }}; count=0
+  for word; do
+    shift; count=$((count + 1)); [ "$count" = "$number" ] && word=$chart; set -- "$@" "$word"
+  done
+  verdict={allowed} ;;
+esac
+"""
 
 
 class HelmWrapper:
@@ -30,7 +46,8 @@ class HelmWrapper:
     Attributes:
         path: the script.
         access: what it and helm need to run.
-        questions: what answers it while kustomize runs.
+        failures: what could not be fetched.
+        warnings: what is to be noticed about what was fetched.
     """
 
     def __init__(
@@ -39,9 +56,8 @@ class HelmWrapper:
         roots: Iterable[Path],
         workspace: Workspace,
         limits: Limits,
-        stack: contextlib.ExitStack,
-        *,
-        network: bool,
+        questions: Questions,
+        remotes: Remotes,
         confined: bool,
     ) -> None:
         """Write the script.
@@ -51,31 +67,27 @@ class HelmWrapper:
             roots: the directories that a chart may be in and lead to, symlinks resolved.
             workspace: where to write it; its staging copy and scratch may be read, too.
             limits: how large a chart may be.
-            stack: closes the questions.
-            network: whether charts may be pulled.
+            questions: what answers the script while kustomize runs.
+            remotes: how it gets charts.
             confined: whether a sandbox keeps helm from reading other files.
 
         Raises:
             RenderError: the temporary directory lets no program run.
         """
         allowed = [path for root in roots for path in (root, staged_path(root, workspace.tree))]
-        allowed.append(workspace.scratch)
-        self._rules = ChartRules(tuple(map(str, allowed)), limits, network, confined)
-        self._writable = str(workspace.tree)
-        self.questions = stack.enter_context(contextlib.closing(Questions(self._decide)))
-        self.path = workspace.provided / "helm"
-        # Where the process is in the sandbox, the mode of a file cannot be changed later.
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o500)
-        with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor
-            file.write(os.fsencode(self._script(helm, workspace)))
-        if not os.access(self.path, os.X_OK):
-            raise RenderError(
-                "no program can run in the temporary directory, where the wrapper of helm is",
-                hint="set TMPDIR to a directory that is not mounted noexec",
-            )
+        allowed += (workspace.scratch, workspace.provided)
+        self._rules = ChartRules(tuple(map(str, allowed)), limits, confined)
+        self._tree = workspace.tree
+        self._fetcher = remotes.fetcher
+        self._copies = ChartCopies(workspace, self._rules, remotes)
+        self.failures: list[Failure] = []
+        self.warnings = self._copies.warnings
+        self.path = write_script(
+            workspace.provided / "helm", self._script(helm, workspace, questions)
+        )
         self.access = program_access(str(self.path)) | program_access(helm)
 
-    def _script(self, helm: str, workspace: Workspace) -> str:
+    def _script(self, helm: str, workspace: Workspace, questions: Questions) -> Sequence[str]:
         lines = [f"#!{SHELL}"]
         if version := _version(helm):
             queries = " | ".join(quote(" ".join(query)) for query in VERSION)
@@ -84,20 +96,53 @@ class HelmWrapper:
         defaults = helm_defaults().items()
         lines += (f'export {name}="${{{name}:-{value}}}"' for name, value in defaults)
         lines += (
-            self.questions.script,
+            questions.script("helm", self._decide),
+            _REPLACE.format(copy=_COPY, allowed=_ALLOWED),
             f'if [ "$verdict" = {_ALLOWED} ]; then exec {quote(helm)} "$@"; fi',
+            f'[ "$verdict" = {_DONE} ] && exit 0',
             'printf "avp-py: %s\\n" "$verdict" >&2',
             "exit 1",
         )
-        return "".join(f"{line}\n" for line in lines)
+        return lines
 
     def _decide(self, folder: str, arguments: Sequence[str]) -> str:
         """Return whether helm may be started with arguments, or why not."""
         try:
-            check_arguments(arguments, folder, self._writable, self._rules)
-        except RenderError as refused:
-            return refused.reason
+            found = check_arguments(arguments, folder, str(self._tree), self._rules)
+            if isinstance(found, Pull):
+                self._pull(found)
+                return _DONE
+            if found is not None and (copy := self._copies.completed(self._original(found.path))):
+                return f"{_COPY} {found.number} {copy}"
+        except AvpError as refused:
+            self.failures += refused.failures
+            return refused.failures[0].reason.replace("\n", " ")
         return _ALLOWED
+
+    def _original(self, chart: str) -> Path:
+        """Return what a chart in the staging copy is a copy of: what is beside it is only there."""
+        path = Path(chart)
+        if path.is_relative_to(self._tree):
+            original = Path("/", path.relative_to(self._tree))
+            return original if original.is_dir() else path
+        return path
+
+    def _pull(self, pull: Pull) -> None:
+        """Fetch a chart, and unpack it where kustomize looks for it.
+
+        Raises:
+            AvpError: it cannot be fetched or unpacked.
+        """
+        (fetched,) = self._fetcher.fetch([pull.chart])
+        if not isinstance(fetched, Fetched):
+            raise GenerateError([fetched])
+        self.warnings += [fetched.warning] if fetched.warning else []
+        chart = read_chart(fetched.data, self._rules.limits)
+        # helm unpacks into a directory with the name in Chart.yaml, which is the one wanted.
+        # The directory may be behind symlinks, which do not lead out of the staging copy.
+        inner = Path(os.path.realpath(pull.folder)).relative_to(self._tree)
+        folders = (*inner.parts, pull.chart.name.rpartition("/")[2])
+        chart.write(self._tree, folders, self._rules.limits)
 
 
 def _version(helm: str) -> str:

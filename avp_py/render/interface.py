@@ -4,9 +4,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from avp_py.errors import Failure
+from avp_py.remotes import Fetcher
+
+CHART_FILE: Final = "Chart.yaml"
+"""The file that makes a directory a chart."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,19 @@ class Source:
 
     def __str__(self) -> str:
         return self.name
+
+
+@dataclass(frozen=True)
+class Remotes:
+    """How a render gets what is on other machines.
+
+    Attributes:
+        fetcher: fetches it.
+        ranges: whether a dependency of a chart without a lock file may name a range of versions.
+    """
+
+    fetcher: Fetcher
+    ranges: bool = False
 
 
 @dataclass(frozen=True)

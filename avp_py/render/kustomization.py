@@ -165,7 +165,7 @@ class _Search:
         self, file: Path, folder: Path, owner: Path | None
     ) -> Iterator[tuple[Path, Path | None]]:
         """Look at a kustomization, and yield the folders that it leads to, with their owners."""
-        text = _decode(self._read(file, folder))
+        text = decode(self._read(file, folder))
         if text not in self._read_texts:
             self._read_texts[text] = of_kustomization(text)
         refers = self._read_texts[text]
@@ -235,12 +235,16 @@ class _Search:
         return data if self._left >= 0 else b""
 
 
-def _decode(data: bytes) -> str:
-    """Return the text of a kustomization, without its byte order mark."""
+def decode(data: bytes, errors: str = "replace") -> str:
+    """Return the text of a kustomization, without its byte order mark.
+
+    Raises:
+        UnicodeDecodeError: it is invalid, and `errors` is `strict`.
+    """
     encoding = _ENCODINGS.get(data[:2])
     if encoding is None:
-        return data.decode("utf-8-sig", "replace")
-    return data[2:].decode(encoding, "replace")
+        return data.decode("utf-8-sig", errors)
+    return data[2:].decode(encoding, errors)
 
 
 def _paths(folder: Path, scalars: Sequence[str]) -> Iterator[str]:

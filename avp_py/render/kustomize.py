@@ -1,20 +1,21 @@
 """A folder with a kustomization."""
 
-import contextlib
 import os
 import shutil
 import stat
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 from avp_py.errors import ChildError, RenderError
 from avp_py.render.child import Child
 from avp_py.render.edits import edit_kustomization
+from avp_py.render.git_wrapper import GitWrapper
 from avp_py.render.helm_arguments import api_version_arguments
 from avp_py.render.helm_wrapper import HelmWrapper
 from avp_py.render.images import image_arguments, unused_images
-from avp_py.render.interface import Rendered, Renderer, Source
+from avp_py.render.interface import Remotes, Rendered, Renderer, Source
 from avp_py.render.kustomization import (
     FILE_NAMES,
     Roots,
@@ -23,11 +24,13 @@ from avp_py.render.kustomization import (
     reach,
 )
 from avp_py.render.references import is_local_git
+from avp_py.render.remote_files import RemoteFiles
 from avp_py.render.repository import Repository, outside, real_path
 from avp_py.render.staging import make_staging, staged_path
 from avp_py.render.tools import find_builder, find_tool, log_version, require_tool
 from avp_py.render.workspace import Workspace, open_workspace
-from avp_py.sandbox import Access, Limits, Questions, git_access
+from avp_py.render.wrappers import Wrappers
+from avp_py.sandbox import Access, Limits, Questions, confines_files
 from avp_py.settings import RenderSettings
 
 _BUILD: Final = {"kustomize": "build", "kubectl": "kustomize"}
@@ -55,12 +58,14 @@ class KustomizeRenderer(Renderer):
         settings: RenderSettings,
         limits: Limits,
         environ: Mapping[str, str],
+        remotes: Remotes,
     ) -> None:
         self._source = source
         self._repository = repository
         self._settings = settings
         self._limits = limits
         self._environ = environ
+        self._remotes = remotes
 
     def render(self) -> Sequence[Rendered]:
         """Build the kustomization, with the images and the annotation of the settings."""
@@ -70,43 +75,20 @@ class KustomizeRenderer(Renderer):
                 f"{self._source} has no kustomization: none of {', '.join(FILE_NAMES)}",
                 hint="name the folder of the kustomization, or choose another --render",
             )
-        edits = self._edits()
-        kind, program = find_builder(self._settings, self._environ, needs_edit=bool(edits))
         repository = self._repository
         roots = find_roots(folder, repository, self._limits.input_bytes)
         self._refuse(roots, repository, Path("/"))
-        log_version(kind, program, self._environ, self._settings.sandbox)
-        with (
-            open_workspace(self._environ, self._settings.environment) as workspace,
-            contextlib.ExitStack() as stack,
-        ):
-            child = Child(
-                program, self._settings, self._limits, self._environ, workspace, repository
+        confined = confines_files(self._settings.sandbox)
+        files = RemoteFiles(self._remotes.fetcher, self._limits.input_bytes, confined=confined)
+        rewritten = files.fetch(roots)
+        with open_workspace(self._environ) as workspace, closing(Questions()) as questions:
+            wrappers = Wrappers(
+                questions,
+                files,
+                self._helm_wrapper(roots, workspace, questions, confined=confined),
+                self._git_wrapper(roots, workspace, questions, files),
             )
-            if not child.is_confined:
-                self._refuse_unknown(roots, kind, child, workspace)
-            flags, access = self._build_flags(roots)
-            wrapper = self._helm_wrapper(roots, workspace, stack, confined=child.is_confined)
-            if wrapper is not None:
-                flags.append(f"--helm-command={wrapper.path}")
-                access |= wrapper.access
-            if edits or roots.needs_helm:
-                folder = _stage(folder, roots, workspace.tree, self._limits)
-                access |= Access(write=(workspace.tree,))
-            if edits and not self._edit(folder):
-                for edit in edits:
-                    child.run(edit, folder, Access(write=(workspace.tree,)))
-            if edits and not child.is_confined:
-                # What kustomize reads as a comment and keeps may be a field in what it writes.
-                self._refuse_copy(folder, repository, workspace.tree)
-            try:
-                questions = wrapper.questions if wrapper else None
-                output = self._build(child, [_BUILD[kind], *flags, "."], folder, access, questions)
-            finally:
-                if not child.is_confined and folder.is_relative_to(workspace.tree):
-                    # A chart that was pulled may hold kustomizations, too: neither what comes out
-                    # of them nor what kustomize says of it is for a tenant.
-                    self._refuse_copy(folder, repository, workspace.tree)
+            output = self._run(folder, roots, rewritten, workspace, wrappers)
         if roots.unread:
             raise self._unread(roots.unread[0])
         if not output.strip():
@@ -115,36 +97,68 @@ class KustomizeRenderer(Renderer):
                 hint="name manifests under resources in the kustomization",
             )
         unused = tuple(unused_images(self._settings, output))
-        files = (file for each in roots.folders for file in kustomization_files(each))
+        named = (file for each in roots.folders for file in kustomization_files(each))
         has_remotes = any(refers.remotes for _, refers in roots.references)
         return (
             Rendered(
                 "the rendered manifests",
                 output,
-                unused,
-                inputs=(*files, *roots.named),
+                (*unused, *wrappers.warnings),
+                inputs=(*named, *roots.named),
                 has_all_inputs=not (roots.needs_helm or has_remotes),
                 root=repository.root if repository.is_known else Path("/"),
             ),
         )
 
-    def _build(
+    def _run(
         self,
-        child: Child,
-        arguments: Sequence[str],
         folder: Path,
-        access: Access,
-        questions: Questions | None,
+        roots: Roots,
+        rewritten: Sequence[Path],
+        workspace: Workspace,
+        wrappers: Wrappers,
     ) -> bytes:
+        """Edit and build the kustomization; return what kustomize prints.
+
+        Args:
+            folder: its folder.
+            roots: what it refers to.
+            rewritten: the folders whose kustomizations name files by URLs.
+            workspace: the run's temporary directory.
+            wrappers: what kustomize starts in helm's and git's places.
+
+        Raises:
+            AvpError: it cannot be built.
+        """
+        settings, repository, tree = self._settings, self._repository, workspace.tree
+        edits = self._edits()
+        kind, program = find_builder(settings, self._environ, needs_edit=bool(edits))
+        log_version(kind, program, self._environ, settings.sandbox)
+        child = Child(program, settings, self._limits, self._environ, workspace, repository)
+        if not child.is_confined:
+            self._refuse_unknown(roots, kind, child, workspace)
+        access = Access(read=self._readable(roots)) | wrappers.access
+        if edits or roots.needs_helm or rewritten:
+            folder = _stage(folder, roots, rewritten, tree, self._limits)
+            access |= Access(write=(tree,))
+        for each in rewritten:
+            wrappers.remote_files.rewrite(staged_path(each, tree), tree)
+        if edits and not self._edit(folder):
+            for edit in edits:
+                child.run(edit, folder, Access(write=(tree,)))
+        if edits and not child.is_confined:
+            # What kustomize reads as a comment and keeps may be a field in what it writes.
+            self._refuse_copy(folder, repository, tree)
+        arguments = [_BUILD[kind], *self._build_flags(), *wrappers.flags, "."]
         try:
-            return child.run(arguments, folder, access, questions)
+            return child.run(arguments, folder, access, wrappers.questions)
         except ChildError as error:
-            hint = error.hint
-            if _HELM_3_ONLY in error.detail:
-                hint = "install kustomize 5.8.1 or later for Helm 4, or set AVP_HELM to a Helm 3"
-            elif not self._settings.network:
-                hint += "; AVP_RENDER_NETWORK forbids remote bases and charts"
-            raise ChildError(error.reason, hint=hint, detail=error.detail) from error
+            raise wrappers.explain(_helm_3_only(error)) from error
+        finally:
+            if not child.is_confined and folder.is_relative_to(tree):
+                # A chart that was pulled may hold kustomizations, too: neither what comes out of
+                # them nor what kustomize says of it is for a tenant.
+                self._refuse_copy(folder, repository, tree)
 
     def _unread(self, file: Path) -> RenderError:
         name = os.path.relpath(file, self._source.path.resolve())
@@ -243,21 +257,11 @@ class KustomizeRenderer(Renderer):
                 if target is None:
                     raise outside(f"{path[:200]!r}, which a kustomization names,")
                 self._refuse_odd(target)
-            for remote in refers.remotes:
-                self._refuse_remote(remote)
-
-    def _refuse_remote(self, remote: str) -> None:
-        if is_local_git(remote):
-            raise RenderError(
-                "a kustomization names a git repository of this machine (file://…)",
-                hint="name its folder, or its address on the network",
-            )
-        if not self._settings.network:
-            raise RenderError(
-                f"the kustomization names {_shown(remote)}, and nothing remote may be fetched",
-                hint="put it into the repository; the operator's setting AVP_RENDER_NETWORK "
-                "permits it",
-            )
+            if any(map(is_local_git, refers.remotes)):
+                raise RenderError(
+                    "a kustomization names a git repository of this machine (file://…)",
+                    hint="name its folder, or its address on the network",
+                )
 
     def _refuse_odd(self, path: Path) -> None:
         try:
@@ -308,16 +312,13 @@ class KustomizeRenderer(Renderer):
             edits.append(("edit", "set", "image", "--", *images))
         return edits
 
-    def _build_flags(self, roots: Roots) -> tuple[list[str], Access]:
-        """Return the flags of the build, and what it may use besides the repository."""
+    def _build_flags(self) -> Sequence[str]:
+        """Return the flags of the build."""
         settings = self._settings
-        access = git_access(self._environ) if settings.network else Access()
-        access |= Access(read=self._readable(roots))
         flags = ["--enable-helm"]
         if settings.kube_version:
             flags.append(f"--helm-kube-version={settings.kube_version}")
-        flags += api_version_arguments("--helm-api-versions", settings.kube_api_versions)
-        return flags, access
+        return [*flags, *api_version_arguments("--helm-api-versions", settings.kube_api_versions)]
 
     def _readable(self, roots: Roots) -> tuple[Path, ...]:
         """Return the directories that kustomize and helm may read."""
@@ -327,7 +328,7 @@ class KustomizeRenderer(Renderer):
         return (root, *roots.folders, *roots.chart_dirs)
 
     def _helm_wrapper(
-        self, roots: Roots, workspace: Workspace, stack: contextlib.ExitStack, *, confined: bool
+        self, roots: Roots, workspace: Workspace, questions: Questions, *, confined: bool
     ) -> HelmWrapper | None:
         """Write what kustomize starts in helm's place; None where there is no helm."""
         settings = self._settings
@@ -343,10 +344,26 @@ class KustomizeRenderer(Renderer):
             self._readable(roots),
             workspace,
             self._limits,
-            stack,
-            network=settings.network,
+            questions,
+            self._remotes,
             confined=confined,
         )
+
+    def _git_wrapper(
+        self, roots: Roots, workspace: Workspace, questions: Questions, files: RemoteFiles
+    ) -> GitWrapper | None:
+        """Write what kustomize starts in git's place; None where nothing names a repository."""
+        if not any(refers.remotes for _, refers in roots.references):
+            return None
+        return GitWrapper(workspace, self._limits, questions, self._remotes.fetcher, files.prepare)
+
+
+def _helm_3_only(error: ChildError) -> ChildError:
+    """Return an error of kustomize, with the advice to use another one where it wants Helm 3."""
+    if _HELM_3_ONLY not in error.detail:
+        return error
+    hint = "install kustomize 5.8.1 or later for Helm 4, or set AVP_HELM to a Helm 3"
+    return ChildError(error.reason, hint=hint, detail=error.detail)
 
 
 def _original(path: Path, tree: Path) -> Path:
@@ -354,21 +371,25 @@ def _original(path: Path, tree: Path) -> Path:
     return Path("/", path.relative_to(tree)) if path.is_relative_to(tree) else path
 
 
-def _shown(remote: str) -> str:
-    """Return a reference without what may be a password in it."""
-    scheme, separator, rest = remote.partition("://")
-    return (scheme + separator + rest.rpartition("@")[2])[:200]
-
-
-def _stage(folder: Path, roots: Roots, tree: Path, limits: Limits) -> Path:
+def _stage(
+    folder: Path, roots: Roots, rewritten: Sequence[Path], tree: Path, limits: Limits
+) -> Path:
     """Make a staging copy of all that is written to, and return the path of the folder in it.
+
+    Args:
+        folder: the folder of the kustomization.
+        roots: what the kustomizations refer to.
+        rewritten: the folders whose kustomizations are rewritten.
+        tree: where the staging copy is made.
+        limits: how much may be copied.
 
     Raises:
         RenderError: a symlink or an absolute path leads out of the staging copy to what is written.
     """
     # A chart of a base is pulled into the folder of that base.
     elsewhere = [each for each in roots.chart_dirs if not each.is_relative_to(folder)]
-    copied = roots.folders if elsewhere else (folder,)
+    is_alone = not elsewhere and all(each.is_relative_to(folder) for each in rewritten)
+    copied = (folder,) if is_alone else roots.folders
     make_staging(copied, elsewhere, roots.named.union(roots.folders), tree, limits)
     staging = staged_path(folder, tree)
     chart_dirs: frozenset[Path] = frozenset()

@@ -9,6 +9,7 @@ api/internal/builtins, api/internal/loader/fileloader.go and api/internal/git/re
 kustomize, api v0.21.
 """
 
+import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +18,11 @@ from typing import Final, TypeAlias
 
 import yaml
 
+from avp_py.errors import DocumentError
 from avp_py.golang import gobase64, yaml_reader
+from avp_py.golang.documents import parse
 from avp_py.golang.gobase64 import Base64TextError
+from avp_py.golang.nodes import MappingNode, Node, ScalarNode, SequenceNode, dereference
 from avp_py.golang.yaml_error import YamlTextError
 from avp_py.values import Value
 
@@ -167,6 +171,84 @@ def of_configurations(text: str) -> References:
     if not is_read:
         return References(is_read=False, scalars=tuple(scalars))
     return _collect(found, tuple(scalars))
+
+
+@dataclass(frozen=True)
+class WebReference:
+    """A URL in the text of a kustomization.
+
+    Attributes:
+        url: the URL.
+        key: the key that it has in a ConfigMap or Secret; None where it is in none.
+        start: where its scalar begins in the text, in characters.
+        end: where that ends.
+        may_be_git: whether it may also be a git repository with a base.
+    """
+
+    url: str
+    key: str | None
+    start: int
+    end: int
+    may_be_git: bool
+
+
+def web_references(text: str) -> Sequence[WebReference]:
+    """Return the URLs (`http:`, `https:`) in a kustomization that kustomize loads as files, or may.
+
+    Args:
+        text: the kustomization, without a byte order mark.
+
+    Returns:
+        Those of its first document; none where the text cannot be read.
+    """
+    if not _WEB.search(text) and "\\" not in text:
+        # Parsing takes longer than all else, and few have one; one may be written with escapes.
+        return ()
+    try:
+        documents = parse(text, "the kustomization")
+    except DocumentError:
+        return ()
+    roots = [each.root for each in documents[:1] if each.root is not None]
+    found = {}
+    for kind, node in (each for root in roots for each in _walk_nodes(root, _KUSTOMIZATION)):
+        key, url = None, node.value
+        if kind is _Kind.KEYED_FILE:
+            # The name of the file is its key without another one (ParseFileSource in api/kv/kv.go).
+            key, equals, url = url.partition("=")
+            if not equals:
+                key, url = posixpath.basename(key), key
+        if _WEB.match(url):
+            may_be_git = kind in (_Kind.BASE, _Kind.PLUGIN)
+            found[node.start] = WebReference(url, key, node.start, node.end, may_be_git)
+    return tuple(found.values())
+
+
+def _walk_nodes(node: Node, fields: _Fields) -> Iterator[tuple[_Kind, ScalarNode]]:
+    """Yield what `_walk` does, with the places in the text."""
+    node = dereference(node)
+    if isinstance(node, SequenceNode):
+        for item in node.items:
+            yield from _walk_nodes(item, fields)
+    elif isinstance(node, MappingNode):
+        for key, value in node.entries:
+            below = fields.get(key.value.casefold())
+            if isinstance(below, _Kind):
+                yield from ((below, each) for each in _scalar_nodes(value))
+            elif below is not None:
+                yield from _walk_nodes(value, below)
+
+
+def _scalar_nodes(node: Node) -> Iterator[ScalarNode]:
+    node = dereference(node)
+    items = node.items if isinstance(node, SequenceNode) else (node,)
+    for item in map(dereference, items):
+        if isinstance(item, ScalarNode):
+            yield item
+
+
+def is_web(reference: str) -> bool:
+    """Return whether kustomize would request a reference as a file."""
+    return _WEB.match(reference) is not None
 
 
 def is_local_git(reference: str) -> bool:

@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 _WITH_VALUE: Final = ("-c", "--config-path", "-s", "--secret-name")
 """Options that may come before the command, with their value as the next argument."""
 
-_ARGOCD: Final = (b"ARGOCD_APP_", b"ARGOCD_ENV_", b"KUBE_VERSION=", b"KUBE_API_VERSIONS=")
+_ARGOCD: Final = (
+    b"ARGOCD_APP_", b"ARGOCD_ENV_", b"KUBE_VERSION=", b"KUBE_API_VERSIONS=",
+    # What it lends for git; LENT_NAMES in avp_py/settings/declaration.py.
+    b"GIT_ASKPASS=", b"GIT_SSH_COMMAND=", b"GIT_SSL_", b"ARGOCD_GIT_", b"ARGOCD_BINARY_NAME=",
+    b"ARGOCD_ASK_PASS_SOCK=", b"SOCKS5_USER=", b"SOCKS5_PASSWD=",
+)  # fmt: skip
 """How the variables begin that Argo CD sets for a request. No others are handed over: all else is
 the operator's, and the core has it."""
 

@@ -11,7 +11,7 @@ from typing import Final
 from avp_py import __version__
 from avp_py.errors import ServeError
 from avp_py.serve.wire import COMMANDS, HEADER, MAGIC, MAX_BODY
-from avp_py.settings import Program, is_argocds
+from avp_py.settings import LENT_NAMES, Program, is_argocds
 
 _MAX_NAME: Final = 200
 """How much of a name of the Application is kept for logs, in characters."""
@@ -30,7 +30,7 @@ class Envelope:
         started: when the client began, on the clock of time.monotonic().
         cwd: the working directory.
         argv: the arguments.
-        variables: Argo CD's variables.
+        variables: Argo CD's variables; those of LENT_NAMES are for the keeper alone.
     """
 
     program: Program
@@ -91,7 +91,7 @@ def unpack(body: bytes) -> Envelope:
     """
     envelope, end = _read_head(body)
     pairs = (os.fsdecode(text).partition("=") for text in body[end:].split(b"\0") if text)
-    variables = {name: value for name, _, value in pairs if is_argocds(name)}
+    variables = {name: value for name, _, value in pairs if is_argocds(name) or name in LENT_NAMES}
     return dataclasses.replace(envelope, variables=variables)
 
 

@@ -28,7 +28,10 @@ from avp_py.cli.console import Console
 from avp_py.cli.main import parse_arguments
 from avp_py.cli.sources import LocalOperator
 from avp_py.errors import AvpError, Failure, GenerateError, UsageError, quoted
+from avp_py.fetch.depot import Depot
 from avp_py.generate import LocalKeeper
+from avp_py.remotes import Fetched, Remote, from_parts
+from avp_py.sandbox import check_limit
 from avp_py.serve.channel import (
     LostError,
     MalformedQuestionError,
@@ -56,6 +59,9 @@ MAX_NOTES: Final = 2000
 """How many notes there are to one answer at most."""
 
 
+AGAIN_SECONDS: Final = 600.0
+"""How long the same warning is not repeated in the log."""
+
 _NOTES: Final[contextvars.ContextVar[list[str] | None]] = contextvars.ContextVar(
     "notes", default=None
 )
@@ -66,9 +72,30 @@ class _Notes(logging.Handler):
     """Keeps notes for the request that they are about, and for no other."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        notes = _NOTES.get()
+        notes = None if record.levelno >= logging.WARNING else _NOTES.get()
         if notes is not None and len(notes) < MAX_NOTES:
             notes.append(record.getMessage())
+
+
+class _Warnings(logging.Handler):
+    """Writes what is the operator's to change into the operator's log, and not again for a while.
+
+    It names Secrets and files that have nothing to do with the request.
+    """
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._say = say
+        self._said: dict[str, float] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text, now = record.getMessage(), time.monotonic()
+        if now - self._said.get(text, -math.inf) < AGAIN_SECONDS:
+            return
+        if len(self._said) >= MAX_NOTES:
+            self._said.clear()
+        self._said[text] = now
+        self._say(text)
 
 
 class KeeperProcess:
@@ -81,6 +108,7 @@ class KeeperProcess:
         pool: SessionPool,
         cache_seconds: float,
         events: Events,
+        say: Callable[[str], None],
     ) -> None:
         """Make it.
 
@@ -91,21 +119,28 @@ class KeeperProcess:
             pool: the sessions at Vault.
             cache_seconds: how old an answer may be when a request begins, in seconds.
             events: where it is counted what the policy denies.
+            say: writes a line for the operator's log.
         """
+        self._say = say
         self._events = events
         self._control = control
         self._environ = {name: text for name, text in environ.items() if not is_argocds(name)}
         self._pool = pool
+        self._depot = Depot(self._note_fetch)
         self._cache_seconds = cache_seconds
         self._seconds = read_limits(Sources(self._environ)).seconds
         self._lock = threading.Lock()
         self._running = 0
         self._last = time.monotonic()
 
+    def _note_fetch(self, kind: str, outcome: str) -> None:
+        self._events.send("fetches", 1.0, kind=kind, outcome=outcome)
+
     def run(self) -> None:
         """Answer until the supervisor is gone."""
         logger = logging.getLogger("avp_py")
         logger.addHandler(_Notes())
+        logger.addHandler(_Warnings(self._say))
         logger.setLevel(logging.INFO)
         logger.propagate = False
         while True:
@@ -139,7 +174,9 @@ class KeeperProcess:
             finally:
                 os.close(envelope_number)
             with socket.socket(fileno=channel_number) as channel:
-                case = _Case(envelope, self._environ, self._pool, self._seconds, self._events)
+                case = _Case(
+                    envelope, self._environ, self._pool, self._depot, self._seconds, self._events
+                )
                 case.serve(channel)
         finally:
             with self._lock:
@@ -160,16 +197,20 @@ class _Case:
     envelope: Envelope
     operators: Mapping[str, str] = field(repr=False)
     pool: SessionPool
+    depot: Depot
     seconds: float
     events: Events
     settings: Settings | None = None
     keeper: LocalKeeper | None = None
+    channel: socket.socket | None = None
     asked: set[str] = field(default_factory=set)
+    fetches: int = 0
     has_terms: bool = False
     is_verbose: bool = False
 
     def serve(self, channel: socket.socket) -> None:
         """Answer the worker until it is gone."""
+        self.channel = channel
         prepared = {}
         if self.envelope.command == "generate":
             # What its worker asks first is answered while it is being started.
@@ -192,8 +233,10 @@ class _Case:
         except MalformedQuestionError:
             return None
         name = question.get("do") if isinstance(question, dict) else None
+        if not isinstance(name, str) or name not in _QUESTIONS:
+            return None
         # Each once: settings that are read anew would be without those of the Secret.
-        if not isinstance(name, str) or name in self.asked or name not in _QUESTIONS:
+        if name in self.asked and name != _REPEATED:
             return None
         self.asked.add(name)
         return question
@@ -222,13 +265,14 @@ class _Case:
         return arguments
 
     def _console(self, out: io.BytesIO | None = None) -> Console:
-        environ = {**self.operators, **self.envelope.variables}
+        # Of what Argo CD lends, nothing replaces what the operator says for all repositories.
+        environ = {**self.envelope.variables, **self.operators}
         return Console(
             environ, io.BytesIO(), out or io.BytesIO(), io.StringIO(), operator=self._operator()
         )
 
     def _operator(self) -> LocalOperator:
-        return LocalOperator(self._open_backend)
+        return LocalOperator(self._open_backend, self.depot)
 
     def _sources(self, _question: Mapping[str, Any]) -> Granted:
         """Return what the sources say, without what may be a credential."""
@@ -247,6 +291,21 @@ class _Case:
         terms = keeper.terms(min(_number(question.get("seconds")), self._left()))
         self.has_terms = True
         return terms
+
+    def _fetch(self, question: Mapping[str, Any]) -> Sequence[Fetched | Failure]:
+        settings, keeper = self._opened()
+        wanted = _remotes(question.get("wanted"))
+        self.fetches += len(wanted)
+        check_limit(
+            "things to fetch", self.fetches, settings.limits.references, "AVP_MAX_REFERENCES"
+        )
+        seconds = min(_number(question.get("seconds")), self._left())
+        begun = time.monotonic()
+        # The worker waits for the answer: what comes from it meanwhile is its end.
+        keeper.asker = self.channel.fileno() if self.channel is not None else None
+        fetched = keeper.fetch(wanted, begun + seconds)
+        self.events.send("seconds", time.monotonic() - begun, stage="fetch")
+        return fetched
 
     def _read(self, question: Mapping[str, Any]) -> Sequence[Read | Failure]:
         settings, keeper = self._opened()
@@ -289,11 +348,15 @@ class _Case:
 _QUESTIONS: Final[Mapping[str, Callable[[_Case, Mapping[str, Any]], Any]]] = {
     "sources": _Case._sources,
     "settings": _Case._settings,
+    "fetch": _Case._fetch,
     "terms": _Case._terms,
     "read": _Case._read,
     "healthcheck": _Case._healthcheck,
 }
-"""What a worker may ask, each once."""
+"""What a worker may ask, each once but for _REPEATED."""
+
+_REPEATED: Final = "fetch"
+"""What a worker may ask more than once: a remote base may need others."""
 
 _FIRST: Final = "settings"
 """What the worker of `generate` asks first."""
@@ -312,6 +375,20 @@ def _targets(value: object, most: int) -> Sequence[Target]:
     if not isinstance(value, list) or len(value) > most:
         raise MalformedQuestionError("a worker asked for too much")
     return [_target(each) for each in value]
+
+
+def _remotes(value: object) -> Sequence[Remote]:
+    """Return what a worker wants to be fetched."""
+    if isinstance(value, list) and all(isinstance(each, list) and each for each in value):
+        parts = [part for each in value for part in each]
+        if all(isinstance(part, str) and len(part) <= _MAX_PART for part in parts):
+            with contextlib.suppress(ValueError):
+                return [from_parts(each) for each in value]
+    raise MalformedQuestionError("a worker asked for what cannot be fetched")
+
+
+_MAX_PART: Final = 4096
+"""How long a URL, a name or a version may be, in characters."""
 
 
 def _target(value: object) -> Target:

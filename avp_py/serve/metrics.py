@@ -58,6 +58,12 @@ class Metrics:
             "logins": Counter(
                 "avp_vault_logins", "Logins at Vault, by outcome.", ("outcome",), registry=registry
             ),
+            "fetches": Counter(
+                "avp_fetches",
+                "What requests needed from other machines, by kind and by what came of it.",
+                ("kind", "outcome"),
+                registry=registry,
+            ),
             "denials": Counter(
                 "avp_denials",
                 "Secrets that the policy did not allow, or whose path was not valid, by project.",
@@ -71,7 +77,8 @@ class Metrics:
         }
         self._durations = Histogram(
             "avp_request_seconds",
-            "How long requests waited for their turn, ran, and waited for secrets meanwhile.",
+            "How long requests waited for their turn, ran, and waited for secrets and for what was "
+            "fetched.",
             ("stage",),
             buckets=_SECONDS,
             registry=registry,

@@ -19,13 +19,13 @@ from typing import Final, NoReturn, TypeAlias
 
 from avp_py.backends.vault.pool import SessionPool
 from avp_py.errors import ChildError, ServeError
-from avp_py.render import temporary_directory
-from avp_py.sandbox import adopt_orphans
+from avp_py.sandbox import adopt_orphans, temporary_directory
 from avp_py.sandbox.service import die_with_parent, end_children, start_service
 from avp_py.serve.cpus import usable_cpus
 from avp_py.serve.descriptors import lift_limit
 from avp_py.serve.events import Events
 from avp_py.serve.keeper import KeeperProcess
+from avp_py.serve.wire import KEEPER
 from avp_py.settings import (
     ServeSettings,
     Sources,
@@ -235,13 +235,15 @@ class Parent:
                 self._become_keeper(control, parent)
             # Where the supervisor has ended, that is noticed in the next round.
             with contextlib.suppress(OSError):
-                socket.send_fds(self._ours, [b"K"], [supervisors.fileno()])
+                socket.send_fds(self._ours, [KEEPER.pack(pid)], [supervisors.fileno()])
         return pid
 
     def _become_keeper(self, control: socket.socket, parent: int) -> NoReturn:
         try:
             die_with_parent(parent)
             os.setsid()
+            # It starts the processes that fetch, and they start git.
+            adopt_orphans()
             kept = [control.fileno(), *([self._events.fileno()] if self._events else [])]
             _close_all_but(kept)
             lift_limit()
@@ -256,7 +258,7 @@ class Parent:
             pool = SessionPool(seconds, 2 * self._parallel, note=note)
             signal.signal(signal.SIGHUP, lambda _number, _frame: pool.clear())
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
-            KeeperProcess(control, self._environ, pool, seconds, events).run()
+            KeeperProcess(control, self._environ, pool, seconds, events, self._say).run()
         except BaseException:
             # The log says why; harden() has made the report one without texts.
             sys.excepthook(*sys.exc_info())

@@ -22,7 +22,7 @@ class Peer(Enum):
     """What a client is to the supervisor."""
 
     TRUSTED = auto()
-    """A process of our user that no worker has started."""
+    """A process of our user that neither a worker nor the keeper has started."""
 
     GONE = auto()
     """It has ended: unknown, even where another process has its connection."""
@@ -30,13 +30,15 @@ class Peer(Enum):
     REFUSED = auto()
 
 
-def judge(connection: socket.socket) -> Peer:
+def judge(connection: socket.socket, keeper: int) -> Peer:
     """Return what a client is.
 
-    Where the operator lets git use an agent, what a worker has started can connect to any socket.
+    What a worker has started may have found a way to connect to us. Where the operator lets git use
+    an agent, what the keeper has started to fetch a commit can connect to any socket.
 
     Args:
         connection: to the client.
+        keeper: the process of the keeper; 0 where there is none.
     """
     pid, user, _ = CREDENTIALS.unpack(
         connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
@@ -57,6 +59,8 @@ def judge(connection: socket.socket) -> Peer:
         # 0 is the parent of a container's first process. The supervisor adopts whatever a worker
         # has started and left.
         while pid not in (0, supervisor, parent):
+            if pid == keeper:
+                return Peer.REFUSED
             if pid < 0:
                 return Peer.GONE
             pid = _number(_PARENT, f"{pid}/status")

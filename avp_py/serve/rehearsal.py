@@ -13,9 +13,9 @@ from avp_py.backends import Secret, Target
 from avp_py.cli.main import build_parser
 from avp_py.errors import AvpError
 from avp_py.generate import Keeper, Request, Terms, generate
-from avp_py.render import Mode, Source
-from avp_py.render.workspace import temporary_directory
-from avp_py.sandbox import git_access
+from avp_py.remotes import Fetched, Remote
+from avp_py.render import Mode, Source, load_renderers
+from avp_py.sandbox import temporary_directory
 from avp_py.settings import Program, Sources, resolve
 
 _APPLICATION: Final = {
@@ -61,7 +61,8 @@ def rehearse(environ: Mapping[str, str]) -> str:
     """
     for program in Program:
         build_parser(program)
-    git_access(environ)
+    # There is no chart to render by itself.
+    load_renderers()
     try:
         _generate(_MANIFESTS, "plain", environ)
         with tempfile.TemporaryDirectory(dir=temporary_directory(environ)) as folder:
@@ -110,6 +111,9 @@ class _Rehearsal(Keeper):
 
     def terms(self, _seconds: float) -> Terms:
         return Terms(self._path_template, by_kind=False)
+
+    def fetch(self, _wanted: Sequence[Remote], _deadline: float) -> Sequence[Fetched]:
+        return ()
 
     def read(self, targets: Sequence[Target], _deadline: float) -> Mapping[Target, Secret]:
         return {target: Secret({"a": "YWJj"}) for target in targets}

@@ -14,6 +14,7 @@ from avp_py.cli.console import Console
 from avp_py.cli.sources import Operator
 from avp_py.errors import AvpError, BackendError, Failure, GenerateError
 from avp_py.generate import Keeper, Terms
+from avp_py.remotes import Fetched, Remote, as_parts
 from avp_py.serve.channel import LostError, receive_answer, send_question
 from avp_py.settings import LimitSettings, LogSettings, RenderSettings, Settings, Sources
 from avp_py.values import Value
@@ -180,6 +181,13 @@ class RemoteKeeper(Keeper):
         """Ask for what applies to the request."""
         terms: Terms = self._ask({"do": "terms", "seconds": seconds}, seconds + SPARE_SECONDS)
         return terms
+
+    def fetch(self, wanted: Sequence[Remote], deadline: float) -> Sequence[Fetched | Failure]:
+        """Ask for it, all at once."""
+        seconds = max(deadline - time.monotonic(), 0)
+        question = {"do": "fetch", "wanted": list(map(as_parts, wanted)), "seconds": seconds}
+        answers: Sequence[Fetched | Failure] = self._ask(question, seconds + SPARE_SECONDS)
+        return answers
 
     def read(self, targets: Sequence[Target], deadline: float) -> Mapping[Target, Secret | Failure]:
         """Ask for the secrets, all at once."""

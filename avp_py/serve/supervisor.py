@@ -19,13 +19,15 @@ from typing import Final, NoReturn
 from avp_py.cli.hardening import harden
 from avp_py.cli.log import Log
 from avp_py.errors import AvpError, LimitError
-from avp_py.render import (
+from avp_py.sandbox import (
+    adopt_orphans,
+    children,
     claim_directory,
     remove_directory,
     remove_stale,
     temporary_directory,
+    time_limit_error,
 )
-from avp_py.sandbox import adopt_orphans, children, time_limit_error
 from avp_py.sandbox.service import die_with_parent, end_children
 from avp_py.serve.descriptors import lift_limit
 from avp_py.serve.envelope import Envelope, MalformedRequestError, body_length, peek
@@ -35,7 +37,7 @@ from avp_py.serve.journal import Journal, Outcome
 from avp_py.serve.peer import Peer, judge
 from avp_py.serve.queue import FairQueue
 from avp_py.serve.rehearsal import rehearse
-from avp_py.serve.wire import MAX_MESSAGE, REPLY
+from avp_py.serve.wire import KEEPER, MAX_MESSAGE, REPLY
 from avp_py.serve.worker import KILL_AFTER, Standby, start_worker
 from avp_py.settings import (
     ServeSettings,
@@ -133,6 +135,8 @@ class Supervisor:
         self._seconds = read_limits(Sources(environ)).seconds
         self._room = _room(settings)
         self._keeper: socket.socket | None = None
+        # Also once it has ended: what it has started may live a moment longer.
+        self._keeper_pid = 0
         self._queue: FairQueue[_Request] = FairQueue(settings.parallel or 1)
         self._probes: FairQueue[_Request] = FairQueue(1)
         """Health checks: a core that is busy is healthy, and must say so in time."""
@@ -205,10 +209,11 @@ class Supervisor:
 
     def _meet_keeper(self) -> bool:
         """Take the channel to a new keeper; return False where the sender is gone."""
-        data, descriptors, _, _ = socket.recv_fds(self._parent, 1, 1)
+        data, descriptors, _, _ = socket.recv_fds(self._parent, KEEPER.size, 1)
         if not data:
             return False
         self._lose_keeper()
+        (self._keeper_pid,) = KEEPER.unpack(data)
         self._keeper = socket.socket(fileno=descriptors[0])
         self._keeper.setblocking(False)
         self._selector.register(self._keeper, selectors.EVENT_READ, self._keeper)
@@ -224,7 +229,7 @@ class Supervisor:
     def _accept(self) -> None:
         with contextlib.suppress(BlockingIOError, ConnectionError):
             connection, _ = self._listener.accept()
-            peer = judge(connection)
+            peer = judge(connection, self._keeper_pid)
             if peer is Peer.REFUSED:
                 connection.close()
                 return

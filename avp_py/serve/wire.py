@@ -29,6 +29,9 @@ MAX_BODY = 8 << 20
 MAX_MESSAGE = 64 << 10
 """In bytes."""
 
+KEEPER = struct.Struct("=i")
+"""What the parent sends to the supervisor with the channel to a new keeper: its process."""
+
 CREDENTIALS = struct.Struct("=iII")
 """What SO_PEERCRED returns: process, user and group (struct ucred)."""
 

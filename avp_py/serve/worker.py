@@ -28,7 +28,7 @@ from avp_py.sandbox.service import die_with_parent, name_process
 from avp_py.serve.envelope import Envelope, read_body, unpack
 from avp_py.serve.rehearsal import rehearse_briefly
 from avp_py.serve.remote import RemoteOperator
-from avp_py.settings import LimitSettings, RenderSettings
+from avp_py.settings import LimitSettings, RenderSettings, is_argocds
 
 _KEPT: Final = 3
 """The number of the channel to the supervisor, and of the one to the keeper after that."""
@@ -155,7 +155,8 @@ def _run(envelope: Envelope, scratch: Path, operators: Mapping[str, str]) -> int
     # Where argocd-cmp-server unpacks repositories does not follow our own TMPDIR.
     unpacked = operators.get(CMP_WORKDIR) or operators.get("TMPDIR") or "/tmp"  # noqa: S108
     own = {CMP_WORKDIR: unpacked, "TMPDIR": str(scratch)}
-    environ = {**operators, **envelope.variables, **own}
+    variables = {name: each for name, each in envelope.variables.items() if is_argocds(name)}
+    environ = {**operators, **variables, **own}
 
     def confine(
         settings: RenderSettings, limits: LimitSettings, arguments: argparse.Namespace

@@ -1,0 +1,154 @@
+"""The program that kustomize starts in git's place, for remote bases.
+
+It is a shell script, which asks us: we have the commit fetched, and unpack its files into the
+directory that kustomize has made for it. There is no repository of git in it, and no git is run.
+
+The command lines are those of ClonerUsingGitExec in api/internal/git/cloner.go of kustomize, api
+v0.13 to v0.21.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from avp_py.archives import unpack_tar
+from avp_py.errors import AvpError, Failure, GenerateError
+from avp_py.remotes import Fetched, Fetcher, RemoteCommit, Submodule
+from avp_py.render.script import SHELL, write_script
+from avp_py.render.workspace import Workspace
+from avp_py.sandbox import Limits, Questions, program_access
+
+MAX_DEPTH: Final = 10
+"""How deep submodules may be in submodules."""
+
+_DONE: Final = "done"
+
+_NOTHING: Final = (["init"], ["checkout", "FETCH_HEAD"])
+"""The command lines that have nothing to do: the files are unpacked when they are fetched."""
+
+_REMOTE: Final = ["remote", "add", "origin"]
+_FETCH: Final = ["fetch", "--depth=1"]
+_SUBMODULES: Final = ["submodule", "update", "--init", "--recursive"]
+
+
+class GitWrapper:
+    """The script, and what it is answered.
+
+    Attributes:
+        access: what it needs to run.
+        failures: what could not be fetched.
+        warnings: what is to be noticed about what was fetched.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        limits: Limits,
+        questions: Questions,
+        fetcher: Fetcher,
+        prepare: Callable[[Path], None],
+    ) -> None:
+        """Write the script.
+
+        Args:
+            workspace: where to write it; kustomize makes the directories for commits in its
+                scratch.
+            limits: how large a commit may be.
+            questions: what answers the script while kustomize runs.
+            fetcher: fetches commits.
+            prepare: is called with the directory of a commit, before kustomize reads it.
+
+        Raises:
+            RenderError: the temporary directory lets no program run.
+        """
+        self._root = workspace.scratch
+        self._limits = limits
+        self._fetcher = fetcher
+        self._prepare = prepare
+        self._submodules: dict[str, Sequence[Submodule]] = {}
+        self.failures: list[Failure] = []
+        self.warnings: list[Failure] = []
+        path = write_script(
+            workspace.provided / "git",
+            (
+                f"#!{SHELL}",
+                questions.script("git", self._decide),
+                f'[ "$verdict" = {_DONE} ] && exit 0',
+                'printf "avp-py: %s\\n" "$verdict" >&2',
+                "exit 128",
+            ),
+        )
+        self.access = program_access(str(path))
+
+    def _decide(self, folder: str, arguments: Sequence[str]) -> str:
+        """Do what a command line is for; return that it is done, or why not."""
+        try:
+            self._do(folder, list(arguments))
+        except AvpError as error:
+            self.failures += error.failures
+            return error.failures[0].reason.replace("\n", " ")
+        return _DONE
+
+    def _do(self, folder: str, arguments: list[str]) -> None:
+        if arguments in _NOTHING or (arguments[:3] == _REMOTE and len(arguments) == 4):
+            return
+        inner = self._inner(folder)
+        if arguments[:2] == _FETCH and len(arguments) == 4:
+            _, _, repository, ref = arguments
+            commit = RemoteCommit(repository, "" if ref == "HEAD" else ref)
+            self._submodules[folder] = self._unpack([(commit, inner)])
+        elif arguments == _SUBMODULES:
+            self._update(inner, self._submodules.pop(folder, ()))
+        else:
+            raise AvpError(
+                f"kustomize calls git with a command that is not known: {arguments[:1]}",
+                hint="please report it, with the version of kustomize",
+            )
+        self._prepare(Path(folder))
+
+    def _inner(self, folder: str) -> tuple[str, ...]:
+        """Return the parts of a path in scratch.
+
+        Raises:
+            AvpError: it is somewhere else.
+        """
+        path = Path(os.path.normpath(folder))
+        if not path.is_relative_to(self._root) or path == self._root:
+            raise AvpError("kustomize calls git outside of its scratch", hint="please report it")
+        return path.relative_to(self._root).parts
+
+    def _update(self, inner: tuple[str, ...], submodules: Sequence[Submodule]) -> None:
+        """Fetch the submodules of a commit, and those in them."""
+        level = [(each, inner) for each in submodules]
+        for _ in range(MAX_DEPTH):
+            places = [(each.commit, (*above, *each.path.split("/"))) for each, above in level]
+            level = [
+                (module, place)
+                for commit, place in places
+                for module in self._unpack([(commit, place)])
+            ]
+            if not level:
+                return
+        raise AvpError(
+            f"submodules are nested deeper than {MAX_DEPTH} levels",
+            hint="name the repository that has the base",
+        )
+
+    def _unpack(
+        self, places: Sequence[tuple[RemoteCommit, tuple[str, ...]]]
+    ) -> Sequence[Submodule]:
+        """Fetch commits and unpack them; return their submodules.
+
+        Raises:
+            AvpError: one cannot be fetched or unpacked.
+        """
+        found: list[Submodule] = []
+        fetched = self._fetcher.fetch([commit for commit, _ in places])
+        for (_, inner), answer in zip(places, fetched, strict=True):
+            if not isinstance(answer, Fetched):
+                raise GenerateError([answer])
+            self.warnings += [answer.warning] if answer.warning else []
+            unpack_tar(answer.data, self._root, inner, self._limits)
+            found += answer.submodules
+        return found

@@ -1,0 +1,309 @@
+"""Files that a kustomization names by a URL: fetched beforehand, and named by a path instead.
+
+kustomize has no network. Where a URL may be that of a git repository, too, kustomize would request
+it as a file first, and go on to git where there is none; so it is here, but for what is surely git.
+
+Source: accumulateResources in api/internal/target/kusttarget.go and NewRepoSpecFromURL in
+api/internal/git/repospec.go of kustomize, api v0.21.
+"""
+
+import json
+import posixpath
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from avp_py.errors import AvpError, ChildError, Failure, GenerateError, RenderError
+from avp_py.remotes import Fetched, Fetcher, RemoteFile, shown
+from avp_py.render.follow import follow
+from avp_py.render.kustomization import Roots, decode, find_roots, kustomization_files
+from avp_py.render.references import WebReference, is_web, web_references
+from avp_py.render.repository import Repository, real_path
+
+FOLDER: Final = ".avp-py-fetched"
+"""The directory, beside a kustomization, of the files that it names by URLs."""
+
+_MANIFESTS: Final = (".yaml", ".yml", ".json")
+
+_GIT_MARKS: Final = (".git", "/_git/", "?ref=", "&ref=", "?version=", "&version=")
+
+
+MAX_FILES: Final = 200
+"""How many URLs one render may name: each costs a process and a request."""
+
+_NO_NETWORK: Final = ("socket: permission denied", "connect: permission denied")
+"""How Go says that the sandbox has no network."""
+
+
+class RemoteFiles:
+    """The files of one render.
+
+    Attributes:
+        warnings: what is to be noticed about them.
+    """
+
+    def __init__(self, fetcher: Fetcher, max_bytes: int, *, confined: bool) -> None:
+        """Make it.
+
+        Args:
+            fetcher: fetches them.
+            max_bytes: how long a kustomization may be that is rewritten.
+            confined: whether a sandbox keeps kustomize from requesting a URL by itself. Otherwise
+                the kustomizations say that it is that of a git repository.
+        """
+        self._fetcher = fetcher
+        self._max_bytes = max_bytes
+        self._confined = confined
+        self._files: dict[str, bytes | None] = {}
+        self._remotes: dict[str, None] = {}
+        self._made: set[Path] = set()
+        # What is no file, and may be a git repository instead.
+        self._failures: dict[str, Failure] = {}
+        self.warnings: list[Failure] = []
+
+    def fetch(self, roots: Roots) -> Sequence[Path]:
+        """Fetch the files that kustomizations name, and return the directories of those.
+
+        Args:
+            roots: what the kustomizations refer to.
+
+        Raises:
+            RenderError: a URL is where it can neither be fetched nor replaced, or there are too
+                many.
+            GenerateError: what is surely a file cannot be fetched.
+        """
+        self._refuse_others(roots)
+        self._remotes.update(
+            (each, None) for _, refers in roots.references for each in refers.remotes
+        )
+        found = [(folder, list(self._references(folder))) for folder in roots.folders]
+        wanted: dict[str, bool] = {}
+        manifests: set[str] = set()
+        for reference in (each for _, references in found for each in references):
+            if reference.may_be_git and _is_git(reference.url):
+                continue
+            may_be_git = _may_be_git(reference)
+            wanted[reference.url] = wanted.get(reference.url, True) and may_be_git
+            if reference.may_be_git:
+                manifests.add(reference.url)
+        new = [url for url in wanted if url not in self._files]
+        if len(self._files) + len(new) > MAX_FILES:
+            raise RenderError(
+                f"the kustomizations name more than {MAX_FILES} URLs",
+                hint="put the files into the repository, or name a git repository that has them",
+            )
+        refused: list[Failure] = []
+        answers = self._fetcher.fetch(list(map(RemoteFile, new))) if new else ()
+        for url, answer in zip(new, answers, strict=True):
+            if isinstance(answer, Fetched):
+                is_page = url in manifests and _is_page(answer.data)
+                if not is_page and (not wanted[url] or _is_manifest(answer.data)):
+                    self._files[url] = answer.data
+                    self.warnings += [answer.warning] if answer.warning else []
+                    continue
+                answer = _no_manifest(url, is_page=is_page)
+            self._files[url] = None
+            if wanted[url]:
+                self._failures[url] = answer
+            else:
+                refused.append(answer)
+        if refused:
+            raise GenerateError(refused)
+        return [
+            folder
+            for folder, references in found
+            if any(self._is_replaced(each) for each in references)
+        ]
+
+    def rewrite(self, folder: Path, tree: Path) -> None:
+        """Replace URLs in the kustomization of a directory by paths of what was fetched.
+
+        Args:
+            folder: the directory, which is a copy; the files are written below it.
+            tree: where the copies are; nothing else is written to.
+
+        Raises:
+            RenderError: the kustomization is a symlink to what is no copy, or a file is in the way.
+        """
+        for file in kustomization_files(folder):
+            text = _read(file, self._max_bytes)
+            parts: list[str] = []
+            end = 0
+            for number, reference in enumerate(sorted(web_references(text), key=_start)):
+                if not self._is_replaced(reference):
+                    continue
+                if not parts:
+                    self._check_copy(folder, file, tree)
+                named = self._replacement(reference, folder, number)
+                # A block scalar has the line break after it, too.
+                tail = "\n" if text[: reference.end].endswith("\n") else ""
+                parts += [text[end : reference.start], json.dumps(named), tail]
+                end = reference.end
+            if parts:
+                real_path(file).write_text("".join([*parts, text[end:]]), "utf-8")
+
+    def prepare(self, clone: Path) -> None:
+        """Do both for a remote base, as far as it is known to be one.
+
+        Args:
+            clone: the directory with the files of its repository.
+
+        Raises:
+            AvpError: as `fetch` and `rewrite`.
+        """
+        repository = Repository(clone, True)
+        for start in list(self._bases(clone)):
+            for folder in self.fetch(find_roots(start, repository, self._max_bytes)):
+                self.rewrite(folder, clone)
+
+    def explain(self, error: ChildError) -> AvpError:
+        """Return why a build failed: where kustomize names a URL, why it is no file.
+
+        Args:
+            error: the error of kustomize.
+        """
+        named = [failure for url, failure in self._failures.items() if url in error.detail]
+        if named:
+            return GenerateError(named)
+        if any(each in error.detail for each in _NO_NETWORK):
+            hint = (
+                "kustomize has no network, and avp-py fetches what a kustomization itself names, "
+                "not what the configuration of a plugin does: put the file into the repository"
+            )
+            return ChildError(error.reason, hint=hint, detail=error.detail)
+        return error
+
+    def _bases(self, clone: Path) -> Iterator[Path]:
+        """Yield the directories of a clone that references so far may mean, by their ends."""
+        ends = {
+            "/".join(parts[number:])
+            for parts in (each.partition("?")[0].split("/") for each in self._remotes)
+            for number in range(1, len(parts) + 1)
+        }
+        for end in sorted(ends):
+            target = follow(str(clone / end.strip("/")), (str(clone),))
+            if target and kustomization_files(Path(target)):
+                yield Path(target)
+
+    def _is_replaced(self, reference: WebReference) -> bool:
+        is_file = self._files.get(reference.url) is not None
+        return is_file or (reference.may_be_git and not self._confined)
+
+    def _replacement(self, reference: WebReference, folder: Path, number: int) -> str:
+        """Return what is written for a reference; its file is made."""
+        data = self._files.get(reference.url)
+        if data is None:
+            return f"git::{reference.url}"
+        self._make(folder)
+        name = _name(reference.url)
+        path = f"{FOLDER}/{number}/{name}"
+        target = folder / path
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(data)
+        return path if reference.key in (None, name) else f"{reference.key}={path}"
+
+    def _check_copy(self, folder: Path, file: Path, tree: Path) -> None:
+        """Check that a kustomization may be rewritten."""
+        if not real_path(file).is_relative_to(tree) or not real_path(folder).is_relative_to(tree):
+            raise RenderError(
+                f"{file.name} names a file by a URL, and is a symlink that leads out of the folder",
+                hint="put the kustomization itself where the link is",
+            )
+
+    def _make(self, folder: Path) -> None:
+        """Make the directory for the files."""
+        if folder in self._made:
+            return
+        try:
+            (folder / FOLDER).mkdir()
+        except FileExistsError:
+            raise RenderError(
+                f"{FOLDER} beside a kustomization is in the way of what it names by a URL",
+                hint="rename it",
+            ) from None
+        self._made.add(folder)
+
+    def _refuse_others(self, roots: Roots) -> None:
+        """Refuse what kustomize would request by itself, which it cannot, or must not."""
+        known = {each.url for folder in roots.folders for each in self._references(folder)}
+        for _, refers in roots.references:
+            for url in refers.remotes:
+                if url not in known and is_web(url):
+                    raise RenderError(
+                        f"{shown(url)} is named where it cannot be fetched: in the configuration "
+                        "of a plugin, or not as a plain text",
+                        hint="name it as a plain text in a kustomization (resources, patches, "
+                        "files of a generator), or put the file into the repository",
+                    )
+
+    def _references(self, folder: Path) -> Iterator[WebReference]:
+        for file in kustomization_files(folder):
+            yield from web_references(_read(file, self._max_bytes))
+
+
+def _start(reference: WebReference) -> int:
+    return reference.start
+
+
+def _read(file: Path, most: int) -> str:
+    """Return the text of a kustomization; none of one that is too long, or invalid."""
+    try:
+        with real_path(file).open("rb") as opened:
+            data = opened.read(most + 1)
+        return decode(data, "strict") if len(data) <= most else ""
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _may_be_git(reference: WebReference) -> bool:
+    """Return whether kustomize would go on to git where there is no file at a URL."""
+    return reference.may_be_git and not _path(reference.url).endswith(_MANIFESTS)
+
+
+def _is_git(url: str) -> bool:
+    """Return whether a URL is surely that of a git repository."""
+    rest, path = url.partition("://")[2], _path(url)
+    if path.endswith(_MANIFESTS) and "//" not in path:
+        return False
+    return "//" in path or any(mark in rest for mark in _GIT_MARKS)
+
+
+def _path(url: str) -> str:
+    """Return a URL, valid or not, without scheme and query."""
+    return url.partition("://")[2].partition("?")[0]
+
+
+def _no_manifest(url: str, *, is_page: bool) -> Failure:
+    what = "a page in HTML" if is_page else "not YAML with a mapping"
+    return Failure(
+        f"{RemoteFile(url)} is {what}, and not a manifest",
+        hint="name the raw file, or a git repository with ?ref=BRANCH; many servers answer with a "
+        "page where credentials are missing (AVP_REPOSITORIES)",
+    )
+
+
+def _is_page(data: bytes) -> bool:
+    """Return whether a file is HTML, as far as its beginning shows it."""
+    return data[:200].lstrip().lower().startswith((b"<!doctype html", b"<html"))
+
+
+def _is_manifest(data: bytes) -> bool:
+    """Return whether a text is YAML with a mapping first, and not the page of a git server."""
+    try:
+        events = yaml.parse(data, Loader=yaml.CSafeLoader)
+        kinds = (each for each in events if isinstance(each, yaml.NodeEvent))
+        return isinstance(next(kinds, None), yaml.MappingStartEvent)
+    except (yaml.YAMLError, UnicodeDecodeError):
+        return False
+
+
+def _name(url: str) -> str:
+    """Return the name of the file for a URL: that of the URL where it is harmless."""
+    name = posixpath.basename(_path(url))
+    is_plain = name.isascii() and name.replace(".", "").replace("-", "").replace("_", "").isalnum()
+    return name if is_plain and len(name) < _MAX_NAME else "file"
+
+
+_MAX_NAME: Final = 100
