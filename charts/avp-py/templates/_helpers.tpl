@@ -41,6 +41,27 @@ avp-metrics-{{ . }}
 {{- if regexMatch "^(AVP_ROLE_ID|AVP_SECRET_ID|AVP_JWT)$|(TOKEN|PASSWORD|PASSWD|SECRET_KEY|ACCESS_KEY|ACCESS_KEY_ID|API_KEY|PRIVATE_KEY|CLIENT_SECRET)$" . }}yes{{ end }}
 {{- end }}
 
+{{/* Argo CD's own Secrets that are read, as AVP_ARGOCD_REPOSITORIES lists them; empty for none. */}}
+{{- define "avp-py.argocdRepositories" -}}
+{{- $namespace := .Release.Namespace }}
+{{- $names := list }}
+{{- range .Values.argocdRepositories.secrets }}
+{{- if eq . "labels" }}
+{{- fail "argocdRepositories.secrets: a Secret of the name labels cannot be used; to use those with Argo CD's labels, set argocdRepositories.labels" }}
+{{- end }}
+{{- $names = append $names (printf "%s:%s" $namespace .) }}
+{{- end }}
+{{- if .Values.argocdRepositories.labels }}
+{{- $names = append $names (printf "%s:labels" $namespace) }}
+{{- end }}
+{{- join "," $names }}
+{{- end }}
+
+{{/* Whether the sidecar reads from the Kubernetes API. */}}
+{{- define "avp-py.readsObjects" -}}
+{{- if or .Values.rbac.secrets (include "avp-py.argocdRepositories" .) }}yes{{ end }}
+{{- end }}
+
 {{/*
 All settings that are not credentials: those of `settings`, and those that follow from other values.
 One that follows from elsewhere must not be set by hand too: which one would count?
@@ -79,6 +100,18 @@ One that follows from elsewhere must not be set by hand too: which one would cou
 {{- if .mountPath }}
 {{- $_ := set $derived "AVP_K8S_MOUNT_PATH" (dict "from" $from "value" .mountPath) }}
 {{- end }}
+{{- end }}
+{{- end }}
+{{- if .Values.repositories.secret }}
+{{- $_ := set $derived "AVP_REPOSITORIES" (dict "from" "repositories.secret" "value" "/etc/avp-py/repositories/repositories.yaml") }}
+{{- end }}
+{{- with include "avp-py.argocdRepositories" . }}
+{{- $_ := set $derived "AVP_ARGOCD_REPOSITORIES" (dict "from" "argocdRepositories" "value" .) }}
+{{- end }}
+{{- with .Values.chartCache }}
+{{- if .enabled }}
+{{- $_ := set $derived "AVP_CHART_CACHE" (dict "from" "chartCache" "value" "/var/cache/avp-py") }}
+{{- $_ := set $derived "AVP_CHART_CACHE_SIZE" (dict "from" "chartCache" "value" .size) }}
 {{- end }}
 {{- end }}
 {{- range $name, $entry := $derived }}

@@ -105,7 +105,16 @@ exec:
       mountPath: /var/run/secrets/avp-py/vault
       readOnly: true
     {{- end }}
-    {{- if $root.Values.rbac.secrets }}
+    {{- if $root.Values.repositories.secret }}
+    - name: avp-py-repositories
+      mountPath: /etc/avp-py/repositories
+      readOnly: true
+    {{- end }}
+    {{- if $root.Values.chartCache.enabled }}
+    - name: avp-py-charts
+      mountPath: /var/cache/avp-py
+    {{- end }}
+    {{- if include "avp-py.readsObjects" $root }}
     - name: avp-py-kubernetes-token
       mountPath: /var/run/secrets/kubernetes.io/serviceaccount
       readOnly: true
@@ -167,7 +176,23 @@ exec:
           path: token
 {{- end }}
 {{- end }}
-{{- if .Values.rbac.secrets }}
+{{- with .Values.repositories.secret }}
+- name: avp-py-repositories
+  secret:
+    secretName: {{ . }}
+{{- end }}
+{{- with .Values.chartCache }}
+{{- if .enabled }}
+# The plugins share it: each entry is for its credentials alone.
+- name: avp-py-charts
+  emptyDir:
+    {{- if .sizeLimit }}
+    sizeLimit: {{ .sizeLimit }}
+    {{- else }} {}
+    {{- end }}
+{{- end }}
+{{- end }}
+{{- if include "avp-py.readsObjects" . }}
 # As Kubernetes would mount it itself, but for our containers only: Argo CD's manifests turn
 # that off for the pod, and the repo-server has no use for it.
 - name: avp-py-kubernetes-token
