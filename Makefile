@@ -10,7 +10,7 @@ WITH_TOOLS := PYTHONPATH=tools:tools/image
 SOURCES := avp_py tests tools examples benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo unit test compat peers e2e up down bench scale image image-test sbom soak format lint language types \
+.PHONY: help demo unit test compat peers e2e up down bench bench-charts scale image image-test sbom soak format lint language types \
 	check tools docs requirements clean
 
 help: ## list the targets
@@ -67,6 +67,10 @@ down: $(READY) ## end what `make up` has started
 
 bench: $(READY) ## measure against argocd-vault-plugin (ROUNDS=5 ONLY=text; docs/performance.md)
 	@$(BIN)/python -m benchmarks $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only '$(ONLY)')
+
+bench-charts: $(READY) ## what fetching costs, against kustomize and helm alone (ROUNDS=5 ONLY=text WRITE=1)
+	@$(BIN)/python -m benchmarks.charts $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only '$(ONLY)') \
+		$(if $(HELM),--helm $(HELM)) $(if $(WRITE),--write)
 
 scale: $(READY) ## measure below the real Argo CD (ROUNDS=5 N=20; docs/performance.md)
 	@$(WITH_TOOLS) $(BIN)/python -m benchmarks.scale $(if $(ROUNDS),--rounds $(ROUNDS)) \

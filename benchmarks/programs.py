@@ -74,15 +74,24 @@ def prepare(folder: Path) -> Programs:
     for name in ("argocd-vault-plugin", "helm", "kustomize"):
         (folder / name).symlink_to(built[name])
     (folder / "argocd-cmp-server").symlink_to(built["argocd"])
+    write_script(folder)
+    return Programs(folder, built["vault"], versions(*BUILT))
+
+
+def versions(*names: str) -> Mapping[str, str]:
+    """Return the versions of programs in tools/."""
+    lister = [sys.executable, str(ROOT / "tools" / "build.py"), "--list", *names]
+    lines = subprocess.run(lister, check=True, capture_output=True, text=True).stdout.splitlines()
+    return dict(line.split(" ", 1) for line in lines)
+
+
+def write_script(folder: Path) -> None:
+    """Write avp-py into a folder."""
     script = folder / "avp-py"
     script.write_text(
         _SCRIPT.format(python=sys.executable, paths=[str(ROOT), sysconfig.get_path("purelib")])
     )
     script.chmod(0o755)
-    lister = [sys.executable, str(ROOT / "tools" / "build.py"), "--list", *BUILT]
-    lines = subprocess.run(lister, check=True, capture_output=True, text=True).stdout.splitlines()
-    versions = dict(line.split(" ", 1) for line in lines)
-    return Programs(folder, built["vault"], versions)
 
 
 @dataclass(frozen=True)

@@ -24,16 +24,16 @@ _STARTS: Final[Mapping[str, str]] = {Kind.PROCESS: "process", Kind.REFRESH: "Arg
 
 def write(found: Results) -> None:
     """Write the tables of `make bench`, and the plot."""
-    _insert("make bench", tables(found))
+    insert("make bench", tables(found))
     PLOT.write_text(plot.draw(found))
 
 
 def write_scale(found: Results) -> None:
     """Write the tables of `make scale`."""
-    _insert("make scale", scale(found))
+    insert("make scale", scale(found))
 
 
-def _insert(command: str, text: str) -> None:
+def insert(command: str, text: str) -> None:
     """Replace what a command has written to the page."""
     begin, end = f"<!-- {command}: begin -->", f"<!-- {command}: end -->"
     before, _, rest = PAGE.read_text().partition(begin)
