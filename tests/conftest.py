@@ -37,10 +37,11 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "any")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Measure coverage in unit and golden tests only, without the slow ones."""
+    """Measure coverage in unit and golden tests without the slow ones, and where a mark says so."""
     for item in items:
         folder = item.path.relative_to(ROOT / "tests").parts[0]
-        if folder not in {"unit", "golden"} or item.get_closest_marker("slow"):
+        is_measured = folder in {"unit", "golden"} or item.get_closest_marker("cover")
+        if not is_measured or item.get_closest_marker("slow"):
             item.add_marker("no_cover")
 
 

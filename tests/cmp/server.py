@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import yaml
+
 from tests.cmp.client import Client, connect
 from tests.processes import children, processes_of, stands_by
 from tests.servers import end_with_parent
@@ -134,7 +136,7 @@ def serve(
                 preexec_fn=end_with_parent,
             )
         try:
-            socket = _wait_for_socket(process, sockets, log)
+            socket = _wait_for_socket(process, sockets / _socket_of(plugin_file), log)
             with connect(socket) as client:
                 yield CmpServer(process, client, socket, home, scratch, work, log)
         finally:
@@ -146,11 +148,19 @@ def serve(
                     os.kill(pid, signal.SIGKILL)
 
 
-def _wait_for_socket(process: subprocess.Popen[bytes], sockets: Path, log: Path) -> Path:
+def _socket_of(plugin_file: Path) -> str:
+    """The name of the socket, which other plugins may be beside."""
+    plugin = yaml.safe_load(plugin_file.read_text())
+    # Without these the server refuses the file.
+    name = plugin.get("metadata", {}).get("name", "")
+    version = plugin.get("spec", {}).get("version")
+    return "-".join([name, *([version] if version else [])]) + ".sock"
+
+
+def _wait_for_socket(process: subprocess.Popen[bytes], socket: Path, log: Path) -> Path:
     end = time.monotonic() + READY_SECONDS
     while time.monotonic() < end and process.poll() is None:
         if "serving on" in log.read_text():
-            (socket,) = sockets.glob("*.sock")
             return socket
         time.sleep(0.02)
     raise AssertionError(f"argocd-cmp-server does not serve:\n{log.read_text()}")

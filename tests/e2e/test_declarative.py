@@ -10,14 +10,14 @@ from typing import Final
 import pytest
 import yaml
 
-from tests.e2e import registry as registries
+from tests import registry as registries
 from tests.e2e.api import Document
 from tests.e2e.app import IMAGE, App, mentions, settles, web_files
 from tests.e2e.conftest import DATABASE_URL, SECRETS, Declare, NewApp
 from tests.e2e.ecosystem import TENANTS, Ecosystem
 from tests.e2e.examples import CLUSTER, FOLDER, example, values_for
-from tests.e2e.registry import Registry
 from tests.e2e.repository import Repository
+from tests.registry import Registry
 
 DIGEST: Final = f"sha256:{'d' * 64}"
 

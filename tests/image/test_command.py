@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.image.conftest import Start, WithHelm, command
+from tests.integration.repositories import Repository, package
 from tests.trees import write
 
 MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: map\n"
@@ -66,6 +67,33 @@ def test_a_folder_with_a_chart_is_rendered(tmp_path: Path, with_helm: WithHelm) 
     assert rendered.returncode == 0, rendered.stderr
     assert "kind: ConfigMap" in rendered.stdout
     assert f"  helm: {with_helm.major}." in rendered.stdout
+
+
+def test_a_chart_of_a_repository_is_fetched(tmp_path: Path, with_helm: WithHelm) -> None:
+    archive = package("web", "1.2.3")
+    write(tmp_path, {"app/values.yaml": "", "repository/web-1.2.3.tgz": archive})
+    repository = Repository({("web", "1.2.3"): archive})
+    write(tmp_path, {"repository/index.yaml": repository.index})
+    for path in (tmp_path, *tmp_path.rglob("*")):
+        path.chmod(0o755)
+    # The container has no network but its own loopback.
+    script = (
+        "cd /app/repository; python3 -m http.server --bind 127.0.0.1 8000 2>/dev/null &"
+        " until avp-py generate /app/app; do [ $((count += 1)) -lt 20 ] || exit 1; sleep 0.2; done"
+    )
+    options = ["--volume", f"{tmp_path}:/app:ro"]
+    for variable in (
+        "AVP_RENDER_HOSTS=127.0.0.1:8000",
+        "ARGOCD_ENV_CHART=web",
+        "ARGOCD_ENV_CHART_REPO=http://127.0.0.1:8000",
+        "ARGOCD_ENV_CHART_VERSION=1.2.3",
+    ):
+        options += ["--env", variable]
+
+    rendered = with_helm.start("sh", "-c", script, options=options)
+
+    assert rendered.returncode == 0, rendered.stderr
+    assert 'version: "1.2.3"' in rendered.stdout
 
 
 def test_modules_in_a_tenants_folder_are_not_imported(tmp_path: Path, start: Start) -> None:

@@ -20,9 +20,9 @@ CHART: Final[Mapping[str, str]] = {
 }
 
 
-def port_of(url: str) -> str:
-    """The port of a URL, for AVP_RENDER_PORTS."""
-    return str(urlsplit(url).port)
+def host_of(url: str) -> str:
+    """The host and the port of a URL, for AVP_RENDER_HOSTS."""
+    return urlsplit(url).netloc
 
 
 @contextmanager

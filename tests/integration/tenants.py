@@ -1,5 +1,6 @@
 """Applications for tests of the resident core: variables, directories, requests that wait."""
 
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -125,7 +126,6 @@ def hanging() -> Iterator[StandIn]:
     over = threading.Event()
 
     def answer(exchange: Exchange) -> None:
-        # Before it calls git, kustomize checks whether the address is that of a file.
         if "git-upload-pack" in exchange.path:
             over.wait()
         exchange.reply(404, b"")
@@ -137,9 +137,13 @@ def hanging() -> Iterator[StandIn]:
             over.set()
 
 
-def with_remote_base(folder: Path, server: StandIn) -> Path:
-    """A directory whose kustomization has its base in git, at a server."""
-    base = f"{server.address}/base.git?timeout=1000s"
+def with_remote_base(above: Path, server: StandIn) -> Path:
+    """A directory, made in another one, whose kustomization has its base in git, at a server.
+
+    Each has another base, as requests at the same time share what is fetched.
+    """
+    folder = Path(tempfile.mkdtemp(dir=above))
+    base = f"{server.address}/{folder.name}.git?timeout=1000s"
     return write(folder, {"kustomization.yaml": f"resources: ['{base}']\n"})
 
 

@@ -152,6 +152,8 @@ def test_credentials_come_from_secrets_and_settings_from_a_config_map(helm: Helm
     )
     assert settings == {
         "AVP_AUTH_TYPE": "approle",
+        "AVP_CHART_CACHE": "/var/cache/avp-py",
+        "AVP_CHART_CACHE_SIZE": "1Gi",
         "AVP_CONCURRENCY": "16",
         "AVP_SANDBOX": "required",
         "VAULT_ADDR": "https://vault.example:8200",
@@ -165,7 +167,8 @@ def test_every_operator_setting_but_credentials_is_accepted(helm: Helm) -> None:
         for setting in TABLE
         if setting.is_operators and setting.name not in (*CREDENTIALS, "AVP_SOCKET")
     ]
-    values = helm.values({**MINIMAL, "settings": dict.fromkeys(names, 1000000)})
+    without = {"chartCache": {"enabled": False}}
+    values = helm.values({**MINIMAL, **without, "settings": dict.fromkeys(names, 1000000)})
     (settings,) = (
         each["data"]
         for each in read(helm.template(values))
@@ -204,8 +207,13 @@ def test_avp_py_accepts_the_policy(helm: Helm, run: Run, tmp_path: Path) -> None
         "properties"
     ]["rules"]["items"]["properties"]
     every_key = {key: "a" if value["type"] == "string" else ["a"] for key, value in rule.items()}
+    urls = {key: ["https://charts.example.com/**"] for key in ("fetch", "denyFetch")}
+    for_kinds = {key: value for key, value in every_key.items() if key not in urls}
+    for_urls = {key: value for key, value in every_key.items() if key != "kinds"}
+    well_formed = {"secrets": ["argocd:a"], "trust": [each.value for each in Trust]}
     rules = [
-        {**every_key, "secrets": ["argocd:a"], "trust": [each.value for each in Trust]},
+        {**for_kinds, **well_formed},
+        {**for_urls, **well_formed, **urls},
         {"name": "own", "allow": ["kv/data/{{ namespace }}/**"]},
         {"deny": ["kv/data/demo/root"]},
     ]
@@ -273,6 +281,10 @@ def test_a_credential_is_refused_among_plain_values(helm: Helm, name: str) -> No
             {"policy": {"rules": [{"allow": ["a"], "trust": ["files"]}]}},
             "at '/policy/rules/0': properties 'secrets' required, if 'trust' exists",
         ),
+        (
+            {"policy": {"rules": [{"kinds": ["Secret"], "fetch": ["https://a.example/**"]}]}},
+            "at '/policy/rules/0': 'not' failed",
+        ),
         ({"rbac": {"secrets": ["avp"]}}, "at '/rbac/secrets': got array, want object"),
         ({"rbac": {"secrets": {"argocd": []}}}, "at '/rbac/secrets/argocd': minItems: got 0"),
         ({"rbac": {"secrets": {"argocd": ["*"]}}}, "at '/rbac/secrets/argocd/0': '*' does not"),
@@ -290,6 +302,30 @@ def test_a_credential_is_refused_among_plain_values(helm: Helm, name: str) -> No
             {"settings": {"AVP_K8S_ROLE": "a"}, "vault": {"kubernetesAuth": {"role": "a"}}},
             "settings.AVP_K8S_ROLE and vault.kubernetesAuth say the same thing; leave one out",
         ),
+        (
+            {"settings": {"AVP_REPOSITORIES": "/a"}, "repositories": {"secret": "a"}},
+            "settings.AVP_REPOSITORIES and repositories.secret say the same thing; leave one out",
+        ),
+        (
+            {
+                "settings": {"AVP_ARGOCD_REPOSITORIES": "a"},
+                "argocdRepositories": {"labels": True},
+            },
+            "settings.AVP_ARGOCD_REPOSITORIES and argocdRepositories say the same thing; leave one",
+        ),
+        (
+            {"settings": {"AVP_CHART_CACHE": "/a"}},
+            "settings.AVP_CHART_CACHE and chartCache say the same thing; leave one out",
+        ),
+        (
+            {"argocdRepositories": {"secrets": ["labels"]}},
+            "argocdRepositories.secrets: a Secret of the name labels cannot be used",
+        ),
+        (
+            {"argocdRepositories": {"secrets": ["team:a"]}},
+            "at '/argocdRepositories/secrets/0': 'team:a' does not match pattern",
+        ),
+        ({"chartCache": {"size": "1GB"}}, "at '/chartCache/size': '1GB' does not match pattern"),
         (
             {"admission": {"placeholders": {"failurePolicy": "fail"}}},
             "at '/admission/placeholders/failurePolicy': value must be one of 'Fail', 'Ignore'",
@@ -369,3 +405,81 @@ def test_the_sandbox_is_required_unless_the_operator_says_otherwise(helm: Helm) 
         objects = read(helm.template(values))
         (settings,) = (o["data"] for o in objects if o["metadata"]["name"] == "avp-py-settings")
         assert settings["AVP_SANDBOX"] == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "setting", "rules"),
+    [
+        ({}, None, []),
+        ({"secrets": [], "labels": False}, None, []),
+        ({"secrets": ["a", "b"]}, "argo:a,argo:b", [("secrets", ["a", "b"], "get")]),
+        ({"labels": True}, "argo:labels", [("secrets", None, "list")]),
+        (
+            {"secrets": ["a"], "labels": True},
+            "argo:a,argo:labels",
+            [("secrets", ["a"], "get"), ("secrets", None, "list")],
+        ),
+    ],
+)
+def test_argo_cds_secrets_for_repositories_may_be_read(
+    helm: Helm, given: Document, setting: str | None, rules: list[tuple[str, Any, str]]
+) -> None:
+    values = helm.values({**MINIMAL, "argocdRepositories": given})
+    objects = {
+        (each["kind"], each["metadata"]["name"]): each
+        for each in read(helm.template(values, namespace="argo"))
+    }
+    settings = objects["ConfigMap", "avp-py-settings"]["data"]
+    assert settings.get("AVP_ARGOCD_REPOSITORIES") == setting
+    pod = helm.printed(values, "patch", namespace="argo")["spec"]["template"]["spec"]
+    mounted = {each["name"] for each in pod["containers"][0]["volumeMounts"]}
+    assert ("avp-py-kubernetes-token" in mounted) == bool(rules)
+    assert ("Role" in {kind for kind, _ in objects}) == bool(rules)
+    if rules:
+        maps = ("configmaps", ["argocd-tls-certs-cm", "argocd-ssh-known-hosts-cm"], "get")
+        assert [
+            (*each["resources"], each.get("resourceNames"), *each["verbs"])
+            for each in objects["Role", "avp-py-repositories"]["rules"]
+        ] == [*rules, maps]
+        (subject,) = objects["RoleBinding", "avp-py-repositories"]["subjects"]
+        assert subject["namespace"] == "argo"
+
+
+def test_the_file_of_repositories_is_mounted_read_only(helm: Helm) -> None:
+    values = helm.values({**MINIMAL, "repositories": {"secret": "avp-repositories"}})
+    pod = helm.printed(values, "patch")["spec"]["template"]["spec"]
+    (volume,) = (each for each in pod["volumes"] if each["name"] == "avp-py-repositories")
+    assert volume["secret"] == {"secretName": "avp-repositories"}
+    (mount,) = (
+        each
+        for each in pod["containers"][0]["volumeMounts"]
+        if each["name"] == "avp-py-repositories"
+    )
+    assert mount["readOnly"] is True
+    objects = read(helm.template(values))
+    (settings,) = (o["data"] for o in objects if o["metadata"]["name"] == "avp-py-settings")
+    assert settings["AVP_REPOSITORIES"] == f"{mount['mountPath']}/repositories.yaml"
+
+
+@pytest.mark.parametrize(
+    ("given", "volume", "size"),
+    [
+        ({}, {"sizeLimit": "2Gi"}, "1Gi"),
+        ({"size": "5Gi", "sizeLimit": ""}, {}, "5Gi"),
+        ({"enabled": False}, None, None),
+    ],
+)
+def test_what_is_fetched_stays_in_a_volume(
+    helm: Helm, given: Document, volume: Document | None, size: str | None
+) -> None:
+    plugins = ["avp-kustomize", "avp-helm"]
+    values = helm.values({**MINIMAL, "plugins": plugins, "chartCache": given})
+    pod = helm.printed(values, "patch")["spec"]["template"]["spec"]
+    volumes = {each["name"]: each for each in pod["volumes"]}
+    assert volumes.get("avp-py-charts", {}).get("emptyDir") == volume
+    objects = read(helm.template(values))
+    (settings,) = (o["data"] for o in objects if o["metadata"]["name"] == "avp-py-settings")
+    assert settings.get("AVP_CHART_CACHE_SIZE") == size
+    for container in pod["containers"]:
+        mounts = {each["name"]: each["mountPath"] for each in container["volumeMounts"]}
+        assert mounts.get("avp-py-charts") == settings.get("AVP_CHART_CACHE")

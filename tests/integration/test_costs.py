@@ -104,8 +104,16 @@ def file_env(tmp_path: Path, environ: Mapping[str, str]) -> Mapping[str, str]:
 
 PLAIN = b"kind: ConfigMap\nmetadata: {name: a}\ndata: {b: c}\n"
 FILLED = manifest({"a": "<k>"}, "kv/data/a")
-BEYOND = ("requests", "urllib3", "hvac", "jinja2", "avp_py.kubernetes", "avp_py.transport")
-"""What only a run with Vault, a policy's template or a Secret with settings needs."""
+BEYOND = (
+    "requests",
+    "urllib3",
+    "hvac",
+    "jinja2",
+    "avp_py.kubernetes",
+    "avp_py.transport",
+    "avp_py.fetch",
+)
+"""What only a run with Vault, a policy's template, a Secret with settings or a remote needs."""
 OWN = ("avp_py.backends.file", "avp_py.backends.vault.backend", "avp_py.modifiers.jsonpath")
 
 
@@ -167,20 +175,27 @@ print(*sorted(set(sys.modules) - before))
 """
 
 
+EDITS = {"ARGOCD_ENV_IMAGE_NAME": "app", "ARGOCD_ENV_IMAGE_TAG": "1"}
+
+
+@pytest.mark.parametrize("is_chart", [False, True])
 def test_a_worker_loads_nothing_that_the_supervisor_has_not(
-    tmp_path: Path, file_env: Mapping[str, str]
+    is_chart: bool, tmp_path: Path, file_env: Mapping[str, str]
 ) -> None:
     chart = {
+        "Chart.yaml": "{apiVersion: v2, name: web, version: 1.0.0}\n",
+        "values.yaml": "",
+        "templates/a.yaml": "kind: X\napiVersion: v1\nmetadata: {name: x}\n",
+    }
+    kustomization = {
         "kustomization.yaml": "helmCharts: [{name: web, releaseName: web}]\nresources: [a.yaml]\n",
         "a.yaml": FILLED.decode(),
-        "charts/web/Chart.yaml": "{apiVersion: v2, name: web, version: 1.0.0}\n",
-        "charts/web/values.yaml": "",
-        "charts/web/templates/a.yaml": "kind: X\napiVersion: v1\nmetadata: {name: x}\n",
+        **{f"charts/web/{path}": text for path, text in chart.items()},
     }
-    edited = {"ARGOCD_ENV_IMAGE_NAME": "app", "ARGOCD_ENV_IMAGE_TAG": "1"}
+    files, edits = (chart, {}) if is_chart else (kustomization, EDITS)
     done = subprocess.run(
-        [sys.executable, "-I", "-c", _WORKER, "generate", write(tmp_path / "app", chart)],
-        env={**file_env, **edited},
+        [sys.executable, "-I", "-c", _WORKER, "generate", write(tmp_path / "app", files)],
+        env={**file_env, **edits},
         capture_output=True,
         text=True,
         check=False,
@@ -218,7 +233,7 @@ def test_a_run_with_vault(
     # The three documents, and each again once it is filled.
     assert len(cost.parsed) == 4
     assert cost.started == []
-    missing = {"jinja2", "avp_py.kubernetes"}
+    missing = {"jinja2", "avp_py.kubernetes", "avp_py.fetch"}
     assert cost.loaded(*BEYOND) == set(BEYOND) - missing
 
 
@@ -241,3 +256,23 @@ def test_a_kustomization(tmp_path: Path, file_env: Mapping[str, str]) -> None:
 
 
 KUSTOMIZATION = "resources: [a.yaml]\n"
+
+
+_CHILD = """
+import sys
+import avp_py.fetch.child.__main__
+import avp_py.fetch.child.KIND
+print(*sorted(each for each in sys.modules if each.startswith("avp_py.")))
+"""
+
+
+@pytest.mark.parametrize("kind", ["file", "git", "repository", "registry"])
+def test_the_process_that_fetches_loads_nothing_of_the_keeper(kind: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", _CHILD.replace("KIND", kind)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    beyond = {"avp_py.settings", "avp_py.golang", "avp_py.fetch.service"}
+    assert beyond & set(done.stdout.split()) == set()

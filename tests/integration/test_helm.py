@@ -147,7 +147,8 @@ def test_a_dependency_that_is_not_there_is_an_error_and_not_fetched(
     result = run("generate", tmp_path, env=environ)
 
     assert (result.code, result.out) == (1, "")
-    assert "missing in charts/ directory: sub" in result.err
+    assert "the dependency sub (http://127.0.0.1:9) of the chart shop is missing" in result.err
+    assert "127.0.0.1 is this machine" in result.err
     assert snapshot(tmp_path) == before
 
 

@@ -5,15 +5,17 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
-from avp_py.errors import ChildError
+from avp_py.errors import ChildError, Failure
+from avp_py.remotes import Fetched, Fetcher, Remote
+from avp_py.render import Remotes
 from avp_py.render.helm_wrapper import HelmWrapper
 from avp_py.render.workspace import open_workspace
-from avp_py.sandbox import Limits, Places, read_go_module
+from avp_py.sandbox import Limits, Places, Questions, read_go_module
 from avp_py.sandbox import run as run_child
 from tests.conftest import HELM, HELMS, Run
 from tests.trees import write
@@ -35,11 +37,19 @@ CHART = {
 QUERIES = [["version", "--short"], ["version", "-c", "--short"]]
 
 
+class Nothing(Fetcher):
+    """Has nothing that could be fetched."""
+
+    def fetch(self, wanted: Sequence[Remote]) -> Sequence[Fetched | Failure]:
+        raise AssertionError(wanted)
+
+
 def ask(helm: Path, arguments: list[str], env: Mapping[str, str] | None = None) -> str:
     """Call helm through the wrapper that kustomize calls."""
-    with open_workspace({}) as workspace, contextlib.ExitStack() as stack:
+    with open_workspace({}) as workspace, contextlib.closing(Questions()) as questions:
+        remotes = Remotes(Nothing())
         wrapper = HelmWrapper(
-            str(helm), [helm.parent], workspace, LIMITS, stack, network=False, confined=False
+            str(helm), [helm.parent], workspace, LIMITS, questions, remotes, confined=False
         )
         output = run_child(
             [str(wrapper.path), *arguments],
@@ -48,7 +58,7 @@ def ask(helm: Path, arguments: list[str], env: Mapping[str, str] | None = None) 
             limits=LIMITS,
             access=None,
             places=Places(workspace.tree, workspace.folder, None),
-            questions=wrapper.questions,
+            questions=questions,
         )
     return output.decode()
 

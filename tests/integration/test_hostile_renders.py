@@ -27,7 +27,7 @@ import pytest
 from avp_py.sandbox.messages import OUTSIDE as NOT_SHOWN
 from tests.conftest import HELM, Result, Run
 from tests.integration.certificates import self_signed
-from tests.integration.charts import port_of, serve_chart
+from tests.integration.charts import host_of, serve_chart
 from tests.integration.hostile import MAP, TOKEN, Tree, kustomize, make_tree, program
 from tests.processes import AVP
 from tests.trees import write
@@ -65,9 +65,9 @@ class Site(NamedTuple):
     asked: list[str]
 
     @property
-    def port(self) -> str:
-        """Its port."""
-        return port_of(self.url)
+    def host(self) -> str:
+        """Its host and port, for AVP_RENDER_HOSTS."""
+        return host_of(self.url)
 
 
 @contextlib.contextmanager
@@ -153,9 +153,9 @@ def test_a_credential_helper_of_the_tree_is_not_run(guarded: Tree, run: Run) -> 
         tree.ran.unlink()
         registry.asked.clear()
 
-        env = {**tree.env, **certificates, "AVP_RENDER_PORTS": registry.port}
-        stopped(run, tree._replace(env=env), "basic credential not found")
-        # helm did contact the registry, and had no helper to get a credential from.
+        env = {**tree.env, **certificates, "AVP_RENDER_HOSTS": registry.host}
+        stopped(run, tree._replace(env=env), "wants credentials, and there are none for it")
+        # The registry was asked, and there was no helper to get a credential from.
         assert registry.asked
 
 
@@ -185,8 +185,7 @@ def test_helm_always_gets_the_directories_of_the_run(named: bool, tree: Tree, ru
 
     pairs = [each.partition("=") for each in dump.read_text().split("\0") if each]
     seen = {name: value for name, _, value in pairs}
-    if named:
-        assert seen.pop("HELM_REGISTRY_CONFIG") == "/operators/config.json"
+    # The operator's are for what fetches, and not for what a tenant's chart runs in.
     for name in HELM_VARIABLES:
         assert name not in seen or "/avp-py-run-" in seen[name], (name, seen[name])
     assert not [name for name in seen if name.startswith("HELM_") and "cfg" in seen[name]]
@@ -219,7 +218,7 @@ def test_a_chart_is_not_pulled_outside_of_the_staging_copy(
         assert (above / "pulled/remote/Chart.yaml").is_file()
         shutil.rmtree(above / "pulled")
 
-        env["AVP_RENDER_PORTS"] = port_of(url)
+        env["AVP_RENDER_HOSTS"] = host_of(url)
         says = "a chart would be pulled to a place outside of the copy that kustomize works in"
         stopped(run, tree._replace(env=env), says)
 
@@ -244,7 +243,7 @@ def test_the_wrapper_around_helm_is_not_replaced_by_a_chart(
                 + f"chartHome: {up}provided\n",
             },
         )
-        env = {**tree.env, "AVP_RENDER_PORTS": port_of(url)}
+        env = {**tree.env, "AVP_RENDER_HOSTS": host_of(url)}
         says = f"'{up}provided', which a kustomization names, is {OUTSIDE}"
         stopped(run, tree._replace(env=env), says)
 
@@ -342,7 +341,7 @@ def test_a_base_in_a_chart_that_is_pulled_leads_nowhere(
     assert (TOKEN if fails else "name: map") in kustomize(tree)
     shutil.rmtree(tree.app / "base/charts")
 
-    env = {**tree.env, "AVP_RENDER_PORTS": port_of(charts)}
+    env = {**tree.env, "AVP_RENDER_HOSTS": host_of(charts)}
     is_confined = tree.env["AVP_SANDBOX"] == "required"
     says = NOT_SHOWN if is_confined else f"/other', which a kustomization names, is {OUTSIDE}"
     stopped(run, tree._replace(env=env), says)
@@ -441,14 +440,19 @@ FETCHES: Final = {
     "    path: '{url}/x'\n",
 }  # fmt: skip
 PATCHED_FETCH: Final = "a generator that a patch changes"
-OF_PLUGINS: Final = ("targets of a plugin", "patches of a plugin", "a list of plugins")
+NOT_FETCHED: Final = (
+    "base64", "an inline generator", "a generator", "targets of a plugin", "patches of a plugin",
+    "a list of plugins",
+)  # fmt: skip
 
 
 def named(site: Site, name: str) -> str:
     """Return the message that names what a kustomization would fetch."""
     url = site.url.replace("http", "HTTP") if name == "upper case" else site.url
     file = "all.yaml" if name in ("a base", "upper case") else "x"
-    return f"the kustomization names {url}/{file}, and nothing remote may be fetched"
+    if name in NOT_FETCHED:
+        return f"{url}/{file} is named where it cannot be fetched"
+    return f"the file {url}/{file} cannot be fetched: nothing remote may be fetched"
 
 
 def fetch(tree: Tree, site: Site, name: str) -> None:
@@ -489,31 +493,46 @@ def test_nothing_is_fetched_where_the_operator_forbids_it(
     assert site.asked
     site.asked.clear()
 
-    env = {**tree.env, "AVP_RENDER_NETWORK": "false", "AVP_RENDER_PORTS": site.port}
+    env = {**tree.env, "AVP_RENDER_NETWORK": "false", "AVP_RENDER_HOSTS": site.host}
     stopped(run, tree._replace(env=env), named(site, name))
     assert site.asked == []
 
 
-@pytest.mark.parametrize("setting", ["AVP_RENDER_NETWORK", "AVP_RENDER_PORTS"])
 @pytest.mark.parametrize("name", [*FETCHES, PATCHED_FETCH])
 def test_what_listens_on_this_machine_is_out_of_reach(
-    name: str, setting: str, confined: Tree, run: Run, site: Site
+    name: str, guarded: Tree, run: Run, site: Site
 ) -> None:
-    tree = confined
+    tree = guarded
     fetch(tree, site, name)
     kustomize(tree)
     assert site.asked
     site.asked.clear()
 
-    # By default, a render reaches the ports of https, http and ssh only.
-    env = tree.env if setting == "AVP_RENDER_PORTS" else {**tree.env, setting: "false"}
-    if setting == "AVP_RENDER_PORTS":
-        # What a plugin reports comes with the path of a temporary file, where it has none.
-        says = NOT_SHOWN if name in OF_PLUGINS else "connect: permission denied"
-    else:
-        says = "socket: permission denied" if name == PATCHED_FETCH else named(site, name)
-    stopped(run, tree._replace(env=env), says)
+    says = f"{site.host.rpartition(':')[0]} is this machine"
+    if name in NOT_FETCHED:
+        says = named(site, name)
+    elif name == PATCHED_FETCH:
+        unknown = "what the plugins of kustomization.yaml open cannot be known beforehand"
+        says = "socket: permission denied" if tree.env["AVP_SANDBOX"] == "required" else unknown
+    stopped(run, tree, says)
     assert site.asked == []
+
+
+def test_no_port_is_connected_to_that_the_operator_does_not_list(
+    guarded: Tree, run: Run, site: Site
+) -> None:
+    tree = guarded
+    fetch(tree, site, "a base")
+    host, _, port = site.host.partition(":")
+    env = {**tree.env, "AVP_RENDER_HOSTS": host}
+    if tree.env["AVP_SANDBOX"] == "required":
+        stopped(run, tree._replace(env=env), f"connections to port {port}")
+        assert site.asked == []
+
+    # A host that is listed with its port needs no list of ports.
+    for further in ({"AVP_RENDER_PORTS": port}, {"AVP_RENDER_HOSTS": site.host}):
+        result = run("generate", tree.app, env={**env, **further})
+        assert (result.code, result.out) == (0, MAP), result.err
 
 
 SCHEMAS: Final = {
@@ -530,9 +549,7 @@ SCHEMAS: Final = {
 }  # fmt: skip
 """A schema, and the key that the message names."""
 
-REFERS: Final = (
-    "in the chart refers to a file, or to another machine where AVP_RENDER_NETWORK forbids it"
-)
+REFERS: Final = "in the chart refers to a file, or to another machine"
 
 
 @pytest.mark.both_helms
@@ -580,7 +597,7 @@ def test_a_chart_schema_makes_no_request_without_a_network(
     assert site.asked
     site.asked.clear()
 
-    env = {**tree.env, "AVP_RENDER_NETWORK": "false", "AVP_RENDER_PORTS": site.port}
+    env = {**tree.env, "AVP_RENDER_NETWORK": "false", "AVP_RENDER_HOSTS": site.host}
     stopped(run, tree._replace(env=env), f"values.schema.json {REFERS} ($ref)")
     assert site.asked == []
 

@@ -19,7 +19,7 @@ import pytest
 from avp_py.render.kustomization import find_roots
 from avp_py.render.repository import Repository
 from tests.conftest import HELM, Run
-from tests.integration.charts import port_of, serve_chart
+from tests.integration.charts import host_of, serve_chart
 from tests.integration.hostile import (
     MAP,
     TOKEN,
@@ -400,7 +400,7 @@ def test_a_plugin_of_helm_in_the_tree_is_never_run(tree: Tree, run: Run) -> None
     kustomize(tree)
     assert has_run(tree)
 
-    refused(run, tree, "could not find protocol handler for: evil")
+    refused(run, tree, "the URL 'evil://x' has an unknown scheme")
 
 
 def test_a_plugin_of_helm_4_in_the_tree_is_never_run(tree: Tree, run: Run) -> None:
@@ -410,7 +410,7 @@ def test_a_plugin_of_helm_4_in_the_tree_is_never_run(tree: Tree, run: Run) -> No
     kustomize(tree)
     assert has_run(tree)
 
-    refused(run, tree, "could not find protocol handler for: evil")
+    refused(run, tree, "the URL 'evil://x' has an unknown scheme")
 
 
 KRM: Final = {
@@ -677,18 +677,18 @@ REMOTES: Final = {
     "in a base": "resources: [../base]\n",
 }
 NAMED: Final = {
-    "a base": "http://127.0.0.1:{port}/team/base?ref=v1",
-    "a base by ssh": "git@127.0.0.1:team/base",
-    "a base at github": "github.com/team/base",
-    "a file": "http://127.0.0.1:{port}/all.yaml",
-    "a component": "https://127.0.0.1:{port}/team/base",
-    "a patch": "http://127.0.0.1:{port}/p.yaml",
-    "a file of a generator": "http://127.0.0.1:{port}/x",
-    "a chart": "",
-    "a chart of a registry": "",
-    "in a base": "http://127.0.0.1:{port}/all.yaml",
+    "a base": "git repository http://127.0.0.1:{port}/team/base at v1",
+    "a base by ssh": "git repository git@127.0.0.1:team/base",
+    "a base at github": "git repository https://github.com/team/base",
+    "a file": "file http://127.0.0.1:{port}/all.yaml",
+    "a component": "git repository https://127.0.0.1:{port}/team/base",
+    "a patch": "file http://127.0.0.1:{port}/p.yaml",
+    "a file of a generator": "file http://127.0.0.1:{port}/x",
+    "a chart": "chart remote 1.2.3 from http://127.0.0.1:{port}",
+    "a chart of a registry": "chart x from oci://127.0.0.1:{port}/c",
+    "in a base": "file http://127.0.0.1:{port}/all.yaml",
 }
-"""The address that the message names."""
+"""What the message names."""
 
 ELSEWHERE: Final = ("a base by ssh", "a base at github", "a component", "a chart of a registry")
 """What is fetched by another protocol than that of the server here."""
@@ -707,9 +707,7 @@ def test_nothing_remote_is_fetched_where_the_operator_forbids_it(
         api.asked.clear()
     env = {**tree.env, "AVP_RENDER_NETWORK": "false"}
 
-    says = f"the kustomization names {NAMED[attack]}, and nothing remote may be fetched"
-    if "chart" in attack:
-        says = "avp-py: AVP_RENDER_NETWORK forbids pulling charts"
+    says = f"the {NAMED[attack]} cannot be fetched: nothing remote may be fetched"
     refused(run, tree._replace(env=env), says.format(port=api.port), "AVP_RENDER_NETWORK")
     assert api.asked == []
 
@@ -723,12 +721,13 @@ def test_a_chart_that_only_a_generator_names_is_not_pulled_either(
     )
     with serve_chart(tmp_path / "charts", tools[HELM]) as (url, asked):
         write(tree.app, {"kustomization.yaml": generator.format(url=url)})
-        env = {**tree.env, "AVP_RENDER_PORTS": port_of(url)}
+        env = {**tree.env, "AVP_RENDER_HOSTS": host_of(url)}
         assert run("generate", tree.app, env=env).code == 0
         assert asked
         asked.clear()
         env |= {"AVP_RENDER_NETWORK": "false"}
-        refused(run, tree._replace(env=env), "avp-py: AVP_RENDER_NETWORK forbids pulling charts")
+        says = f"the chart remote 1.2.3 from {url} cannot be fetched: nothing remote may be fetched"
+        refused(run, tree._replace(env=env), says)
         assert asked == []
 
 

@@ -304,6 +304,7 @@ def test_component_and_chart_make_the_same_container(helm: Helm, kustomize: Kust
                         "kubernetesAuth": {"role": "a"},
                     },
                     "rbac": {"secrets": {"argocd": ["avp-settings"]}},
+                    "repositories": {"secret": "avp-py-repositories"},
                 }
             ),
             "patch",

@@ -16,6 +16,8 @@ from tests.conftest import Run
 from tests.integration.test_helm import MANY_VERSIONS
 from tests.trees import snapshot, write
 
+pytestmark = pytest.mark.cover
+
 CASES: Final = Path(__file__).parent / "kustomizations"
 IMAGE: Final = "ghcr.io/team/web"
 DIGEST: Final = "sha256:" + "d" * 64

@@ -219,7 +219,25 @@ registry.BACKENDS["vault"] = "fake"
 sys.modules["fake"] = types.SimpleNamespace(open_backend=lambda settings, environ: Fake())
 """
 
+
+def private_chart(stage: Stage) -> Attempt:
+    """A chart of a repository with a password, which cannot be reached."""
+    url = "http://127.0.0.1:1/charts"
+    app = f"helmCharts: [{{name: web, repo: '{url}', version: 1.0.0}}]\n"
+    repositories = f"repositories: [{{url: '{url}', username: robot, password: '{MARK}'}}]\n"
+    return Attempt(
+        (write(stage.folder / "app", {"kustomization.yaml": app}),),
+        {
+            "AVP_REPOSITORIES": str(stage.file("repositories.yaml", repositories)),
+            "AVP_RENDER_HOSTS": "127.0.0.1:1",
+        },
+    )
+
+
 CASES: Final[Mapping[str, Case]] = {
+    "a chart that cannot be fetched": Case(
+        (errors.FetchError,), "refused the connection", private_chart
+    ),
     "a folder that is not there": Case(
         (errors.UsageError,), "cannot be used", lambda stage: Attempt((stage.folder / "none",))
     ),
@@ -315,10 +333,10 @@ CASES: Final[Mapping[str, Case]] = {
     ),
     "a program that shows its environment": Case(
         (errors.ChildError,), "kustomize build failed (exit code 3)",
-        program("env >&2; tr '\\0' '\\n' </proc/self/cmdline >&2; cat >&2; exit 3"),
+        program("/usr/bin/env >&2; tr '\\0' '\\n' </proc/self/cmdline >&2; cat >&2; exit 3"),
     ),
     "a program that prints its environment": Case(
-        (errors.DocumentError,), "the rendered manifests", program("echo '{'; env")
+        (errors.DocumentError,), "the rendered manifests", program("echo '{'; /usr/bin/env")
     ),
     "a program that shows a password of a URL": Case(
         (errors.ChildError,),

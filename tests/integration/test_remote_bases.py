@@ -1,87 +1,25 @@
-"""Remote bases in the sandbox: the real git fetches them, with submodules, from loopback."""
+"""Remote bases: the real git fetches them for kustomize, with submodules, from loopback."""
 
-import contextlib
 import os
 import re
-import shutil
 import signal
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from avp_py.sandbox.messages import OUTSIDE as NOT_SHOWN
 from tests.conftest import Run
-from tests.integration.charts import port_of
+from tests.integration.charts import host_of
+from tests.integration.git_server import git, serve_git
 from tests.integration.hostile import MAP, kustomize, make_tree
 from tests.integration.stand_in import Exchange, StandIn, stand_in
 from tests.processes import AVP, session_members
 from tests.trees import write
 
-
-def git(folder: Path, *arguments: str) -> None:
-    """Run git with an identity, without this machine's configuration."""
-    settings = ("user.name=a", "user.email=a@example", "protocol.file.allow=always")
-    options = [word for setting in settings for word in ("-c", setting)]
-    argv = [shutil.which("git") or "git", *options, *arguments]
-    env = {"PATH": os.environ["PATH"], "HOME": str(folder), "GIT_CONFIG_NOSYSTEM": "1"}
-    subprocess.run(argv, cwd=folder, check=True, capture_output=True, env=env)
-
-
-@contextlib.contextmanager
-def serve_git(root: Path) -> Iterator[str]:
-    """Serve the repositories below a directory by git's own http-backend; yields the URL."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            path, _, query = self.path.partition("?")
-            env = {
-                "PATH": os.environ["PATH"],
-                "GIT_PROJECT_ROOT": str(root),
-                "GIT_HTTP_EXPORT_ALL": "1",
-                "REQUEST_METHOD": self.command,
-                "PATH_INFO": path,
-                "QUERY_STRING": query,
-                "CONTENT_TYPE": self.headers.get("Content-Type", ""),
-                "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
-                "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
-                "HOME": str(root),
-                "GIT_CONFIG_COUNT": "1",
-                "GIT_CONFIG_KEY_0": "safe.directory",
-                "GIT_CONFIG_VALUE_0": "*",
-            }
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            done = subprocess.run(
-                [shutil.which("git") or "git", "http-backend"],
-                input=body, env=env, capture_output=True, check=False,
-            )  # fmt: skip
-            head, _, content = done.stdout.partition(b"\r\n\r\n")
-            fields = [line.split(": ", 1) for line in head.decode().split("\r\n") if line]
-            status = next((value for name, value in fields if name == "Status"), "200")
-            self.send_response(int(status.split()[0]))
-            for name, value in fields:
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        do_POST = do_GET
-
-        def log_message(self, *_arguments: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+pytestmark = pytest.mark.cover
 
 
 @pytest.fixture
@@ -106,17 +44,25 @@ def test_a_remote_base_with_a_submodule_is_built(
 ) -> None:
     base = f"{remote}//app?ref=main"
     app = write(tmp_path / "app", {"kustomization.yaml": f"resources: ['{base}']\n"})
-    env = {**environ, "AVP_SANDBOX": sandbox, "AVP_RENDER_PORTS": port_of(remote)}
+    env = {**environ, "AVP_SANDBOX": sandbox, "AVP_RENDER_HOSTS": host_of(remote)}
 
     result = run("generate", app, env=env)
 
     assert (result.code, result.out) == (0, MAP), result.err
 
-    # Nothing is fetched from a port that is not listed.
-    if sandbox == "required":
-        result = run("generate", app, env={**env, "AVP_RENDER_PORTS": "443"})
-        assert (result.code, result.out) == (1, "")
-        assert "AVP_RENDER_PORTS (443)" in result.err
+    # kustomize alone gets the same, by itself.
+    alone = kustomize(make_tree(tmp_path, environ)._replace(app=app))
+    assert alone == MAP
+
+    # Nothing is fetched from this machine, or from a port that is not listed.
+    del env["AVP_RENDER_HOSTS"]
+    says = {None: "127.0.0.1 is this machine", "127.0.0.1": "AVP_RENDER_PORTS"}
+    for host, reason in says.items():
+        if host is None or sandbox == "required":
+            hosts = {} if host is None else {"AVP_RENDER_HOSTS": host}
+            result = run("generate", app, env={**env, **hosts})
+            assert (result.code, result.out) == (1, "")
+            assert reason in result.err
 
 
 @pytest.mark.parametrize("sandbox", ["required", "off"])
@@ -131,13 +77,12 @@ def test_a_clone_is_limited_like_what_is_read(
     with serve_git(root) as url:
         base = f"resources: ['{url}/big/.git//?ref=main']\n"
         app = write(tmp_path / "app", {"kustomization.yaml": base})
-        env = {**environ, "AVP_SANDBOX": sandbox, "AVP_RENDER_PORTS": port_of(url)}
+        env = {**environ, "AVP_SANDBOX": sandbox, "AVP_RENDER_HOSTS": host_of(url)}
         assert run("generate", app, env=env).code == 0
 
         result = run("generate", app, env={**env, "AVP_MAX_INPUT": "2Mi"})
 
     assert (result.code, result.out) == (1, "")
-    assert "fetched or wrote too much" in result.err
     assert "AVP_MAX_INPUT" in result.err
 
 
@@ -158,13 +103,14 @@ def test_a_link_in_a_clone_does_not_tell_what_exists_outside(
         with serve_git(served) as url:
             base = f"resources: ['{url}/{name}/.git//?ref=main']\n"
             write(tree.app, {"kustomization.yaml": base})
-            env = {**tree.env, "AVP_SANDBOX": sandbox, "AVP_RENDER_PORTS": port_of(url)}
+            env = {**tree.env, "AVP_SANDBOX": sandbox, "AVP_RENDER_HOSTS": host_of(url)}
             result = run("generate", tree.app, env=env)
             alone = kustomize(tree)
         assert (result.code, result.out) == (1, "")
         assert NOT_SHOWN in result.err
         for text, seen in ((alone, bare), (result.err, said)):
-            seen.append(re.sub(r"kustomize-\d+", "", text.replace(url, "").replace(name, "")))
+            text = re.sub(r"kustomize-\d+|\d\d:\d\d:\d\d", "", text)
+            seen.append(text.replace(url, "").replace(name, ""))
     assert bare[0] != bare[1]
     assert said[0] == said[1]
 
@@ -191,28 +137,34 @@ def test_git_does_not_outlive_a_run_that_kustomize_gives_up(
 ) -> None:
     base = f"{silent.address}/r.git?timeout=500ms"
     app = write(tmp_path / "app", {"kustomization.yaml": f"resources: ['{base}']\n"})
-    ports = {"AVP_SANDBOX": sandbox, "AVP_RENDER_PORTS": port_of(silent.address)}
+    name = "GIT_HTTP_LOW_SPEED_TIME"
+    env = {
+        **environ, "AVP_SANDBOX": sandbox, "AVP_RENDER_HOSTS": host_of(silent.address),
+        "HOME": str(tmp_path), "AVP_RENDER_ENV": name, name: "2",
+    }  # fmt: skip
 
-    def run(argv: Sequence[str]) -> Sequence[int]:
+    def run(argv: Sequence[str], says: str) -> Sequence[int]:
         """Run a program, and return what is left of its session."""
+        alone = {each: text for each, text in env.items() if each != name}
         with subprocess.Popen(
-            argv, env={**environ, **ports, "HOME": str(tmp_path)}, stdout=subprocess.PIPE,
+            argv, env=env if argv[0] == AVP[0] else alone, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, start_new_session=True, text=True,
         ) as process:  # fmt: skip
             _, messages = process.communicate(timeout=60)
         assert process.returncode == 1
-        assert "hit 500ms timeout" in messages
+        assert says in messages
         return session_members(process.pid)
 
-    left = run([environ["AVP_KUSTOMIZE"], "build", str(app)])
+    left = run([environ["AVP_KUSTOMIZE"], "build", str(app)], "hit 500ms timeout")
     assert len(left) >= 3
     for pid in left:
         os.kill(pid, signal.SIGKILL)
 
-    assert run([*AVP, "generate", str(app)]) == []
+    assert run([*AVP, "generate", str(app)], "Less than 1 bytes/sec transferred") == []
 
-    asked = ["/r.git?timeout=500ms", "/r.git/info/refs?service=git-upload-pack"]
-    assert silent.paths == 2 * asked
+    # Only the git that fetches has asked for ours; kustomize itself requests nothing.
+    service = "/r.git/info/refs?service=git-upload-pack"
+    assert silent.paths == ["/r.git?timeout=500ms", service, service]
 
 
 def test_git_gives_up_on_a_silent_server(
@@ -222,7 +174,7 @@ def test_git_gives_up_on_a_silent_server(
     app = write(tmp_path / "app", {"kustomization.yaml": base})
     # The operator can say after how many seconds.
     name = "GIT_HTTP_LOW_SPEED_TIME"
-    env = {"AVP_RENDER_PORTS": port_of(silent.address), "AVP_RENDER_ENV": name, name: "1"}
+    env = {"AVP_RENDER_HOSTS": host_of(silent.address), "AVP_RENDER_ENV": name, name: "1"}
 
     result = run("generate", app, env={**environ, **env})
 

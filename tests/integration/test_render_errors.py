@@ -175,11 +175,12 @@ def test_a_chart_that_cannot_be_pulled(
     chart = "helmCharts: [{name: none, repo: 'http://127.0.0.1:9', version: 1.0.0}]\n"
     write(tmp_path, {"kustomization.yaml": chart})
 
-    env = {**environ, **tenant(EDITS[edits]), "AVP_RENDER_PORTS": "9"}
+    env = {**environ, **tenant(EDITS[edits]), "AVP_RENDER_HOSTS": "127.0.0.1:9"}
     result = run("generate", tmp_path, env=env)
 
     assert (result.code, result.out) == (1, "")
-    assert "127.0.0.1:9: connect: connection refused" in result.err
+    says = "the chart none 1.0.0 from http://127.0.0.1:9 cannot be fetched"
+    assert f"{says}: 127.0.0.1:9 refused the connection" in result.err
     assert "env=[" not in result.err
 
 

@@ -7,6 +7,7 @@ seed of a run that is to be repeated; it is printed.
 import os
 import random
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -27,7 +28,7 @@ from avp_py.serve.wire import REPLY, pack
 from tests.cmp.client import CallError, Client, connect
 from tests.conftest import ROOT
 from tests.integration import core as cores
-from tests.integration.charts import port_of
+from tests.integration.charts import host_of
 from tests.integration.core import Core, serve
 from tests.integration.stand_in import StandIn, free_port
 from tests.integration.tenants import (
@@ -70,7 +71,7 @@ class Site:
         gate: before its Vault.
         silent: a server whose answers never come.
         tree: an Application with a secret of its own.
-        slow: an Application whose base is at the silent server.
+        folder: where Applications are made whose bases are at the silent server.
         good: what the first prints as `web`.
     """
 
@@ -78,16 +79,16 @@ class Site:
     gate: Gate
     silent: StandIn
     tree: Path
-    slow: Path
+    folder: Path
     good: bytes
 
     def start(self, stage: str, app: str = "web") -> "subprocess.Popen[bytes]":
         """Start a request, and wait until it hangs: in a render, or in a read."""
         if stage == "render":
             count = len(self.silent.asked)
-            process = self.core.start("generate", ".", cwd=self.slow, variables=variables(app))
-            # kustomize itself, and git.
-            assert until(lambda: len(self.silent.asked) == count + 2, PATIENCE)
+            slow = with_remote_base(self.folder, self.silent)
+            process = self.core.start("generate", ".", cwd=slow, variables=variables(app))
+            assert until(lambda: len(self.silent.asked) == count + 1, PATIENCE)
         else:
             self.gate.close("/data/")
             count = self.gate.count("/data/")
@@ -118,14 +119,13 @@ def site(
         at = stack.enter_context(gate(vault.address))
         silent = stack.enter_context(hanging())
         env = operator(vault, at.stand_in.address, mount, tools, **PATIENT_GIT, **further)
-        env["AVP_RENDER_PORTS"] = port_of(silent.address)
+        env["AVP_RENDER_HOSTS"] = host_of(silent.address)
         core = stack.enter_context(serve(env))
         tree = with_secret(folder / "tree")
-        slow = with_remote_base(folder / "slow", silent)
         done = core.run("generate", ".", cwd=tree, variables=variables())
         assert done.returncode == 0, done.stderr
         assert done.stdout.count(value("web").encode()) == 1
-        yield Site(core, at, silent, tree, slow, done.stdout)
+        yield Site(core, at, silent, tree, folder, done.stdout)
 
 
 @pytest.fixture
@@ -374,7 +374,8 @@ def test_a_program_that_writes_while_it_is_killed_leaves_nothing(
     program.write_text(
         "#!/bin/sh\n"
         f'[ "$1" = build ] || exec {tools["kustomize"]} "$@"\n'
-        'i=0; while :; do i=$((i+1)); mkdir -p "$TMPDIR/$i"; : >"$TMPDIR/$i/file"; done\n'
+        "i=0; while :; do i=$((i+1)); "
+        f'{shutil.which("mkdir")} -p "$TMPDIR/$i"; : >"$TMPDIR/$i/file"; done\n'
     )
     program.chmod(0o755)
     tree = write(tmp_path / "tree", NO_SECRETS)

@@ -80,7 +80,7 @@ class Core:
         self._supervisor, control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         stack.enter_context(control)
         self._thread = threading.Thread(
-            target=KeeperProcess(control, env, SessionPool(), 0, Events(None)).run
+            target=KeeperProcess(control, env, SessionPool(), 0, Events(None), print).run
         )
         self._thread.start()
 

@@ -1,5 +1,6 @@
 """What code that has taken over a worker can reach: nothing of the operator, nothing of others."""
 
+import json
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ from tests.conftest import HELM
 from tests.integration import memory, tenant
 from tests.integration.core import Core, serve
 from tests.processes import children, is_running, until
+from tests.trees import write
 
 HOLD = "open('ready', 'w') if 0 else None\nimport sys\nos.write(1, b'held')\ntime.sleep(60)\n"
 
@@ -387,22 +389,67 @@ say({"worker": ask(), "orphan": orphan(), "ended": ended()})
 """
 
 
-def test_a_worker_makes_no_requests_of_its_own(
+def test_what_fetches_makes_no_requests_either(
+    operators: Mapping[str, str], tmp_path: Path
+) -> None:
+    script, said = tmp_path / "ssh.py", tmp_path / "said"
+    # Without the sandbox, what git starts can connect to any socket.
+    environ = {
+        **operators,
+        "AVP_SANDBOX": "off",
+        "AVP_RENDER_HOSTS": "127.0.0.1",
+        "AVP_RENDER_ENV": "GIT_SSH_COMMAND",
+        "GIT_SSH_COMMAND": f"{sys.executable} {script}",
+    }
+    base = "resources: ['git@127.0.0.1:base.git//app?ref=main']\n"
+    app = write(tmp_path / "app", {"kustomization.yaml": base})
+    with serve(environ) as core:
+        code = f"SOCKET = {str(core.socket)!r}\n" + FORGED
+        writes = f"def say(found):\n    open({str(said)!r}, 'w').write(json.dumps(found))\n"
+        script.write_text(f"import contextlib, json, os, socket, time\n{writes}{code}")
+
+        core.run("generate", ".", cwd=app, variables={"ARGOCD_APP_NAME": "web"})
+
+        assert json.loads(said.read_text()) == {"worker": False, "orphan": False, "ended": False}
+        # The control: outside, the same program may ask.
+        subprocess.run([sys.executable, script], check=True, env=core.client_environment)
+        assert json.loads(said.read_text())["worker"] is True
+
+
+def test_a_worker_makes_no_requests_of_its_own(operators: Mapping[str, str]) -> None:
+    # Without the sandbox it can connect to any socket.
+    with serve({**operators, "AVP_SANDBOX": "off"}) as core:
+        code = f"SOCKET = {str(core.socket)!r}\n" + FORGED
+        repository = core.scratch / "_cmp_server/one"
+        said = tenant.run(core, repository, code)
+        assert said == {"worker": False, "orphan": False, "ended": False}
+        # The control: any other process of our user may ask.
+        outside = tenant.run_outside(repository, code, sys.executable)
+        assert (outside["worker"], outside["orphan"]) == (True, True)
+
+
+def test_an_agent_for_git_opens_no_socket_for_a_worker(
     operators: Mapping[str, str], tmp_path: Path
 ) -> None:
     agent = tmp_path / "agent"
+    code = """
+import socket
+try:
+    socket.socket(socket.AF_UNIX).connect(AGENT)
+    say("connected")
+except PermissionError:
+    say("denied")
+"""
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(agent))
-        # With an agent for git any socket can be connected to.
-        env = {**operators, "AVP_RENDER_ENV": "SSH_AUTH_SOCK", "SSH_AUTH_SOCK": str(agent)}
-        with serve(env) as core:
-            code = f"SOCKET = {str(core.socket)!r}\n" + FORGED
-            repository = core.scratch / "_cmp_server/one"
-            said = tenant.run(core, repository, code)
-            assert said == {"worker": False, "orphan": False, "ended": False}
-            # The control: any other process of our user may ask.
-            outside = tenant.run_outside(repository, code, sys.executable)
-            assert (outside["worker"], outside["orphan"]) == (True, True)
+        listening.listen()
+        named = {"AVP_RENDER_ENV": "SSH_AUTH_SOCK", "SSH_AUTH_SOCK": str(agent)}
+        # It is for the process that fetches alone.
+        for sandbox, said in (("off", "connected"), ("required", "denied")):
+            with serve({**operators, **named, "AVP_SANDBOX": sandbox}) as core:
+                repository = core.scratch / "_cmp_server/one"
+                script = f"AGENT = {str(agent)!r}\n{code}"
+                assert tenant.run(core, repository, script) == said
 
 
 def test_a_name_makes_no_line_and_no_colour_in_the_log(scene: Scene) -> None:

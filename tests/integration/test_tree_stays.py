@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import pytest
 
 from tests.conftest import HELM, Run
-from tests.integration.charts import port_of, serve_chart
+from tests.integration.charts import host_of, serve_chart
 from tests.integration.test_kustomize import EDITS, copy_case, reference, tenant
 from tests.processes import AVP, run_as_anybody, session_members, until
 from tests.trees import snapshot, write
@@ -36,7 +36,7 @@ def repository(tmp_path: Path, tools: Mapping[str, Path]) -> Iterator[Repository
 @pytest.fixture
 def environ(environ: Mapping[str, str], repository: Repository) -> Mapping[str, str]:
     """An environment in which a render may reach the repository."""
-    return {**environ, "AVP_RENDER_PORTS": port_of(repository.url)}
+    return {**environ, "AVP_RENDER_HOSTS": host_of(repository.url)}
 
 
 def charts(url: str, *names: str, home: str = "") -> str:
@@ -82,7 +82,8 @@ def test_a_chart_is_pulled_and_rendered_but_not_into_the_tree(
 
     assert (result.code, result.err) == (0, "")
     assert snapshot(tmp_path / "tree") == before
-    assert asked.count("/remote-1.2.3.tgz") == 3
+    # Three kustomizations name it, and a run keeps what it has fetched.
+    assert asked.count("/remote-1.2.3.tgz") == 1
     # The reference pulls too and keeps it, so the check above is meaningful.
     assert result.out == reference(copy, EDITS[edits], environ)
     assert (tmp_path / "copy/app/charts/remote-1.2.3/remote/Chart.yaml").is_file()
@@ -340,7 +341,7 @@ def test_pulled_and_copied_files_count_toward_the_limits(
 ) -> None:
     write(tmp_path, {"repository/remote/files/blob": os.urandom(4 << 20)})
     with serve_chart(tmp_path / "repository", tools[HELM]) as (url, _):
-        env = {**environ, "AVP_RENDER_PORTS": port_of(url)}
+        env = {**environ, "AVP_RENDER_HOSTS": host_of(url)}
         app = write(tmp_path / "app", {"kustomization.yaml": charts(url, "app")})
         assert run("generate", app, env=env).code == 0
 

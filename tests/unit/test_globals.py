@@ -29,7 +29,7 @@ OF_THE_PROCESS = {
 }
 
 ENTRIES = (
-    "cli/", "entry.py", "__main__.py",
+    "cli/", "entry.py", "__main__.py", "fetch/child/__main__.py",
     *(f"serve/{name}.py" for name in ("client", "metrics", "parent", "supervisor", "worker")),
 )  # fmt: skip
 

@@ -257,6 +257,7 @@ def announced(run: Run, folder: Path, **env: str) -> Mapping[str, Any]:
 
 KUSTOMIZE = {"IMAGE_NAME", "IMAGE_TAG", "images", "APP_REPO"}
 HELM = {"values-files", "HELM_VALUES", "helm-parameters", "HELM_RELEASE_NAME", "HELM_ARGS"}
+CHART = {"chart", "chart-repo", "chart-version"}
 
 
 @pytest.mark.parametrize(
@@ -274,7 +275,8 @@ def test_each_render_mode_announces_what_it_accepts(
 
 
 def test_together_they_announce_all_that_a_tenant_may_set() -> None:
-    assert {setting.parameter for setting in TENANTS} == KUSTOMIZE | HELM | {"AVP_SECRET"}
+    names = {setting.parameter for setting in TENANTS}
+    assert names == KUSTOMIZE | HELM | CHART | {"AVP_SECRET"}
 
 
 def test_an_announcement_has_what_argo_cd_knows_and_nothing_else(tmp_path: Path, run: Run) -> None:

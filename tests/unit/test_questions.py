@@ -23,20 +23,26 @@ def asked() -> list[tuple[str, list[str]]]:
 
 
 @pytest.fixture
-def questions(asked: list[tuple[str, list[str]]]) -> Iterator[Questions]:
+def questions() -> Iterator[Questions]:
+    with contextlib.closing(Questions()) as made:
+        yield made
+
+
+@pytest.fixture
+def script(questions: Questions, asked: list[tuple[str, list[str]]]) -> str:
+    """The lines of a script for helm, which is answered by the number of its question."""
+
     def decide(folder: str, arguments: Sequence[str]) -> str:
         asked.append((folder, list(arguments)))
         return f"verdict {len(asked)}"
 
-    with contextlib.closing(Questions(decide)) as made:
-        yield made
+    return questions.script("helm", decide)
 
 
-def ask(questions: Questions, *arguments: str, cwd: Path = Path("/")) -> str:
+def ask(questions: Questions, script: str, *arguments: str, cwd: Path = Path("/")) -> str:
     """Return what a shell prints that asks, while the questions are answered here."""
-    script = f'{questions.script}echo "$verdict"'
     shell = subprocess.Popen(
-        ["/bin/sh", "-c", script, "helm", *arguments],
+        ["/bin/sh", "-c", f'{script}echo "$verdict"', "helm", *arguments],
         cwd=cwd,
         env={},
         pass_fds=questions.inherited,
@@ -69,59 +75,74 @@ def respond(questions: Questions, ended: threading.Event) -> None:
     ],
 )
 def test_arguments_arrive_as_they_are(
-    questions: Questions, asked: list[tuple[str, list[str]]], tmp_path: Path, arguments: list[str]
+    questions: Questions,
+    script: str,
+    asked: list[tuple[str, list[str]]],
+    tmp_path: Path,
+    arguments: list[str],
 ) -> None:
-    assert ask(questions, *arguments, cwd=tmp_path) == "verdict 1\n"
+    assert ask(questions, script, *arguments, cwd=tmp_path) == "verdict 1\n"
     assert asked == [(str(tmp_path), arguments)]
 
 
-def test_each_question_has_its_own_answer(questions: Questions) -> None:
-    assert [ask(questions, "a"), ask(questions, "b")] == ["verdict 1\n", "verdict 2\n"]
+def test_each_question_has_its_own_answer(questions: Questions, script: str) -> None:
+    answers = [ask(questions, script, each) for each in ("a", "b")]
+    assert answers == ["verdict 1\n", "verdict 2\n"]
 
 
-def nonce(questions: Questions) -> bytes:
-    """What the questions of its own script begin with."""
-    found = re.search(r'"(\w+)-\$\$"', questions.script)
+def test_each_script_is_answered_by_its_own(questions: Questions, script: str) -> None:
+    other = questions.script("it's git", lambda _folder, arguments: f"git {arguments[0]}")
+
+    assert ask(questions, other, "a") == "git a\n"
+    assert ask(questions, script, "b") == "verdict 1\n"
+
+
+def nonce(script: str) -> bytes:
+    """What the questions of a script begin with."""
+    found = re.search(r'"(\w+)-\$\$"', script)
     assert found is not None
     return found[1].encode()
 
 
-def test_an_answer_to_another_shell_is_not_accepted(questions: Questions) -> None:
+def test_an_answer_to_another_shell_is_not_accepted(questions: Questions, script: str) -> None:
     # A shell that was killed has left its answer in the pipe.
-    os.write(questions.inherited[0], nonce(questions) + b"-1\0/\0000\0")
+    os.write(questions.inherited[0], nonce(script) + b"-1\0helm\0/\0000\0")
     questions.respond()
 
-    assert ask(questions, "b") == "the question was not understood\n"
+    assert ask(questions, script, "b") == "the question was not understood\n"
 
 
 @pytest.mark.parametrize(
     "data",
     [
-        b"\0\0\0",
-        b"1\0/\0000\0",
-        b"NONCE-1\0/\0x\0a\0",
-        b"NONCE-1\0/\0-1\0",
-        b"NONCE-1\0/\x001\0a\0b\0",
-        b"NONCE-1\0/\x001\0a\0b",
-        b"NONCE-1\0/\x001\0a\0NONCE-2\0/\x001\0b\0",
-        b"NONCE-1\0/\0" + 5000 * b"9" + b"\0",
+        b"\0\0\0\0",
+        b"1\0helm\0/\0000\0",
+        b"NONCE-1\0helm\0/\0x\0a\0",
+        b"NONCE-1\0helm\0/\0-1\0",
+        b"NONCE-1\0helm\0/\x001\0a\0b\0",
+        b"NONCE-1\0helm\0/\x001\0a\0b",
+        b"NONCE-1\0helm\0/\x001\0a\0NONCE-2\0helm\0/\x001\0b\0",
+        b"NONCE-1\0helm\0/\0" + 5000 * b"9" + b"\0",
+        # Nothing answers for such a script.
+        b"NONCE-1\0git\0/\x001\0a\0",
+        b"NONCE-1\0\0/\x001\0a\0",
     ],
     ids=lambda data: repr(data)[:30],
 )
 def test_after_anything_else_no_question_is_answered(
-    questions: Questions, asked: list[tuple[str, list[str]]], data: bytes
+    questions: Questions, script: str, asked: list[tuple[str, list[str]]], data: bytes
 ) -> None:
-    os.write(questions.inherited[0], data.replace(b"NONCE", nonce(questions)))
+    os.write(questions.inherited[0], data.replace(b"NONCE", nonce(script)))
     questions.respond()
 
-    assert ask(questions, "version") == "the question was not understood\n"
+    assert ask(questions, script, "version") == "the question was not understood\n"
     assert asked == []
 
 
 def test_a_question_waits_for_its_last_byte(
-    questions: Questions, asked: list[tuple[str, list[str]]]
+    questions: Questions, script: str, asked: list[tuple[str, list[str]]]
 ) -> None:
-    for byte in nonce(questions) + b"-1\0/\x002\0a\0b":
+    for byte in nonce(script) + b"-1\0helm\0/\x002\0a\0b":
         os.write(questions.inherited[0], bytes([byte]))
         questions.respond()
     assert asked == []
@@ -140,7 +161,7 @@ def test_a_question_without_end_is_not_kept(questions: Questions) -> None:
     assert sys.getsizeof(questions._data) <= 2 * MAX_QUESTION
 
 
-def test_answers_that_nobody_reads_hold_nothing_up(questions: Questions) -> None:
+def test_answers_that_nobody_reads_hold_nothing_up(questions: Questions, script: str) -> None:
     for _ in range(20_000):
-        os.write(questions.inherited[0], nonce(questions) + b"-1\0/\0000\0")
+        os.write(questions.inherited[0], nonce(script) + b"-1\0helm\0/\0000\0")
         questions.respond()

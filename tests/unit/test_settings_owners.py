@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avp_py.errors import GenerateError
+from avp_py.sandbox.environment import DEAD_PROXY
 from avp_py.sandbox.process import MARK
 from avp_py.settings import TABLE, Owner, Program, Settings
 from avp_py.settings.declaration import BACKEND_PREFIXES
@@ -190,7 +192,8 @@ def test_a_child_gets_nothing_that_a_tenant_says(run: Run, tmp_path: Path) -> No
         dump = tmp_path / "environ"
         kustomize = tmp_path / "kustomize"
         kustomize.write_text(
-            f"#!/bin/sh\nenv -0 > {dump}\nprintf 'kind: ConfigMap\\nmetadata: {{name: a}}\\n'\n"
+            f"#!/bin/sh\n{shutil.which('env')} -0 > {dump}\n"
+            "printf 'kind: ConfigMap\\nmetadata: {name: a}\\n'\n"
         )
         kustomize.chmod(0o755)
         app = tmp_path / "app"
@@ -206,9 +209,11 @@ def test_a_child_gets_nothing_that_a_tenant_says(run: Run, tmp_path: Path) -> No
         assert "canary" not in text
         pairs = [each.partition("=") for each in text.split("\0") if each]
         # The folders of a run are its own, and so is the name of its processes.
-        own = ("HOME", "TMPDIR", "HELM_", "XDG_", "DOCKER_CONFIG", MARK)
+        own = ("HOME", "TMPDIR", "HELM_", "XDG_", "DOCKER_CONFIG", MARK, "PATH")
         seen.append({name: value for name, _, value in pairs if not name.startswith(own)})
-        assert seen[-1]["PATH"] == "/usr/bin:/bin"
+        (path,) = (value for name, _, value in pairs if name == "PATH")
+        assert Path(path).parent.name.startswith("avp-py-run-")
+        assert seen[-1]["HTTPS_PROXY"] == DEAD_PROXY
     assert seen[0] == seen[1]
 
 

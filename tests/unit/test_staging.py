@@ -1,6 +1,7 @@
 """The staging copy of a directory: what is copied, what is linked, what is left out."""
 
 import os
+import shutil
 import socket
 from collections.abc import Sequence
 from pathlib import Path
@@ -220,10 +221,10 @@ KUSTOMIZE: Final = """\
 #!/bin/sh
 [ "$1" = edit ] && exit
 for file in {}; do
-    cat $file 2>>"$0.log" && exit 1
+    {cat} $file 2>>"$0.log" && exit 1
 done
-cat map.yaml
-""".format(" ".join(UNREADABLE))
+{cat} map.yaml
+""".format(" ".join(UNREADABLE), cat=shutil.which("cat"))
 
 
 def test_what_cannot_be_read_stays_so_and_hinders_nothing_else(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import requests
 
-from avp_py.transport import Problem, RequestFailedError, Route, new_context, open_session
+from avp_py.network.tls import new_context
+from avp_py.transport import Problem, RequestFailedError, Route, open_session
 from avp_py.transport.send import send
 from tests.unit.transports import server
 

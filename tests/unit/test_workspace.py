@@ -8,8 +8,8 @@ from unittest.mock import patch
 
 import pytest
 
-from avp_py.render import workspace
 from avp_py.render.workspace import Workspace, open_workspace
+from avp_py.sandbox import directories
 
 STALE = "avp-py-run-abcd_123"
 
@@ -73,7 +73,7 @@ def test_a_stale_workspace_that_cannot_be_removed_stops_no_run(
     (temporary / STALE).mkdir()
 
     with ExitStack() as stack:
-        with patch.object(workspace, "_empty", side_effect=error):
+        with patch.object(directories, "_empty", side_effect=error):
             own = stack.enter_context(open_in(temporary))
         assert STALE in names(temporary)
         assert own.scratch.is_dir()
@@ -128,7 +128,7 @@ def test_what_another_user_has_stays(temporary: Path) -> None:
 
 
 def test_a_workspace_lost_before_it_is_locked_is_replaced(temporary: Path) -> None:
-    lock = workspace._lock
+    lock = directories._lock
     taken: list[Path] = []
 
     def lock_late(folder: Path, operation: int) -> int:
@@ -138,6 +138,6 @@ def test_a_workspace_lost_before_it_is_locked_is_replaced(temporary: Path) -> No
             folder.rmdir()
         return lock(folder, operation)
 
-    with patch.object(workspace, "_lock", lock_late), open_in(temporary) as own:
+    with patch.object(directories, "_lock", lock_late), open_in(temporary) as own:
         assert taken
         assert names(temporary) == [own.folder.name]

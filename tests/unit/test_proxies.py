@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from avp_py.transport import proxies_for
+from avp_py.network.proxies import proxies_for
 
 VAULT = "https://vault.example:8200"
 PROXY = "http://proxy.example:3128"
@@ -43,6 +43,8 @@ def test_lower_case_wins_and_empty_is_none(
         (VAULT, "VAULT.example", True),
         (VAULT, "other, .example", True),
         (VAULT, "example", True),
+        (VAULT, "*.example", True),
+        (VAULT, "*.ample", False),
         (VAULT, "ample", False),
         (VAULT, "vault.example:8200", True),
         (VAULT, "vault.example:8201", False),

@@ -1,0 +1,304 @@
+"""What kustomize is answered in git's place: the newest kustomize and the oldest."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from avp_py.render import git_wrapper
+from tests.conftest import Run, build_tools
+from tests.integration.charts import host_of
+from tests.integration.git_server import backend, commit, git, git_site
+from tests.integration.stand_in import Exchange, StandIn, stand_in
+from tests.trees import write
+
+pytestmark = pytest.mark.cover
+
+MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {}\n"
+
+
+@pytest.fixture(params=["kustomize", "kustomize-oldest"])
+def env(request: pytest.FixtureRequest, environ: Mapping[str, str]) -> Mapping[str, str]:
+    """An environment with one of the two."""
+    return {**environ, "AVP_KUSTOMIZE": str(build_tools(request.param)[request.param])}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A repository `r` with a base `app` on two branches."""
+    folder = tmp_path / "served" / "r"
+    files = {"app/kustomization.yaml": "resources: [map.yaml]\n", "app/map.yaml": MAP.format("one")}
+    commit(folder, files)
+    git(folder, "branch", "one")
+    commit(folder, {"app/map.yaml": MAP.format("two")})
+    return folder.parent
+
+
+@pytest.fixture
+def site(root: Path) -> Iterator[StandIn]:
+    with git_site(root) as server:
+        yield server
+
+
+def app_of(tmp_path: Path, *resources: str) -> Path:
+    """An application with these resources."""
+    lines = "".join(f"- '{each}'\n" for each in resources)
+    return write(tmp_path / "app", {"kustomization.yaml": f"resources:\n{lines}"})
+
+
+def permitted(env: Mapping[str, str], *servers: StandIn) -> Mapping[str, str]:
+    hosts = ",".join(host_of(each.address) for each in servers)
+    return {**env, "AVP_RENDER_HOSTS": hosts}
+
+
+def fetches(server: StandIn) -> int:
+    """How often a commit was sent."""
+    return sum(b"want " in each.body and b"fetch" in each.body for each in server.asked)
+
+
+def add_submodule(folder: Path, path: str, url: str, hash_: str, *further: str) -> None:
+    """Add a submodule to the index of a repository, as `git submodule add` does, or not quite."""
+    with (folder / ".gitmodules").open("a") as file:
+        lines = "".join(f"\t{each}\n" for each in further)
+        file.write(f'[submodule "{path}"]\n\tpath = {path}\n\turl = {url}\n{lines}')
+    git(folder, "add", ".gitmodules")
+    git(folder, "update-index", "--add", "--cacheinfo", f"160000,{hash_},{path}")
+
+
+def test_two_refs_of_one_repository(
+    site: StandIn, tmp_path: Path, env: Mapping[str, str], run: Run
+) -> None:
+    url = f"{site.address}/r/.git//app"
+    app = app_of(tmp_path, f"{url}?ref=one", f"{url}?ref=main")
+
+    result = run("generate", app, env=permitted(env, site))
+
+    assert (result.code, result.err) == (0, "")
+    assert result.out == f"{MAP.format('one')}---\n{MAP.format('two')}"
+    assert fetches(site) == 2
+
+
+def test_a_base_that_is_named_twice_is_fetched_once(
+    site: StandIn, tmp_path: Path, environ: Mapping[str, str], run: Run
+) -> None:
+    base = f"{site.address}/r/.git//app?ref=main"
+    app = app_of(tmp_path, "a", "b")
+    for name in ("a", "b"):
+        text = f"resources: ['{base}']\nnamePrefix: {name}-\n"
+        write(app, {f"{name}/kustomization.yaml": text})
+
+    result = run("generate", app, env=permitted(environ, site))
+
+    assert (result.code, result.err) == (0, "")
+    assert result.out == f"{MAP.format('a-two')}---\n{MAP.format('b-two')}"
+    assert fetches(site) == 1
+
+
+def test_submodules_in_submodules(
+    root: Path, site: StandIn, tmp_path: Path, env: Mapping[str, str], run: Run
+) -> None:
+    inner = commit(
+        root / "inner",
+        {"base/kustomization.yaml": "resources: [map.yaml]\n", "base/map.yaml": MAP.format("in")},
+    )
+    commit(root / "middle", {"m": "m"})
+    add_submodule(root / "middle", "deep/inner", "../../inner/.git", inner)
+    git(root / "middle", "commit", "-qm", "a")
+    middle = git(root / "middle", "rev-parse", "HEAD")
+    commit(root / "outer", {"app/kustomization.yaml": "resources: [../middle/deep/inner/base]\n"})
+    add_submodule(root / "outer", "middle", f"{site.address}/middle/.git", middle)
+    git(root / "outer", "commit", "-qm", "a")
+    outer = f"{site.address}/outer/.git//"
+
+    for base in ("app?ref=main", "middle/deep/inner/base?ref=main"):
+        app = app_of(tmp_path, outer + base)
+        result = run("generate", app, env=permitted(env, site))
+        assert (result.code, result.out) == (0, MAP.format("in")), result.err
+    assert fetches(site) == 6
+
+    # A base that needs them fails without, and they are not requested.
+    site.asked.clear()
+    app = app_of(tmp_path, f"{outer}app?ref=main&submodules=false")
+    result = run("generate", app, env=permitted(env, site))
+    assert (result.code, result.out) == (1, "")
+    assert fetches(site) == 1
+
+
+def test_submodules_without_end(
+    root: Path,
+    site: StandIn,
+    tmp_path: Path,
+    environ: Mapping[str, str],
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(git_wrapper, "MAX_DEPTH", 2)
+    files = {"kustomization.yaml": "resources: [map.yaml]\n", "map.yaml": MAP.format("a")}
+    last = commit(root / "level-0", files)
+    for level in range(1, 4):
+        commit(root / f"level-{level}", files)
+        add_submodule(root / f"level-{level}", "m", f"../../level-{level - 1}/.git", last)
+        git(root / f"level-{level}", "commit", "-qm", "a")
+        last = git(root / f"level-{level}", "rev-parse", "HEAD")
+
+    for level, code in ((2, 0), (3, 1)):
+        app = app_of(tmp_path, f"{site.address}/level-{level}/.git//?ref=main")
+        result = run("generate", app, env=permitted(environ, site))
+        assert result.code == code, result.err
+    assert "submodules are nested deeper than 2 levels" in result.err
+
+
+@pytest.mark.parametrize(
+    ("path", "url", "further"),
+    [
+        ("../../out", "", ()),
+        ("x/../../out", "", ()),
+        (".git/hooks", "", ()),
+        ("m", "ext::sh -c touch% MARK", ()),
+        ("m", "file://ROOT/r", ()),
+        ("m", "ROOT/r", ()),
+        ("m", "--upload-pack=touch MARK", ()),
+        ("m", "", ("update = !touch MARK",)),
+        ("m", "", ("update = none",)),
+        ("m", "git://127.0.0.1/r", ()),
+    ],
+)
+def test_hostile_submodules(
+    path: str,
+    url: str,
+    further: tuple[str, ...],
+    root: Path,
+    site: StandIn,
+    tmp_path: Path,
+    environ: Mapping[str, str],
+    run: Run,
+) -> None:
+    mark = tmp_path / "mark"
+    first = git(root / "r", "rev-parse", "one")
+
+    def filled(text: str) -> str:
+        return text.replace("MARK", str(mark)).replace("ROOT", str(root))
+
+    with (root / "r" / ".gitmodules").open("w") as file:
+        file.write(f'[submodule "m"]\n\tpath = {path}\n')
+        file.write(f"\turl = {filled(url) or f'{site.address}/r/.git'}\n")
+        file.writelines(f"\t{filled(each)}\n" for each in further)
+    git(root / "r", "add", "-A")
+    git(root / "r", "update-index", "--add", "--cacheinfo", f"160000,{first},m")
+    git(root / "r", "commit", "-qm", "a")
+    app = app_of(tmp_path, f"{site.address}/r/.git//app?ref=main")
+
+    result = run("generate", app, env=permitted(environ, site))
+
+    # What git rejects, too, is left out; the rest is an error.
+    if url:
+        assert (result.code, result.out) == (1, "")
+        assert "cannot be fetched" in result.err
+    else:
+        assert (result.code, result.out) == (0, MAP.format("two")), result.err
+    assert not mark.exists()
+    assert not any(tmp_path.rglob("out"))
+    # A program as the way to update is not run, and the commit is there nevertheless.
+    assert fetches(site) == (2 if further and "touch" in further[0] else 1)
+
+
+def test_a_file_that_a_remote_base_names(
+    root: Path, tmp_path: Path, environ: Mapping[str, str], run: Run
+) -> None:
+    passed_on = backend(root)
+
+    def answer(exchange: Exchange) -> None:
+        if exchange.path == "/files/map.yaml":
+            exchange.reply(200, MAP.format("file").encode())
+        else:
+            passed_on(exchange)
+
+    with stand_in(answer) as server:
+        text = f"resources: ['{server.address}/files/map.yaml', ../other]\n"
+        other = f"resources: ['{server.address}/r/.git//app?ref=one']\n"
+        files = {"app/kustomization.yaml": text, "other/kustomization.yaml": other}
+        commit(root / "outer", files)
+        app = app_of(tmp_path, f"{server.address}/outer/.git//app?ref=main")
+
+        result = run("generate", app, env=permitted(environ, server))
+
+        assert (result.code, result.err) == (0, "")
+        assert result.out == f"{MAP.format('file')}---\n{MAP.format('one')}"
+        assert server.paths.count("/files/map.yaml") == 1
+
+
+def test_what_may_be_a_file_is_tried_as_one_first(
+    site: StandIn, root: Path, tmp_path: Path, environ: Mapping[str, str], run: Run
+) -> None:
+    files = {"kustomization.yaml": "resources: [map.yaml]\n", "map.yaml": MAP.format("top")}
+    commit(root / "team" / "top", files)
+    app = app_of(tmp_path, f"{site.address}/team/top")
+
+    result = run("generate", app, env=permitted(environ, site))
+
+    assert (result.code, result.out) == (0, MAP.format("top")), result.err
+    assert site.paths[:2] == ["/team/top", "/team/top/info/refs?service=git-upload-pack"]
+
+
+@pytest.mark.parametrize("sandbox", ["required", "off"])
+@pytest.mark.parametrize(
+    ("link", "end"),
+    [("link", "map.yaml"), ("link", ""), ("kustomization.yaml", "kustomization.yaml")],
+)
+def test_a_link_does_not_lead_out_of_a_clone(
+    link: str, end: str, sandbox: str, root: Path, site: StandIn, tmp_path: Path,
+    environ: Mapping[str, str], run: Run,
+) -> None:  # fmt: skip
+    base = {"kustomization.yaml": "resources: [map.yaml]\n", "map.yaml": MAP.format("linked")}
+    write(tmp_path / "outside", base)
+    app = root / "r" / "linked"
+    write(app / "inside", base)
+    write(app, {"kustomization.yaml": "resources: [link]\n", "map.yaml": MAP.format("linked")})
+    env = {**permitted(environ, site), "AVP_SANDBOX": sandbox}
+    found = []
+    for target in (Path("inside"), tmp_path / "outside"):
+        (app / link).unlink(missing_ok=True)
+        (app / link).symlink_to(target / end)
+        commit(root / "r")
+        url = f"{site.address}/r/.git//linked?ref=main"
+        result = run("generate", app_of(tmp_path, url), env=env)
+        found.append((result.code, result.out))
+
+    assert found == [(0, MAP.format("linked")), (1, "")]
+
+
+def test_a_failure_is_told_once(
+    site: StandIn, tmp_path: Path, env: Mapping[str, str], run: Run
+) -> None:
+    base = f"{site.address}/r/.git//app?ref=nope"
+    app = app_of(tmp_path, base, f"{base}&timeout=20s")
+
+    result = run("generate", app, env=permitted(env, site))
+
+    assert (result.code, result.out) == (1, "")
+    assert result.err.count("it has no such branch, tag or commit") == 1
+    assert "1 failure" in result.err
+    assert f"{site.address}/r/.git at nope cannot be fetched" in result.err
+
+
+def test_a_time_limit_of_a_base_counts(
+    root: Path, tmp_path: Path, env: Mapping[str, str], run: Run
+) -> None:
+    passed_on = backend(root)
+    slow = Event()
+
+    def answer(exchange: Exchange) -> None:
+        slow.wait(2)
+        passed_on(exchange)
+
+    with stand_in(answer) as server:
+        base = f"{server.address}/r/.git//app?ref=one&timeout="
+        app = app_of(tmp_path, f"{base}1s")
+        result = run("generate", app, env=permitted(env, server))
+        slow.set()
+        assert (result.code, result.out) == (1, "")
+        assert "hit 1s timeout" in result.err
+        # A positive control: the server is no longer slow.
+        app = app_of(tmp_path, f"{base}25s")
+        assert run("generate", app, env=permitted(env, server)).code == 0

@@ -1,0 +1,402 @@
+"""What is fetched for a request: policy first, then the cache, then the repository."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from avp_py.errors import Failure, FetchError
+from avp_py.fetch.credential import Credential
+from avp_py.fetch.depot import Depot
+from avp_py.fetch.job import Job, Outcome
+from avp_py.fetch.process import GivenUpError, Left
+from avp_py.fetch.service import Service
+from avp_py.remotes import Fetched, Remote, RemoteChart, RemoteCommit, RemoteFile, Submodule
+from avp_py.settings import RenderSettings, Sensitive, Sources, resolve
+
+REPOSITORY = "https://charts.example/team"
+CHART = RemoteChart(REPOSITORY, "web", "1.2.3")
+HASH = "a" * 40
+
+
+class Repository:
+    """Stands in for the process that fetches: serves versions, and counts."""
+
+    def __init__(self, *versions: str) -> None:
+        self.versions = list(versions)
+        self.jobs: list[Job] = []
+        self.error = Outcome()
+        self.data = b""
+        self.etag = '"1"'
+        self.hold: Callable[[], object] = lambda: None
+
+    def run(
+        self, job: Job, _previous: bytes, _settings: RenderSettings, _environ: Mapping[str, str]
+    ) -> Left:
+        self.jobs.append(job)
+        self.hold()
+        if self.error.reason:
+            return Left(self.error, None, None)
+        version = self.versions[-1]
+        if isinstance(job.remote, RemoteChart) and job.remote.version in self.versions:
+            version = job.remote.version
+        if isinstance(job.remote, RemoteFile):
+            if job.etag == self.etag:
+                return Left(Outcome(etag=self.etag, is_unchanged=True), None, None)
+            return Left(Outcome(etag=self.etag), f"file {self.etag}".encode(), None)
+        data = None if version in job.known else self.data or f"data of {version}".encode()
+        if job.etag == self.etag:
+            return Left(Outcome(version=version, etag=self.etag, is_unchanged=True), data, None)
+        modules = (("sub", "https://git.example/sub", HASH),)
+        is_commit = isinstance(job.remote, RemoteCommit)
+        outcome = Outcome(version=version, etag=self.etag, submodules=modules if is_commit else ())
+        return Left(outcome, data, None if is_commit else b"index")
+
+
+class Requests:
+    """Requests with a cache in common, each with a service of its own."""
+
+    def __init__(self, folder: Path | None, repository: Repository, **further: str) -> None:
+        self.repository = repository
+        self.depot = Depot()
+        environ = further if folder is None else {"AVP_CHART_CACHE": str(folder), **further}
+        self._settings = resolve(Sources(environ)).settings
+
+    def fetch(
+        self,
+        *wanted: Remote,
+        credential: Credential | None = None,
+        allowed: str = "https://",
+        environ: Mapping[str, str] | None = None,
+        seconds: float = 30,
+    ) -> Sequence[Fetched | Failure]:
+        def check(remote: Remote) -> None:
+            if f" {allowed}" not in str(remote):
+                raise FetchError("not allowed", hint="ask")
+
+        service = Service(
+            self._settings.fetch,
+            self._settings.render,
+            environ or {},
+            check,
+            lambda _url: credential,
+            self.depot,
+            self._settings.limits,
+            self.repository.run,
+        )
+        return service.fetch(wanted, time.monotonic() + seconds)
+
+
+@pytest.fixture
+def repository() -> Repository:
+    return Repository("1.2.3", "1.3.0")
+
+
+@pytest.fixture
+def requests(tmp_path: Path, repository: Repository) -> Requests:
+    return Requests(tmp_path, repository)
+
+
+def data(answers: Sequence[Fetched | Failure]) -> list[bytes | str]:
+    return [each.data if isinstance(each, Fetched) else each.reason for each in answers]
+
+
+def test_an_exact_version_is_fetched_once(requests: Requests, repository: Repository) -> None:
+    first, second = (requests.fetch(CHART) for _ in range(2))
+
+    assert data(first) == data(second) == [b"data of 1.2.3"]
+    assert len(repository.jobs) == 1
+    # Another process with the same cache needs nothing either.
+    requests.depot = Depot()
+    assert data(requests.fetch(CHART)) == [b"data of 1.2.3"]
+    assert len(repository.jobs) == 1
+
+
+def test_a_range_is_resolved_anew_but_not_fetched(
+    requests: Requests, repository: Repository
+) -> None:
+    wanted = RemoteChart(REPOSITORY, "web", "^1")
+    assert data(requests.fetch(wanted)) == [b"data of 1.3.0"]
+
+    assert data(requests.fetch(wanted)) == [b"data of 1.3.0"]
+
+    last = repository.jobs[-1]
+    assert (last.known, last.etag) == (("1.3.0",), '"1"')
+    repository.versions.append("1.4.0")
+    repository.etag = '"2"'
+    assert data(requests.fetch(wanted)) == [b"data of 1.4.0"]
+    assert len(repository.jobs) == 3
+
+
+def test_a_corrupt_entry_is_fetched_again_for_a_range(
+    requests: Requests, repository: Repository, tmp_path: Path
+) -> None:
+    wanted = RemoteChart(REPOSITORY, "web", "^1")
+    requests.fetch(wanted)
+    for entry in tmp_path.glob("avp-py/??/*"):
+        if b"data of 1.3.0" in entry.read_bytes():
+            entry.write_bytes(entry.read_bytes()[:-1] + b"x")
+
+    assert data(requests.fetch(wanted)) == [b"data of 1.3.0"]
+
+    assert [each.known for each in repository.jobs] == [(), ("1.3.0",), ()]
+
+
+def test_without_a_cache_all_is_fetched_each_time(repository: Repository) -> None:
+    requests = Requests(None, repository)
+
+    for _ in range(2):
+        assert data(requests.fetch(CHART)) == [b"data of 1.2.3"]
+
+    assert len(repository.jobs) == 2
+
+
+def test_a_commit_is_fetched_once_by_its_hash(requests: Requests, repository: Repository) -> None:
+    repository.versions = [HASH]
+    module = Submodule("sub", RemoteCommit("https://git.example/sub", HASH))
+    for ref in ("main", HASH):
+        (fetched,) = requests.fetch(RemoteCommit("https://git.example/a.git", ref))
+        assert isinstance(fetched, Fetched)
+        assert (fetched.version, fetched.submodules) == (HASH, (module,))
+
+    # The branch was resolved; the hash was there.
+    assert [each.remote for each in repository.jobs] == [
+        RemoteCommit("https://git.example/a.git", "main")
+    ]
+
+
+def test_a_file_that_has_not_changed_is_not_sent_again(
+    requests: Requests, repository: Repository
+) -> None:
+    wanted = RemoteFile("https://files.example/a.yaml")
+    assert data(requests.fetch(wanted)) == [b'file "1"']
+
+    assert data(requests.fetch(wanted)) == [b'file "1"']
+
+    assert repository.jobs[-1].etag == '"1"'
+    repository.etag = '"2"'
+    assert data(requests.fetch(wanted)) == [b'file "2"']
+
+
+CREDENTIAL = Credential(
+    url=REPOSITORY, source="a file", username="robot", password=Sensitive("hunter2")
+)
+OTHER = Credential(url=REPOSITORY, source="a file", username="robot", password=Sensitive("other"))
+
+
+def test_another_credential_sees_nothing_of_the_first(
+    requests: Requests, repository: Repository
+) -> None:
+    requests.fetch(CHART, credential=CREDENTIAL)
+
+    for credential in (None, OTHER):
+        requests.fetch(CHART, credential=credential)
+    assert len(repository.jobs) == 3
+
+    requests.fetch(CHART, credential=CREDENTIAL)
+    assert len(repository.jobs) == 3
+    assert repository.jobs[0].credential["password"] == "hunter2"
+    assert "hunter2" not in repr(repository.jobs)
+
+
+def test_the_policy_holds_for_what_is_in_the_cache(
+    requests: Requests, repository: Repository
+) -> None:
+    assert data(requests.fetch(CHART)) == [b"data of 1.2.3"]
+
+    (refused,) = requests.fetch(CHART, allowed="https://other")
+
+    assert isinstance(refused, Failure)
+    assert refused.reason == f"the chart web 1.2.3 from {REPOSITORY} cannot be fetched: not allowed"
+    assert len(repository.jobs) == 1
+
+
+def test_each_remote_has_its_own_answer(requests: Requests) -> None:
+    wanted: list[Remote] = [
+        CHART,
+        RemoteChart("https://charts.example/../..", "x"),
+        RemoteFile("https://f/a"),
+    ]
+
+    answers = requests.fetch(*wanted)
+
+    assert [type(each) for each in answers] == [Fetched, Failure, Fetched]
+
+
+DOWN = Outcome(reason="charts.example refused the connection", hint="try again", is_down=True)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        RemoteChart(REPOSITORY, "web", "^1"),
+        RemoteChart(REPOSITORY, "web"),
+        RemoteCommit("https://git.example/a.git", "main"),
+        RemoteFile("https://files.example/a.yaml"),
+    ],
+    ids=str,
+)
+def test_while_the_repository_is_down_the_cache_serves(
+    requests: Requests, repository: Repository, wanted: Remote
+) -> None:
+    (before,) = requests.fetch(wanted)
+    repository.error = DOWN
+
+    (after,) = requests.fetch(wanted)
+
+    assert isinstance(before, Fetched)
+    assert isinstance(after, Fetched)
+    assert after.data == before.data
+    assert after.warning is not None
+    assert "may be outdated: charts.example refused" in after.warning.reason
+    # With an empty cache it is an error.
+    (failed,) = Requests(None, repository).fetch(wanted)
+    assert isinstance(failed, Failure)
+    assert failed.reason.endswith("cannot be fetched: charts.example refused the connection")
+
+
+def test_a_rejected_credential_is_served_nothing_old(
+    requests: Requests, repository: Repository
+) -> None:
+    wanted = RemoteChart(REPOSITORY, "web", "^1")
+    requests.fetch(wanted, credential=CREDENTIAL)
+    repository.error = Outcome(reason="rejected (401)", hint="renew it")
+
+    (failed,) = requests.fetch(wanted, credential=CREDENTIAL)
+
+    assert isinstance(failed, Failure)
+
+
+def test_requests_at_the_same_time_share_one_fetch(
+    requests: Requests, repository: Repository
+) -> None:
+    begun = threading.Event()
+    go_on = threading.Event()
+
+    def hold() -> None:
+        begun.set()
+        go_on.wait(30)
+
+    repository.hold = hold
+    answers: list[Any] = []
+    threads = [
+        threading.Thread(target=lambda: answers.append(data(requests.fetch(CHART))))
+        for _ in range(5)
+    ]
+    for thread in threads:
+        thread.start()
+    assert begun.wait(30)
+    time.sleep(0.2)
+    go_on.set()
+    for thread in threads:
+        thread.join()
+
+    assert answers == 5 * [[b"data of 1.2.3"]]
+    assert len(repository.jobs) == 1
+
+
+def test_a_request_without_time_fails_alone(requests: Requests, repository: Repository) -> None:
+    begun = threading.Event()
+    go_on = threading.Event()
+
+    def hold() -> None:
+        if not begun.is_set():
+            begun.set()
+            go_on.wait(30)
+            raise FetchError("no time", hint="wait", is_down=True)
+
+    repository.hold = hold
+    answers: dict[float, list[bytes | str]] = {}
+
+    def fetch(seconds: float) -> None:
+        answers[seconds] = data(requests.fetch(CHART, seconds=seconds))
+
+    threads = [threading.Thread(target=fetch, args=(each,)) for each in (1, 30, 1.5)]
+    for thread in threads:
+        thread.start()
+        assert begun.wait(30)
+    time.sleep(0.2)
+    go_on.set()
+    for thread in threads:
+        thread.join()
+
+    assert answers[30] == [b"data of 1.2.3"]
+    # The control: what had no more time either fails with it.
+    assert "no time" in str(answers[1])
+    assert "no time" in str(answers[1.5])
+    assert len(repository.jobs) == 2
+
+
+def test_what_is_fetched_at_once_is_limited(tmp_path: Path, repository: Repository) -> None:
+    requests = Requests(tmp_path, repository, AVP_MAX_INPUT="1Mi")
+    repository.versions = [f"1.0.{number}" for number in range(5)]
+    repository.data = bytes(300_000)
+    wanted = [RemoteChart(REPOSITORY, "web", each) for each in repository.versions]
+
+    answers = requests.fetch(*wanted)
+
+    failed = [each.reason for each in answers if isinstance(each, Failure)]
+    assert len(failed) == 2
+    assert all(
+        "all that is fetched at once is larger than 1048576 bytes" in each for each in failed
+    )
+    # The next requests may have as much again; all of it is kept.
+    assert not any(isinstance(each, Failure) for each in requests.fetch(*wanted[:3]))
+
+
+def test_a_fetch_that_is_given_up_fails_for_no_other_request(
+    requests: Requests, repository: Repository
+) -> None:
+    begun = threading.Event()
+    go_on = threading.Event()
+
+    def hold() -> None:
+        if not begun.is_set():
+            begun.set()
+            go_on.wait(30)
+            raise GivenUpError("its request is given up")
+
+    repository.hold = hold
+    answers: list[Any] = []
+    threads = [
+        threading.Thread(target=lambda: answers.append(requests.fetch(CHART))) for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+        assert begun.wait(30)
+    time.sleep(0.2)
+    go_on.set()
+    for thread in threads:
+        thread.join()
+
+    (given_up,) = (one for (one,) in answers if isinstance(one, Failure))
+    assert "is given up" in given_up.reason
+    assert [one.data for (one,) in answers if one is not given_up] == 2 * [b"data of 1.2.3"]
+
+
+LENDERS = ("ARGOCD_APP_SOURCE_REPO_URL", "ARGOCD_APP_PROJECT_NAME")
+LENT = {
+    "GIT_ASKPASS": "argocd",
+    "ARGOCD_APP_SOURCE_REPO_URL": "https://git.example/team/app.git",
+    "ARGOCD_APP_PROJECT_NAME": "team",
+}
+
+
+def test_what_a_lent_password_shows_is_for_nobody_else(
+    requests: Requests, repository: Repository
+) -> None:
+    wanted = RemoteCommit("https://git.example/team/base.git", HASH)
+    repository.versions = [HASH]
+    lent = {**LENT, "ARGOCD_GIT_ASKPASS_NONCE": "n"}
+    requests.fetch(wanted, environ=lent)
+    requests.fetch(wanted, environ={**lent, "ARGOCD_GIT_ASKPASS_NONCE": "another"})
+    assert len(repository.jobs) == 1
+
+    for name in LENDERS:
+        requests.fetch(wanted, environ={**lent, name: f"{lent[name]}2"})
+    requests.fetch(wanted)
+
+    assert len(repository.jobs) == 4
