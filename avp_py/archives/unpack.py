@@ -111,7 +111,7 @@ def unpack_chart(data: bytes, folder: Path, limits: Limits) -> str:
     return chart.folder
 
 
-def unpack_tar(data: bytes, root: Path, folders: Sequence[str], limits: Limits) -> None:
+def unpack_tar(data: bytes, root: Path, folders: Sequence[str], limits: Limits) -> int:
     """Unpack the files of a commit: files, directories, and symlinks as they are.
 
     Args:
@@ -121,13 +121,19 @@ def unpack_tar(data: bytes, root: Path, folders: Sequence[str], limits: Limits) 
             if it does not exist.
         limits: how large it may be, and how many entries it may have.
 
+    Returns:
+        How many entries it has and directories were made.
+
     Raises:
         RenderError: it is not such an archive, is too large, or has what may not be unpacked.
         OSError: it cannot be written.
     """
     with contextlib.closing(_Writer(root, limits)) as writer:
+        entries = 0
         for entry in read_tar(data, limits, is_packed=False):
             _unpack(entry, folders, writer)
+            entries += 1
+        return entries + writer.made
 
 
 def _unpack(entry: Entry, folders: Sequence[str], writer: "_Writer") -> None:
@@ -170,6 +176,11 @@ class _Writer:
         # Those of a directory mostly follow each other.
         self._last: tuple[str, ...] = ()
         self._folder = os.dup(self._root)
+
+    @property
+    def made(self) -> int:
+        """How many directories were made."""
+        return self._limits.files - self._left
 
     def close(self) -> None:
         """Close what is open."""

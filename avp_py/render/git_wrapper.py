@@ -9,6 +9,7 @@ v0.13 to v0.21.
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +31,21 @@ _NOTHING: Final = (["init"], ["checkout", "FETCH_HEAD"])
 _REMOTE: Final = ["remote", "add", "origin"]
 _FETCH: Final = ["fetch", "--depth=1"]
 _SUBMODULES: Final = ["submodule", "update", "--init", "--recursive"]
+
+
+@dataclass
+class _Clone:
+    """What one directory of kustomize has got.
+
+    Attributes:
+        submodules: those of its commit, until they are wanted.
+        size: how many bytes were unpacked in it, submodules included.
+        files: how many files and directories.
+    """
+
+    submodules: Sequence[Submodule] = ()
+    size: int = 0
+    files: int = 0
 
 
 class GitWrapper:
@@ -66,7 +82,7 @@ class GitWrapper:
         self._limits = limits
         self._fetcher = fetcher
         self._prepare = prepare
-        self._submodules: dict[str, Sequence[Submodule]] = {}
+        self._clones: dict[str, _Clone] = {}
         self.failures: list[Failure] = []
         self.warnings: list[Failure] = []
         path = write_script(
@@ -97,9 +113,10 @@ class GitWrapper:
         if arguments[:2] == _FETCH and len(arguments) == 4:
             _, _, repository, ref = arguments
             commit = RemoteCommit(repository, "" if ref == "HEAD" else ref)
-            self._submodules[folder] = self._unpack([(commit, inner)])
+            clone = self._clones[folder] = _Clone()
+            clone.submodules = self._unpack([(commit, inner)], clone)
         elif arguments == _SUBMODULES:
-            self._update(inner, self._submodules.pop(folder, ()))
+            self._update(inner, self._clones.pop(folder, _Clone()))
         else:
             raise AvpError(
                 f"kustomize calls git with a command that is not known: {arguments[:1]}",
@@ -118,15 +135,15 @@ class GitWrapper:
             raise AvpError("kustomize calls git outside of its scratch", hint="please report it")
         return path.relative_to(self._root).parts
 
-    def _update(self, inner: tuple[str, ...], submodules: Sequence[Submodule]) -> None:
+    def _update(self, inner: tuple[str, ...], clone: _Clone) -> None:
         """Fetch the submodules of a commit, and those in them."""
-        level = [(each, inner) for each in submodules]
+        level = [(each, inner) for each in clone.submodules]
         for _ in range(MAX_DEPTH):
             places = [(each.commit, (*above, *each.path.split("/"))) for each, above in level]
             level = [
                 (module, place)
                 for commit, place in places
-                for module in self._unpack([(commit, place)])
+                for module in self._unpack([(commit, place)], clone)
             ]
             if not level:
                 return
@@ -136,12 +153,12 @@ class GitWrapper:
         )
 
     def _unpack(
-        self, places: Sequence[tuple[RemoteCommit, tuple[str, ...]]]
+        self, places: Sequence[tuple[RemoteCommit, tuple[str, ...]]], clone: _Clone
     ) -> Sequence[Submodule]:
         """Fetch commits and unpack them; return their submodules.
 
         Raises:
-            AvpError: one cannot be fetched or unpacked.
+            AvpError: one cannot be fetched or unpacked, or is too much with those before it.
         """
         found: list[Submodule] = []
         fetched = self._fetcher.fetch([commit for commit, _ in places])
@@ -149,6 +166,24 @@ class GitWrapper:
             if not isinstance(answer, Fetched):
                 raise GenerateError([answer])
             self.warnings += [answer.warning] if answer.warning else []
-            unpack_tar(answer.data, self._root, inner, self._limits)
+            clone.size += len(answer.data)
+            self._check(clone)
+            clone.files += unpack_tar(answer.data, self._root, inner, self._limits)
+            self._check(clone)
             found += answer.submodules
         return found
+
+    def _check(self, clone: _Clone) -> None:
+        """Raise AvpError where a clone is larger than what kustomize may write.
+
+        While it waits for us, nothing measures that. A few commits that are submodules of each
+        other more than once are many in all.
+        """
+        size, files = 2 * self._limits.input_bytes, 2 * self._limits.files
+        if clone.size > size or clone.files > files:
+            raise AvpError(
+                f"a git repository has more than {size} bytes or {files} files, its submodules "
+                "included",
+                hint="name a smaller one, or add ?submodules=false to its URL; the operator's "
+                "settings AVP_MAX_INPUT and AVP_MAX_FILES say how much there may be",
+            )

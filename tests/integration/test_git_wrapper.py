@@ -1,5 +1,6 @@
 """What kustomize is answered in git's place: the newest kustomize and the oldest."""
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from threading import Event
@@ -147,6 +148,41 @@ def test_submodules_without_end(
         result = run("generate", app, env=permitted(environ, site))
         assert result.code == code, result.err
     assert "submodules are nested deeper than 2 levels" in result.err
+
+
+@pytest.mark.parametrize(
+    ("limits", "width", "code"),
+    [
+        ({"AVP_MAX_INPUT": "2Mi"}, 1, 0),
+        ({"AVP_MAX_INPUT": "2Mi"}, 4, 1),
+        ({"AVP_MAX_FILES": "12"}, 1, 0),
+        ({"AVP_MAX_FILES": "12"}, 4, 1),
+    ],
+)
+def test_submodules_count_as_often_as_they_occur(
+    limits: Mapping[str, str],
+    width: int,
+    code: int,
+    root: Path,
+    site: StandIn,
+    tmp_path: Path,
+    environ: Mapping[str, str],
+    run: Run,
+) -> None:
+    files = {"kustomization.yaml": "resources: [map.yaml]\n", "map.yaml": MAP.format("in")}
+    name, last = "level-0", commit(root / "level-0", {"blob": os.urandom(1 << 20)})
+    for level in ("level-1", "level-2"):
+        commit(root / level, files)
+        for number in range(width):
+            add_submodule(root / level, f"s{number}", f"{site.address}/{name}/.git", last)
+        git(root / level, "commit", "-qm", "a")
+        name, last = level, git(root / level, "rev-parse", "HEAD")
+    app = app_of(tmp_path, f"{site.address}/{name}/.git//?ref=main")
+
+    result = run("generate", app, env={**permitted(environ, site), **limits})
+
+    assert result.code == code, result.err
+    assert ("its submodules included" in result.err) == bool(code)
 
 
 @pytest.mark.parametrize(
