@@ -18,7 +18,7 @@ from avp_py.remotes import Fetched, Fetcher, RemoteChart, shown
 from avp_py.render.chart_lock import NAMED
 from avp_py.render.chart_metadata import CHART, Dependency, Metadata, is_name
 from avp_py.render.follow import follow
-from avp_py.render.local_chart import CHARTS, Archive, LocalChart, check_size
+from avp_py.render.local_chart import CHARTS, Archive, LocalChart, check_size, may_need
 from avp_py.sandbox import Limits
 
 LOCAL: Final = "file://"
@@ -63,8 +63,11 @@ class Dependencies:
         Args:
             chart: its directory.
         """
+        folder = str(chart.resolve())
         try:
-            return not LocalChart.read(str(chart.resolve()), self._roots, self._limits).missing
+            if not may_need(folder, self._roots, self._limits):
+                return True
+            return not LocalChart.read(folder, self._roots, self._limits).missing
         except (RenderError, OSError):
             return True
 

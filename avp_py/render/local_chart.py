@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from avp_py.archives import read_tar
@@ -11,6 +12,7 @@ from avp_py.render.chart_files import ChartFiles
 from avp_py.render.chart_lock import LOCKS, Lock
 from avp_py.render.chart_metadata import CHART, REQUIREMENTS, Dependency, Metadata
 from avp_py.render.charts import PACKED
+from avp_py.render.follow import follow
 from avp_py.sandbox import Limits
 
 CHARTS: Final = "charts"
@@ -149,6 +151,28 @@ def check_size(size: int, limits: Limits) -> None:
             f"with its dependencies it is larger than AVP_MAX_INPUT ({limits.input_bytes} bytes)",
             hint="the operator's setting AVP_MAX_INPUT says how large a chart may be",
         )
+
+
+def may_need(folder: str, roots: Sequence[str], limits: Limits) -> bool:
+    """Return whether a chart names dependencies: most name none, and need no look at all files.
+
+    Args:
+        folder: its directory, symlinks resolved.
+        roots: the directories that may be read, symlinks resolved.
+        limits: how large its files may be.
+
+    Raises:
+        RenderError: Chart.yaml is malformed.
+        OSError: it cannot be read.
+    """
+    if Path(folder, REQUIREMENTS).is_symlink() or Path(folder, REQUIREMENTS).exists():
+        return True
+    target = follow(f"{folder}/{CHART}", tuple(roots))
+    if target is None:
+        # helm does not load it.
+        return False
+    files = ChartFiles(folder, {CHART: target}, roots, limits)
+    return bool(Metadata.read(files.read(CHART), None).dependencies)
 
 
 def _metadata(files: ChartFiles) -> Metadata:

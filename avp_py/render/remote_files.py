@@ -9,7 +9,7 @@ api/internal/git/repospec.go of kustomize, api v0.21.
 
 import json
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -74,11 +74,10 @@ class RemoteFiles:
                 many.
             GenerateError: what is surely a file cannot be fetched.
         """
-        self._refuse_others(roots)
-        self._remotes.update(
-            (each, None) for _, refers in roots.references for each in refers.remotes
-        )
         found = [(folder, list(self._references(folder))) for folder in roots.folders]
+        remotes = dict.fromkeys(each for _, refers in roots.references for each in refers.remotes)
+        _refuse_others(remotes, {each.url for _, references in found for each in references})
+        self._remotes.update(remotes)
         wanted: dict[str, bool] = {}
         manifests: set[str] = set()
         for reference in (each for _, references in found for each in references):
@@ -225,22 +224,26 @@ class RemoteFiles:
             ) from None
         self._made.add(folder)
 
-    def _refuse_others(self, roots: Roots) -> None:
-        """Refuse what kustomize would request by itself, which it cannot, or must not."""
-        known = {each.url for folder in roots.folders for each in self._references(folder)}
-        for _, refers in roots.references:
-            for url in refers.remotes:
-                if url not in known and is_web(url):
-                    raise RenderError(
-                        f"{shown(url)} is named where it cannot be fetched: in the configuration "
-                        "of a plugin, or not as a plain text",
-                        hint="name it as a plain text in a kustomization (resources, patches, "
-                        "files of a generator), or put the file into the repository",
-                    )
-
     def _references(self, folder: Path) -> Iterator[WebReference]:
         for file in kustomization_files(folder):
             yield from web_references(_read(file, self._max_bytes))
+
+
+def _refuse_others(remotes: Iterable[str], known: Container[str]) -> None:
+    """Refuse what kustomize would request by itself, which it cannot, or must not.
+
+    Args:
+        remotes: what kustomizations and plugins refer to.
+        known: the URLs that can be fetched for them.
+    """
+    for url in remotes:
+        if url not in known and is_web(url):
+            raise RenderError(
+                f"{shown(url)} is named where it cannot be fetched: in the configuration of a "
+                "plugin, or not as a plain text",
+                hint="name it as a plain text in a kustomization (resources, patches, files of a "
+                "generator), or put the file into the repository",
+            )
 
 
 def _start(reference: WebReference) -> int:
