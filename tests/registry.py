@@ -1,9 +1,7 @@
 """The registry of the distribution project, with OCI artifacts for Argo CD, and charts for Helm."""
 
 import hashlib
-import io
 import json
-import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ import yaml
 from tests.conftest import build_tools
 from tests.processes import until
 from tests.servers import free_ports, running
+from tests.trees import pack
 
 READY_SECONDS: Final = 30
 """How long it may take to serve; it takes well below one."""
@@ -54,7 +53,7 @@ class Registry:
                 "mediaType": MANIFEST,
                 "artifactType": "application/vnd.example.manifests",
                 "config": self._push_blob(session, name, b"{}", _EMPTY),
-                "layers": [self._push_blob(session, name, _archive(files), _LAYER)],
+                "layers": [self._push_blob(session, name, pack(files), _LAYER)],
             }
             self._push_manifest(session, name, tag, json.dumps(manifest).encode())
 
@@ -154,13 +153,3 @@ def serve(folder: Path, login: tuple[str, str] | None = None) -> Iterator[Regist
         until(lambda: not server.is_running or is_ready(), READY_SECONDS)
         assert is_ready(), server.tail()
         yield registry
-
-
-def _archive(files: Mapping[str, bytes]) -> bytes:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
-        for name, content in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            archive.addfile(entry, io.BytesIO(content))
-    return packed.getvalue()

@@ -1,7 +1,10 @@
 """A snapshot of a folder, which a test compares before and after."""
 
+import gzip
+import io
 import os
 import stat
+import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -47,3 +50,14 @@ def _entry(path: Path) -> Entry:
         holds = str(path.readlink())
     # Inode, size and owner are left out: a change of those changes what is here.
     return Entry(status.st_mode, status.st_mtime_ns, holds)
+
+
+def pack(files: Mapping[str, bytes]) -> bytes:
+    """A gzipped tar; the same files make the same bytes."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for path, content in files.items():
+            entry = tarfile.TarInfo(path)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return gzip.compress(packed.getvalue(), mtime=0)

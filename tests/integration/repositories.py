@@ -3,9 +3,7 @@
 import base64
 import gzip
 import hashlib
-import io
 import ssl
-import tarfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +16,7 @@ import yaml
 
 from tests.integration.certificates import self_signed
 from tests.integration.stand_in import Answer, Exchange, StandIn, stand_in
+from tests.trees import pack
 
 TEMPLATE: Final = (
     "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Chart.Name }}\n"
@@ -40,17 +39,6 @@ def package(name: str, version: str, files: Mapping[str, str] | None = None) -> 
         **(files or {}),
     }
     return pack({f"{name}/{path}": text.encode() for path, text in chart.items()})
-
-
-def pack(files: Mapping[str, bytes]) -> bytes:
-    """A gzipped tar; the same files make the same bytes."""
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as archive:
-        for path, content in files.items():
-            entry = tarfile.TarInfo(path)
-            entry.size = len(content)
-            archive.addfile(entry, io.BytesIO(content))
-    return gzip.compress(packed.getvalue(), mtime=0)
 
 
 def basic(user: str, password: str) -> str:

@@ -24,7 +24,6 @@ from tests.integration.repositories import (
     charts,
     cut_off,
     drip,
-    pack,
     package,
     redirect,
     reset,
@@ -35,6 +34,7 @@ from tests.integration.repositories import (
 )
 from tests.integration.stand_in import Answer, free_port, stand_in
 from tests.processes import is_running, until
+from tests.trees import pack
 
 pytestmark = pytest.mark.usefixtures("any_machine")
 

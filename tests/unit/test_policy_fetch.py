@@ -11,13 +11,11 @@ from hypothesis import strategies as st
 from urllib3.util import parse_url
 
 from avp_py.errors import FetchError
-from avp_py.policy import Permissions, PolicyGate, Verdict, checked_url, read_policy
+from avp_py.policy import PolicyGate, Verdict, checked_url
 from avp_py.remotes import Remote, RemoteChart, RemoteCommit, RemoteFile
 from avp_py.settings import Identity
 from avp_py.urls import normalise
-
-WEB = Identity(app="web", namespace="demo", project="team-a")
-NOBODY = Identity(app=None, namespace=None, project=None)
+from tests.unit.policies import NOBODY, WEB, Policies
 
 
 @pytest.fixture
@@ -25,15 +23,8 @@ def permissions(tmp_path: Path) -> "Maker":
     return Maker(tmp_path / "policy.yaml")
 
 
-class Maker:
-    """Builds permissions from the items of `rules`."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-
-    def __call__(self, *rules: str, identity: Identity = WEB) -> Permissions:
-        self._file.write_text("rules:\n" + "".join(f"- {rule}\n" for rule in rules))
-        return Permissions(read_policy(self._file), identity)
+class Maker(Policies):
+    """The same, and what they allow."""
 
     def gate(self, *rules: str, identity: Identity = WEB) -> PolicyGate:
         return PolicyGate(identity, self(*rules, identity=identity))

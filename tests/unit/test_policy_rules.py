@@ -5,11 +5,9 @@ from pathlib import Path
 import pytest
 
 from avp_py.errors import PathError, SettingsError
-from avp_py.policy import Permissions, PolicyGate, Verdict, read_policy
+from avp_py.policy import PolicyGate, Verdict
 from avp_py.settings import Identity, Trust
-
-WEB = Identity(app="web", namespace="demo", project="team-a")
-NOBODY = Identity(app=None, namespace=None, project=None)
+from tests.unit.policies import NOBODY, WEB, Policies
 
 
 @pytest.fixture
@@ -17,15 +15,8 @@ def permissions(tmp_path: Path) -> "Maker":
     return Maker(tmp_path / "policy.yaml")
 
 
-class Maker:
-    """Builds permissions from the items of `rules`."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-
-    def __call__(self, *rules: str, identity: Identity = WEB) -> Permissions:
-        self._file.write_text("rules:\n" + "".join(f"- {rule}\n" for rule in rules))
-        return Permissions(read_policy(self._file), identity)
+class Maker(Policies):
+    """The same, and what they allow."""
 
     def allows(
         self, path: str, *rules: str, identity: Identity = WEB, kind: str | None = None
