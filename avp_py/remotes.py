@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, field, fields
 from typing import Final, TypeAlias
 
-from avp_py.errors import Failure
+from avp_py.errors import Failure, GenerateError
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,11 @@ class RemoteCommit:
     repository: str
     ref: str = ""
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether the ref is the full hash of a commit."""
+        return len(self.ref) == 40 and set(self.ref) <= _HEXADECIMAL
+
     def __str__(self) -> str:
         ref = f" at {self.ref[:200]}" if self.ref else ""
         return f"the git repository {shown(self.repository)}{ref}"
@@ -59,6 +64,8 @@ class RemoteFile:
     def __str__(self) -> str:
         return f"the file {shown(self.url)}"
 
+
+_HEXADECIMAL: Final = frozenset("0123456789abcdef")
 
 Remote: TypeAlias = RemoteChart | RemoteCommit | RemoteFile
 
@@ -107,6 +114,22 @@ class Fetcher(ABC):
         Raises:
             AvpError: nothing can be fetched.
         """
+
+    def fetch_one(self, wanted: Remote, warnings: list[Failure]) -> Fetched:
+        """Return what one remote is.
+
+        Args:
+            wanted: what to fetch.
+            warnings: takes what is to be noticed about it.
+
+        Raises:
+            AvpError: it cannot be fetched.
+        """
+        (answer,) = self.fetch([wanted])
+        if not isinstance(answer, Fetched):
+            raise GenerateError([answer])
+        warnings += [answer.warning] if answer.warning else []
+        return answer
 
 
 _KINDS: Final[Mapping[str, type[RemoteChart] | type[RemoteCommit] | type[RemoteFile]]] = {

@@ -12,18 +12,10 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
+from avp_py.settings import LENT_FOR_HTTP, LENT_FOR_SSH
+
 SOURCE: Final = "ARGOCD_APP_SOURCE_REPO_URL"
 """The variable with the URL of the Application's repository, whose credentials are lent."""
-
-_HTTP: Final = (
-    "GIT_ASKPASS", "ARGOCD_GIT_ASKPASS_NONCE", "ARGOCD_BINARY_NAME", "ARGOCD_ASK_PASS_SOCK",
-    "ARGOCD_GIT_AUTH_HEADER", "ARGOCD_GIT_BEARER_AUTH_HEADER",
-    "GIT_SSL_NO_VERIFY", "GIT_SSL_CERT", "GIT_SSL_KEY",
-)  # fmt: skip
-"""What is lent for HTTP. The files that the last two name are in the repo-server's container."""
-
-_SSH: Final = ("GIT_SSH_COMMAND", "GIT_SSL_CAINFO", "SOCKS5_USER", "SOCKS5_PASSWD")
-"""What is lent for SSH; the files that the first one names must be in this container, too."""
 
 _LENDING: Final = {
     "GIT_ASKPASS", "ARGOCD_GIT_AUTH_HEADER", "ARGOCD_GIT_BEARER_AUTH_HEADER", "GIT_SSL_CERT",
@@ -47,7 +39,7 @@ def variables_for(url: str, environ: Mapping[str, str]) -> Mapping[str, str]:
     server = _server(url)
     if server is None or server != _server(environ.get(SOURCE, "")):
         return {}
-    names = _SSH if server[0] == "ssh" else _HTTP
+    names = LENT_FOR_SSH if server[0] == "ssh" else LENT_FOR_HTTP
     found = {name: environ[name] for name in names if environ.get(name)}
     return found if _LENDING & found.keys() else {}
 

@@ -1,11 +1,9 @@
 """Starts the process that fetches, and reads what it leaves, as hostile input."""
 
-import os
 import select
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -15,26 +13,23 @@ from avp_py.fetch.job import DATA, INDEX, PREVIOUS, Job, Outcome, read_left
 from avp_py.fetch.lending import ASKPASS, NONCE, borrow
 from avp_py.remotes import RemoteCommit
 from avp_py.sandbox import (
+    CERTIFICATES,
     SYSTEM,
     Access,
     Limits,
     Places,
     Written,
     child_environment,
-    claim_directory,
     confine,
     git_access,
     named_access,
+    own_directory,
     program_access,
     proxy_ports,
-    remove_directory,
-    remove_stale,
+    python_access,
     run,
-    temporary_directory,
 )
 from avp_py.settings import RenderSettings
-
-CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 _OF_GIT: Final = ("GIT_", "SSH_")
 """How the names of variables begin that the operator may pass on to git."""
@@ -90,7 +85,7 @@ def fetch(
     """
     end = time.monotonic() + job.seconds
     try:
-        with _directory(environ) as folder:
+        with own_directory(environ) as folder:
             job, problem = borrow(job, folder, settings, environ)
             # So that the process itself can say what took too long.
             own = min(_MARGIN, job.seconds / 2)
@@ -119,19 +114,6 @@ def fetch(
         ) from error
 
 
-@contextmanager
-def _directory(environ: Mapping[str, str]) -> Iterator[Path]:
-    """Make a directory for one job, and remove it in the end; and those of killed processes."""
-    parent = temporary_directory(environ)
-    remove_stale(parent)
-    folder, lock = claim_directory(parent)
-    try:
-        yield folder
-    finally:
-        remove_directory(folder)
-        os.close(lock)
-
-
 def _run(
     job: Job,
     folder: Path,
@@ -148,14 +130,9 @@ def _run(
     names = (*passed, *CERTIFICATES)
     # Relative to sys.executable, so that a virtual environment is one to the process, too.
     argv = [sys.executable, "-I", "-m", "avp_py.fetch.child", str(folder)]
-    libraries = {Path(each) for each in (*sys.path, sys.prefix, sys.base_prefix) if each}
-    # Where the console script starts Python without `site`, sys.prefix is not that of the virtual
-    # environment.
-    libraries.add(Path(sys.executable).parent.parent / "pyvenv.cfg")
     ports = {int(port) for host in job.hosts if (port := _port(host))}
-    access = SYSTEM | program_access(sys.executable) | named_access(environ, names)
-    access |= Access(
-        read=tuple(libraries),
+    access = SYSTEM | program_access(sys.executable) | python_access()
+    access |= named_access(environ, names) | Access(
         write=(folder,),
         connect=(*settings.ports, *ports, *proxy_ports(environ)),
     )

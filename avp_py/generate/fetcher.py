@@ -18,7 +18,7 @@ from avp_py.fetch.service import Service
 from avp_py.generate.credentials import read_credentials
 from avp_py.policy import Permissions, PolicyGate
 from avp_py.remotes import Fetched, Remote
-from avp_py.settings import Resolution, is_argocds
+from avp_py.settings import Resolution, without_argocds
 
 logger: Final = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ _UNRESTRICTED: Final = (
 )
 
 
-class Fetcher:
+class OperatorsFetcher:
     """Fetches what the policy allows, with the credentials of the operator."""
 
     def __init__(
@@ -83,8 +83,7 @@ class Fetcher:
         settings = self._resolution.settings
         with self._reading:
             if self._credentials is None:
-                environ = self._resolution.sources.environ
-                operators = {name: text for name, text in environ.items() if not is_argocds(name)}
+                operators = without_argocds(self._resolution.sources.environ)
                 seconds = deadline - time.monotonic()
                 self._credentials, warnings = read_credentials(
                     settings, operators, seconds, self._depot

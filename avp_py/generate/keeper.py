@@ -20,7 +20,7 @@ from avp_py.settings import Resolution, Settings
 
 if TYPE_CHECKING:
     from avp_py.fetch.depot import Depot
-    from avp_py.generate.fetcher import Fetcher
+    from avp_py.generate.fetcher import OperatorsFetcher
 
 OpenBackend: TypeAlias = Callable[[Settings, Mapping[str, str]], Backend]
 """Makes the backend, from the settings and the environment."""
@@ -119,7 +119,7 @@ class LocalKeeper(Keeper):
         self._open_backend = open_backend
         self._read_secret = read_secret
         self._depot = depot
-        self._fetcher: Fetcher | None = None
+        self._fetcher: OperatorsFetcher | None = None
         self._settings = resolution.settings
         self._permissions = read_permissions(self._settings.policy.file, self._settings.identity)
 
@@ -141,9 +141,11 @@ class LocalKeeper(Keeper):
         """Fetch what the policy allows; credentials are read where it allows anything."""
         if self._fetcher is None:
             # Late: most renders need nothing from elsewhere.
-            from avp_py.generate.fetcher import Fetcher
+            from avp_py.generate.fetcher import OperatorsFetcher
 
-            self._fetcher = Fetcher(self._resolution, self._permissions, self._depot, self.asker)
+            self._fetcher = OperatorsFetcher(
+                self._resolution, self._permissions, self._depot, self.asker
+            )
         return self._fetcher.fetch(wanted, deadline)
 
     def read(self, targets: Sequence[Target], deadline: float) -> Mapping[Target, Secret | Failure]:

@@ -9,6 +9,7 @@ from typing import Final
 from avp_py.render.repository import Repository
 from avp_py.render.workspace import Workspace
 from avp_py.sandbox import (
+    CERTIFICATES,
     SYSTEM,
     Access,
     Limits,
@@ -28,8 +29,10 @@ from avp_py.settings import RenderSettings, is_for_fetching
 
 logger: Final = logging.getLogger(__name__)
 
-CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
-"""The variables that name CA certificates."""
+
+def passed_on(settings: RenderSettings) -> Sequence[str]:
+    """Return the names of AVP_RENDER_ENV that are for what renders, and not for what fetches."""
+    return [each for each in settings.environment if not is_for_fetching(each)]
 
 
 class Child:
@@ -68,7 +71,7 @@ class Child:
         self._mode = settings.sandbox
         self._limits = limits
         self._workspace = workspace
-        passed = [each for each in settings.environment if not is_for_fetching(each)]
+        passed = passed_on(settings)
         names = (*passed, *CERTIFICATES)
         self._access = SYSTEM | program_access(program) | named_access(environ, names)
         self._access |= Access(

@@ -1,21 +1,22 @@
 """What a process may use that renders one request, and all that it starts."""
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from avp_py.render.child import CERTIFICATES
+from avp_py.render.child import passed_on
 from avp_py.render.interface import Source
 from avp_py.render.repository import find_repository
 from avp_py.render.script import SHELL
 from avp_py.render.tools import find_tool
 from avp_py.sandbox import (
+    CERTIFICATES,
     SYSTEM,
     Access,
     named_access,
     program_access,
+    python_access,
 )
-from avp_py.settings import RenderSettings, is_for_fetching
+from avp_py.settings import RenderSettings
 
 
 def render_access(
@@ -36,12 +37,9 @@ def render_access(
         RenderError: the directory is not in the repository.
         ToolMissingError: a setting names a program that does not exist.
     """
-    passed = (each for each in settings.environment if not is_for_fetching(each))
-    access = SYSTEM | named_access(environ, (*passed, *CERTIFICATES))
-    # Python loads parts of its library when they are first used, and so do we.
-    libraries = {Path(each) for each in (*sys.path, sys.prefix, sys.base_prefix) if each}
-    access |= Access(read=tuple(libraries), write=(scratch,), execute=(scratch,))
-    access |= Access(read=(Path("/proc/self"),))
+    names = (*passed_on(settings), *CERTIFICATES)
+    access = SYSTEM | named_access(environ, names) | python_access()
+    access |= Access(read=(Path("/proc/self"),), write=(scratch,), execute=(scratch,))
     for kind, name in (
         ("kustomize", settings.kustomize),
         ("helm", settings.helm),

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from avp_py.archives import unpack_tar
-from avp_py.errors import AvpError, Failure, GenerateError
-from avp_py.remotes import Fetched, Fetcher, RemoteCommit, Submodule
+from avp_py.errors import AvpError, Failure
+from avp_py.remotes import Fetcher, RemoteCommit, Submodule
 from avp_py.render.script import SHELL, write_script
 from avp_py.render.workspace import Workspace
 from avp_py.sandbox import Limits, Questions, program_access
@@ -114,7 +114,7 @@ class GitWrapper:
             _, _, repository, ref = arguments
             commit = RemoteCommit(repository, "" if ref == "HEAD" else ref)
             clone = self._clones[folder] = _Clone()
-            clone.submodules = self._unpack([(commit, inner)], clone)
+            clone.submodules = self._unpack(commit, inner, clone)
         elif arguments == _SUBMODULES:
             self._update(inner, self._clones.pop(folder, _Clone()))
         else:
@@ -143,7 +143,7 @@ class GitWrapper:
             level = [
                 (module, place)
                 for commit, place in places
-                for module in self._unpack([(commit, place)], clone)
+                for module in self._unpack(commit, place, clone)
             ]
             if not level:
                 return
@@ -153,25 +153,19 @@ class GitWrapper:
         )
 
     def _unpack(
-        self, places: Sequence[tuple[RemoteCommit, tuple[str, ...]]], clone: _Clone
+        self, commit: RemoteCommit, inner: tuple[str, ...], clone: _Clone
     ) -> Sequence[Submodule]:
-        """Fetch commits and unpack them; return their submodules.
+        """Fetch a commit and unpack it; return its submodules.
 
         Raises:
-            AvpError: one cannot be fetched or unpacked, or is too much with those before it.
+            AvpError: it cannot be fetched or unpacked, or is too much with those before it.
         """
-        found: list[Submodule] = []
-        fetched = self._fetcher.fetch([commit for commit, _ in places])
-        for (_, inner), answer in zip(places, fetched, strict=True):
-            if not isinstance(answer, Fetched):
-                raise GenerateError([answer])
-            self.warnings += [answer.warning] if answer.warning else []
-            clone.size += len(answer.data)
-            self._check(clone)
-            clone.files += unpack_tar(answer.data, self._root, inner, self._limits)
-            self._check(clone)
-            found += answer.submodules
-        return found
+        fetched = self._fetcher.fetch_one(commit, self.warnings)
+        clone.size += len(fetched.data)
+        self._check(clone)
+        clone.files += unpack_tar(fetched.data, self._root, inner, self._limits)
+        self._check(clone)
+        return fetched.submodules
 
     def _check(self, clone: _Clone) -> None:
         """Raise AvpError where a clone is larger than what kustomize may write.

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from avp_py.archives import unpack_chart
-from avp_py.errors import Failure, GenerateError, RenderError
-from avp_py.remotes import Fetched, RemoteChart
+from avp_py.errors import Failure, RenderError
+from avp_py.remotes import RemoteChart
 from avp_py.render.chart_copies import ChartCopies
 from avp_py.render.charts import ChartRules, check_chart
 from avp_py.render.child import Child
@@ -112,10 +112,7 @@ class HelmRenderer(Renderer):
         Raises:
             AvpError: it cannot be fetched or unpacked.
         """
-        (fetched,) = self._remotes.fetcher.fetch([remote])
-        if not isinstance(fetched, Fetched):
-            raise GenerateError([fetched])
-        warnings += [fetched.warning] if fetched.warning else []
+        fetched = self._remotes.fetcher.fetch_one(remote, warnings)
         folder = workspace.provided / "chart"
         folder.mkdir()
         return folder / unpack_chart(fetched.data, folder, self._limits)

@@ -13,13 +13,12 @@ from shlex import quote
 from typing import Final
 
 from avp_py.archives import read_chart
-from avp_py.errors import AvpError, Failure, GenerateError
-from avp_py.remotes import Fetched
+from avp_py.errors import AvpError, Failure
 from avp_py.render.chart_copies import ChartCopies
 from avp_py.render.charts import VERSION, ChartRules, Pull, check_arguments
 from avp_py.render.interface import Remotes
 from avp_py.render.script import SHELL, write_script
-from avp_py.render.staging import staged_path
+from avp_py.render.staging import original_path, staged_path
 from avp_py.render.workspace import Workspace
 from avp_py.sandbox import Limits, Questions, helm_defaults, program_access, read_go_module
 
@@ -122,10 +121,8 @@ class HelmWrapper:
     def _original(self, chart: str) -> Path:
         """Return what a chart in the staging copy is a copy of: what is beside it is only there."""
         path = Path(chart)
-        if path.is_relative_to(self._tree):
-            original = Path("/", path.relative_to(self._tree))
-            return original if original.is_dir() else path
-        return path
+        original = original_path(path, self._tree)
+        return original if original.is_dir() else path
 
     def _pull(self, pull: Pull) -> None:
         """Fetch a chart, and unpack it where kustomize looks for it.
@@ -133,10 +130,7 @@ class HelmWrapper:
         Raises:
             AvpError: it cannot be fetched or unpacked.
         """
-        (fetched,) = self._fetcher.fetch([pull.chart])
-        if not isinstance(fetched, Fetched):
-            raise GenerateError([fetched])
-        self.warnings += [fetched.warning] if fetched.warning else []
+        fetched = self._fetcher.fetch_one(pull.chart, self.warnings)
         chart = read_chart(fetched.data, self._rules.limits)
         # helm unpacks into a directory with the name in Chart.yaml, which is the one wanted.
         # The directory may be behind symlinks, which do not lead out of the staging copy.

@@ -26,7 +26,7 @@ from avp_py.render.kustomization import (
 from avp_py.render.references import is_local_git
 from avp_py.render.remote_files import RemoteFiles
 from avp_py.render.repository import Repository, outside, real_path
-from avp_py.render.staging import make_staging, staged_path
+from avp_py.render.staging import make_staging, original_path, staged_path
 from avp_py.render.tools import find_builder, find_tool, log_version, require_tool
 from avp_py.render.workspace import Workspace, open_workspace
 from avp_py.render.wrappers import Wrappers
@@ -220,7 +220,7 @@ class KustomizeRenderer(Renderer):
         roots = find_roots(folder, Repository(folder, False), self._limits.input_bytes)
         self._refuse(roots, repository, tree)
         if roots.unread:
-            raise self._unread(_original(roots.unread[0], tree))
+            raise self._unread(original_path(roots.unread[0], tree))
 
     def _refuse(self, roots: Roots, repository: Repository, tree: Path) -> None:
         """Refuse what kustomize would read and may not, as far as it can be known beforehand.
@@ -231,8 +231,8 @@ class KustomizeRenderer(Renderer):
             tree: where the staging copy begins that they are in; `/` for the repository itself.
 
         Raises:
-            RenderError: a path outside of the repository, a git repository of this machine,
-                something remote where the network is forbidden, a FIFO, a device, a huge file.
+            RenderError: a path outside of the repository, a git repository of this machine, a FIFO,
+                a device, a huge file.
         """
         for folder in roots.folders:
             for name in FILE_NAMES:
@@ -246,7 +246,7 @@ class KustomizeRenderer(Renderer):
                 hint="the operator's setting AVP_MAX_INPUT says how much of them may be read",
             )
         for folder, refers in roots.references:
-            real = _original(folder, tree)
+            real = original_path(folder, tree)
             if repository.is_known and not repository.contains(real):
                 raise outside("a directory that a kustomization names")
             for chart in refers.charts:
@@ -364,11 +364,6 @@ def _helm_3_only(error: ChildError) -> ChildError:
         return error
     hint = "install kustomize 5.8.1 or later for Helm 4, or set AVP_HELM to a Helm 3"
     return ChildError(error.reason, hint=hint, detail=error.detail)
-
-
-def _original(path: Path, tree: Path) -> Path:
-    """Return what a path in the staging copy below `tree` is a copy of; another path is its own."""
-    return Path("/", path.relative_to(tree)) if path.is_relative_to(tree) else path
 
 
 def _stage(

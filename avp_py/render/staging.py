@@ -72,6 +72,11 @@ def staged_path(path: Path, below: Path) -> Path:
     return below / path.relative_to(_ROOT)
 
 
+def original_path(path: Path, below: Path) -> Path:
+    """Return what a path in the staging copy is a copy of; any other path is its own."""
+    return _ROOT / path.relative_to(below) if path.is_relative_to(below) else path
+
+
 @dataclass(frozen=True)
 class _Plan:
     """Which directories of the staging copy are real.

@@ -1,18 +1,12 @@
 """A temporary folder for one render."""
 
 import contextlib
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from avp_py.errors import RenderError
-from avp_py.sandbox import (
-    claim_directory,
-    remove_directory,
-    remove_stale,
-    temporary_directory,
-)
+from avp_py.sandbox import own_directory
 
 
 @dataclass(frozen=True)
@@ -26,8 +20,7 @@ class Workspace:
         provided: a directory in it that children only read: the wrapper around helm, values.
         home: a directory in it that stays empty: HOME, and where helm looks for its configuration,
             its plugins (which would be a tenant's code) and its credentials.
-        variables: what child processes get of their own: the directories above. Of git's protocols
-            those that run programs here or read other directories (ext, file) stay off.
+        variables: what child processes get of their own: the directories above.
     """
 
     folder: Path
@@ -52,11 +45,7 @@ def open_workspace(environ: Mapping[str, str]) -> Iterator[Workspace]:
         RenderError: it cannot be made, or (any OSError in the context) not be filled.
     """
     try:
-        parent = temporary_directory(environ)
-        with contextlib.suppress(OSError):
-            remove_stale(parent)
-        folder, lock = claim_directory(parent)
-        try:
+        with own_directory(environ) as folder:
             for name in ("home", "scratch", "provided"):
                 (folder / name).mkdir()
             variables = _variables(folder / "home", folder / "scratch")
@@ -68,9 +57,6 @@ def open_workspace(environ: Mapping[str, str]) -> Iterator[Workspace]:
                 folder / "home",
                 variables,
             )
-        finally:
-            remove_directory(folder)
-            os.close(lock)
     except OSError as error:
         raise RenderError(
             f"the temporary folder cannot be created or written: {error.strerror}",
@@ -79,7 +65,7 @@ def open_workspace(environ: Mapping[str, str]) -> Iterator[Workspace]:
 
 
 def _variables(home: Path, scratch: Path) -> dict[str, str]:
-    """Return the variables that decide where helm, git and their libraries read and write.
+    """Return the variables that decide where helm and its libraries read and write.
 
     Source: helm's pkg/cli/environment.go, pkg/helmpath and pkg/registry/client.go, v3.19 and v4.
     """
@@ -99,5 +85,4 @@ def _variables(home: Path, scratch: Path) -> dict[str, str]:
         "HELM_REPOSITORY_CACHE": str(scratch / "helm/repository"),
         "HELM_CONTENT_CACHE": str(scratch / "helm/content"),
         "DOCKER_CONFIG": str(home / "docker"),
-        "GIT_ALLOW_PROTOCOL": "http:https:ssh:git",
     }

@@ -11,14 +11,17 @@ from avp_py.sandbox.access import (
     named_access,
     program_access,
     proxy_ports,
+    python_access,
 )
 from avp_py.sandbox.directories import (
     claim_directory,
+    own_directory,
     remove_directory,
     remove_stale,
     temporary_directory,
 )
 from avp_py.sandbox.environment import (
+    CERTIFICATES,
     child_environment,
     helm_defaults,
     search_path,
@@ -39,6 +42,7 @@ from avp_py.sandbox.process import Written, children, limit_process, lowest, run
 from avp_py.sandbox.questions import Questions
 
 __all__ = [
+    "CERTIFICATES",
     "SYSTEM",
     "Access",
     "Limits",
@@ -60,8 +64,10 @@ __all__ = [
     "lowest",
     "memory_limit_error",
     "named_access",
+    "own_directory",
     "program_access",
     "proxy_ports",
+    "python_access",
     "read_go_module",
     "remove_directory",
     "remove_stale",

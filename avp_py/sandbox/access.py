@@ -6,6 +6,7 @@ import re
 import shutil
 import stat
 import struct
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,6 +124,15 @@ def program_access(program: str) -> Access:
             execute.append(path)
             waiting += _interpreters(path)
     return Access(read=_LIBRARIES if len(execute) > 1 else (), execute=tuple(execute))
+
+
+def python_access() -> Access:
+    """Return the access to read the libraries of this Python, of which parts are loaded late."""
+    libraries = {Path(each) for each in (*sys.path, sys.prefix, sys.base_prefix) if each}
+    # Where the console script starts Python without `site`, sys.prefix is not that of the virtual
+    # environment.
+    libraries.add(Path(sys.executable).parent.parent / "pyvenv.cfg")
+    return Access(read=tuple(libraries))
 
 
 def git_access(environ: Mapping[str, str]) -> Access:

@@ -37,6 +37,27 @@ def temporary_directory(environ: Mapping[str, str]) -> Path:
     raise FileNotFoundError(errno.ENOENT, "no directory for temporary files can be written")
 
 
+@contextlib.contextmanager
+def own_directory(environ: Mapping[str, str]) -> Iterator[Path]:
+    """Make a directory for a run, remove it in the end, and remove stale ones of killed runs.
+
+    Args:
+        environ: the environment of the run, with TMPDIR.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    parent = temporary_directory(environ)
+    with contextlib.suppress(OSError):
+        remove_stale(parent)
+    folder, lock = claim_directory(parent)
+    try:
+        yield folder
+    finally:
+        remove_directory(folder)
+        os.close(lock)
+
+
 def claim_directory(parent: Path) -> tuple[Path, int]:
     """Make a directory for a run.
 

@@ -12,10 +12,13 @@ DEAD_PROXY: Final = "http://127.0.0.1:9"
 DEFAULT_MEMORY: Final = 1 << 30
 """How much memory helm is taken to have where nothing limits it, in bytes."""
 
+CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+"""The variables that name CA certificates."""
+
 PASSED_ON: Final = (
     "LANG", "LC_ALL", "TZ",
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
-    "SSL_CERT_FILE", "SSL_CERT_DIR",
+    *CERTIFICATES,
 )  # fmt: skip
 """What a child sees of our environment: where programs are, and how to reach the network.
 The operator can add names with AVP_RENDER_ENV."""

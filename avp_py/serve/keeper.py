@@ -45,10 +45,10 @@ from avp_py.settings import (
     Settings,
     Sources,
     config_without_credentials,
-    is_argocds,
     read_limits,
     read_log,
     read_render,
+    without_argocds,
     without_credentials,
 )
 
@@ -124,7 +124,7 @@ class KeeperProcess:
         self._say = say
         self._events = events
         self._control = control
-        self._environ = {name: text for name, text in environ.items() if not is_argocds(name)}
+        self._environ = without_argocds(environ)
         self._pool = pool
         self._depot = Depot(self._note_fetch)
         self._cache_seconds = cache_seconds

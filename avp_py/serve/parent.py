@@ -30,8 +30,8 @@ from avp_py.settings import (
     ServeSettings,
     Sources,
     environment_without_credentials,
-    is_argocds,
     read_limits,
+    without_argocds,
 )
 
 SOCKET: Final = "AVP_SOCKET"
@@ -205,7 +205,7 @@ class Parent:
     def _start_supervisor(self, listener: socket.socket) -> int:
         sockets = [listener, self._theirs, *([self._events] if self._events else [])]
         numbers = [each.fileno() for each in sockets]
-        operators = {name: text for name, text in self._clean.items() if not is_argocds(name)}
+        operators = without_argocds(self._clean)
         process = start_service(
             _python(_SUPERVISOR, *map(str, numbers)),
             {**operators, "AVP_PARALLEL": str(self._parallel)},

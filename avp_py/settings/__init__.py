@@ -4,6 +4,8 @@ No I/O but the settings file: environment and command line are passed in.
 """
 
 from avp_py.settings.declaration import (
+    LENT_FOR_HTTP,
+    LENT_FOR_SSH,
     LENT_NAMES,
     OUR_PREFIXES,
     Kind,
@@ -13,6 +15,7 @@ from avp_py.settings.declaration import (
     declared,
     is_argocds,
     is_for_fetching,
+    without_argocds,
 )
 from avp_py.settings.fetch import FetchSettings
 from avp_py.settings.files import read_config
@@ -50,6 +53,8 @@ from avp_py.settings.vault import VaultSettings
 
 __all__ = [
     "CHART_NAMES",
+    "LENT_FOR_HTTP",
+    "LENT_FOR_SSH",
     "LENT_NAMES",
     "OPERATORS_WAYS",
     "OUR_PREFIXES",
@@ -91,5 +96,6 @@ __all__ = [
     "resolve",
     "set_by_tenant",
     "tenant_settings",
+    "without_argocds",
     "without_credentials",
 ]

@@ -34,12 +34,17 @@ ARGOCD_PREFIXES: Final = ("ARGOCD_APP_", "ARGOCD_ENV_", "PARAM_")
 ARGOCD_NAMES: Final = ("KUBE_VERSION", "KUBE_API_VERSIONS")
 """Further variables that Argo CD sets for a request."""
 
-LENT_NAMES: Final = (
+LENT_FOR_HTTP: Final = (
     "GIT_ASKPASS", "ARGOCD_GIT_ASKPASS_NONCE", "ARGOCD_BINARY_NAME", "ARGOCD_ASK_PASS_SOCK",
     "ARGOCD_GIT_AUTH_HEADER", "ARGOCD_GIT_BEARER_AUTH_HEADER",
     "GIT_SSL_NO_VERIFY", "GIT_SSL_CERT", "GIT_SSL_KEY",
-    "GIT_SSH_COMMAND", "GIT_SSL_CAINFO", "SOCKS5_USER", "SOCKS5_PASSWD",
 )  # fmt: skip
+"""What is lent for HTTP. The files that the last two name are in the repo-server's container."""
+
+LENT_FOR_SSH: Final = ("GIT_SSH_COMMAND", "GIT_SSL_CAINFO", "SOCKS5_USER", "SOCKS5_PASSWD")
+"""What is lent for SSH; the files that the first one names must be in this container, too."""
+
+LENT_NAMES: Final = (*LENT_FOR_HTTP, *LENT_FOR_SSH)
 """The variables with which Argo CD lends a plugin the credentials of the Application's repository,
 for git (`provideGitCreds`; util/git/creds.go of Argo CD, v3.2)."""
 
@@ -64,6 +69,11 @@ def is_for_fetching(name: str) -> bool:
     Nothing else gets it, as it may hold a credential.
     """
     return name.startswith(_FETCHING_PREFIXES) or name in (*_FETCHING_NAMES, *LENT_NAMES)
+
+
+def without_argocds(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the operator's part of an environment."""
+    return {name: value for name, value in environ.items() if not is_argocds(name)}
 
 
 class Owner(Enum):

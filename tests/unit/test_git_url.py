@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from avp_py.errors import FetchError
 from avp_py.fetch.child.git_submodules import resolved
-from avp_py.fetch.child.git_url import GitUrl, check_ref, is_hash, read_git_url
+from avp_py.fetch.child.git_url import GitUrl, check_ref, read_git_url
+from avp_py.remotes import RemoteCommit
 
 HASH = "0123456789abcdef0123456789abcdef01234567"
 
@@ -91,7 +92,7 @@ def test_a_password_in_a_url_is_not_shown() -> None:
 @pytest.mark.parametrize("ref", ["", "main", "feature/x-1", "v1.2.3", "refs/heads/a", HASH, "ä"])
 def test_a_name_of_a_commit(ref: str) -> None:
     check_ref(ref)
-    assert is_hash(ref) == (ref == HASH)
+    assert RemoteCommit("https://git.example/a", ref).is_exact == (ref == HASH)
 
 
 @pytest.mark.parametrize(

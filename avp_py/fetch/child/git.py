@@ -18,7 +18,7 @@ from avp_py.fetch.child.git_config import GitConfig
 from avp_py.fetch.child.git_failures import is_redirect
 from avp_py.fetch.child.git_program import Git
 from avp_py.fetch.child.git_submodules import submodules
-from avp_py.fetch.child.git_url import GitUrl, check_ref, is_hash, read_git_url
+from avp_py.fetch.child.git_url import GitUrl, check_ref, read_git_url
 from avp_py.fetch.job import DATA, Job, Outcome
 from avp_py.network.proxies import proxies_for
 from avp_py.remotes import RemoteCommit
@@ -43,7 +43,7 @@ def fetch_commit(job: Job, folder: Path, environ: Mapping[str, str]) -> Outcome:
     if not isinstance(remote, RemoteCommit):
         raise TypeError(remote)
     check_ref(remote.ref)
-    if is_hash(remote.ref) and remote.ref in job.known:
+    if remote.is_exact and remote.ref in job.known:
         return Outcome(version=remote.ref)
     url = read_git_url(remote.repository)
     return _Fetch(job, remote, folder, environ).fetch(url)
@@ -141,7 +141,7 @@ class _Fetch:
     def _look_up(self, git: Git, text: str) -> str:
         """Return the commit that a ref is at; an empty text where that is not known."""
         ref = self._remote.ref
-        if is_hash(ref):
+        if self._remote.is_exact:
             return ""
         if not ref:
             return _refs(git.run("ls-remote", "--", text, "HEAD")).get("HEAD", "")

@@ -139,11 +139,6 @@ def _invalid(text: str) -> FetchError:
     )
 
 
-def is_hash(ref: str) -> bool:
-    """Return whether a ref is the full hash of a commit."""
-    return len(ref) == 40 and set(ref) <= frozenset("0123456789abcdef")
-
-
 def check_ref(ref: str) -> None:
     """Raise FetchError where git would read something else than the name of a commit."""
     is_name = ref.isprintable() and not _NOT_IN_REFS & set(ref) and len(ref) <= _MAX_REF
