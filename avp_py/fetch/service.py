@@ -125,8 +125,11 @@ class _One:
         # The password that Argo CD lends is that of the Application's own repository.
         lent = [service.environ.get(each, "") for each in _LENDERS] if job.askpass else []
         self._place = (kind, url, name, fingerprint, *lent)
-        wanted = {RemoteChart: "version", RemoteCommit: "ref"}.get(type(remote))
-        self._wanted = getattr(remote, wanted) if wanted else ""
+        self._wanted = ""
+        if isinstance(remote, RemoteChart):
+            self._wanted = remote.version
+        elif isinstance(remote, RemoteCommit):
+            self._wanted = remote.ref
         self.key = key_of("wanted", *self._place, self._wanted)
 
     def fetch(self) -> Fetched:
@@ -146,11 +149,8 @@ class _One:
 
     def _exact(self, cache: Cache) -> Fetched | None:
         """Return what is in the cache and cannot change."""
-        remote = self._remote
-        is_exact = (isinstance(remote, RemoteChart) and semver.is_exact(remote.version)) or (
-            isinstance(remote, RemoteCommit) and _is_hash(remote.ref)
-        )
-        if not is_exact:
+        is_commit = isinstance(self._remote, RemoteCommit) and self._remote.is_exact
+        if not is_commit and not self._is_exact_chart():
             return None
         entry = cache.get(self._version_key(self._wanted))
         return None if entry is None else _fetched(entry)
@@ -165,13 +165,15 @@ class _One:
         )
         try:
             left = self._run(job, last)
-            if self._is_lost(left):
+            kept = self._kept(left, last)
+            if left.data is None and kept is None and job.known:
                 # Meanwhile it was removed from the cache, or was corrupt.
                 seconds = max(self._deadline - time.monotonic(), 0)
                 left = self._run(replace(job, known=(), seconds=seconds), last)
-            fetched = self._keep(left, last)
+                kept = self._kept(left, last)
+            fetched = self._keep(left, kept)
         except FetchError as error:
-            if not error.is_down or (kept := self._before()) is None:
+            if not error.is_down or (before := self._before()) is None:
                 self._note("failed")
                 raise
             self._note("outdated")
@@ -179,7 +181,7 @@ class _One:
                 f"{self._remote} may be outdated: {error.reason}; what was fetched before is used",
                 hint=error.hint,
             )
-            return replace(kept, warning=warning)
+            return replace(before, warning=warning)
         self._note("repository" if left.data is not None else "confirmed")
         return fetched
 
@@ -189,50 +191,49 @@ class _One:
         left.outcome.check()
         return left
 
-    def _is_lost(self, left: Left) -> bool:
-        """Return whether what is wanted was said to be in the cache, and is not."""
-        if left.data is not None or self._cache is None or isinstance(self._remote, RemoteFile):
-            return False
-        return self._cache.get(self._version_key(left.outcome.version)) is None
+    def _kept(self, left: Left, last: Entry) -> Entry | None:
+        """Return what need not be sent again; None where it was sent, or is not there any more."""
+        if left.data is not None:
+            return None
+        if isinstance(self._remote, RemoteFile):
+            return last if left.outcome.is_unchanged else None
+        if self._cache is None:
+            return None
+        return self._cache.get(self._version_key(left.outcome.version))
 
     def _note(self, source: str) -> None:
         kind = type(self._remote).__name__.removeprefix("Remote").lower()
         self._service.depot.note(kind, source)
 
-    def _keep(self, left: Left, last: Entry) -> Fetched:
+    def _keep(self, left: Left, kept: Entry | None) -> Fetched:
         """Return what was fetched, and keep it.
 
         Raises:
             FetchError: there is nothing.
         """
-        outcome = left.outcome
-        cache = self._cache
-        data = left.data
-        if data is None and outcome.is_unchanged and isinstance(self._remote, RemoteFile):
-            data = last.data
+        outcome, cache = left.outcome, self._cache
         if cache is not None and left.index is not None:
             cache.put(self._last_key(), Entry(left.index, etag=outcome.etag))
-        if data is None:
-            kept = cache.get(self._version_key(outcome.version)) if cache is not None else None
-            if kept is None:
-                raise FetchError("the process that fetches left nothing", hint="try again")
+        if left.data is not None:
+            kept = Entry(left.data, outcome.version, outcome.etag, outcome.submodules)
+            if cache is not None:
+                for key in self._keys(outcome.version):
+                    cache.put(key, kept)
+        if kept is None:
+            raise FetchError("the process that fetches left nothing", hint="try again")
+        if not isinstance(self._remote, RemoteFile):
             self._remember(outcome.version)
-            return _fetched(kept)
-        entry = Entry(data, outcome.version, outcome.etag, outcome.submodules)
-        if cache is not None and isinstance(self._remote, RemoteFile):
-            if not outcome.is_unchanged:
-                cache.put(self._last_key(), entry)
-        elif cache is not None:
-            names = {outcome.version}
-            if self._exact_name():
-                names.add(self._wanted)
-            for name in names:
-                cache.put(self._version_key(name), entry)
-            self._remember(outcome.version)
-        return _fetched(entry)
+        return _fetched(kept)
 
-    def _exact_name(self) -> bool:
-        """Return whether a chart's exact version was wanted, in a spelling of its own."""
+    def _keys(self, version: str) -> set[str]:
+        """Return the keys under which what was sent is kept."""
+        if isinstance(self._remote, RemoteFile):
+            return {self._last_key()}
+        # An exact version of a chart may be wanted in a spelling of its own.
+        names = {version, self._wanted} if self._is_exact_chart() else {version}
+        return {self._version_key(each) for each in names}
+
+    def _is_exact_chart(self) -> bool:
         return isinstance(self._remote, RemoteChart) and semver.is_exact(self._wanted)
 
     def _last(self) -> Entry:
@@ -259,7 +260,11 @@ class _One:
         """Remember which version is the wanted one, and that it is kept."""
         if self._cache is None:
             return
-        self._cache.put(key_of("newest", *self._place, self._wanted), Entry(version=version))
+        newest = key_of("newest", *self._place, self._wanted)
+        before = self._cache.get(newest)
+        # Each write looks through the whole cache.
+        if before is None or before.version != version:
+            self._cache.put(newest, Entry(version=version))
         known = self._known()
         if version not in known:
             versions = "\n".join([*known, version][-MAX_VERSIONS:])
@@ -284,11 +289,6 @@ def _normalised(remote: Remote) -> tuple[str, Remote]:
         return url, RemoteFile(url)
     url = normalise(remote.repository).removesuffix("/")
     return url, replace(remote, repository=url)
-
-
-def _is_hash(ref: str) -> bool:
-    """Return whether a ref is the whole hash of a commit, SHA-1 or SHA-256."""
-    return len(ref) in (40, 64) and not ref.strip("0123456789abcdef")
 
 
 def _fetched(entry: Entry) -> Fetched:
