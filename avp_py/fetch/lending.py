@@ -72,7 +72,7 @@ def borrow(
     except AvpError as error:
         # What the program says is the operator's to read.
         logger.warning("provideGitCreds: %s: %s", error.reason, error.detail)
-        problem = "Argo CD lends credentials (provideGitCreds), but its program did not tell them"
+        problem = "Argo CD lends credentials (provideGitCreds), but its program did not print them"
     left = job.seconds - (time.monotonic() - begin)
     return replace(job, askpass=variables, seconds=max(left, 0)), problem
 

@@ -124,7 +124,8 @@ class RemoteFiles:
             tree: where the copies are; nothing else is written to.
 
         Raises:
-            RenderError: the kustomization is a symlink to what is no copy, or a file is in the way.
+            RenderError: the kustomization is a symlink that leads out of the copies, or a file is
+                in the way.
         """
         for file in kustomization_files(folder):
             text = _read(file, self._max_bytes)

@@ -168,7 +168,7 @@ def test_what_is_not_lent_after_all_is_said(fault: str, place: Place, run: Run) 
 
     assert (result.code, result.out) == (1, "")
     assert "the server wants credentials" in result.err
-    assert "(provideGitCreds), but its program did not tell them" in result.err
+    assert "(provideGitCreds), but its program did not print them" in result.err
     assert PASSWORD not in result.err
     assert NONCE not in result.err
 

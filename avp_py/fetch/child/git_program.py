@@ -61,7 +61,7 @@ class Git:
             raise FetchError(error.reason, hint=error.hint, is_down=is_down) from error
 
     def check_version(self) -> None:
-        """Raise FetchError where git is too old to be told the addresses of a host."""
+        """Raise FetchError where git is too old to be given the addresses of a host."""
         words = self.run("version").split()
         numbers = words[2].split(".") if len(words) > 2 else ()
         version = tuple(int(each) for each in numbers[:2] if each.isdecimal())
