@@ -45,7 +45,11 @@ documentation."""
 
 
 def permitted_addresses(
-    host: str, port: int, hosts: Collection[str], seconds: float = SECONDS
+    host: str,
+    port: int,
+    hosts: Collection[str],
+    ports: Collection[int] | None,
+    seconds: float = SECONDS,
 ) -> list[str]:
     """Return the addresses of a host that may be connected to, in the order to try them.
 
@@ -54,15 +58,24 @@ def permitted_addresses(
     Args:
         host: a name or an address, as a URL has it; an IPv6 address with or without brackets.
         port: the port that is connected to.
-        hosts: whose addresses are all permitted (AVP_RENDER_HOSTS): `host` or `host:port`.
+        hosts: whose addresses are all permitted (AVP_RENDER_HOSTS): `host`, or `host:port` with a
+            port that is permitted for this host, too.
+        ports: the ports that are permitted for every host (AVP_RENDER_PORTS); None for all.
         seconds: how long the lookup may take.
 
     Raises:
-        FetchError: the name does not resolve, or there is no such address.
+        FetchError: the port is not permitted, the name does not resolve, or there is no such
+            address.
     """
     host = host.strip("[]").lower()
-    found = _resolve(host, port, seconds)
     written = f"[{host}]"[:200] if ":" in host else host[:200]
+    if ports is not None and port not in ports and f"{written}:{port}" not in hosts:
+        raise FetchError(
+            f"connections to port {port} of {written} are not permitted",
+            hint="the operator's setting AVP_RENDER_PORTS lists the permitted ports, and "
+            f"AVP_RENDER_HOSTS={written}:{port} permits it for this host alone",
+        )
+    found = _resolve(host, port, seconds)
     if {host, written, f"{written}:{port}"}.isdisjoint(hosts):
         found = [each for each in found if not _is_refused(each, port)]
     if not found:

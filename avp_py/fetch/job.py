@@ -43,6 +43,9 @@ class Job:
         remote: what, with its URL normalised.
         credential: Credential.as_mapping() for that URL; empty without one.
         hosts: the hosts that may be this machine (AVP_RENDER_HOSTS).
+        ports: the ports that are permitted for every host (AVP_RENDER_PORTS); None for all.
+        denied: what the policy denies: expressions for RE2 that match the whole of a URL,
+            normalised and without its query. `remote` is allowed, but a server may name others.
         seconds: how long it may take.
         max_bytes: how large the data may be.
         memory_bytes: how much memory for its data the process, and each that it starts, may have.
@@ -56,6 +59,8 @@ class Job:
     remote: Remote
     credential: Mapping[str, Any] = field(default_factory=dict, repr=False)
     hosts: tuple[str, ...] = ()
+    ports: tuple[int, ...] | None = None
+    denied: tuple[str, ...] = ()
     seconds: float
     max_bytes: int
     memory_bytes: int
@@ -78,8 +83,10 @@ class Job:
         """Read the job in a directory, which is one of ours."""
         fields = json.loads((folder / JOB).read_text("ascii"))
         remote = from_parts(fields.pop("remote"))
-        hosts, known = tuple(fields.pop("hosts")), tuple(fields.pop("known"))
-        return cls(remote=remote, hosts=hosts, known=known, **fields)
+        read: dict[str, Any] = {
+            name: tuple(each) if isinstance(each, list) else each for name, each in fields.items()
+        }
+        return cls(remote=remote, **read)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -57,6 +57,7 @@ class Service:
         depot: what is shared with other requests.
         limits: how large one chart, commit or file may be, and how much memory fetching it takes.
         run: runs a job.
+        denied: what the policy denies, for URLs that a server names (Job.denied).
     """
 
     settings: FetchSettings
@@ -67,6 +68,7 @@ class Service:
     depot: Depot
     limits: LimitSettings
     run: Run = fetch
+    denied: tuple[str, ...] = ()
 
     def fetch(self, wanted: Sequence[Remote], deadline: float) -> Sequence[Fetched | Failure]:
         """Return for each remote what it is, or why it cannot be fetched.
@@ -101,6 +103,8 @@ class Service:
             credential=credential.as_mapping() if credential else {},
             askpass=variables_for(url, self.environ) if not credential else {},
             hosts=self.settings.hosts,
+            ports=self.render.ports,
+            denied=self.denied,
             seconds=max(min(deadline - time.monotonic(), self.render.timeout), 0),
             max_bytes=self.limits.input_bytes,
             memory_bytes=self.limits.memory_bytes,

@@ -75,6 +75,7 @@ class OperatorsFetcher:
             self._depot,
             settings.limits,
             partial(process.fetch, asker=self._asker),
+            gate.denied_urls(),
         )
         return service.fetch(wanted, deadline)
 

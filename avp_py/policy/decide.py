@@ -134,6 +134,10 @@ class Permissions:
         """
         return self._fetch_rules.verdict(url)
 
+    def denied_urls(self) -> tuple[str, ...]:
+        """Return the URLs that may not be fetched, as expressions for RE2 that match whole ones."""
+        return self._fetch_rules.denied()
+
     @functools.cached_property
     def _fetch_rules(self) -> FetchRules:
         return FetchRules(self._policy, self._identity)

@@ -79,6 +79,10 @@ class FetchRules:
                 return Verdict(True, f"{each.rule} allows {each.text}")
         return Verdict(False, "; ".join(self._reasons(url)))
 
+    def denied(self) -> tuple[str, ...]:
+        """Return what is denied, as expressions for RE2 that match a whole URL."""
+        return tuple(each.globs.denying.expression for each in self._deny if each.globs is not None)
+
     def _reasons(self, url: str) -> Iterator[str]:
         if not self._rules:
             yield "no rule applies"

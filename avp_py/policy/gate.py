@@ -121,6 +121,13 @@ class PolicyGate:
                 hint=f"ask the operator to allow it for {self._who()}",
             )
 
+    def denied_urls(self) -> tuple[str, ...]:
+        """Return the URLs that may not be fetched, as expressions for RE2 that match whole ones.
+
+        What may be fetched can name other URLs, which only the process that fetches comes to know.
+        """
+        return self._permissions.denied_urls() if self._permissions is not None else ()
+
     def _who(self) -> str:
         return ", ".join(
             f"the {what} {value[:80] if value else '(not known)'}"

@@ -22,7 +22,8 @@ from avp_py.settings import RenderSettings, Sources, resolve
 from tests.conftest import HELM
 from tests.integration import memory, tenant
 from tests.integration.core import command_of, serve
-from tests.integration.repositories import drip
+from tests.integration.git_server import commit, git_site
+from tests.integration.repositories import drip, redirect
 from tests.integration.shop import PASSWORD, USER, WEB, Shop, ended, fetching, open_shop
 from tests.integration.test_serve_questions import Core, Worker, keeper
 from tests.processes import children, until
@@ -47,10 +48,12 @@ def shop(tools: Mapping[str, Path], tmp_path: Path) -> Iterator[Shop]:
         yield opened
 
 
-def allow(shop: Shop, project: str, *patterns: str) -> None:
-    """Let a project fetch what matches."""
+def allow(shop: Shop, project: str, *patterns: str, denied: Sequence[str] = ()) -> None:
+    """Let a project fetch what matches, and nobody what is denied."""
     file = shop.app.parent / "policy.yaml"
-    rules = [{"projects": [project], "fetch": list(patterns)}]
+    rules: list[dict[str, list[str]]] = [{"projects": [project], "fetch": list(patterns)}]
+    if denied:
+        rules.append({"denyFetch": list(denied)})
     file.write_text(json.dumps({"rules": rules}))
     shop.env["AVP_POLICY"] = str(file)
 
@@ -188,6 +191,42 @@ def test_what_is_kept_is_not_for_another_password(shop: Shop, core: Core) -> Non
     (shop.app.parent / "password").write_text(PASSWORD)
     (own,) = ask(begun(core), web(shop))
     assert isinstance(own, Fetched)
+
+
+@pytest.mark.parametrize("way", ["index", "redirect", "registry", "git"])
+def test_nothing_leads_to_what_is_denied(shop: Shop, way: str) -> None:
+    repository, served = shop.repository, shop.app.parent / "served"
+    commit(served / "r", {"a": "1"})
+    with git_site(served) as there:
+        host = there.address.removeprefix("http://")
+        wanted, denied = web(shop), f"{there.address}/inner/**"
+        if way == "index":
+            repository.archives = f"{there.address}/inner/"
+        elif way == "redirect":
+            repository.answers["web-1.2.3.tgz"] = redirect(f"{there.address}/inner/x.tgz")
+        elif way == "registry":
+            repository.archives, denied = f"oci://{host}/inner:", f"oci://{host}/inner"
+        else:
+            wanted, denied = ["commit", f"{repository.url}/base.git", "main"], f"{there.address}/r"
+            moved = f"{denied}/.git/info/refs?service=git-upload-pack"
+            repository.answers["base.git/info/refs"] = redirect(moved)
+        shop.env["AVP_RENDER_HOSTS"] += f",{host}"
+
+        def fetched(*denied: str) -> Any:
+            allow(shop, "team-a", f"{repository.url}/**", denied=denied)
+            with keeper({**shop.env, "TMPDIR": str(shop.scratch)}) as core:
+                (answer,) = ask(begun(core), wanted)
+                return answer
+
+        refused = fetched(denied)
+        assert isinstance(refused, Failure), refused
+        assert "the policy does not allow fetching" in refused.reason
+        assert there.asked == []
+        # The control: without that rule it is asked for.
+        answer = fetched()
+        assert isinstance(answer, Fetched) or way != "git", answer
+        # A registry is reached with TLS, which that server does not speak.
+        assert there.asked or (way == "registry" and "does not speak TLS" in answer.reason), answer
 
 
 def test_a_worker_cannot_ask_without_limit(shop: Shop, core: Core) -> None:

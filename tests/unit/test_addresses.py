@@ -35,7 +35,7 @@ def resolves(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     ],
 )
 def test_other_machines_are_permitted(host: str) -> None:
-    assert permitted_addresses(host, 443, ()) == [host]
+    assert permitted_addresses(host, 443, (), None) == [host]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_other_machines_are_permitted(host: str) -> None:
 )
 def test_this_machine_and_its_link_are_refused(host: str) -> None:
     with pytest.raises(FetchError, match="is this machine") as raised:
-        permitted_addresses(host, 443, ("elsewhere",))
+        permitted_addresses(host, 443, ("elsewhere",), None)
     assert "AVP_RENDER_HOSTS=" in raised.value.hint
     assert not raised.value.is_down
 
@@ -97,7 +97,7 @@ def test_addresses_of_interfaces_are_refused(form: str) -> None:
         if ":" in own and form != "{}":
             continue
         with pytest.raises(FetchError, match="is this machine"):
-            permitted_addresses(form.format(own), 443, ())
+            permitted_addresses(form.format(own), 443, (), None)
 
 
 @pytest.mark.parametrize(
@@ -119,16 +119,42 @@ def test_the_operator_permits_a_host_as_it_is_written(
     host: str, hosts: Sequence[str], *, is_permitted: bool
 ) -> None:
     if is_permitted:
-        assert permitted_addresses(host, 443, hosts)
+        assert permitted_addresses(host, 443, hosts, None)
     else:
         with pytest.raises(FetchError, match="is this machine"):
-            permitted_addresses(host, 443, hosts)
+            permitted_addresses(host, 443, hosts, None)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "ports", "is_permitted"),
+    [
+        ((), (443,), True),
+        ((), None, True),
+        ((), (80, 5000), False),
+        (("repo.example",), (80,), False),
+        (("repo.example:443",), (80,), True),
+        (("other.example:443",), (80,), False),
+        (("repo.example:80",), (), False),
+    ],
+)
+def test_a_port_is_for_all_hosts_or_for_its_own(
+    resolves: list[str], hosts: Sequence[str], ports: Sequence[int] | None, *, is_permitted: bool
+) -> None:
+    resolves.append("203.0.113.5")
+    if is_permitted:
+        assert permitted_addresses("Repo.Example", 443, hosts, ports) == resolves
+    else:
+        with pytest.raises(FetchError, match=r"port 443 of repo\.example are not") as raised:
+            permitted_addresses("Repo.Example", 443, hosts, ports)
+        assert "AVP_RENDER_HOSTS=repo.example:443 permits it" in raised.value.hint
+        # Through a proxy, what cannot be resolved is left to it: this is not.
+        assert not raised.value.is_down
 
 
 def test_only_the_permitted_addresses_of_a_name_remain(resolves: list[str]) -> None:
     resolves += ["127.0.0.1", "10.1.2.3", "fe80::1%lo", "fd12::3", "10.1.2.3"]
-    assert permitted_addresses("mixed.example", 443, ()) == ["10.1.2.3", "fd12::3"]
-    assert permitted_addresses("mixed.example", 443, ("mixed.example",)) == [
+    assert permitted_addresses("mixed.example", 443, (), None) == ["10.1.2.3", "fd12::3"]
+    assert permitted_addresses("mixed.example", 443, ("mixed.example",), None) == [
         "127.0.0.1",
         "10.1.2.3",
         "fe80::1%lo",
@@ -145,7 +171,7 @@ def test_a_name_that_does_not_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
         if name not in names:
             monkeypatch.setattr(socket, "getaddrinfo", fail)
         with pytest.raises(FetchError, match="does not resolve") as raised:
-            permitted_addresses(name, 443, ())
+            permitted_addresses(name, 443, (), None)
         assert raised.value.is_down
 
 
@@ -157,6 +183,6 @@ def test_a_lookup_that_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     start = time.monotonic()
     with pytest.raises(FetchError, match=r"not resolved within 0.2 s") as raised:
-        permitted_addresses("slow.example", 443, (), seconds=0.2)
+        permitted_addresses("slow.example", 443, (), None, seconds=0.2)
     assert raised.value.is_down
     assert time.monotonic() - start < 2

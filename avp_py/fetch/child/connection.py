@@ -28,6 +28,7 @@ class Connections:
 
     Args:
         hosts: the hosts that may be this machine.
+        ports: the ports that are permitted for every host; None for all.
         deadline: the time limit for everything.
         open_context: returns the TLS context for a server.
         environ: the environment, for its proxies.
@@ -36,11 +37,13 @@ class Connections:
     def __init__(
         self,
         hosts: Collection[str],
+        ports: Collection[int] | None,
         deadline: Deadline,
         open_context: OpenContext,
         environ: Mapping[str, str],
     ) -> None:
         self._hosts = hosts
+        self._ports = ports
         self._deadline = deadline
         self._open_context = open_context
         self._environ = environ
@@ -95,14 +98,12 @@ class Connections:
         return proxy if not proxy or "://" in proxy else f"http://{proxy}"
 
     def _connect(self, target: Target) -> http.client.HTTPConnection:
-        seconds = self._deadline.remaining
         proxy = self._proxy(target)
         if proxy is None:
-            addresses = permitted_addresses(target.host, target.port, self._hosts, seconds)
-            sock = self._open_socket(addresses, target.port)
+            sock = self._open_socket(self._addresses(target), target.port)
         else:
             try:
-                permitted_addresses(target.host, target.port, self._hosts, seconds)
+                self._addresses(target)
             except FetchError as error:
                 # The proxy may resolve names that we cannot.
                 if not error.is_down:
@@ -115,13 +116,17 @@ class Connections:
         connection.sock = _InTime(sock, self._deadline)
         return connection
 
+    def _addresses(self, target: Target) -> Collection[str]:
+        seconds = self._deadline.remaining
+        return permitted_addresses(target.host, target.port, self._hosts, self._ports, seconds)
+
     def _open_proxy(self, proxy: str, target: Target) -> socket.socket:
         try:
             parts = urlsplit(proxy)
             host, port = parts.hostname or "", parts.port or PORTS["http"]
             if parts.scheme != "http":
                 raise _bad_proxy(target, "is not one for plain HTTP")
-            addresses = permitted_addresses(host, port, (host,), self._deadline.remaining)
+            addresses = permitted_addresses(host, port, (host,), None, self._deadline.remaining)
             sock = self._open_socket(addresses, port)
         except (OSError, ValueError):
             raise _bad_proxy(target, "cannot be reached") from None

@@ -130,7 +130,9 @@ class _Fetch:
         """Return the addresses that git may connect to; none where a proxy does."""
         seconds = self._deadline - time.monotonic()
         try:
-            found = permitted_addresses(url.host, url.port, self._job.hosts, seconds)
+            found = permitted_addresses(
+                url.host, url.port, self._job.hosts, self._job.ports, seconds
+            )
         except FetchError as error:
             # The proxy may resolve names that we cannot.
             if not (proxy and error.is_down):

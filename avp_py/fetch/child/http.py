@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from avp_py.errors import FetchError
+from avp_py.expressions import Expression
 from avp_py.fetch.child import failures
 from avp_py.fetch.child.connection import Connections
 from avp_py.fetch.child.gunzip import Gunzip, TooLargeError
@@ -17,6 +18,7 @@ from avp_py.fetch.job import Job
 from avp_py.network.deadline import Deadline
 from avp_py.network.tls import load_client_certificate, new_context, trust_system
 from avp_py.remotes import shown
+from avp_py.urls import normalise
 
 MAX_REDIRECTS: Final = 10
 """As many as Go's client follows."""
@@ -78,8 +80,9 @@ class Client:
         self.trusted: set[Origin] = set()
         """The servers that get the client certificate, and whose own need not be verified if the
         operator says so."""
+        self._denied = [Expression(each) for each in job.denied]
         self._contexts: dict[bool, ssl.SSLContext] = {}
-        self._connections = Connections(job.hosts, self.deadline, self._context, environ)
+        self._connections = Connections(job.hosts, job.ports, self.deadline, self._context, environ)
 
     def use_credential(self, remote: str) -> Grant | None:
         """Return the grant of the credential of an HTTP server, which is trusted from now on.
@@ -98,6 +101,20 @@ class Client:
         self.trusted.add(Target.read(self.credential["url"]).origin)
         header = login(self.credential)
         return Grant(header, Target.read(remote)) if header else None
+
+    def check(self, url: str) -> None:
+        """Check whether a URL may be requested that a server names or redirects to.
+
+        Raises:
+            FetchError: the policy denies it, or it is not one whose parts are clear.
+        """
+        if self._denied:
+            url = normalise(url).partition("?")[0].removesuffix("/")
+            if any(each.groups(url) is not None for each in self._denied):
+                raise FetchError(
+                    f"the policy does not allow fetching {shown(url)}, which a server names",
+                    hint="ask the operator to allow it, or use another repository",
+                )
 
     def get(
         self,
@@ -122,11 +139,12 @@ class Client:
             expected: the statuses that are returned besides 2xx.
 
         Raises:
-            FetchError: there is no answer, or one of another status.
+            FetchError: there is no answer, or one of another status, or the policy denies a URL.
         """
         sent = {"Accept-Encoding": "gzip" if decode else "identity", **(headers or {})}
         first = target
         for _ in range(MAX_REDIRECTS + 1):
+            self.check(target.url)
             if grant is not None and not target.is_below(grant.below):
                 grant = None
             authorization = {"Authorization": grant.header} if grant else {}

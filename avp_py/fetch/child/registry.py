@@ -73,9 +73,10 @@ def pull(url: str, limit: int, client: Client, credential: Mapping[str, Any]) ->
         credential: the credential for the registry; empty without one.
 
     Raises:
-        FetchError: it cannot be fetched.
+        FetchError: it cannot be fetched, or the policy denies it.
     """
     repository, _, tag = url.rpartition(":")
+    client.check(repository)
     return _Repository(repository, client, credential).pull(tag, limit)
 
 
