@@ -52,8 +52,7 @@ class Job:
         known: the versions of the chart, or the commits of the repository, that need not be
             fetched: where one of them is what is wanted, there is no data.
         etag: the ETag of `previous`; empty where there is none.
-        askpass: the variables of git that Argo CD lends its own credentials with
-            (`provideGitCreds`), and USERNAME and PASSWORD; none without.
+        askpass: what Argo CD lends (`provideGitCreds`): variables of git, HEADERS, and LOGIN.
     """
 
     remote: Remote

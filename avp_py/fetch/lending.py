@@ -9,16 +9,17 @@ Source: cmd/argocd-git-ask-pass of Argo CD, v3.2; credential.c and prompt.c of g
 
 import logging
 import shutil
+import threading
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from avp_py.errors import AvpError, ChildError
-from avp_py.fetch.job import HEADERS, PASSWORD, USERNAME, Job
-from avp_py.remotes import RemoteCommit
+from avp_py.errors import ChildError
+from avp_py.fetch.askpass import variables_for
+from avp_py.fetch.job import HEADERS, PASSWORD, USERNAME
 from avp_py.sandbox import (
     SYSTEM,
     Access,
@@ -26,6 +27,7 @@ from avp_py.sandbox import (
     Places,
     child_environment,
     confine,
+    own_directory,
     program_access,
     run,
     search_path,
@@ -38,43 +40,82 @@ ASKPASS: Final = "GIT_ASKPASS"
 NONCE: Final = "ARGOCD_GIT_ASKPASS_NONCE"
 """The variable with which the repo-server knows whose credentials are asked for."""
 
+_OF_PROGRAM: Final = (ASKPASS, NONCE, "ARGOCD_BINARY_NAME", "ARGOCD_ASK_PASS_SOCK")
+"""What the program needs, and git does not, which gets its answers."""
+
+_PROBLEM: Final = "Argo CD lends credentials (provideGitCreds), but its program did not print them"
+
 _SECONDS: Final = 5.0
 _MAX_ANSWER: Final = 64 * 1024
 
 
-def borrow(
-    job: Job, folder: Path, settings: RenderSettings, environ: Mapping[str, str]
-) -> tuple[Job, str]:
-    """Return a job with what Argo CD lends for it, and why that is nothing.
+@dataclass(frozen=True)
+class Lent:
+    """What Argo CD lends for one URL.
 
-    Args:
-        job: the job.
-        folder: a directory for the program.
-        settings: the sandbox.
-        environ: the environment in which the program is looked up.
+    Attributes:
+        variables: those of LENT_NAMES that git itself reads, HEADERS, and LOGIN.
+        problem: why that is nothing, where it should be something.
     """
-    program = job.askpass.get(ASKPASS)
-    if not program or not isinstance(job.remote, RemoteCommit):
-        return job, ""
-    variables = {name: text for name, text in job.askpass.items() if name != ASKPASS}
-    if any(map(variables.get, HEADERS)):
-        return replace(job, askpass=variables), ""
-    begin = time.monotonic()
-    problem = ""
-    try:
-        url = _server(job.remote.repository)
-        ask = _Program(program, variables, folder, settings, environ)
-        seconds = min(job.seconds / 4, _SECONDS)
-        if name := ask(f"Username for '{url}': ", seconds):
-            variables[USERNAME] = name
-            user = url.replace("://", f"://{name}@", 1)
-            variables[PASSWORD] = ask(f"Password for '{user}': ", seconds)
-    except AvpError as error:
-        # What the program says is the operator's to read.
-        logger.warning("provideGitCreds: %s: %s", error.reason, error.detail)
-        problem = "Argo CD lends credentials (provideGitCreds), but its program did not print them"
-    left = job.seconds - (time.monotonic() - begin)
-    return replace(job, askpass=variables, seconds=max(left, 0)), problem
+
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    problem: str = ""
+
+
+class Lender:
+    """Argo CD, which lends for one request: for the server of the Application's repository."""
+
+    def __init__(self, settings: RenderSettings, environ: Mapping[str, str]) -> None:
+        """Make it; nothing is asked yet.
+
+        Args:
+            settings: the sandbox.
+            environ: the variables of the request, and the environment in which Argo CD's program
+                is looked up.
+        """
+        self._settings = settings
+        self._environ = environ
+        self._guard = threading.Lock()
+        self._lent: Lent | None = None
+
+    def lend(self, url: str, seconds: float) -> Lent:
+        """Return what is lent for the URL of a git repository.
+
+        Args:
+            url: the URL.
+            seconds: how long it may take.
+        """
+        variables = variables_for(url, self._environ)
+        if not variables:
+            return Lent()
+        with self._guard:
+            # It does not depend on the URL: there is one such server.
+            if self._lent is None:
+                self._lent = self._ask(url, variables, seconds)
+            return self._lent
+
+    def _ask(self, url: str, variables: Mapping[str, str], seconds: float) -> Lent:
+        kept = {name: text for name, text in variables.items() if name not in _OF_PROGRAM}
+        program = variables.get(ASKPASS)
+        if not program or any(map(kept.get, HEADERS)):
+            return Lent(kept)
+        try:
+            with own_directory(self._environ) as folder:
+                ask = _Program(program, variables, folder, self._settings, self._environ)
+                server = _server(url)
+                seconds = min(seconds / 4, _SECONDS)
+                if name := ask(f"Username for '{server}': ", seconds):
+                    user = server.replace("://", f"://{name}@", 1)
+                    password = ask(f"Password for '{user}': ", seconds)
+                    kept |= {USERNAME: name, PASSWORD: password}
+        except ChildError as error:
+            # What the program says is the operator's to read.
+            logger.warning("provideGitCreds: %s: %s", error.reason, error.detail)
+            return Lent(kept, _PROBLEM)
+        except OSError as error:
+            logger.warning("provideGitCreds: the temporary directory: %s", error.strerror)
+            return Lent(kept, _PROBLEM)
+        return Lent(kept)
 
 
 class _Program:
@@ -96,7 +137,8 @@ class _Program:
             )
         self._argv = [found]
         self._folder = folder
-        self._env = child_environment(environ, (), {"HOME": str(folder), **variables})
+        lent = {name: text for name, text in variables.items() if name != ASKPASS}
+        self._env = child_environment(environ, (), {"HOME": str(folder), **lent})
         access = SYSTEM | program_access(found) | Access(unix_sockets=True)
         self._access = confine(access, settings.sandbox)
 

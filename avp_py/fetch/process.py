@@ -3,14 +3,14 @@
 import select
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from avp_py.errors import ChildError, FetchError
 from avp_py.fetch.job import DATA, INDEX, PREVIOUS, Job, Outcome, read_left
-from avp_py.fetch.lending import ASKPASS, NONCE, borrow
+from avp_py.fetch.lending import ASKPASS, NONCE
 from avp_py.remotes import RemoteCommit
 from avp_py.sandbox import (
     CERTIFICATES,
@@ -86,7 +86,6 @@ def fetch(
     end = time.monotonic() + job.seconds
     try:
         with own_directory(environ) as folder:
-            job, problem = borrow(job, folder, settings, environ)
             # So that the process itself can say what took too long.
             own = min(_MARGIN, job.seconds / 2)
             replace(job, seconds=job.seconds - own).write(folder)
@@ -94,9 +93,6 @@ def fetch(
                 (folder / PREVIOUS).write_bytes(previous)
             _run(job, folder, settings, environ, asker)
             outcome = Outcome.read(folder)
-            if outcome.reason and problem:
-                detail = "\n".join(filter(None, (outcome.detail, problem)))
-                outcome = replace(outcome, detail=detail)
             data = read_left(folder, DATA, job.max_bytes)
             return Left(outcome, data, read_left(folder, INDEX, job.max_bytes))
     except ChildError as error:
@@ -114,6 +110,19 @@ def fetch(
         ) from error
 
 
+def gits_variables(settings: RenderSettings, environ: Mapping[str, str]) -> Sequence[str]:
+    """Return the names of the operator's variables that git gets.
+
+    Args:
+        settings: the variables that the operator permits (AVP_RENDER_ENV).
+        environ: the environment of the operator, with the variables of the request.
+    """
+    # What is for helm was read on the operator's side.
+    names = [each for each in settings.environment if each.startswith(_OF_GIT)]
+    # Argo CD's own program answers with what it lends for one server only.
+    return [each for each in names if each != ASKPASS or NONCE not in environ]
+
+
 def _run(
     job: Job,
     folder: Path,
@@ -122,11 +131,7 @@ def _run(
     asker: int | None,
 ) -> None:
     is_git = isinstance(job.remote, RemoteCommit)
-    # What is for helm was read on the operator's side.
-    passed = [each for each in settings.environment if is_git and each.startswith(_OF_GIT)]
-    if NONCE in environ:
-        # Argo CD's own, which answers with what it lends for one server only.
-        passed = [each for each in passed if each != ASKPASS]
+    passed = gits_variables(settings, environ) if is_git else ()
     names = (*passed, *CERTIFICATES)
     # Relative to sys.executable, so that a virtual environment is one to the process, too.
     argv = [sys.executable, "-I", "-m", "avp_py.fetch.child", str(folder)]

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from avp_py.errors import AvpError, Failure, FetchError
-from avp_py.fetch.askpass import variables_for
 from avp_py.fetch.cache import Cache, Entry, key_of
 from avp_py.fetch.credential import Credential
 from avp_py.fetch.depot import Allowance, Depot
+from avp_py.fetch.fingerprint import fingerprint
 from avp_py.fetch.job import Job
-from avp_py.fetch.process import Left, fetch
+from avp_py.fetch.lending import Lender, Lent
+from avp_py.fetch.process import Left, fetch, gits_variables
 from avp_py.golang import semver
 from avp_py.remotes import (
     Fetched,
@@ -24,9 +25,6 @@ from avp_py.remotes import (
 )
 from avp_py.settings import FetchSettings, LimitSettings, RenderSettings
 from avp_py.urls import normalise
-
-_LENDERS: Final = ("ARGOCD_APP_SOURCE_REPO_URL", "ARGOCD_APP_PROJECT_NAME")
-"""The variables of Argo CD that decide which credential it lends."""
 
 AT_ONCE: Final = 4
 """How many remotes of one request are fetched at the same time."""
@@ -81,10 +79,11 @@ class Service:
             return ()
         cache = self.depot.cache(self.settings)
         allowance = Allowance(self.limits.input_bytes)
+        lender = Lender(self.render, self.environ)
 
         def one(remote: Remote) -> Fetched | Failure:
             try:
-                return allowance.take(self._one(remote, cache, deadline))
+                return allowance.take(self._one(remote, cache, lender, deadline))
             except AvpError as error:
                 (failure, *_) = error.failures
                 return replace(failure, reason=f"{remote} cannot be fetched: {failure.reason}")
@@ -94,30 +93,49 @@ class Service:
         with ThreadPoolExecutor(min(len(wanted), AT_ONCE)) as threads:
             return list(threads.map(one, wanted))
 
-    def _one(self, remote: Remote, cache: Cache | None, deadline: float) -> Fetched:
+    def _one(self, remote: Remote, cache: Cache | None, lender: Lender, deadline: float) -> Fetched:
         url, remote = _normalised(remote)
         self.check(remote)
         credential = self.choose(f"{url}/{remote.name}" if isinstance(remote, RemoteChart) else url)
+        seconds = max(min(deadline - time.monotonic(), self.render.timeout), 0)
+        end = time.monotonic() + seconds
+        lent = Lent()
+        if isinstance(remote, RemoteCommit) and not credential:
+            lent = lender.lend(url, seconds)
         job = Job(
             remote=remote,
             credential=credential.as_mapping() if credential else {},
-            askpass=variables_for(url, self.environ) if not credential else {},
+            askpass=lent.variables,
             hosts=self.settings.hosts,
             ports=self.render.ports,
             denied=self.denied,
-            seconds=max(min(deadline - time.monotonic(), self.render.timeout), 0),
+            seconds=max(end - time.monotonic(), 0),
             max_bytes=self.limits.input_bytes,
             memory_bytes=self.limits.memory_bytes,
         )
-        one = _One(self, job, url, credential.fingerprint if credential else "", cache)
+        one = _One(self, job, url, self._fingerprints(job, credential), cache, lent.problem)
         return self.depot.share(one.key, job.seconds, one.fetch)
+
+    def _fingerprints(self, job: Job, credential: Credential | None) -> Sequence[str]:
+        """Return what differs where another credential was, or may be, used."""
+        own = credential.fingerprint if credential else ""
+        if not isinstance(job.remote, RemoteCommit):
+            return (own,)
+        operators = fingerprint(self.environ, gits_variables(self.render, self.environ))
+        return own, fingerprint(job.askpass, job.askpass), operators
 
 
 class _One:
     """One remote, for one credential."""
 
     def __init__(
-        self, service: Service, job: Job, url: str, fingerprint: str, cache: Cache | None
+        self,
+        service: Service,
+        job: Job,
+        url: str,
+        fingerprints: Sequence[str],
+        cache: Cache | None,
+        problem: str,
     ) -> None:
         self._service = service
         self._job = job
@@ -126,9 +144,8 @@ class _One:
         self._deadline = time.monotonic() + job.seconds
         name = remote.name if isinstance(remote, RemoteChart) else ""
         kind = type(remote).__name__
-        # The password that Argo CD lends is that of the Application's own repository.
-        lent = [service.environ.get(each, "") for each in _LENDERS] if job.askpass else []
-        self._place = (kind, url, name, fingerprint, *lent)
+        self._place = (kind, url, name, *fingerprints)
+        self._problem = problem
         self._wanted = ""
         if isinstance(remote, RemoteChart):
             self._wanted = remote.version
@@ -192,7 +209,11 @@ class _One:
     def _run(self, job: Job, last: Entry) -> Left:
         service = self._service
         left = service.run(job, last.data, service.render, service.environ)
-        left.outcome.check()
+        outcome = left.outcome
+        if outcome.reason and self._problem:
+            detail = "\n".join(filter(None, (outcome.detail, self._problem)))
+            outcome = replace(outcome, detail=detail)
+        outcome.check()
         return left
 
     def _kept(self, left: Left, last: Entry) -> Entry | None:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import Run
 from tests.integration.core import serve
-from tests.integration.git_server import commit, git_site
+from tests.integration.git_server import commit, git, git_site
 from tests.integration.stand_in import StandIn
 from tests.trees import write
 
@@ -34,17 +34,19 @@ print "$answer\n";
 """A stand-in for argocd, which asks the repo-server over a socket; git comes with Perl."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class RepoServer:
     """A stand-in for the repo-server, which answers whoever has the nonce.
 
     Attributes:
         path: its socket.
         asked: the questions.
+        password: what it answers.
     """
 
     path: Path
     asked: list[str] = field(default_factory=list)
+    password: str = PASSWORD
 
     def answer(self, listener: socket.socket) -> None:
         """Answer until the socket is closed."""
@@ -57,7 +59,7 @@ class RepoServer:
                 nonce, question = connection.recv(1000).decode().split("\n")
                 self.asked.append(question)
                 if nonce == NONCE:
-                    answer = USER if question.startswith("Username") else PASSWORD
+                    answer = USER if question.startswith("Username") else self.password
                     connection.sendall(answer.encode())
 
 
@@ -205,6 +207,57 @@ def test_a_header_that_is_lent_reaches_git(name: str, place: Place, run: Run) ->
     place.site.asked.clear()
     assert run("generate", place.app, env={**place.operators, **lent}).code == 1
     assert place.sent == {None}
+
+
+def exact(place: Place, tmp_path: Path) -> Mapping[str, str]:
+    """Have the base at a commit, and a cache; return the operator's variables."""
+    hash_of = git(tmp_path / "served" / "r", "rev-parse", "HEAD")
+    base = f"{place.site.address}/r/.git//base?ref={hash_of}"
+    write(place.app, {"kustomization.yaml": f"resources: ['{base}']\n"})
+    return {**place.operators, "AVP_CHART_CACHE": str(tmp_path)}
+
+
+def test_what_is_kept_is_for_the_credentials_that_are_lent(
+    place: Place, tmp_path: Path, run: Run
+) -> None:
+    env = {**exact(place, tmp_path), **place.lent}
+    assert run("generate", place.app, env=env).out == MAP
+    place.site.asked.clear()
+    # It needs no request, whichever Application has the same credentials.
+    env["ARGOCD_APP_PROJECT_NAME"] = "q"
+    assert run("generate", place.app, env=env).out == MAP
+    assert place.site.asked == []
+
+    place.server.password = "a-password-that-was-revoked"
+    result = run("generate", place.app, env=env)
+
+    assert (result.code, result.out) == (1, "")
+    assert "the server wants credentials, or rejected those" in result.err
+
+
+@pytest.mark.parametrize("way", ["header", "configuration"])
+def test_what_is_kept_is_for_the_operators_configuration_and_header(
+    way: str, place: Place, tmp_path: Path, run: Run
+) -> None:
+    configuration = tmp_path / "gitconfig"
+
+    def variables(login: str) -> Mapping[str, str]:
+        header = f"Authorization: {login}"
+        if way == "header":
+            return {**place.lent, "ARGOCD_GIT_AUTH_HEADER": header}
+        configuration.write_text(f"[http]\n\textraHeader = {header}\n")
+        return {"AVP_RENDER_ENV": "GIT_CONFIG_GLOBAL", "GIT_CONFIG_GLOBAL": str(configuration)}
+
+    env = exact(place, tmp_path)
+    assert run("generate", place.app, env={**env, **variables(LOGIN)}).out == MAP
+    place.site.asked.clear()
+    assert run("generate", place.app, env={**env, **variables(LOGIN)}).out == MAP
+    assert place.site.asked == []
+
+    result = run("generate", place.app, env={**env, **variables("Basic cmV2b2tlZA==")})
+
+    assert (result.code, result.out) == (1, "")
+    assert "the server wants credentials, or rejected those" in result.err
 
 
 def test_the_core_borrows_for_a_request(place: Place) -> None:

@@ -377,26 +377,28 @@ def test_a_fetch_that_is_given_up_fails_for_no_other_request(
     assert [one.data for (one,) in answers if one is not given_up] == 2 * [b"data of 1.2.3"]
 
 
-LENDERS = ("ARGOCD_APP_SOURCE_REPO_URL", "ARGOCD_APP_PROJECT_NAME")
-LENT = {
-    "GIT_ASKPASS": "argocd",
-    "ARGOCD_APP_SOURCE_REPO_URL": "https://git.example/team/app.git",
-    "ARGOCD_APP_PROJECT_NAME": "team",
-}
-
-
-def test_what_a_lent_password_shows_is_for_nobody_else(
-    requests: Requests, repository: Repository
-) -> None:
+def test_what_is_lent_decides_what_is_seen(requests: Requests, repository: Repository) -> None:
     wanted = RemoteCommit("https://git.example/team/base.git", HASH)
     repository.versions = [HASH]
-    lent = {**LENT, "ARGOCD_GIT_ASKPASS_NONCE": "n"}
+    lent = {
+        "GIT_ASKPASS": "argocd",
+        "ARGOCD_APP_SOURCE_REPO_URL": "https://git.example/team/app.git",
+        "ARGOCD_GIT_AUTH_HEADER": "Authorization: Basic one",
+        "ARGOCD_GIT_ASKPASS_NONCE": "n",
+    }
     requests.fetch(wanted, environ=lent)
+    # What asks for it differs each time, and who asks does not matter.
     requests.fetch(wanted, environ={**lent, "ARGOCD_GIT_ASKPASS_NONCE": "another"})
+    requests.fetch(wanted, environ={**lent, "ARGOCD_APP_PROJECT_NAME": "team"})
     assert len(repository.jobs) == 1
 
-    for name in LENDERS:
-        requests.fetch(wanted, environ={**lent, name: f"{lent[name]}2"})
+    requests.fetch(wanted, environ={**lent, "ARGOCD_GIT_AUTH_HEADER": "Authorization: Basic two"})
+    requests.fetch(wanted, environ={**lent, "ARGOCD_APP_SOURCE_REPO_URL": "https://other.example"})
     requests.fetch(wanted)
 
-    assert len(repository.jobs) == 4
+    # The last two have nothing that is lent.
+    assert [dict(each.askpass) for each in repository.jobs] == [
+        {"ARGOCD_GIT_AUTH_HEADER": "Authorization: Basic one"},
+        {"ARGOCD_GIT_AUTH_HEADER": "Authorization: Basic two"},
+        {},
+    ]
