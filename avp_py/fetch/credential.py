@@ -2,15 +2,37 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 from avp_py.settings import Sensitive
 from avp_py.urls import comparable, is_below
 
 _OURS: Final = frozenset({"source", "project"})
 """What the process that fetches does not need."""
+
+
+class Offer(Protocol):
+    """A credential that may be read when it is chosen: it can be in files of its own."""
+
+    @property
+    def url(self) -> str:
+        """The URL, normalised: every URL that begins with it, at the end of a segment, is meant."""
+
+    @property
+    def project(self) -> str:
+        """The only project of Argo CD that it is for; empty for all."""
+
+    def read(self) -> "Credential":
+        """Return it.
+
+        Raises:
+            SettingsError: it cannot be read, or does not have its form.
+        """
+
+
+AnOffer = TypeVar("AnOffer", bound=Offer)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +71,10 @@ class Credential:
     pass_credentials: bool = False
     project: str = ""
 
+    def read(self) -> "Credential":
+        """Return it: it was read already."""
+        return self
+
     def as_mapping(self) -> dict[str, str | bool]:
         """Return its attributes with the credentials revealed, for the process that fetches."""
         values = ((each.name, getattr(self, each.name)) for each in fields(self))
@@ -68,7 +94,7 @@ class Credential:
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def choose(credentials: Sequence[Credential], url: str, project: str | None) -> Credential | None:
+def choose(credentials: Iterable[AnOffer], url: str, project: str | None) -> AnOffer | None:
     """Return the credential for a URL; None if there is none.
 
     It is the one with the longest prefix. Of equally long ones, one that is for the project alone

@@ -1,18 +1,21 @@
 """What requests share while they fetch, and how much each may fetch."""
 
+import logging
 import math
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
-from avp_py.errors import FetchError
+from avp_py.errors import AvpError, FetchError
 from avp_py.fetch.cache import Cache
 from avp_py.fetch.process import GivenUpError
 from avp_py.remotes import Fetched
 from avp_py.settings import FetchSettings
+
+logger: Final = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -39,7 +42,7 @@ class Depot:
         self._guard = threading.Lock()
         self._caches: dict[tuple[str, int], Cache] = {}
         self._flights: dict[str, tuple[Future[Fetched], float]] = {}
-        self._recent: dict[str, tuple[float, Any]] = {}
+        self._recent: dict[str, tuple[float, float, Any]] = {}
 
     def cache(self, settings: FetchSettings) -> Cache | None:
         """Return the cache that the operator names, or None.
@@ -55,22 +58,28 @@ class Depot:
                 self._caches[place] = Cache(Path(settings.cache), settings.cache_bytes)
             return self._caches[place]
 
-    def recent(self, key: str, seconds: float, read: Callable[[], T]) -> T:
+    def recent(self, key: str, seconds: float, read: Callable[[], T], outdated_seconds: float) -> T:
         """Return what a function reads, or has read a short while ago.
 
         Args:
             key: what it depends on.
             seconds: how old it may be.
             read: reads it; of several at the same time, each reads.
+            outdated_seconds: how old it may be while it cannot be read, which is logged.
 
         Raises:
-            AvpError: it cannot be read.
+            AvpError: it cannot be read, and was not read before.
         """
         now = time.monotonic()
-        before, value = self._recent.get(key, (-math.inf, None))
-        if now - before > seconds:
-            value = read()
-            self._recent[key] = (now, value)
+        tried, made, value = self._recent.get(key, (-math.inf, -math.inf, None))
+        if now - tried > seconds:
+            try:
+                value, made = read(), now
+            except AvpError as error:
+                if now - made > outdated_seconds:
+                    raise
+                logger.warning("%s; what was read %.0f s ago is used", error.reason, now - made)
+            self._recent[key] = (now, made, value)
         found: T = value
         return found
 

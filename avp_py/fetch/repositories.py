@@ -7,15 +7,16 @@
         caFile: /etc/avp/ca.pem
 
 The other keys are in KEYS; each of _CONTENTS can be the text itself, or with `File` at its end the
-absolute path of a file with it. Such files are read anew for each request, so that credentials can
-be replaced. An entry without credentials is one, too: URLs below it are fetched without any.
+absolute path of a file with it. Such files are read when their entry is chosen, anew for each
+request: credentials can be replaced, and a file that is missing fails what needs it, and nothing
+else. An entry without credentials is one, too: URLs below it are fetched without any.
 """
 
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 from avp_py.documents import DocumentReader
 from avp_py.errors import FetchError, SettingsError
@@ -74,20 +75,19 @@ _WITH: Final = {
 _EXAMPLE: Final = "docs/charts.md has examples"
 
 
-def read_repositories(file: Path) -> tuple[Credential, ...]:
-    """Read the file, and the files that it names.
+def read_repositories(file: Path) -> "tuple[Repository, ...]":
+    """Read the file, but none of those that it names.
 
     Raises:
-        SettingsError: one cannot be read, or does not have its form.
-        DocumentError: the file is malformed; the message has line and column.
+        SettingsError: it cannot be read.
+        DocumentError: it is malformed; the message has line and column.
     """
     hint = "AVP_REPOSITORIES names a YAML file with credentials for repositories"
-    text = read_text(file, "the file of repositories", hint)
-    return tuple(map(_read_files, _parse(text, str(file))))
+    return _parse(read_text(file, "the file of repositories", hint), str(file))
 
 
 @dataclass(frozen=True)
-class _Repository:
+class Repository:
     """An entry of the file.
 
     Attributes:
@@ -103,22 +103,28 @@ class _Repository:
     texts: Mapping[str, str] = field(repr=False)
     files: Mapping[str, tuple[str, str]]
     flags: Mapping[str, bool]
+    project: ClassVar[str] = ""
+
+    def read(self) -> Credential:
+        """Return its credential, with what is in the files that it names.
+
+        Raises:
+            SettingsError: one cannot be read, or does not have its form.
+        """
+        texts = dict(self.texts)
+        for name, (key, path) in self.files.items():
+            what = f"{self.place}: {key}"
+            texts[name] = read_text(Path(path), what, "name a file that can be read")
+        try:
+            return build(self.url, self.place, texts, **self.flags)
+        except SettingsError as error:
+            raise SettingsError(f"{self.place}: {error.reason}", hint=error.hint) from None
 
 
 @functools.lru_cache(maxsize=4)
-def _parse(text: str, source: str) -> tuple[_Repository, ...]:
+def _parse(text: str, source: str) -> tuple[Repository, ...]:
     """Return the entries in a text; one that does not change is parsed once for all requests."""
     return _Reader(text, source).repositories()
-
-
-def _read_files(repository: _Repository) -> Credential:
-    place, texts = repository.place, dict(repository.texts)
-    for name, (key, path) in repository.files.items():
-        texts[name] = read_text(Path(path), f"{place}: {key}", "name a file that can be read")
-    try:
-        return build(repository.url, place, texts, **repository.flags)
-    except SettingsError as error:
-        raise SettingsError(f"{place}: {error.reason}", hint=error.hint) from None
 
 
 class _Reader(DocumentReader):
@@ -126,7 +132,7 @@ class _Reader(DocumentReader):
 
     shows_keys = False
 
-    def repositories(self) -> tuple[_Repository, ...]:
+    def repositories(self) -> tuple[Repository, ...]:
         advice = f"write repositories, or do not set AVP_REPOSITORIES; {_EXAMPLE}"
         root = self._root("file of repositories", advice)
         top = self._mapping(root, ("repositories",), "a file of repositories")
@@ -162,7 +168,7 @@ class _Reader(DocumentReader):
             raise self._error(node, "url has a query", "leave it out: it would not count")
         return url
 
-    def _repository(self, node: Node, url: str, entries: Mapping[str, Entry]) -> _Repository:
+    def _repository(self, node: Node, url: str, entries: Mapping[str, Entry]) -> Repository:
         keys = self._by_name(entries)
         flags = {
             attribute: self._flag(keys[name].value, name)
@@ -188,7 +194,7 @@ class _Reader(DocumentReader):
                 reason = f"{key.value} is not an absolute path"
                 raise self._error(value, reason, "begin it with /")
         place = f"{self._source}, line {self._line(node)}"
-        return _Repository(url, place, texts, files, flags)
+        return Repository(url, place, texts, files, flags)
 
     def _by_name(self, entries: Mapping[str, Entry]) -> Mapping[str, Entry]:
         """Return the entries but the URL; one that names a file by what is in the file."""

@@ -6,7 +6,7 @@ from typing import Final
 
 from avp_py.errors import Failure
 from avp_py.fetch.argocd import ArgocdSecret, read_secrets
-from avp_py.fetch.credential import Credential
+from avp_py.fetch.credential import Credential, Offer
 from avp_py.fetch.depot import Depot
 from avp_py.fetch.helm_config import read_helm_files
 from avp_py.fetch.repositories import read_repositories
@@ -15,11 +15,15 @@ from avp_py.settings import Settings
 KEPT_SECONDS: Final = 10.0
 """How old the credentials of Argo CD may be, in seconds: reading them is some requests."""
 
+OUTDATED_SECONDS: Final = 3600.0
+"""How old they may be while the Kubernetes API cannot be reached, in seconds: Argo CD, too, goes on
+with what it knows."""
+
 
 def read_credentials(
     settings: Settings, environ: Mapping[str, str], seconds: float, depot: Depot
-) -> tuple[tuple[Credential, ...], tuple[Failure, ...]]:
-    """Read the credentials for repositories: files each time, Argo CD's at most every KEPT_SECONDS.
+) -> tuple[tuple[Offer, ...], tuple[Failure, ...]]:
+    """Read which credentials for repositories there are: Argo CD's at most every KEPT_SECONDS.
 
     Args:
         settings: the settings of the operator.
@@ -34,7 +38,7 @@ def read_credentials(
     Raises:
         AvpError: a file or the Kubernetes API cannot be read.
     """
-    credentials: list[Credential] = []
+    credentials: list[Offer] = []
     warnings: list[Failure] = []
     if settings.fetch.repositories is not None:
         credentials += read_repositories(Path(settings.fetch.repositories))
@@ -44,7 +48,7 @@ def read_credentials(
         return read_argocd_repositories(names, environ, seconds)
 
     for found, more in (
-        depot.recent("\n".join(names), KEPT_SECONDS, read),
+        depot.recent("\n".join(names), KEPT_SECONDS, read, OUTDATED_SECONDS),
         read_helm_files(environ, settings.render.environment),
     ):
         credentials += found

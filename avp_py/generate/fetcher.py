@@ -12,7 +12,7 @@ from typing import Final
 
 from avp_py.errors import Failure
 from avp_py.fetch import process
-from avp_py.fetch.credential import Credential, choose
+from avp_py.fetch.credential import Credential, Offer, choose
 from avp_py.fetch.depot import Depot
 from avp_py.fetch.service import Service
 from avp_py.generate.credentials import read_credentials
@@ -51,11 +51,11 @@ class OperatorsFetcher:
         self._resolution = resolution
         self._permissions = permissions
         self._depot = depot or Depot()
-        self._credentials: Sequence[Credential] | None = None
+        self._credentials: Sequence[Offer] | None = None
         self._reading = threading.Lock()
 
     def fetch(self, wanted: Sequence[Remote], deadline: float) -> Sequence[Fetched | Failure]:
-        """Fetch; credentials are read where the policy allows anything.
+        """Fetch; a credential is read where the policy allows what it is for.
 
         Args:
             wanted: what to fetch.
@@ -80,7 +80,7 @@ class OperatorsFetcher:
         return service.fetch(wanted, deadline)
 
     def _choose(self, deadline: float, url: str) -> Credential | None:
-        """Return the credential for a URL; all of them are read once."""
+        """Return the credential for a URL; which ones there are is read once."""
         settings = self._resolution.settings
         with self._reading:
             if self._credentials is None:
@@ -95,4 +95,5 @@ class OperatorsFetcher:
                 # They are the operator's to act on, and no tenant's to see.
                 for each in warnings:
                     logger.warning("%s; next: %s", each.reason, each.hint)
-        return choose(self._credentials, url, settings.identity.project)
+        chosen = choose(self._credentials, url, settings.identity.project)
+        return chosen.read() if chosen is not None else None

@@ -3,6 +3,7 @@
 import base64
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,12 @@ import yaml
 from avp_py.errors import AvpError, ClusterError, SettingsError
 from avp_py.fetch.credential import Credential, choose
 from avp_py.fetch.depot import Depot
-from avp_py.generate.credentials import read_argocd_repositories, read_credentials
+from avp_py.generate.credentials import (
+    KEPT_SECONDS,
+    OUTDATED_SECONDS,
+    read_argocd_repositories,
+    read_credentials,
+)
 from avp_py.kubernetes.objects import MAX_OBJECTS, PAGE
 from avp_py.settings import Sources, resolve
 from tests.integration import leaks
@@ -373,7 +379,7 @@ def test_the_operators_file_wins_over_argo_cd_and_that_over_helm(
     credentials, warnings = read_credentials(settings, environ, 10, Depot())
     assert len(warnings) == 1
     sources = {
-        url: found.source.partition(" (")[0] if found else None
+        url: found.read().source.partition(" (")[0] if found else None
         for url in (
             "https://charts.example.com/team/x",
             "oci://registry.example.com/charts/x",
@@ -390,4 +396,38 @@ def test_the_operators_file_wins_over_argo_cd_and_that_over_helm(
     ]
     scoped = choose(credentials, "https://charts.example.com/team/x", "p")
     assert scoped
-    assert scoped.username == "scoped"
+    assert scoped.read().username == "scoped"
+
+
+def test_while_the_api_is_down_what_was_read_before_is_used(
+    server: StandIn, no_cluster: Environ, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.answer = pages(3)
+    environ = {**no_cluster, "AVP_ARGOCD_REPOSITORIES": "labels"}
+    settings, depot = resolve(Sources(environ)).settings, Depot()
+
+    def read(seconds_later: float) -> int:
+        clock = time.monotonic() + seconds_later
+        with monkeypatch.context() as patched:
+            patched.setattr("avp_py.fetch.depot.time.monotonic", lambda: clock)
+            return len(read_credentials(settings, environ, 10, depot)[0])
+
+    found = read(0)
+    assert found
+    server.answer = lambda exchange: exchange.reply(500, b"")
+    server.asked.clear()
+    assert read(KEPT_SECONDS - 1) == found
+    assert server.asked == []
+    assert read(KEPT_SECONDS + 1) == found
+    assert server.asked
+    # Not every request tries again.
+    server.asked.clear()
+    assert read(KEPT_SECONDS + 2) == found
+    assert server.asked == []
+    with pytest.raises(AvpError):
+        read(OUTDATED_SECONDS + 1)
+    # What the API says counts at once: here, that there is none any more.
+    server.answer = pages(0)
+    assert read(OUTDATED_SECONDS + 2) == 0
+    with pytest.raises(AvpError):
+        read_credentials(settings, {**environ, "KUBECONFIG": "/nowhere"}, 10, Depot())

@@ -59,7 +59,7 @@ def test_the_file_of_repositories_is_valid(tmp_path: Path) -> None:
     text = block.text.replace("/etc/avp", str(tmp_path))
     write(tmp_path, {**contents, "repositories.yaml": text})
 
-    found = {each.url: each for each in read_repositories(tmp_path / "repositories.yaml")}
+    found = {each.url: each.read() for each in read_repositories(tmp_path / "repositories.yaml")}
 
     charts, oci, git, ssh = found.values()
     assert list(found) == [each["url"] for each in yaml.safe_load(text)["repositories"]]

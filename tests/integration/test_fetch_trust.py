@@ -41,9 +41,11 @@ def shop(tools: Mapping[str, Path], tmp_path: Path) -> Iterator[Shop]:
     with open_shop(tmp_path, tools, HELM) as opened:
         (tmp_path / "others").write_text(OTHERS_PASSWORD)
         file = tmp_path / "repositories.yaml"
-        known = json.loads(file.read_text())
-        other = {"url": "https://charts.example/x", "username": "u"}
-        known["repositories"].append({**other, "passwordFile": str(tmp_path / "others")})
+        known, other = json.loads(file.read_text()), {"username": "u"}
+        known["repositories"] += [
+            {**other, "url": "https://charts.example/x", "passwordFile": str(tmp_path / "others")},
+            {**other, "url": "https://charts.example/y", "password": OTHERS_PASSWORD},
+        ]
         file.write_text(json.dumps(known))
         yield opened
 
@@ -191,6 +193,16 @@ def test_what_is_kept_is_not_for_another_password(shop: Shop, core: Core) -> Non
     (shop.app.parent / "password").write_text(PASSWORD)
     (own,) = ask(begun(core), web(shop))
     assert isinstance(own, Fetched)
+
+
+def test_a_file_of_another_entry_is_not_needed(shop: Shop, core: Core) -> None:
+    (shop.app.parent / "others").unlink()
+    (own,) = ask(begun(core), web(shop))
+    assert isinstance(own, Fetched)
+    # The control: it fails where it is needed.
+    (shop.app.parent / "password").unlink()
+    (failed,) = ask(begun(core), web(shop))
+    assert "passwordFile" in failed.reason
 
 
 @pytest.mark.parametrize("way", ["index", "redirect", "registry", "git"])

@@ -54,7 +54,7 @@ def read(folder: Path, text: str | bytes) -> tuple[Credential, ...]:
     file = folder / "repositories.yaml"
     data = text if isinstance(text, bytes) else text.replace("DIR", str(folder)).encode()
     file.write_bytes(data)
-    return read_repositories(file)
+    return tuple(each.read() for each in read_repositories(file))
 
 
 WHOLE = f"""\
