@@ -17,7 +17,7 @@ from avp_py.cli import main
 from avp_py.cli.console import Console
 from avp_py.cli.sources import LocalOperator
 from avp_py.generate import OpenBackend
-from avp_py.sandbox import adopt_orphans
+from avp_py.kernel import adopt_orphans
 from avp_py.settings import Program
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -20,7 +20,8 @@ from avp_py.cli.notes import notes_on
 from avp_py.cli.parser import Parser, exit_usage, parse
 from avp_py.cli.report import MAX_FRAMES
 from avp_py.errors import AvpError, GenerateError, UsageError, quoted
-from avp_py.sandbox import adopt_orphans, memory_limit_error, time_limit_error
+from avp_py.kernel import adopt_orphans
+from avp_py.sandbox import memory_limit_error, time_limit_error
 from avp_py.settings import Program, Sources, read_limits
 from avp_py.settings.parse import MalformedError, boolean
 

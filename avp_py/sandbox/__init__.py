@@ -28,7 +28,6 @@ from avp_py.sandbox.environment import (
     without_network,
 )
 from avp_py.sandbox.go_program import read_go_module
-from avp_py.sandbox.kernel import adopt_orphans
 from avp_py.sandbox.limits import (
     Limits,
     check_limit,
@@ -49,7 +48,6 @@ __all__ = [
     "Places",
     "Questions",
     "Written",
-    "adopt_orphans",
     "check_limit",
     "child_environment",
     "children",

@@ -16,7 +16,8 @@ from enum import IntFlag
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from avp_py.sandbox import kernel
+from avp_py import kernel
+from avp_py.sandbox import privileges
 from avp_py.sandbox.access import Access
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
@@ -101,7 +102,7 @@ def restrict_thread(access: Access) -> bool:
     """Restrict this thread, and all processes that it starts from now on, to an access.
 
     Rights that the kernel's interface does not know stay unrestricted. It cannot be undone. The
-    thread must not gain privileges (kernel.forbid_new_privileges).
+    thread must not gain privileges (privileges.forbid_new_privileges).
 
     Args:
         access: what remains allowed. Paths that do not exist allow nothing.
@@ -122,15 +123,15 @@ def restrict_thread(access: Access) -> bool:
     if abi >= 6:
         attributes.append(_SCOPE_ABSTRACT_SOCKETS | _SCOPE_SIGNALS)
     packed = struct.pack(f"={len(attributes)}Q", *attributes)
-    ruleset = kernel.check(kernel.call(_CREATE_RULESET, packed, len(packed), 0))
+    ruleset = privileges.check(kernel.call(_CREATE_RULESET, packed, len(packed), 0))
     try:
         for path, rights in _rights(access).items():
             _allow_path(ruleset, path, rights & files)
         if abi >= 4:
             for port in access.connect:
                 rule = struct.pack("=QQ", _CONNECT_TCP, port)
-                kernel.check(kernel.call(_ADD_RULE, ruleset, _RULE_PORT, rule, 0))
-        kernel.check(kernel.call(_RESTRICT_SELF, ruleset, 0))
+                privileges.check(kernel.call(_ADD_RULE, ruleset, _RULE_PORT, rule, 0))
+        privileges.check(kernel.call(_RESTRICT_SELF, ruleset, 0))
     finally:
         os.close(ruleset)
     return abi >= 6
@@ -165,6 +166,6 @@ def _allow_path(ruleset: int, path: Path, rights: _File) -> None:
             if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
                 rights &= _OF_FILES
             rule = struct.pack("=Qi", rights, descriptor)
-            kernel.check(kernel.call(_ADD_RULE, ruleset, _RULE_PATH, rule, 0))
+            privileges.check(kernel.call(_ADD_RULE, ruleset, _RULE_PATH, rule, 0))
         finally:
             os.close(descriptor)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from avp_py.errors import SandboxError
-from avp_py.sandbox import kernel
+from avp_py.sandbox import privileges
 from avp_py.sandbox.access import Access
 from avp_py.sandbox.landlock import PROTECTIONS, Protection, kernel_abi, restrict_thread
 from avp_py.sandbox.seccomp import MACHINES, can_filter, filter_thread
@@ -54,7 +54,7 @@ def restrict_process(access: Access, mode: "SandboxMode") -> None:
         return
     if sys.platform == "linux" and len(list(Path("/proc/self/task").iterdir())) > 1:
         raise SandboxError("a process with threads cannot be restricted", hint="please report it")
-    kernel.forbid_new_privileges()
+    privileges.forbid_new_privileges()
     restrict_thread(confined)
     filter_thread(confined)
 

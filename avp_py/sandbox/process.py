@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from avp_py.errors import ChildError
-from avp_py.sandbox import kernel
+from avp_py.sandbox import privileges
 from avp_py.sandbox.access import Access
 from avp_py.sandbox.landlock import restrict_thread
 from avp_py.sandbox.limits import Limits
@@ -219,7 +219,7 @@ class Family:
         inherited: Sequence[int],
     ) -> "subprocess.Popen[bytes]":
         if self._access is not None:
-            kernel.forbid_new_privileges()
+            privileges.forbid_new_privileges()
             self._is_scoped = restrict_thread(self._access)
             filter_thread(self._access)
         name, _, value = self._mark.partition("=")

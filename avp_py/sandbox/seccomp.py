@@ -22,7 +22,8 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from avp_py.sandbox import kernel
+from avp_py import kernel
+from avp_py.sandbox import privileges
 from avp_py.sandbox.access import Access
 
 
@@ -151,7 +152,7 @@ def filter_thread(access: Access) -> None:
     """Filter the system calls of this thread and of all that it starts from now on.
 
     Nothing is filtered on a kernel that cannot. It cannot be undone. The thread must not gain
-    privileges (kernel.forbid_new_privileges).
+    privileges (privileges.forbid_new_privileges).
 
     Args:
         access: what remains allowed.
@@ -166,7 +167,7 @@ def filter_thread(access: Access) -> None:
     )
     kept = ctypes.create_string_buffer(code)
     program = struct.pack("@HP", len(code) // 8, ctypes.addressof(kept))
-    kernel.check(kernel.call(_own(_SECCOMP), _SET_MODE_FILTER, 0, program))
+    privileges.check(kernel.call(_own(_SECCOMP), _SET_MODE_FILTER, 0, program))
 
 
 @functools.cache

@@ -1,41 +1,14 @@
 """Processes of our own that live as long as the one that starts them."""
 
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final
 
 from avp_py.errors import ChildError
-from avp_py.sandbox import kernel
+from avp_py.kernel import die_with_parent
 from avp_py.sandbox.process import children
-
-_PR_SET_PDEATHSIG: Final = 1
-_PR_SET_NAME: Final = 15
-
-
-def die_with_parent(parent: int, number: signal.Signals = signal.SIGKILL) -> None:
-    """Let the kernel end this process when its parent ends; where it has ended already, end now.
-
-    Args:
-        parent: the parent.
-        number: the signal that the kernel sends. A process that has to end others first handles
-            another one than SIGKILL.
-    """
-    if sys.platform == "linux":
-        kernel.prctl(_PR_SET_PDEATHSIG, number)
-    if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
-def name_process(name: str) -> None:
-    """Set the name that `ps` shows of this process: at most 15 characters."""
-    if sys.platform == "linux":
-        text = ctypes.create_string_buffer(name.encode())
-        kernel.prctl(_PR_SET_NAME, ctypes.addressof(text))
 
 
 def end_children() -> None:

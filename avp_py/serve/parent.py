@@ -19,8 +19,9 @@ from typing import Final, NoReturn, TypeAlias
 
 from avp_py.backends.vault.pool import SessionPool
 from avp_py.errors import ChildError, ServeError
-from avp_py.sandbox import adopt_orphans, temporary_directory
-from avp_py.sandbox.service import die_with_parent, end_children, start_service
+from avp_py.kernel import adopt_orphans, die_with_parent
+from avp_py.sandbox import temporary_directory
+from avp_py.sandbox.service import end_children, start_service
 from avp_py.serve.cpus import usable_cpus
 from avp_py.serve.descriptors import lift_limit
 from avp_py.serve.events import Events

@@ -19,8 +19,8 @@ from typing import Final, NoReturn
 from avp_py.cli.hardening import harden
 from avp_py.cli.log import Log
 from avp_py.errors import AvpError, LimitError
+from avp_py.kernel import adopt_orphans, die_with_parent
 from avp_py.sandbox import (
-    adopt_orphans,
     children,
     claim_directory,
     remove_directory,
@@ -28,7 +28,7 @@ from avp_py.sandbox import (
     temporary_directory,
     time_limit_error,
 )
-from avp_py.sandbox.service import die_with_parent, end_children
+from avp_py.sandbox.service import end_children
 from avp_py.serve.descriptors import lift_limit
 from avp_py.serve.envelope import Envelope, MalformedRequestError, body_length, peek
 from avp_py.serve.events import PING, Events

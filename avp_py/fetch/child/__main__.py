@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from avp_py.errors import AvpError, FetchError
 from avp_py.fetch.job import Job, Outcome
+from avp_py.kernel import die_with_parent
 from avp_py.remotes import RemoteCommit, RemoteFile
-from avp_py.sandbox.service import die_with_parent
 
 
 def main(folder: Path) -> None:

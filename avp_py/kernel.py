@@ -3,13 +3,13 @@
 import ctypes
 import functools
 import os
+import signal
 import sys
 from typing import Final
 
-from avp_py.errors import SandboxError
-
+_PR_SET_PDEATHSIG: Final = 1
+_PR_SET_NAME: Final = 15
 _PR_SET_CHILD_SUBREAPER: Final = 36
-_PR_SET_NO_NEW_PRIVS: Final = 38
 
 
 @functools.cache
@@ -44,30 +44,25 @@ def adopt_orphans() -> None:
         prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def forbid_new_privileges() -> None:
-    """Let this thread, and what it starts, gain no rights by running a program.
+def die_with_parent(parent: int, number: signal.Signals = signal.SIGKILL) -> None:
+    """Let the kernel end this process when its parent ends; where it has ended already, end now.
 
-    Landlock domains and system call filters want that of whoever is not root.
-
-    Raises:
-        SandboxError: the kernel refuses.
+    Args:
+        parent: the parent.
+        number: the signal that the kernel sends. A process that has to end others first handles
+            another one than SIGKILL.
     """
-    check(prctl(_PR_SET_NO_NEW_PRIVS, 1))
+    if sys.platform == "linux":
+        prctl(_PR_SET_PDEATHSIG, number)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
-def check(result: int) -> int:
-    """Return the result of a system call of the sandbox.
-
-    Raises:
-        SandboxError: it failed.
-    """
-    if result < 0:
-        raise SandboxError(
-            f"the kernel refused the sandbox of a child process: {os.strerror(-result)}",
-            hint="report it with the output of `avp-py version`; the operator's setting "
-            "AVP_SANDBOX=off runs without it",
-        )
-    return result
+def name_process(name: str) -> None:
+    """Set the name that `ps` shows of this process: at most 15 characters."""
+    if sys.platform == "linux":
+        text = ctypes.create_string_buffer(name.encode())
+        prctl(_PR_SET_NAME, ctypes.addressof(text))
 
 
 def _word(argument: int | bytes) -> "ctypes.c_long | ctypes.c_char_p":
