@@ -33,7 +33,7 @@ from avp_py.errors import FetchError, did_you_mean, quoted
 MAX_LENGTH: Final = 4096
 """How many characters a URL may have."""
 
-DEFAULT_PORTS: Final = {"http": 80, "https": 443, "oci": None, "ssh": 22, "git": 9418}
+DEFAULT_PORTS: Final = {"http": 80, "https": 443, "oci": None, "ssh": 22}
 """The schemes, each with the port that it means where a URL has none."""
 
 _WITH_QUERY: Final = ("http", "https")
@@ -118,8 +118,11 @@ def _split(url: str) -> tuple[str, str, str]:
     if not separator:
         return ("ssh", *_split_short(url))
     if scheme not in DEFAULT_PORTS:
-        known = ", ".join(DEFAULT_PORTS)
-        advice = did_you_mean(scheme, DEFAULT_PORTS) or f"known: {known}"
+        advice = f"known: {', '.join(DEFAULT_PORTS)}"
+        if scheme == "git":
+            advice = "git:// has neither encryption nor authentication: use https or ssh"
+        elif meant := did_you_mean(scheme, DEFAULT_PORTS):
+            advice = meant
         raise _error(url, "has an unknown scheme", advice)
     end = min((at for at in (rest.find("/"), rest.find("?")) if at >= 0), default=len(rest))
     return scheme, rest[:end], rest[end:]

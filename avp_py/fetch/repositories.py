@@ -157,13 +157,6 @@ class _Reader(DocumentReader):
             url = normalise(self._text_of(node, "url"))
         except FetchError as error:
             raise self._error(node, error.reason, error.hint) from None
-        scheme = url.partition("://")[0]
-        if scheme not in _BY_SCHEME:
-            raise self._error(
-                node,
-                f"no credentials can be used for {scheme}://",
-                f"known: {', '.join(_BY_SCHEME)}",
-            )
         if "?" in url:
             raise self._error(node, "url has a query", "leave it out: it would not count")
         return url

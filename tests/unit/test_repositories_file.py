@@ -145,7 +145,7 @@ def one(text: str, url: str = "https://h") -> str:
         (one("a", "http"), "not valid YAML", ""),
         (one("verify: true", "h/x"), "line 2, column 8: the URL 'h/x' is not complete", "scheme"),
         (one("verify: true", "https://u:p@h"), "the URL 'https://…' has a user", "leave it out"),
-        (one("verify: true", "git://h"), "no credentials can be used for git://", "known: http,"),
+        (one("verify: true", "git://h"), "has an unknown scheme", "use https or ssh"),
         (one("verify: true", "https://h?a"), "line 2, column 8: url has a query", "leave it out"),
         (one("tokenFile: token"), "line 3, column 14: tokenFile is not an absolute path", "with /"),
         (one("tokenFile: ../token"), "tokenFile is not an absolute path", "begin it with /"),
