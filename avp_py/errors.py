@@ -8,6 +8,7 @@
     ├── RenderError         the folder cannot be turned into manifests
     │   ├── ToolMissingError    kustomize or helm is not there
     │   ├── SandboxError        a child process cannot have the sandbox that it must have
+    │   ├── ChartLimitError     a chart has more of something than is read
     │   └── ChildError          kustomize or helm failed, or ran out of time
     ├── FetchError          a chart, a commit or a file of another machine cannot be fetched
     ├── DocumentError       manifests (or another YAML text) cannot be read
@@ -166,6 +167,10 @@ class ToolMissingError(RenderError):
 
 class SandboxError(RenderError):
     """A child process cannot have the sandbox that the operator requires."""
+
+
+class ChartLimitError(RenderError):
+    """A chart has more of something than is read, although helm might accept it."""
 
 
 class ChildError(RenderError):

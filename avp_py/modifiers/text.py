@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from avp_py.golang import gobase64
 from avp_py.golang.gobase64 import Base64TextError
 from avp_py.golang.gojson import utf8
+from avp_py.golang.gostrings import trim_space
 from avp_py.golang.yaml_text import quoted
 from avp_py.modifiers.interface import (
     MAX_LENGTH,
@@ -33,13 +34,6 @@ BCRYPT_COSTS = (4, 15)
 
 BCRYPT_BYTES = 72
 """bcrypt uses so much of a password, and would ignore the rest."""
-
-SPACE = (
-    "\t\n\v\f\r \x85\xa0\u1680"
-    + "".join(map(chr, range(0x2000, 0x200B)))
-    + "\u2028\u2029\u202f\u205f\u3000"
-)
-"""What Go's unicode.IsSpace, and with it strings.TrimSpace, reads as white space."""
 
 _QUOTED = re.compile(r"""(["'])((?:(?!\1).)*)\1""", re.DOTALL)
 _INTEGER = re.compile(r"[+-]?0*[0-9]{1,19}")
@@ -89,7 +83,7 @@ def urlencode(text: str) -> str:
 
 def trim(text: str) -> str:
     """Return the text without white space at its ends."""
-    return text.strip(SPACE)
+    return trim_space(text)
 
 
 def indent(arguments: Sequence[str], value: Value) -> Value:
@@ -106,11 +100,11 @@ def indent(arguments: Sequence[str], value: Value) -> Value:
     if len(arguments) > 1:
         return "\n".join([first, *(padding + line if line else "" for line in lines)])
     kept = [
-        padding + line.strip(SPACE) + ("" if index == len(lines) - 1 else "\n")
+        padding + trim_space(line) + ("" if index == len(lines) - 1 else "\n")
         for index, line in enumerate(lines)
         if line
     ]
-    return first.strip(SPACE) + ("\n" if lines else "") + "".join(kept)
+    return trim_space(first) + ("\n" if lines else "") + "".join(kept)
 
 
 def nindent(arguments: Sequence[str], value: Value) -> Value:

@@ -53,9 +53,9 @@ class ChartFiles:
         if not is_below(folder, tuple(roots)):
             raise RenderError("the chart is outside of the repository")
         target = follow(f"{folder}/{HELMIGNORE}", tuple(roots))
-        rules = IgnoreRules.read("")
+        rules = IgnoreRules.read(b"")
         if target is not None and Path(target).exists():
-            rules = IgnoreRules.read(_decoded(_read(target, roots, limits.input_bytes)))
+            rules = IgnoreRules.read(_whole(HELMIGNORE, target, roots, limits))
         paths = _walk(folder, tuple(roots), limits, rules)
         return cls(folder, dict(sorted(paths.items())), roots, limits)
 
@@ -66,11 +66,7 @@ class ChartFiles:
             RenderError: it is larger than a chart may be.
             OSError: it cannot be read.
         """
-        most = self.limits.input_bytes
-        data = _read(self.paths[name], self.roots, most + 1)
-        if len(data) > most:
-            raise RenderError(f"{quoted(name)} is larger than AVP_MAX_INPUT ({most} bytes)")
-        return data.removeprefix(_BOM)
+        return _whole(name, self.paths[name], self.roots, self.limits).removeprefix(_BOM)
 
 
 def _walk(
@@ -92,9 +88,10 @@ def _walk(
                 if target is None:
                     raise RenderError(f"{quoted(name)} is a symlink that leads out of the tree")
                 mode = Path(target).lstat().st_mode
-                if rules.ignores(name, is_folder=stat.S_ISDIR(mode)):
+                is_folder = stat.S_ISDIR(mode)
+                if rules.ignores(name, is_folder=is_folder, check=limits.check_deadline):
                     continue
-                if stat.S_ISDIR(mode):
+                if is_folder:
                     inner = links + entry.is_symlink()
                     if inner > MAX_NESTED:
                         raise RenderError(f"{quoted(name)} is a symlink that leads in a circle")
@@ -106,11 +103,17 @@ def _walk(
     return found
 
 
-def _read(target: str, roots: Sequence[str], most: int) -> bytes:
-    """Return the first bytes of a file; one that is not a regular file is empty."""
+def _whole(name: str, target: str, roots: Sequence[str], limits: Limits) -> bytes:
+    """Return the content of a file; one that is not a regular file is empty.
+
+    Raises:
+        RenderError: it is larger than a chart may be.
+        OSError: it cannot be read.
+    """
     root = next(each for each in roots if is_below(target, (each,)))
-    return read_file(Path(root), Path(target), most) or b""
-
-
-def _decoded(data: bytes) -> str:
-    return data.removeprefix(_BOM).decode(errors="replace")
+    data = read_file(Path(root), Path(target), limits.input_bytes + 1) or b""
+    if len(data) > limits.input_bytes:
+        raise RenderError(
+            f"{quoted(name)} is larger than AVP_MAX_INPUT ({limits.input_bytes} bytes)"
+        )
+    return data

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Self
 
-from avp_py.errors import RenderError
+from avp_py.errors import ChartLimitError
 from avp_py.golang import gojson
 from avp_py.render.chart_metadata import (
+    FEWER,
     MAX_DEPENDENCIES,
     Dependency,
     read_list,
@@ -54,7 +55,9 @@ class Lock:
             return None
         listed = read_list(known, "dependencies")
         if listed is not None and len(listed) > MAX_DEPENDENCIES:
-            raise RenderError(f"{name} has more than {MAX_DEPENDENCIES} dependencies")
+            raise ChartLimitError(
+                f"{name} has more than {MAX_DEPENDENCIES} dependencies", hint=FEWER
+            )
         dependencies = None if listed is None else tuple(map(Dependency.read, listed))
         return cls(read_text(known, "digest"), dependencies)
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
-from avp_py.errors import RenderError, quoted
+from avp_py.errors import ChartLimitError, RenderError, quoted
 from avp_py.golang.yaml_error import YamlTextError
 from avp_py.golang.yaml_reader import read
 from avp_py.values import Number, Value
@@ -23,6 +23,9 @@ MAX_BYTES: Final = 1 << 20
 
 MAX_DEPENDENCIES: Final = 200
 """How many dependencies a chart may have; umbrella charts in use have some dozens."""
+
+FEWER: Final = "split the chart, or put some of the charts that it needs into one of their own"
+"""What to do where there are too many."""
 
 _NAME: Final = frozenset(string.ascii_letters + string.digits + "-_.")
 _ALIAS: Final = _NAME - {"."}
@@ -138,7 +141,7 @@ class Metadata:
 
 def _dependencies(values: Sequence[Value]) -> tuple[Dependency, ...]:
     if len(values) > MAX_DEPENDENCIES:
-        raise RenderError(f"it has more than {MAX_DEPENDENCIES} dependencies")
+        raise ChartLimitError(f"{CHART} has more than {MAX_DEPENDENCIES} dependencies", hint=FEWER)
     dependencies = tuple(Dependency.read(each).cleaned() for each in values)
     names = [each.alias or each.name for each in dependencies]
     for name in names:
@@ -159,7 +162,7 @@ def read_mapping(data: bytes, name: str) -> Mapping[str, Value]:
         RenderError: it is malformed, or not a mapping.
     """
     if len(data) > MAX_BYTES:
-        raise RenderError(f"{name} is larger than {MAX_BYTES >> 20} MiB")
+        raise ChartLimitError(f"{name} is larger than {MAX_BYTES >> 20} MiB", hint="shorten it")
     try:
         value = read(data.decode())
     except UnicodeDecodeError:

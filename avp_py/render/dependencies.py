@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from avp_py.archives import read_chart
-from avp_py.errors import Failure, Failures, RenderError, quoted, shortened
+from avp_py.errors import ChartLimitError, Failure, Failures, RenderError, quoted, shortened
 from avp_py.golang.semver import RangeError, is_exact, is_version, newest
 from avp_py.remotes import Fetched, Fetcher, RemoteChart, shown
 from avp_py.render.chart_lock import NAMED
@@ -62,12 +62,19 @@ class Dependencies:
 
         Args:
             chart: its directory.
+
+        Raises:
+            ChartLimitError: it has more than is read, so that this is not known. helm may load it,
+                and would only say that dependencies are missing.
         """
         folder = str(chart.resolve())
         try:
             if not may_need(folder, self._roots, self._limits):
                 return True
             return not LocalChart.read(folder, self._roots, self._limits).missing
+        except ChartLimitError as error:
+            reason = f"the chart {quoted(chart.name)} cannot be read: {error.reason}"
+            raise ChartLimitError(reason, hint=error.hint) from error
         except (RenderError, OSError):
             return True
 

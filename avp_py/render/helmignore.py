@@ -1,23 +1,32 @@
 """Which files of a chart's directory helm does not load. Pure.
 
-Source: pkg/ignore/rules.go of Helm 4.2.4, which is that of 3.19.4, and Match in path/filepath of Go
-1.25.
+Source: pkg/ignore/rules.go of Helm 4.2.4, which is that of 3.19.4.
 """
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
-from avp_py.errors import RenderError
-from avp_py.expressions import Expression
+from avp_py.errors import ChartLimitError, RenderError
+from avp_py.golang.filepath_match import Pattern, PatternError
+from avp_py.golang.gostrings import trim_space
 
 HELMIGNORE: Final = ".helmignore"
+
+_BOM: Final = b"\xef\xbb\xbf"
+
+_MAX_LINE: Final = 1 << 16
+"""How many bytes a line must not have (MaxScanTokenSize of Go's bufio)."""
 
 _MAX_RULES: Final = 1000
 """How many rules are read; `helm create` writes 19."""
 
 _MAX_RULE: Final = 500
-"""How many characters one may have."""
+"""How many bytes one may have."""
+
+_TRIED: Final = b"abc"
+"""The name that helm tries a rule on: a malformed part that this does not reach is accepted."""
 
 
 @dataclass(frozen=True)
@@ -25,20 +34,23 @@ class _Rule:
     """A rule.
 
     Attributes:
-        expression: what matches the path, or the name alone.
+        pattern: what matches the path, or the name alone.
         has_path: whether it is the path.
         negates: whether all is ignored that it does not match.
         wants_folder: whether it is for directories only.
     """
 
-    expression: Expression
+    pattern: Pattern
     has_path: bool
     negates: bool
     wants_folder: bool
 
-    def matches(self, path: str) -> bool:
-        text = path if self.has_path else path.rpartition("/")[2]
-        return self.expression.groups(text) is not None
+    def matches(self, path: bytes) -> bool:
+        try:
+            return self.pattern.matches(path if self.has_path else path.rpartition(b"/")[2])
+        except PatternError:
+            # helm logs it, and goes on.
+            return False
 
 
 @dataclass(frozen=True)
@@ -48,98 +60,76 @@ class IgnoreRules:
     rules: Sequence[_Rule]
 
     @classmethod
-    def read(cls, text: str) -> Self:
-        """Return the rules in a text, and the one that helm adds.
+    def read(cls, text: bytes) -> Self:
+        """Return the rules in a file, and the one that helm adds.
 
         Raises:
-            RenderError: helm would not accept it either, or there is too much of it.
+            ChartLimitError: there is too much of it.
+            RenderError: helm would not accept it either.
         """
-        lines = [line.strip() for line in text.split("\n")]
-        patterns = [line for line in lines if line and not line.startswith("#")]
-        if len(patterns) > _MAX_RULES:
-            raise RenderError(f"{HELMIGNORE} has more than {_MAX_RULES} rules")
-        return cls([_rule(each) for each in (*patterns, "templates/.?*")])
+        rules: list[_Rule] = []
+        for number, line in _lines(text):
+            if len(rules) == _MAX_RULES:
+                raise _too_much(number, f"there are more than {_MAX_RULES} rules")
+            if len(line) > _MAX_RULE:
+                raise _too_much(number, f"the rule is longer than {_MAX_RULE} bytes")
+            if b"**" in line:
+                raise _invalid(number, "`**` is not supported", "write a rule for each level")
+            try:
+                Pattern(line).matches(_TRIED)
+            except PatternError:
+                raise _invalid(
+                    number,
+                    "the pattern is malformed",
+                    "close each bracket, and put a \\ before a character that is meant itself",
+                ) from None
+            rules.append(_rule(line))
+        return cls((*rules, _rule(b"templates/.?*")))
 
-    def ignores(self, path: str, *, is_folder: bool) -> bool:
+    def ignores(self, path: str, *, is_folder: bool, check: Callable[[], None]) -> bool:
         """Return whether helm does not load a file, or what is in a directory.
 
         Args:
             path: its path in the directory of the chart.
             is_folder: whether it is a directory.
+            check: called before each rule, as the rules may take long; raises to stop.
         """
-        path = path.encode(errors="replace").decode()
+        name = os.fsencode(path)
         for rule in self.rules:
+            check()
             fits = is_folder or not rule.wants_folder
-            if rule.negates != (fits and rule.matches(path)):
+            if rule.negates != (fits and rule.matches(name)):
                 return True
         return False
 
 
-def _rule(text: str) -> _Rule:
-    if len(text) > _MAX_RULE or "**" in text:
-        raise _invalid()
-    pattern = text.removeprefix("!").removesuffix("/")
-    expression = Expression("".join(_translated(pattern.removeprefix("/"))))
-    return _Rule(expression, "/" in pattern, text.startswith("!"), text.endswith("/"))
+def _lines(text: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield each line that is a rule, with its number from 1."""
+    for number, line in enumerate(text.split(b"\n"), 1):
+        if len(line) >= _MAX_LINE:
+            raise _invalid(number, f"the line has {_MAX_LINE} bytes or more", "shorten it")
+        known = line.removeprefix(_BOM) if number == 1 else line
+        text_of_rule = trim_space(known.decode("utf-8", "surrogateescape"))
+        rule = text_of_rule.encode("utf-8", "surrogateescape")
+        if rule and not rule.startswith(b"#"):
+            yield number, rule
 
 
-def _translated(pattern: str) -> Iterator[str]:
-    """Yield the parts of the expression for a pattern of filepath.Match."""
-    rest = pattern
-    while rest:
-        first, rest = rest[0], rest[1:]
-        if first == "*":
-            yield "[^/]*"
-        elif first == "?":
-            yield "[^/]"
-        elif first == "[":
-            expression, rest = _class(rest)
-            yield expression
-        elif first == "\\":
-            if not rest:
-                raise _invalid()
-            yield _literal(rest[0])
-            rest = rest[1:]
-        else:
-            yield _literal(first)
+def _rule(text: bytes) -> _Rule:
+    pattern = text.removeprefix(b"!").removesuffix(b"/")
+    return _Rule(
+        Pattern(pattern.removeprefix(b"/")),
+        b"/" in pattern,
+        text.startswith(b"!"),
+        text.removeprefix(b"!").endswith(b"/"),
+    )
 
 
-def _class(text: str) -> tuple[str, str]:
-    """Return the expression for a class of characters, after its bracket, and what follows it."""
-    negation = "^" if text.startswith("^") else ""
-    rest = text.removeprefix("^")
-    ranges: list[str] = []
-    count = 0
-    while not (count and rest.startswith("]")):
-        low, rest = _bound(rest)
-        high = low
-        if rest.startswith("-"):
-            high, rest = _bound(rest[1:])
-        if low <= high:
-            ranges.append(f"{_literal(low)}-{_literal(high)}")
-        count += 1
-    if not ranges:
-        # Nothing is in any of its ranges.
-        ranges, negation = [r"\x{0}-\x{10ffff}"], "" if negation else "^"
-    return f"[{negation}{''.join(ranges)}]", rest[1:]
+def _invalid(line: int, why: str, hint: str) -> RenderError:
+    return RenderError(f"{HELMIGNORE}, line {line}: {why}; helm does not accept it", hint=hint)
 
 
-def _bound(text: str) -> tuple[str, str]:
-    """Return a bound of a range in a class, and what follows it, which is not empty."""
-    if text[:1] in {"", "-", "]"}:
-        raise _invalid()
-    text = text.removeprefix("\\")
-    if len(text) < 2:
-        raise _invalid()
-    return text[0], text[1:]
-
-
-def _literal(char: str) -> str:
-    return rf"\x{{{ord(char):x}}}"
-
-
-def _invalid() -> RenderError:
-    return RenderError(
-        f"{HELMIGNORE} has a pattern that helm does not accept",
-        hint="correct it: `**` is not supported, and brackets must be closed",
+def _too_much(line: int, why: str) -> ChartLimitError:
+    return ChartLimitError(
+        f"{HELMIGNORE}, line {line}: {why}", hint="shorten it: one pattern can match many files"
     )

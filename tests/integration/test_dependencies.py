@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from avp_py.errors import Failure, GenerateError, RenderError
+from avp_py.errors import ChartLimitError, Failure, GenerateError, RenderError
 from avp_py.remotes import Fetched, RemoteChart
 from tests.fetchers import served
 from tests.integration.dependencies import Tree, chart
@@ -432,6 +432,32 @@ def test_helm_reports_a_chart_that_cannot_be_read(text: str, tree: Tree) -> None
     with pytest.raises(AssertionError) as caught:
         tree.template(tree.folder / "app")
     assert "missing in charts/" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        (
+            {"app/.helmignore": "a\n" * 1001},
+            ".helmignore, line 1001: there are more than 1000 rules",
+        ),
+        ({"app/.helmignore": "\n" + "a" * 501}, ".helmignore, line 2: the rule is longer than 500"),
+        ({"app/Chart.yaml": f"#{'x' * (1 << 20)}\n"}, "Chart.yaml is larger than 1 MiB"),
+        (
+            {"app/Chart.yaml": f"name: app\ndependencies: [{'{name: a}, ' * 201}]"},
+            "Chart.yaml has more than 200 dependencies",
+        ),
+    ],
+)
+def test_more_than_is_read_of_a_chart(files: Mapping[str, str], reason: str, tree: Tree) -> None:
+    entry = "[{name: db, version: 1.0.0, repository: 'https://charts.example.org'}]"
+    write(tree.folder, {**chart("app", entry), **files})
+
+    with pytest.raises(ChartLimitError, match="the chart 'app' cannot be read") as caught:
+        tree.dependencies().is_complete(tree.folder / "app")
+
+    assert reason in caught.value.reason
+    assert caught.value.hint
 
 
 def test_fields_are_read_in_any_case(tree: Tree) -> None:

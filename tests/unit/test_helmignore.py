@@ -2,8 +2,13 @@
 
 import pytest
 
-from avp_py.errors import RenderError
+from avp_py.errors import ChartLimitError, LimitError, RenderError
 from avp_py.render.helmignore import IgnoreRules
+
+
+def ignores(text: bytes | str, path: str, *, is_folder: bool = False) -> bool:
+    rules = IgnoreRules.read(text.encode() if isinstance(text, str) else text)
+    return rules.ignores(path, is_folder=is_folder, check=lambda: None)
 
 
 @pytest.mark.parametrize(
@@ -34,38 +39,78 @@ from avp_py.render.helmignore import IgnoreRules
         ("!a", "a", False),
         ("!a", "b", True),
         ("!a/", "a", True),
+        ("!a/", "b", True),
+        ("/", "a", False),
+        ("!", "a", True),
+        # The pattern is malformed where helm does not notice it until it matches: it never does.
+        ("ab\\/", "ab", False),
+        ("b/x*[a-]", "b/xa", False),
+        ("b/x*[a-]", "b/x", False),
+        ("!b*[a-]", "b", True),
+        # The first place where a part matches counts, and a class matches a slash.
+        ("/*a[^x]*b", "aca/b", False),
+        ("/*a[^x]*b", "a/b", True),
+        # A star goes on byte by byte.
+        ("*[^é]", "é", True),
+        ("[^é]", "é", False),
         ("", "templates/.x", True),
         ("", "templates/x", False),
         ("", "templates/x/.y", False),
     ],
 )
 def test_a_rule(rule: str, path: str, ignored: bool) -> None:
-    assert IgnoreRules.read(rule).ignores(path, is_folder=False) is ignored
+    assert ignores(rule, path) is ignored
 
 
 def test_a_rule_for_directories() -> None:
-    rules = IgnoreRules.read("a/")
-
-    assert rules.ignores("x/a", is_folder=True)
-    assert not rules.ignores("b", is_folder=True)
+    assert ignores("a/", "x/a", is_folder=True)
+    assert not ignores("a/", "b", is_folder=True)
 
 
-def test_a_name_that_is_not_utf_8() -> None:
-    assert IgnoreRules.read("*.md").ignores("\udcff.md", is_folder=False)
+def test_names_that_are_not_utf_8() -> None:
+    assert not ignores("*.md", "\udcff.md\udcff")
+    assert ignores("*.md", "\udcff.md")
+    assert ignores("?", "\udcff")
+    assert ignores(b"\xff", "\udcff")
+    assert ignores("[\ufffd]", "\udcff")
+    assert ignores(b"\xc3?", "é")
 
 
-@pytest.mark.parametrize("rule", ["a/**", "[", "[a", "[]a]", "[-a]", "[a-]", "\\", "[\\", "[a-"])
-def test_a_rule_that_helm_refuses(rule: str) -> None:
-    with pytest.raises(RenderError, match="a pattern that helm does not accept"):
-        IgnoreRules.read(rule)
+def test_white_space_and_a_byte_order_mark() -> None:
+    assert ignores("\ufeff# a\n\u00a0a\u3000\r\n", "a")
+    assert not ignores("a\x1c", "a")
+
+
+@pytest.mark.parametrize(
+    "rule", ["a/**", "[", "[a", "[]a]", "[-a]", "[a-]", "\\", "[\\", "[a-", b"[\xff]"]
+)
+def test_a_rule_that_helm_refuses(rule: bytes | str) -> None:
+    text = rule.encode() if isinstance(rule, str) else rule
+    with pytest.raises(RenderError, match=r"line 2: .*; helm does not accept it") as caught:
+        IgnoreRules.read(b"# a comment\n" + text)
+    assert not isinstance(caught.value, ChartLimitError)
+
+
+def test_a_line_that_helm_refuses() -> None:
+    IgnoreRules.read(b"#" * 65535)
+    with pytest.raises(RenderError, match="line 1: the line has 65536 bytes or more"):
+        IgnoreRules.read(b"#" * 65536)
 
 
 def test_too_many_rules() -> None:
-    IgnoreRules.read("a\n" * 1000)
-    with pytest.raises(RenderError, match="more than 1000 rules"):
-        IgnoreRules.read("a\n" * 1001)
+    IgnoreRules.read(b"a\n" * 1000)
+    with pytest.raises(ChartLimitError, match="line 1001: there are more than 1000 rules"):
+        IgnoreRules.read(b"a\n" * 1001)
 
 
 def test_a_long_rule() -> None:
-    with pytest.raises(RenderError):
-        IgnoreRules.read("a" * 501)
+    with pytest.raises(ChartLimitError, match="line 2: the rule is longer than 500 bytes"):
+        IgnoreRules.read(b"\n" + b"a" * 501)
+
+
+def test_matching_stops_at_the_deadline() -> None:
+    def stop() -> None:
+        raise LimitError("over")
+
+    with pytest.raises(LimitError):
+        IgnoreRules.read(b"").ignores("a", is_folder=False, check=stop)
