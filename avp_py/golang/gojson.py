@@ -7,6 +7,7 @@ there. The rules are those of Go 1.26. No error in here carries a part of the te
 import json
 import math
 import re
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -41,6 +42,15 @@ class Float64(Number):
 
     def __hash__(self) -> int:
         return hash((self.text,))
+
+
+class YamlFloat(Float64):
+    """A number of YAML that is a float64 to Go, and not an integer of 64 bits.
+
+    sigs.k8s.io/yaml writes it in another form where the field is a string.
+    """
+
+    __slots__ = ()
 
 
 def read(text: str) -> Value:
@@ -104,6 +114,27 @@ def print_float(number: float) -> str:
     if number == 0 or -4 <= _digits(number)[1] - 1 < 6:
         return _positional(number)
     return _scientific(number)
+
+
+def print_float32(number: float) -> str:
+    """Return a float64 as strconv.FormatFloat(number, 'g', -1, 32) does: rounded to float32."""
+    rounded = _float32(number)
+    if math.isinf(rounded):
+        return "-Inf" if number < 0 else "+Inf"
+    texts = (f"{rounded:.{digits}e}" for digits in range(_FLOAT32_DIGITS))
+    return print_float(next(float(text) for text in texts if _float32(float(text)) == rounded))
+
+
+_FLOAT32_DIGITS = 9
+"""With so many digits every float32 reads back as itself."""
+
+
+def _float32(number: float) -> float:
+    try:
+        found: float = struct.unpack("<f", struct.pack("<f", number))[0]
+    except OverflowError:
+        return math.copysign(math.inf, number)
+    return found
 
 
 def _digits(number: float) -> tuple[str, int]:

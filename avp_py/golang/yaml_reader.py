@@ -10,7 +10,7 @@ from typing import TypeAlias
 from avp_py.golang import gojson
 from avp_py.golang.columns import ALIAS, FLOW_MAPPING, MAPPING, PLAIN, Columns
 from avp_py.golang.composer import compose
-from avp_py.golang.gojson import Float64
+from avp_py.golang.gojson import Float64, YamlFloat
 from avp_py.golang.nodes import MAX_DEPTH, ScalarNode, has_comma_after_tag, is_merge
 from avp_py.golang.yaml_error import TOO_DEEP, YamlTextError, at
 from avp_py.golang.yaml_scalars import Scalar, ScalarError, key_of, scalar_value
@@ -166,7 +166,7 @@ class _Decoder:
                 if not math.isfinite(raw):
                     reason = "it holds infinity or NaN, which JSON cannot say"
                     raise self._error(reason, self._infinity)
-                return Float64(gojson.write_float(raw))
+                return YamlFloat(gojson.write_float(raw))
             case list():
                 return [self.finish(item) for item in raw]
             case dict():

@@ -7,7 +7,7 @@ from typing import TypeAlias
 from avp_py.errors import AvpError
 from avp_py.golang import gobase64, gojson
 from avp_py.golang.gobase64 import Base64TextError
-from avp_py.golang.gojson import Float64
+from avp_py.golang.gojson import Float64, YamlFloat
 from avp_py.golang.nodes import BINARY
 from avp_py.golang.words import BOOLEANS, NULLS, boolean_name
 
@@ -118,9 +118,9 @@ def _integer(digits: str) -> int | None:
     return number if -_MAX_INT64 - 1 <= number <= _MAX_INT64 else None
 
 
-def _big_integer(digits: str) -> Float64:
+def _big_integer(digits: str) -> YamlFloat:
     sign = "-" if digits.startswith("-") else ""
-    return Float64(sign + (digits.lstrip("+-").lstrip("0") or "0"))
+    return YamlFloat(sign + (digits.lstrip("+-").lstrip("0") or "0"))
 
 
 def key_of(scalar: Scalar) -> str | None:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from avp_py.errors import ChartLimitError, RenderError, quoted
+from avp_py.golang.gojson import YamlFloat, print_float32, write_float
+from avp_py.golang.gostrings import SPACE
 from avp_py.golang.yaml_error import YamlTextError
 from avp_py.golang.yaml_reader import read
 from avp_py.values import Number, Value
@@ -75,7 +77,7 @@ class Dependency:
             known.text("condition"),
             tuple(map(_text, known.items("tags"))),
             known.flag("enabled"),
-            tuple(known.items("import-values")),
+            tuple(map(_rounded, known.items("import-values"))),
             known.text("alias"),
         )
 
@@ -229,13 +231,28 @@ def _text(value: Value) -> str:
             return ""
         case bool():
             return "true" if value else "false"
+        case YamlFloat():
+            return print_float32(value.value)
         case Number():
             return value.text
         case _:
             raise RenderError("a list or a mapping is where a text belongs")
 
 
+def _rounded(value: Value) -> Value:
+    """Return a value with its numbers as encoding/json reads them for `any`: float64."""
+    match value:
+        case Number():
+            return Number(write_float(float(value.text)))
+        case Mapping():
+            return {key: _rounded(item) for key, item in value.items()}
+        case Sequence() if not isinstance(value, str):
+            return tuple(map(_rounded, value))
+        case _:
+            return value
+
+
 def _printable(text: str) -> str:
     """Return a text as sanitizeString in pkg/chart/v2/chart.go does."""
-    spaced = (" " if char.isspace() else char for char in text)
+    spaced = (" " if char in SPACE else char for char in text)
     return "".join(char for char in spaced if char.isprintable())

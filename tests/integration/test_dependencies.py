@@ -108,6 +108,35 @@ def test_the_lock_file_has_the_versions(tree: Tree, repository: Repository) -> N
     assert tree.template(copy) == tree.built("app")
 
 
+NUMBERS: Final = (
+    *("9007199254740993", "-9007199254740993", "12345678901234567890", "18446744073709551617"),
+    *("100000000000000000000", "123456789012345678901234567890", "0x1fffffffffffff1", "0b101"),
+    *("017", "7", "+12", "1_000_001.0", "1.10", "0.1", "-0.0", "16777217.0", "33554432.5"),
+    *("1e7", "1e21", "1e39", "-1e39", "3.4028235e38", "1e-7", "0.00001", "2.5e-5", "1e-46"),
+    *("8.5e-46", "3.14159265358979"),
+)
+"""Numbers of YAML that Go rounds, or writes in another form."""
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_the_digest_of_numbers(number: str, tree: Tree, repository: Repository) -> None:
+    values = f"[{{child: {number}, parent: [{number}, {{a: {number}}}]}}]"
+    entry = f"name: db, version: 1.0.0, repository: '{repository.url}', import-values: {values}"
+    write(tree.folder, chart("app", f"[{{{entry}, condition: {number}, tags: [{number}]}}]"))
+    tree.lock("app")
+
+    assert tree.packages(tree.completed("app")) == {"db-1.0.0.tgz"}
+
+
+def test_the_digest_of_control_characters(tree: Tree, repository: Repository) -> None:
+    entry = f"name: db, version: 1.0.0, repository: '{repository.url}'"
+    condition = r'"a\x1cb\x85c\u2028d\xa0\u200be\U000e0001"'
+    write(tree.folder, chart("app", f"[{{{entry}, condition: {condition}}}]"))
+    tree.lock("app")
+
+    assert tree.packages(tree.completed("app")) == {"db-1.0.0.tgz"}
+
+
 @pytest.mark.usefixtures("repository")
 def test_the_lock_file_says_what_a_name_stands_for(tree: Tree) -> None:
     write(tree.folder, chart("app", "[{name: db, version: ^1, repository: '@ours'}]"))
