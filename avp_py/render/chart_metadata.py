@@ -24,7 +24,8 @@ MAX_BYTES: Final = 1 << 20
 """How large such a file may be; the largest in use have some kilobytes."""
 
 MAX_DEPENDENCIES: Final = 200
-"""How many dependencies a chart may have; umbrella charts in use have some dozens."""
+"""How many dependencies a chart may have, and how many charts may be missing in it and in those
+nested in it, each counted once; umbrella charts in use have some dozens."""
 
 FEWER: Final = "split the chart, or put some of the charts that it needs into one of their own"
 """What to do where there are too many."""

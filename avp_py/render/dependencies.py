@@ -6,8 +6,8 @@ are the same in this. Unlike helm, what a `file://` chart itself lacks is put in
 
 import contextlib
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -16,9 +16,23 @@ from avp_py.errors import ChartLimitError, Failure, Failures, RenderError, quote
 from avp_py.golang.semver import RangeError, is_exact, is_version, newest
 from avp_py.remotes import Fetched, Fetcher, RemoteChart, shown
 from avp_py.render.chart_lock import NAMED
-from avp_py.render.chart_metadata import CHART, Dependency, Metadata, is_name
+from avp_py.render.chart_metadata import (
+    CHART,
+    FEWER,
+    MAX_DEPENDENCIES,
+    Dependency,
+    Metadata,
+    is_name,
+)
 from avp_py.render.follow import follow
-from avp_py.render.local_chart import CHARTS, Archive, LocalChart, check_size, may_need
+from avp_py.render.local_chart import (
+    CHARTS,
+    Archive,
+    LocalChart,
+    check_size,
+    may_need,
+    pack,
+)
 from avp_py.sandbox import Limits
 
 LOCAL: Final = "file://"
@@ -26,6 +40,21 @@ REMOTE: Final = ("https://", "http://", "oci://")
 
 _MAX_DEPTH: Final = 20
 """How deep `file://` dependencies may nest; two or three levels are in use."""
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is to be done for a chart.
+
+    Attributes:
+        chart: the chart.
+        wanted: what it lacks and can be looked for.
+        is_whole: whether that is all that it lacks; the rest was reported.
+    """
+
+    chart: LocalChart
+    wanted: Sequence[Dependency]
+    is_whole: bool
 
 
 class Dependencies:
@@ -53,6 +82,7 @@ class Dependencies:
         self._ranges = ranges
         self._fetched: dict[RemoteChart, Archive | Failure] = {}
         self._packed: dict[str, Archive | None] = {}
+        self._plans: dict[str, _Plan | RenderError] = {}
 
     def is_complete(self, chart: Path) -> bool:
         """Return whether helm has all that it needs to load a chart.
@@ -87,33 +117,92 @@ class Dependencies:
 
         Raises:
             GenerateError: dependencies are missing: one failure for each.
-            RenderError: the chart cannot be read.
+            RenderError: the chart cannot be read, or needs too many charts.
             OSError: the copy cannot be written.
         """
         failures = Failures()
         # What is None there was reported by a chart before.
         self._packed = {folder: each for folder, each in self._packed.items() if each}
         local = LocalChart.read(str(chart.resolve()), self._roots, self._limits)
-        added = self._missing(local, failures, ())
+        added = self._missing(self._prepare(local, failures), failures, ())
         failures.raise_any(self.warnings)
         check_size(sum(each.size for each in added.values()), self._limits)
         if added:
             _write(copy, added)
 
-    def _missing(
-        self, chart: LocalChart, failures: Failures, above: tuple[str, ...]
-    ) -> Mapping[str, Archive]:
-        """Return the archives that a chart lacks, by the names of their files.
+    def _prepare(self, chart: LocalChart, failures: Failures) -> _Plan:
+        """Plan for a chart and all `file://` charts that it needs, and fetch what they lack.
+
+        The charts that one level of them needs are fetched together.
 
         Args:
             chart: the chart.
             failures: takes what is wrong.
+
+        Raises:
+            ChartLimitError: these are too many.
+        """
+        first = self._plan(chart, failures)
+        self._plans = {chart.files.folder: first}
+        level: Sequence[_Plan] = [first]
+        needed: set[str | RemoteChart] = set()
+        while level:
+            wanted = [(each, plan.chart) for plan in level for each in plan.wanted]
+            remotes = [_remote(each) for each, _ in wanted if not _is_local(each)]
+            found = (self._folder(each, needing) for each, needing in wanted if _is_local(each))
+            folders = dict.fromkeys(each for each in found if each and Path(each).is_dir())
+            needed.update(folders, remotes)
+            if len(needed) > MAX_DEPENDENCIES:
+                raise ChartLimitError(
+                    f"the chart {chart.metadata.name} needs more than {MAX_DEPENDENCIES} charts "
+                    f"that are not in {CHARTS}/, with those that its {LOCAL} charts need",
+                    hint=FEWER,
+                )
+            self._fetch(remotes, failures)
+            level = self._plan_all(folders, failures)
+        return first
+
+    def _plan_all(self, folders: Iterable[str], failures: Failures) -> Sequence[_Plan]:
+        """Plan for the charts in directories, and return the plans that are new."""
+        plans: list[_Plan] = []
+        for folder in folders:
+            if folder in self._plans or folder in self._packed:
+                continue
+            try:
+                chart = LocalChart.read(folder, self._roots, self._limits)
+            except RenderError as error:
+                # It is reported with the chart that needs this one.
+                self._plans[folder] = error
+            except OSError as error:
+                self._plans[folder] = RenderError(f"it cannot be read: {error.strerror}")
+            else:
+                self._plans[folder] = plan = self._plan(chart, failures)
+                plans.append(plan)
+        return plans
+
+    def _plan(self, chart: LocalChart, failures: Failures) -> _Plan:
+        count = len(failures)
+        wanted = self._wanted(chart, failures)
+        return _Plan(chart, wanted, len(failures) == count)
+
+    def _folder(self, dependency: Dependency, chart: LocalChart) -> str | None:
+        """Return the directory of a `file://` chart; None where it is outside."""
+        path = Path(chart.files.folder) / dependency.repository.removeprefix(LOCAL)
+        return follow(os.path.normpath(path), self._roots)
+
+    def _missing(
+        self, plan: _Plan, failures: Failures, above: tuple[str, ...]
+    ) -> Mapping[str, Archive]:
+        """Return the archives that a chart lacks, by the names of their files.
+
+        Args:
+            plan: what it lacks; what is remote was fetched.
+            failures: takes what is wrong.
             above: the directories of the charts that need this one.
         """
-        wanted = self._wanted(chart, failures)
-        self._fetch([_remote(each) for each in wanted if not _is_local(each)], failures)
+        chart = plan.chart
         added: dict[str, Archive] = {}
-        for each in wanted:
+        for each in plan.wanted:
             found: Archive | Failure | None
             try:
                 if _is_local(each):
@@ -204,14 +293,13 @@ class Dependencies:
         """
         here = chart.files.folder
         above = (*above, here)
-        path = os.path.normpath(Path(here) / dependency.repository.removeprefix(LOCAL))
-        folder = follow(path, self._roots)
+        folder = self._folder(dependency, chart)
         if folder is None:
             raise RenderError(
                 "its directory is outside of the repository",
                 hint="move it into the repository, or publish it and name its URL",
             )
-        if not Path(folder).is_dir():
+        if folder not in self._plans and folder not in self._packed:
             raise RenderError("its directory does not exist", hint=f"correct the path in {CHART}")
         if folder in above:
             raise RenderError(
@@ -232,10 +320,13 @@ class Dependencies:
         return found
 
     def _pack(self, folder: str, failures: Failures, above: tuple[str, ...]) -> Archive | None:
+        plan = self._plans[folder]
+        if isinstance(plan, RenderError):
+            raise plan
         count = len(failures)
-        chart = LocalChart.read(folder, self._roots, self._limits)
-        added = self._missing(chart, failures, above)
-        return None if len(failures) > count else chart.packed(added)
+        added = self._missing(plan, failures, above)
+        is_whole = plan.is_whole and len(failures) == count
+        return plan.chart.packed(added) if is_whole else None
 
     def _fetch(self, remotes: Sequence[RemoteChart], failures: Failures) -> None:
         """Fetch what was not fetched yet, all at the same time."""
@@ -249,7 +340,11 @@ class Dependencies:
                 )
 
     def _checked(self, remote: RemoteChart, fetched: Fetched) -> Archive | Failure:
-        """Return a chart that was fetched, if helm may read it."""
+        """Return a chart that was fetched, if helm may read it.
+
+        It is packed anew: helm gets the files that were read here, however it would read the
+        archive that came.
+        """
         if fetched.warning and fetched.warning not in self.warnings:
             self.warnings.append(fetched.warning)
         try:
@@ -258,7 +353,8 @@ class Dependencies:
             _check(metadata, Dependency(remote.name, remote.version, remote.repository), "")
         except RenderError as error:
             return error.failures[0]
-        return Archive(metadata, fetched.data, sum(map(len, files.values())))
+        packed = pack(metadata.name, files, self._limits)
+        return Archive(metadata, packed, sum(map(len, files.values())))
 
 
 def _is_local(dependency: Dependency) -> bool:

@@ -96,25 +96,13 @@ class LocalChart:
             RenderError: it is larger than a chart may be.
             OSError: it cannot be read.
         """
-        # Few charts need this, and loading these takes time.
-        import gzip
-        import tarfile
-
-        limits = self.files.limits
         size = sum(each.size for each in added.values())
-        packed = io.BytesIO()
-        with (
-            gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=1, mtime=0) as zipped,
-            tarfile.open(fileobj=zipped, mode="w") as archive,
-        ):
-            for path, data in self._contents(added):
-                limits.check_deadline()
-                size += len(data)
-                check_size(size, limits)
-                entry = tarfile.TarInfo(f"{self.metadata.name}/{path}")
-                entry.size = len(data)
-                archive.addfile(entry, io.BytesIO(data))
-        return Archive(self.metadata, packed.getvalue(), size)
+        files: dict[str, bytes] = {}
+        for path, data in self._contents(added):
+            size += len(data)
+            check_size(size, self.files.limits)
+            files[path] = data
+        return Archive(self.metadata, pack(self.metadata.name, files, self.files.limits), size)
 
     def _contents(self, added: Mapping[str, "Archive"]) -> Iterator[tuple[str, bytes]]:
         new = {f"{CHARTS}/{name}": each.data for name, each in added.items()}
@@ -142,6 +130,33 @@ class Archive:
     def file(self) -> str:
         """The name of its file, as helm writes it."""
         return f"{self.metadata.name}-{self.metadata.version}{PACKED}"
+
+
+def pack(name: str, files: Mapping[str, bytes], limits: Limits) -> bytes:
+    """Return the archive of a chart; the same files make the same bytes.
+
+    Args:
+        name: the chart's name.
+        files: its files by their paths.
+        limits: how long the run may take.
+    """
+    # Few charts need this, and loading these takes time.
+    import gzip
+    import tarfile
+
+    packed = io.BytesIO()
+    with (
+        gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=1, mtime=0) as zipped,
+        tarfile.open(
+            fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT, encoding="utf-8"
+        ) as archive,
+    ):
+        for path, data in files.items():
+            limits.check_deadline()
+            entry = tarfile.TarInfo(f"{name}/{path}")
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    return packed.getvalue()
 
 
 def check_size(size: int, limits: Limits) -> None:

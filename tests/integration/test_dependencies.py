@@ -1,6 +1,8 @@
 """Charts that lack dependencies are completed as `helm dependency build` does it."""
 
+import gzip
 import os
+import tarfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -8,10 +10,11 @@ from typing import Final
 
 import pytest
 
+from avp_py.archives import read_chart
 from avp_py.errors import ChartLimitError, Failure, GenerateError, RenderError
 from avp_py.remotes import Fetched, RemoteChart
 from tests.fetchers import served
-from tests.integration.dependencies import Tree, chart
+from tests.integration.dependencies import Tree, chart, limits
 from tests.integration.repositories import Repository, charts, package, serve_charts
 from tests.trees import write
 
@@ -60,7 +63,24 @@ def test_a_dependency_is_fetched(more: str, tree: Tree, repository: Repository) 
     assert tree.packages(copy) == {"db-1.0.0.tgz"}
     for options in ([], ["--set=a.enabled=false"], ["--set=tags.some=false"]):
         assert tree.template(copy, *options) == tree.built("app", *options)
-    assert (copy / "charts/db-1.0.0.tgz").read_bytes() == CHARTS["db", "1.0.0"]
+
+
+def test_an_archive_is_packed_anew(tree: Tree) -> None:
+    url = "https://charts.example.org"
+    long = f"files/{'x' * 90}/{'y' * 200}/z"
+    names = (long, "files/é", "files/\udcff", "files/a b")
+    archive = package("db", "1.0.0", {name: f"text of {len(name)}" for name in names})
+    # Two readers may see different files after the end of the archive, or in its padding.
+    hidden = gzip.compress(gzip.decompress(archive) + tarfile.NUL * 512 + b"hidden" * 100)
+    tree.fetcher.known.update(served(url, {("db", "1.0.0"): hidden}))
+    write(tree.folder, chart("app", f"[{{name: db, version: 1.0.0, repository: '{url}'}}]"))
+
+    packed = (tree.completed("app") / "charts/db-1.0.0.tgz").read_bytes()
+
+    assert read_chart(packed, limits()) == read_chart(hidden, limits())
+    assert b"hidden" not in gzip.decompress(packed)
+    assert packed == (tree.completed("app") / "charts/db-1.0.0.tgz").read_bytes()
+    assert "name: db\n" in tree.template(tree.root / "copy")
 
 
 def test_one_with_two_aliases_is_fetched_once(tree: Tree, repository: Repository) -> None:
@@ -415,9 +435,76 @@ def test_nothing_is_written_through_a_symlink(kind: str, tree: Tree, tmp_path: P
             tree.dependencies().complete(tree.folder / "app", copy)
     else:
         tree.dependencies().complete(tree.folder / "app", copy)
-        assert (copy / "charts/db-1.0.0.tgz").read_bytes() == CHARTS["db", "1.0.0"]
+        assert not (copy / "charts/db-1.0.0.tgz").is_symlink()
 
     assert list(outside.iterdir()) == []
+
+
+def test_what_nested_charts_need_is_fetched_by_level(tree: Tree, repository: Repository) -> None:
+    def remote(name: str, version: str) -> str:
+        return f"{{name: {name}, version: {version}, repository: '{repository.url}'}}"
+
+    def local(name: str) -> str:
+        return f"{{name: {name}, version: 1.0.0, repository: 'file://../{name}'}}"
+
+    write(
+        tree.folder,
+        {
+            **chart("app", f"[{local('a')}, {local('b')}, {remote('db', '2.0.0')}]"),
+            **chart("a", f"[{remote('db', '1.0.0')}, {local('c')}]"),
+            **chart("b", f"[{remote('db', '1.2.0')}, {local('c')}]"),
+            **chart("c", f"[{remote('web', '0.1.0')}, {remote('db', '1.0.0')}]"),
+        },
+    )
+
+    output = tree.template(tree.completed("app"))
+
+    levels = [["db-2.0.0"], ["db-1.0.0", "db-1.2.0"], ["web-0.1.0"]]
+    assert tree.fetcher.asked == [
+        [RemoteChart(repository.url, *each.split("-")) for each in level] for level in levels
+    ]
+    assert output.count("name: web\n") == 2
+
+
+@pytest.mark.parametrize("nested", ["remote", "local"])
+def test_all_that_a_chart_needs_is_limited(nested: str, tree: Tree) -> None:
+    url = "https://charts.example.org"
+    files: dict[str, str] = {}
+    for number in range(5):
+        entries = [
+            f"{{name: c{number + 1}, version: 1.0.0, repository: 'file://../c{number + 1}'}}"
+        ]
+        for each in range(60):
+            name = f"x{number}-{each}"
+            where = url if nested == "remote" else f"file://../{name}"
+            entries.append(f"{{name: {name}, version: 1.0.0, repository: '{where}'}}")
+            if nested == "local":
+                files |= chart(name)
+            else:
+                tree.fetcher.known.update(served(url, {(name, "1.0.0"): package(name, "1.0.0")}))
+        files |= chart(f"c{number}", f"[{', '.join(entries)}]")
+    write(tree.folder, {**files, **chart("c5")})
+
+    with pytest.raises(ChartLimitError) as caught:
+        tree.completed("c0")
+
+    assert caught.value.reason == (
+        "the chart c0 needs more than 200 charts that are not in charts/, with those that its "
+        "file:// charts need"
+    )
+    # The limit is noticed before more than that is fetched.
+    assert sum(map(len, tree.fetcher.asked)) <= 200
+    assert tree.packages(tree.root / "copy") == set()
+
+
+def test_a_chart_that_many_need_counts_once(tree: Tree) -> None:
+    names = [f"c{number}" for number in range(150)]
+    listed = ", ".join(f"{{name: {n}, version: 1.0.0, repository: 'file://../{n}'}}" for n in names)
+    common = "[{name: common, version: 1.0.0, repository: 'file://../common'}]"
+    files = {path: text for name in names for path, text in chart(name, common).items()}
+    write(tree.folder, {**chart("app", f"[{listed}]"), **files, **chart("common")})
+
+    assert len(tree.packages(tree.completed("app"))) == 150
 
 
 def test_doubling_charts_are_limited(tree: Tree) -> None:
