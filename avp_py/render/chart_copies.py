@@ -45,7 +45,9 @@ class ChartCopies:
         if self._dependencies.is_complete(chart):
             return None
         if chart not in self._copies:
-            copy = self._workspace.provided / f"charts-{len(self._copies)}" / chart.name
+            # The copy has a name of ours: the wrapper's shell would drop a space at the end of the
+            # chart's. helm shows the name in Chart.yaml only.
+            copy = self._workspace.provided / f"chart-{len(self._copies)}"
             self._copy(chart, copy)
             self._dependencies.complete(chart, copy)
             # All of it, with what was added.
