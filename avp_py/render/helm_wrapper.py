@@ -13,7 +13,7 @@ from shlex import quote
 from typing import Final
 
 from avp_py.archives import read_chart
-from avp_py.errors import AvpError, Failure
+from avp_py.errors import AvpError, Failure, RenderError, quoted
 from avp_py.render.chart_copies import ChartCopies
 from avp_py.render.charts import VERSION, ChartRules, Pull, check_arguments
 from avp_py.render.interface import Remotes
@@ -133,8 +133,15 @@ class HelmWrapper:
         fetched = self._fetcher.fetch_one(pull.chart, self.warnings)
         chart = read_chart(fetched.data, self._rules.limits)
         # helm unpacks into a directory with the name in Chart.yaml, which is the one wanted.
-        # The directory may be behind symlinks, which do not lead out of the staging copy.
-        inner = Path(os.path.realpath(pull.folder)).relative_to(self._tree)
+        # The directory may be behind symlinks.
+        folder = Path(os.path.realpath(pull.folder))
+        if not folder.is_relative_to(self._tree):
+            raise RenderError(
+                f"the chart {quoted(pull.chart.name)} would be pulled to a place outside of the "
+                "copy that kustomize works in",
+                hint="name a directory of the repository in chartHome",
+            )
+        inner = folder.relative_to(self._tree)
         folders = (*inner.parts, pull.chart.name.rpartition("/")[2])
         chart.write(self._tree, folders, self._rules.limits)
 
