@@ -40,7 +40,12 @@ ASKPASS: Final = "GIT_ASKPASS"
 NONCE: Final = "ARGOCD_GIT_ASKPASS_NONCE"
 """The variable with which the repo-server knows whose credentials are asked for."""
 
-_OF_PROGRAM: Final = (ASKPASS, NONCE, "ARGOCD_BINARY_NAME", "ARGOCD_ASK_PASS_SOCK")
+CMP_SERVER: Final = "/var/run/argocd/argocd-cmp-server"
+"""The program in each sidecar: all programs of Argo CD in one, and _ROLE says which one it is."""
+
+_ROLE: Final = "ARGOCD_BINARY_NAME"
+
+_OF_PROGRAM: Final = (ASKPASS, NONCE, _ROLE, "ARGOCD_ASK_PASS_SOCK")
 """What the program needs, and git does not, which gets its answers."""
 
 _PROBLEM: Final = "Argo CD lends credentials (provideGitCreds), but its program did not print them"
@@ -129,12 +134,7 @@ class _Program:
         settings: RenderSettings,
         environ: Mapping[str, str],
     ) -> None:
-        found = shutil.which(name, path=search_path(environ))
-        if found is None or ("/" in name and not name.startswith("/")):
-            raise ChildError(
-                f"the program {Path(name).name} of Argo CD is not on PATH",
-                hint="mount it from the image of Argo CD",
-            )
+        found = _find(name, variables, environ)
         self._argv = [found]
         self._folder = folder
         lent = {name: text for name, text in variables.items() if name != ASKPASS}
@@ -159,6 +159,18 @@ class _Program:
         )
         # As git cuts it.
         return said.decode("utf-8", "replace").replace("\r", "\n").partition("\n")[0]
+
+
+def _find(name: str, variables: Mapping[str, str], environ: Mapping[str, str]) -> str:
+    found = None
+    if "/" not in name or name.startswith("/"):
+        found = shutil.which(name, path=search_path(environ))
+    # Without a role it would be what its name says: another server for plugins.
+    if found is None and "/" not in name and variables.get(_ROLE):
+        found = shutil.which(CMP_SERVER)
+    if found is None:
+        raise ChildError(f"{Path(name).name} not found on PATH, nor {CMP_SERVER}")
+    return found
 
 
 def _server(url: str) -> str:

@@ -12,6 +12,7 @@ from typing import Final
 
 import pytest
 
+from avp_py.fetch import lending
 from tests.conftest import Run
 from tests.integration.core import serve
 from tests.integration.git_server import commit, git, git_site
@@ -138,6 +139,29 @@ def test_what_is_lent_reaches_git(sandbox: str, place: Place, run: Run) -> None:
     assert [each.split("'")[0] for each in place.server.asked] == [
         "Username for ", "Password for ",
     ]  # fmt: skip
+
+
+def test_the_program_of_the_sidecar_itself_serves(
+    place: Place,
+    tmp_path: Path,
+    environ: Mapping[str, str],
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # As the volume var-files has it: under the name of another program, and not on PATH.
+    server = tmp_path / "argocd-cmp-server"
+    (tmp_path / "bin" / "argocd").rename(server)
+    monkeypatch.setattr(lending, "CMP_SERVER", str(server))
+    env = {**place.operators, **place.lent, "PATH": environ["PATH"]}
+
+    result = run("generate", place.app, env=env)
+
+    assert (result.code, result.out) == (0, MAP), result.err
+    assert place.sent == {None, LOGIN}
+
+    # Without the variable, the program would be another server for plugins.
+    del env["ARGOCD_BINARY_NAME"]
+    assert "the server wants credentials" in run("generate", place.app, env=env).err
 
 
 def test_what_is_lent_is_for_one_server_only(place: Place, run: Run) -> None:
