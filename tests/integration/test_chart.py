@@ -326,6 +326,15 @@ def test_a_credential_is_refused_among_plain_values(helm: Helm, name: str) -> No
             "at '/argocdRepositories/secrets/0': 'team:a' does not match pattern",
         ),
         ({"chartCache": {"size": "1GB"}}, "at '/chartCache/size': '1GB' does not match pattern"),
+        ({"chartCache": {"sizeLimit": "1GB"}}, "at '/chartCache/sizeLimit': '1GB' does not match"),
+        (
+            {"chartCache": {"size": "4Gi"}},
+            "chartCache.sizeLimit (2Gi) has to be larger than chartCache.size (4Gi), as Kubernetes "
+            "evicts a pod that exceeds it; make it larger, or empty for no limit",
+        ),
+        ({"chartCache": {"sizeLimit": "1G"}}, "(1G) has to be larger than chartCache.size (1Gi)"),
+        ({"chartCache": {"sizeLimit": "1024Mi"}}, "(1024Mi) has to be larger than chartCache.size"),
+        ({"chartCache": {"size": "9999999999"}}, "has to be larger than chartCache.size (9999999"),
         (
             {"admission": {"placeholders": {"failurePolicy": "fail"}}},
             "at '/admission/placeholders/failurePolicy': value must be one of 'Fail', 'Ignore'",
@@ -465,8 +474,12 @@ def test_the_file_of_repositories_is_mounted_read_only(helm: Helm) -> None:
     ("given", "volume", "size"),
     [
         ({}, {"sizeLimit": "2Gi"}, "1Gi"),
+        ({"size": "999999999", "sizeLimit": "1G"}, {"sizeLimit": "1G"}, "999999999"),
+        ({"size": "1535Mi", "sizeLimit": "1.5Gi"}, {"sizeLimit": "1.5Gi"}, "1535Mi"),
+        ({"size": "1023Gi", "sizeLimit": "1Ti"}, {"sizeLimit": "1Ti"}, "1023Gi"),
         ({"size": "5Gi", "sizeLimit": ""}, {}, "5Gi"),
         ({"enabled": False}, None, None),
+        ({"enabled": False, "size": "3Gi"}, None, None),
     ],
 )
 def test_what_is_fetched_stays_in_a_volume(

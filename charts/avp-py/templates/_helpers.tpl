@@ -57,6 +57,19 @@ avp-metrics-{{ . }}
 {{- join "," $names }}
 {{- end }}
 
+{{/* The bytes of a quantity such as 1.5Gi; the schema permits no other ones. */}}
+{{- define "avp-py.bytes" -}}
+{{- $bytes := regexFind "^[0-9.]+" . | float64 }}
+{{- $unit := regexFind "[A-Za-z]+$" . }}
+{{- with $unit }}
+{{- $power := index (dict "k" 1 "K" 1 "M" 2 "G" 3 "T" 4 "P" 5 "E" 6) (substr 0 1 .) }}
+{{- range until $power }}
+{{- $bytes = mulf $bytes (hasSuffix "i" $unit | ternary 1024 1000) }}
+{{- end }}
+{{- end }}
+{{- $bytes }}
+{{- end }}
+
 {{/* Whether the sidecar reads from the Kubernetes API. */}}
 {{- define "avp-py.readsObjects" -}}
 {{- if or .Values.rbac.secrets (include "avp-py.argocdRepositories" .) }}yes{{ end }}
@@ -110,6 +123,9 @@ One that follows from elsewhere must not be set by hand too: which one would cou
 {{- end }}
 {{- with .Values.chartCache }}
 {{- if .enabled }}
+{{- if and .sizeLimit (ge (include "avp-py.bytes" .size | float64) (include "avp-py.bytes" .sizeLimit | float64)) }}
+{{- fail (printf "chartCache.sizeLimit (%s) has to be larger than chartCache.size (%s), as Kubernetes evicts a pod that exceeds it; make it larger, or empty for no limit" .sizeLimit .size) }}
+{{- end }}
 {{- $_ := set $derived "AVP_CHART_CACHE" (dict "from" "chartCache" "value" "/var/cache/avp-py") }}
 {{- $_ := set $derived "AVP_CHART_CACHE_SIZE" (dict "from" "chartCache" "value" .size) }}
 {{- end }}
