@@ -23,6 +23,9 @@ _CHART: Final = """\
 {{- $_ := set $pod "containers" (concat $pod.containers $extra) }}
 {{- $_ := set $pod "volumes" (concat .volumes $pod.volumes) }}
 {{- $_ := set $deployment.spec.template.metadata "annotations" .podAnnotations }}
+{{- $own := first $pod.containers }}
+{{- $_ := set $own "env" (concat $own.env (.env | default list)) }}
+{{- $_ := set $own "volumeMounts" (concat (.volumeMounts | default list) $own.volumeMounts) }}
 {{- with .imagePullSecrets }}
 {{- $_ := set $pod "imagePullSecrets" . }}
 {{- end }}

@@ -12,6 +12,7 @@ from avp_py import __version__
 from avp_py.settings import TABLE, Trust, parse
 from tests.conftest import Run
 from tests.integration.helm import CASES, CHART, Document, Helm, read
+from tests.integration.repo_server import NAME
 
 pytestmark = pytest.mark.both_helms
 
@@ -22,10 +23,20 @@ CREDENTIALS = [setting.name for setting in TABLE if setting.parse in (parse.sens
 by_case = pytest.mark.parametrize("values", CASES, ids=lambda file: file.stem)
 
 
+ASK_PASS = "avp-py-ask-pass"
+"""The volume with the repo-server's socket for credentials."""
+
+
 def containers(patch: Document) -> Sequence[Document]:
     """The containers that a patch of the Deployment adds."""
     found: Sequence[Document] = patch["spec"]["template"]["spec"]["containers"]
-    return found
+    return [each for each in found if each["name"] != NAME]
+
+
+def of_argo_cd(patch: Document) -> Document:
+    """What a patch of the Deployment changes in the container that is Argo CD's own."""
+    found = patch["spec"]["template"]["spec"]["containers"]
+    return next((each for each in found if each["name"] == NAME), {"name": NAME})
 
 
 def test_the_chart_is_of_the_release_that_it_installs() -> None:
@@ -113,6 +124,50 @@ def test_discovery_can_be_left_out(helm: Helm, plugin: str) -> None:
     assert rendered(discovery=False) == expected
 
 
+def test_argo_cd_lends_credentials_by_a_socket_that_is_shared(helm: Helm) -> None:
+    plugins = ["avp-kustomize", "avp-helm", "avp"]
+    base = {**MINIMAL, "plugins": plugins}
+
+    def files(values: Path) -> dict[str, Document]:
+        objects = {each["metadata"]["name"]: each for each in read(helm.template(values))}
+        return {
+            name: yaml.safe_load(text) for name, text in objects["avp-py-plugins"]["data"].items()
+        }
+
+    values = helm.values({**base, "provideGitCreds": True})
+    expected = files(helm.values(base))
+    for plugin in expected.values():
+        assert "provideGitCreds" not in plugin["spec"]
+        plugin["spec"]["provideGitCreds"] = True
+    assert files(values) == expected
+
+    patch = helm.printed(values, "patch")
+    pod = patch["spec"]["template"]["spec"]
+    assert {"name": ASK_PASS, "emptyDir": {}} in pod["volumes"]
+    theirs = of_argo_cd(patch)
+    assert set(theirs) == {"name", "env", "volumeMounts"}
+    (mount,) = theirs["volumeMounts"]
+    assert mount["name"] == ASK_PASS
+    (variable,) = theirs["env"]
+    folder, _, socket = variable["value"].rpartition("/")
+    assert (variable["name"], folder) == ("ARGOCD_ASK_PASS_SOCK", mount["mountPath"])
+    assert socket
+    # The repo-server names the path to the plugin, which has to find it at the same place.
+    for container in containers(patch):
+        assert {**mount, "readOnly": True} in container["volumeMounts"]
+
+    without = helm.printed(helm.values(base), "patch")
+    assert of_argo_cd(without) == {"name": NAME}
+    assert ASK_PASS not in json.dumps(without)
+
+
+def test_the_repo_server_s_container_may_have_another_name(helm: Helm) -> None:
+    server = {"container": "repo-server"}
+    values = helm.values({**MINIMAL, "provideGitCreds": True, "repoServer": server})
+    found = helm.printed(values, "patch")["spec"]["template"]["spec"]["containers"]
+    assert [each["name"] for each in found] == ["avp-kustomize", "repo-server"]
+
+
 @by_case
 def test_the_server_can_run_without_a_core(helm: Helm, values: Path) -> None:
     given = {**yaml.safe_load(values.read_text()), "metrics": {}}
@@ -133,7 +188,9 @@ def test_the_server_can_run_without_a_core(helm: Helm, values: Path) -> None:
 def test_values_and_patch_say_the_same(helm: Helm, values: Path) -> None:
     patch, printed = helm.printed(values, "patch"), helm.printed(values, "values")["repoServer"]
     pod = patch["spec"]["template"]["spec"]
-    assert printed["extraContainers"] == pod["containers"]
+    assert printed["extraContainers"] == containers(patch)
+    names = {"env", "volumeMounts"}
+    assert {"name": NAME, **{k: v for k, v in printed.items() if k in names}} == of_argo_cd(patch)
     assert printed["volumes"] == pod["volumes"]
     assert printed.get("imagePullSecrets") == pod.get("imagePullSecrets")
     assert printed["podAnnotations"] == patch["spec"]["template"]["metadata"]["annotations"]
@@ -238,6 +295,8 @@ def test_the_pods_start_anew_when_what_they_read_changes(helm: Helm) -> None:
             {"settings": {"VAULT_ADDR": "https://vault.example"}},
             {"policy": rules},
             {"plugins": ["avp-helm"]},
+            {"discovery": False},
+            {"provideGitCreds": True},
         )
     ]
     assert len({each["avp-py/checksum"] for each in checksums}) == len(checksums)

@@ -119,8 +119,12 @@ def test_the_argo_cd_chart_accepts_the_printed_values(
         (merged,) = apply(cluster, argocd, document, "--dry-run=server", "--force-conflicts")
         patch = helm.printed(case, "patch", namespace=argocd)
         assert set(containers(merged)) == {NAME, *containers(patch)}
-        ours = document["spec"]["template"]["spec"]["containers"][1:]
-        assert ours == patch["spec"]["template"]["spec"]["containers"]
+        own, *ours = document["spec"]["template"]["spec"]["containers"]
+        of_patch = {each["name"]: each for each in patch["spec"]["template"]["spec"]["containers"]}
+        changes = of_patch.pop(NAME, {})
+        assert ours == list(of_patch.values())
+        for field in ("env", "volumeMounts"):
+            assert all(each in own[field] for each in changes.get(field, ()))
 
 
 @pytest.mark.both_helms

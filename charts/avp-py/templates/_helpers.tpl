@@ -57,6 +57,24 @@ avp-metrics-{{ . }}
 {{- join "," $names }}
 {{- end }}
 
+{{/* The plugin file of `name`, with what the values change in it. */}}
+{{- define "avp-py.plugin" -}}
+{{- $file := .root.Files.Get (printf "files/%s.yaml" .name) | trim }}
+{{- $plugin := fromYaml $file }}
+{{- if not .root.Values.discovery }}
+{{- $_ := unset $plugin.spec "discover" }}
+{{- end }}
+{{- if .root.Values.provideGitCreds }}
+{{- $_ := set $plugin.spec "provideGitCreds" true }}
+{{- end }}
+{{- eq (toJson $plugin) (fromYaml $file | toJson) | ternary $file (toYaml $plugin) }}
+{{- end }}
+
+{{/* Where the repo-server's socket for credentials is, in its container and in the sidecars. */}}
+{{- define "avp-py.askPass" -}}
+/var/run/avp-py-ask-pass
+{{- end }}
+
 {{/* The bytes of a quantity such as 1.5Gi; the schema permits no other ones. */}}
 {{- define "avp-py.bytes" -}}
 {{- $bytes := regexFind "^[0-9.]+" . | float64 }}

@@ -9,6 +9,9 @@ repoServer:
   imagePullSecrets:
     {{- toYaml . | nindent 4 }}
   {{- end }}
+  {{- if .Values.provideGitCreds }}
+  {{- include "avp-py.lender" . | nindent 2 }}
+  {{- end }}
   extraContainers:
     {{- include "avp-py.containers" . | trim | replace "{{" "{{`{{`}}" | nindent 4 }}
   volumes:
@@ -34,6 +37,10 @@ spec:
       {{- end }}
       containers:
         {{- include "avp-py.containers" . | trim | nindent 8 }}
+        {{- if .Values.provideGitCreds }}
+        - name: {{ .Values.repoServer.container }}
+          {{- include "avp-py.lender" . | nindent 10 }}
+        {{- end }}
       volumes:
         {{- include "avp-py.volumes" . | trim | nindent 8 }}
 {{- end }}

@@ -110,6 +110,12 @@ exec:
       mountPath: /etc/avp-py/repositories
       readOnly: true
     {{- end }}
+    {{- if $root.Values.provideGitCreds }}
+    - name: avp-py-ask-pass
+      mountPath: {{ include "avp-py.askPass" $root }}
+      # Connecting to a socket needs no writable mount, but the same user as the repo-server.
+      readOnly: true
+    {{- end }}
     {{- if $root.Values.chartCache.enabled }}
     - name: avp-py-charts
       mountPath: /var/cache/avp-py
@@ -123,6 +129,17 @@ exec:
     {{- toYaml . | nindent 4 }}
     {{- end }}
 {{- end }}
+{{- end }}
+
+{{/* What the repo-server's own container gets with `provideGitCreds`. */}}
+{{- define "avp-py.lender" -}}
+env:
+  # The repo-server listens there, and names the path to the plugins.
+  - name: ARGOCD_ASK_PASS_SOCK
+    value: {{ include "avp-py.askPass" . }}/repo-server.sock
+volumeMounts:
+  - name: avp-py-ask-pass
+    mountPath: {{ include "avp-py.askPass" . }}
 {{- end }}
 
 {{- define "avp-py.volumes" -}}
@@ -181,6 +198,11 @@ exec:
   secret:
     secretName: {{ . }}
 {{- end }}
+{{- if .Values.provideGitCreds }}
+# Not the volume `plugins`, where the repo-server takes each socket for a plugin.
+- name: avp-py-ask-pass
+  emptyDir: {}
+{{- end }}
 {{- with .Values.chartCache }}
 {{- if .enabled }}
 # The plugins share it: each entry is for its credentials alone.
@@ -222,7 +244,7 @@ exec:
 {{- define "avp-py.checksum" -}}
 {{- $files := list }}
 {{- range .Values.plugins }}
-{{- $files = append $files ($.Files.Get (printf "files/%s.yaml" .)) }}
+{{- $files = append $files (include "avp-py.plugin" (dict "root" $ "name" .)) }}
 {{- end }}
 {{- list $files (include "avp-py.settings" .) .Values.policy | toJson | sha256sum }}
 {{- end }}
