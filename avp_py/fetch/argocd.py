@@ -203,14 +203,9 @@ def _certificate(values: _Values) -> dict[str, str]:
     return {"certificate": certificate, "key": key}
 
 
-def _has_login(credential: Credential) -> bool:
-    parts = (credential.password, credential.token, credential.key, credential.ssh_key)
-    return any(each is not None for each in parts)
-
-
 def _inherited(repository: Credential, templates: Sequence[Credential]) -> Credential:
     """Return a repository with the credentials of a template, where it has none of its own."""
-    if _has_login(repository):
+    if repository.has_login:
         return repository
     template = choose(templates, repository.url, repository.project)
     if template is None:
@@ -229,7 +224,7 @@ def _inherited(repository: Credential, templates: Sequence[Credential]) -> Crede
 
 def _is_of_use(credential: Credential) -> bool:
     """Return whether a Secret says more than that a repository exists."""
-    return _has_login(credential) or not credential.verify or credential.plain_http
+    return credential.has_login or not credential.verify or credential.plain_http
 
 
 def _hosts(certificates: Mapping[str, str]) -> tuple[list[Credential], list[Failure]]:

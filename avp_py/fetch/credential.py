@@ -85,6 +85,12 @@ class Credential:
         }
 
     @property
+    def has_login(self) -> bool:
+        """Whether it says who asks, and not only which server to trust."""
+        parts = (self.password, self.token, self.key, self.ssh_key)
+        return any(each is not None for each in parts)
+
+    @property
     def fingerprint(self) -> str:
         """A digest of all that decides what a server shows for it; it reveals no credential.
 

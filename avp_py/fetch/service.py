@@ -100,7 +100,8 @@ class Service:
         seconds = max(min(deadline - time.monotonic(), self.render.timeout), 0)
         end = time.monotonic() + seconds
         lent = Lent()
-        if isinstance(remote, RemoteCommit) and not credential:
+        # The CA certificate of the server can be ours, and the password Argo CD's.
+        if isinstance(remote, RemoteCommit) and not (credential and credential.has_login):
             lent = lender.lend(url, seconds)
         job = Job(
             remote=remote,

@@ -402,3 +402,36 @@ def test_what_is_lent_decides_what_is_seen(requests: Requests, repository: Repos
         {"ARGOCD_GIT_AUTH_HEADER": "Authorization: Basic two"},
         {},
     ]
+
+
+@pytest.mark.parametrize(
+    ("more", "is_lent"),
+    [
+        ({}, True),
+        ({"ca": "PEM", "verify": False}, True),
+        ({"known_hosts": "git.example ssh-ed25519 AAAA"}, True),
+        ({"username": "robot", "password": Sensitive("p")}, False),
+        ({"token": Sensitive("t")}, False),
+        ({"certificate": "PEM", "key": Sensitive("k")}, False),
+        ({"ssh_key": Sensitive("k")}, False),
+    ],
+)
+def test_what_only_trusts_a_server_leaves_the_login_to_argo_cd(
+    more: Mapping[str, Any], is_lent: bool, requests: Requests, repository: Repository
+) -> None:
+    header = {"ARGOCD_GIT_AUTH_HEADER": "Authorization: Basic one"}
+    environ = {**header, "ARGOCD_APP_SOURCE_REPO_URL": "https://git.example/team/app.git"}
+    repository.versions = [HASH]
+    credential = Credential(url="https://git.example", source="a file", **more)
+
+    requests.fetch(
+        RemoteCommit("https://git.example/team/base.git", HASH),
+        credential=credential,
+        environ=environ,
+    )
+
+    (job,) = repository.jobs
+    assert (dict(job.credential), dict(job.askpass)) == (
+        credential.as_mapping(),
+        header if is_lent else {},
+    )
