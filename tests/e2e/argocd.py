@@ -249,6 +249,8 @@ def _environment(folder: Path, programs: Path) -> Mapping[str, str]:
         "HOME": str(folder / "home"),
         "TMPDIR": str(folder / "tmp"),
         "ARGOCD_PLUGINSOCKFILEPATH": str(folder / "sockets"),
+        # The default is the same for each repo-server on this machine.
+        "ARGOCD_ASK_PASS_SOCK": str(folder / "ask-pass.sock"),
         "ARGOCD_GPG_ENABLED": "false",
         # The pause between two waves is for a cluster's controllers; here there are none.
         "ARGOCD_SYNC_WAVE_DELAY": "0",

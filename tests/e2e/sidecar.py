@@ -10,6 +10,9 @@ from tests.conftest import ROOT
 from tests.integration.core import AVP, command_of
 from tests.processes import children
 
+PLUGIN = ROOT / "plugin.yaml"
+"""The plugin file, unless a test has another one."""
+
 
 class Mode(StrEnum):
     """The chart's `mode`."""
@@ -36,11 +39,11 @@ class Sidecar:
         self._stack = ExitStack()
         self.server: CmpServer
 
-    def start(self, **further: str) -> None:
+    def start(self, plugin: Path = PLUGIN, /, **further: str) -> None:
         """Start it, with further settings of the operator."""
         above = (AVP, "serve", "--") if self.mode is Mode.SERVE else ()
         env = {**self._env, **further}
-        running = serve(self._program, ROOT / "plugin.yaml", env, *above, sockets=self._sockets)
+        running = serve(self._program, plugin, env, *above, sockets=self._sockets)
         self.server = self._stack.enter_context(running)
 
     def kill(self) -> None:
