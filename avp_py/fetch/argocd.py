@@ -36,7 +36,10 @@ _UNSUPPORTED: Final = (
 _NO_NAME: Final = "x-access-token"
 """The user of a token for git without one (githubAccessTokenUsername in util/git/creds.go)."""
 
-_INSTEAD: Final = "write the credentials into the file that AVP_REPOSITORIES names"
+_INSTEAD: Final = (
+    "for git on the Application's own server, have Argo CD lend a token (provideGitCreds); else "
+    "write a password or a token into the file that AVP_REPOSITORIES names"
+)
 
 
 @dataclass(frozen=True)

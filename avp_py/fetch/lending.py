@@ -48,7 +48,10 @@ _ROLE: Final = "ARGOCD_BINARY_NAME"
 _OF_PROGRAM: Final = (ASKPASS, NONCE, _ROLE, "ARGOCD_ASK_PASS_SOCK")
 """What the program needs, and git does not, which gets its answers."""
 
-_PROBLEM: Final = "Argo CD lends credentials (provideGitCreds), but its program did not print them"
+_PROBLEM: Final = (
+    "Argo CD lends credentials (provideGitCreds), but its program did not print them; "
+    "the log of `avp-py serve`, or -v, says why"
+)
 
 _SECONDS: Final = 5.0
 _MAX_ANSWER: Final = 64 * 1024

@@ -185,16 +185,25 @@ def test_what_is_lent_is_for_one_server_only(place: Place, run: Run) -> None:
 
 @pytest.mark.parametrize("fault", ["nonce", "program", "socket"])
 def test_what_is_not_lent_after_all_is_said(fault: str, place: Place, run: Run) -> None:
+    notes = {
+        "nonce": "unknown nonce",
+        "program": f"argocd-of-nobody not found on PATH, nor {lending.CMP_SERVER}",
+        "socket": "connect: No such file or directory",
+    }
     broken = {
         "nonce": {"ARGOCD_GIT_ASKPASS_NONCE": "another"},
         "program": {"GIT_ASKPASS": "argocd-of-nobody"},
         "socket": {"ARGOCD_ASK_PASS_SOCK": "/nowhere/askpass.sock"},
     }
-    result = run("generate", place.app, env={**place.operators, **place.lent, **broken[fault]})
+    env = {**place.operators, **place.lent, **broken[fault]}
+    result = run("generate", "-v", place.app, env=env)
 
     assert (result.code, result.out) == (1, "")
     assert "the server wants credentials" in result.err
     assert "(provideGitCreds), but its program did not print them" in result.err
+    assert "the log of `avp-py serve`, or -v, says why" in result.err
+    (note,) = (line for line in result.err.splitlines() if " provideGitCreds: " in line)
+    assert notes[fault] in note
     assert PASSWORD not in result.err
     assert NONCE not in result.err
 

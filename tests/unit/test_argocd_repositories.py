@@ -212,6 +212,13 @@ def test_a_secret_that_cannot_be_used_is_passed_over(values: Any, said: str) -> 
     assert said in warning
 
 
+def test_what_makes_tokens_is_argo_cds_to_lend() -> None:
+    app = secret("app", **GIT, githubAppPrivateKey=CANARY)
+    _, (warning,) = read_secrets([app], {}, "")
+    assert "provideGitCreds" in warning.hint
+    assert "AVP_REPOSITORIES" in warning.hint
+
+
 def test_ssh_without_known_hosts_is_passed_over() -> None:
     _, (warning,) = read(secret("a", **SSH), known_hosts="\n")
     assert "the ConfigMap argocd-ssh-known-hosts-cm has no known hosts" in warning
