@@ -9,7 +9,8 @@
 The other keys are in KEYS; each of _CONTENTS can be the text itself, or with `File` at its end the
 absolute path of a file with it. Such files are read when their entry is chosen, anew for each
 request: credentials can be replaced, and a file that is missing fails what needs it, and nothing
-else. An entry without credentials is one, too: URLs below it are fetched without any.
+else. An entry without credentials is one, too: URLs below it are fetched without those of a shorter
+URL, and a git repository with what Argo CD lends for its server.
 """
 
 import functools

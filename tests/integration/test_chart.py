@@ -13,6 +13,7 @@ from avp_py.settings import TABLE, Trust, parse
 from tests.conftest import Run
 from tests.integration.helm import CASES, CHART, Document, Helm, read
 from tests.integration.repo_server import NAME
+from tests.pages import blocks
 
 pytestmark = pytest.mark.both_helms
 
@@ -155,6 +156,14 @@ def test_argo_cd_lends_credentials_by_a_socket_that_is_shared(helm: Helm) -> Non
     # The repo-server names the path to the plugin, which has to find it at the same place.
     for container in containers(patch):
         assert {**mount, "readOnly": True} in container["volumeMounts"]
+
+    # As the page shows it for those without the chart.
+    (block,) = blocks("docs/charts.md", "provideGitCreds", "yaml")
+    page = yaml.safe_load(block.text)
+    assert of_argo_cd(page) == theirs
+    (sidecar,) = containers(page)
+    assert sidecar["volumeMounts"] == [{**mount, "readOnly": True}]
+    assert page["spec"]["template"]["spec"]["volumes"] == [{"name": ASK_PASS, "emptyDir": {}}]
 
     without = helm.printed(helm.values(base), "patch")
     assert of_argo_cd(without) == {"name": NAME}
