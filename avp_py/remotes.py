@@ -92,12 +92,14 @@ class Fetched:
             compression, of a file its content.
         version: of a chart its exact version, of a commit its hash, of a file an empty text.
         submodules: those of a commit.
+        submodules_error: why they are not known; it matters only where they are wanted.
         warning: what is to be noticed about it: that it may be outdated, for instance.
     """
 
     data: bytes = field(repr=False)
     version: str = ""
     submodules: tuple[Submodule, ...] = ()
+    submodules_error: str = ""
     warning: Failure | None = None
 
 

@@ -54,12 +54,14 @@ class Entry:
         version: the exact version or commit that it is; empty for others.
         etag: the ETag of an index or a file.
         submodules: path, URL and hash of each submodule of a commit.
+        submodules_error: why they are not known.
     """
 
     data: bytes = field(default=b"", repr=False)
     version: str = ""
     etag: str = ""
     submodules: tuple[tuple[str, str, str], ...] = ()
+    submodules_error: str = ""
 
 
 def key_of(kind: str, *parts: str) -> str:
@@ -74,7 +76,7 @@ def key_of(kind: str, *parts: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 """The version of the entries' format: a change of it leaves older entries unused."""
 
 
@@ -137,7 +139,9 @@ class Cache:
                 data = file.read()
             fields = json.loads(head)
             modules = tuple((str(a), str(b), str(c)) for a, b, c in fields["submodules"])
-            entry = Entry(data, fields["version"], fields["etag"], modules)
+            entry = Entry(
+                data, fields["version"], fields["etag"], modules, fields["submodules_error"]
+            )
             if fields["key"] == key and fields["digest"] == hashlib.sha256(data).hexdigest():
                 os.utime(path)
                 return entry
@@ -158,6 +162,7 @@ class Cache:
             "version": entry.version,
             "etag": entry.etag,
             "submodules": entry.submodules,
+            "submodules_error": entry.submodules_error,
         }
         text = json.dumps(head).encode() + b"\n"
         size = len(text) + len(entry.data)

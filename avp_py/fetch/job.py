@@ -97,6 +97,7 @@ class Outcome:
         etag: the ETag of `index`, or of the file in `data`; empty where the server sent none.
         is_unchanged: whether the server says that `previous` is still what it has.
         submodules: path, URL and hash of each submodule of a commit.
+        submodules_error: why they are not known; it matters only where they are wanted.
         reason: why nothing could be fetched; empty where it could.
         hint: what to do about it.
         detail: lines of another program (git) about it.
@@ -107,6 +108,7 @@ class Outcome:
     etag: str = ""
     is_unchanged: bool = False
     submodules: tuple[tuple[str, str, str], ...] = ()
+    submodules_error: str = ""
     reason: str = ""
     hint: str = ""
     detail: str = ""

@@ -241,7 +241,13 @@ class _One:
         if cache is not None and left.index is not None:
             cache.put(self._last_key(), Entry(left.index, etag=outcome.etag))
         if left.data is not None:
-            kept = Entry(left.data, outcome.version, outcome.etag, outcome.submodules)
+            kept = Entry(
+                left.data,
+                outcome.version,
+                outcome.etag,
+                outcome.submodules,
+                outcome.submodules_error,
+            )
             if cache is not None:
                 for key in self._keys(outcome.version):
                     cache.put(key, kept)
@@ -321,4 +327,4 @@ def _fetched(entry: Entry) -> Fetched:
     modules = tuple(
         Submodule(path, RemoteCommit(url, commit)) for path, url, commit in entry.submodules
     )
-    return Fetched(entry.data, entry.version, modules)
+    return Fetched(entry.data, entry.version, modules, entry.submodules_error)

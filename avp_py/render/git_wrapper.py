@@ -33,17 +33,46 @@ _FETCH: Final = ["fetch", "--depth=1"]
 _SUBMODULES: Final = ["submodule", "update", "--init", "--recursive"]
 
 
+@dataclass(frozen=True)
+class _Submodules:
+    """The submodules of a commit.
+
+    Attributes:
+        commit: the commit.
+        found: its submodules.
+        error: why they are not known; empty where they are.
+    """
+
+    commit: RemoteCommit
+    found: Sequence[Submodule]
+    error: str
+
+    def known(self) -> Sequence[Submodule]:
+        """Return them, now that they are wanted.
+
+        Raises:
+            AvpError: they are not known.
+        """
+        if self.error:
+            raise AvpError(
+                f"the submodules of {self.commit} cannot be fetched: {self.error}",
+                hint="fix .gitmodules in that repository, or add ?submodules=false to the URL of "
+                "the base",
+            )
+        return self.found
+
+
 @dataclass
 class _Clone:
     """What one directory of kustomize has got.
 
     Attributes:
-        submodules: those of its commit, until they are wanted.
+        submodules: those of its commit, until they are wanted; None before there is a commit.
         size: how many bytes were unpacked in it, submodules included.
         files: how many files and directories.
     """
 
-    submodules: Sequence[Submodule] = ()
+    submodules: _Submodules | None = None
     size: int = 0
     files: int = 0
 
@@ -137,13 +166,13 @@ class GitWrapper:
 
     def _update(self, inner: tuple[str, ...], clone: _Clone) -> None:
         """Fetch the submodules of a commit, and those in them."""
-        level = [(each, inner) for each in clone.submodules]
+        level = [(each, inner) for each in clone.submodules.known()] if clone.submodules else []
         for _ in range(MAX_DEPTH):
             places = [(each.commit, (*above, *each.path.split("/"))) for each, above in level]
             level = [
                 (module, place)
                 for commit, place in places
-                for module in self._unpack(commit, place, clone)
+                for module in self._unpack(commit, place, clone).known()
             ]
             if not level:
                 return
@@ -152,9 +181,7 @@ class GitWrapper:
             hint="name the repository that has the base",
         )
 
-    def _unpack(
-        self, commit: RemoteCommit, inner: tuple[str, ...], clone: _Clone
-    ) -> Sequence[Submodule]:
+    def _unpack(self, commit: RemoteCommit, inner: tuple[str, ...], clone: _Clone) -> _Submodules:
         """Fetch a commit and unpack it; return its submodules.
 
         Raises:
@@ -165,7 +192,7 @@ class GitWrapper:
         self._check(clone)
         clone.files += unpack_tar(fetched.data, self._root, inner, self._limits)
         self._check(clone)
-        return fetched.submodules
+        return _Submodules(commit, fetched.submodules, fetched.submodules_error)
 
     def _check(self, clone: _Clone) -> None:
         """Raise AvpError where a clone is larger than what kustomize may write.

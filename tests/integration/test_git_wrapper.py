@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from subprocess import CalledProcessError
 from threading import Event
 
 import pytest
@@ -185,6 +186,69 @@ def test_submodules_count_as_often_as_they_occur(
     assert ("its submodules included" in result.err) == bool(code)
 
 
+def break_gitmodules(folder: Path, name: str) -> None:
+    """Commit a gitlink, and a `.gitmodules` that is malformed, does not list it, or is missing."""
+    other = '[submodule "x"]\n\tpath = x\n\turl = ../x\n'
+    texts = {"malformed": '[submodule "m"\n\tpath = m\n', "other": other, "missing": ""}
+    if text := texts[name]:
+        write(folder, {".gitmodules": text})
+        git(folder, "add", ".gitmodules")
+    hash_ = git(folder, "rev-parse", "one")
+    git(folder, "update-index", "--add", "--cacheinfo", f"160000,{hash_},m")
+    git(folder, "commit", "-qm", "a")
+
+
+@pytest.mark.parametrize("cache", [False, True], ids=["no cache", "cache"])
+@pytest.mark.parametrize("name", ["malformed", "other", "missing"])
+def test_a_broken_gitmodules_matters_only_where_wanted(
+    name: str,
+    cache: bool,
+    root: Path,
+    site: StandIn,
+    tmp_path: Path,
+    environ: Mapping[str, str],
+    run: Run,
+) -> None:
+    break_gitmodules(root / "r", name)
+    env = dict(permitted(environ, site))
+    if cache:
+        (tmp_path / "cache").mkdir()
+        env["AVP_CHART_CACHE"] = str(tmp_path / "cache")
+    base = f"{site.address}/r/.git//app?ref=main"
+
+    for _ in range(2):
+        without = run("generate", app_of(tmp_path, f"{base}&submodules=false"), env=env)
+        assert (without.code, without.out) == (0, MAP.format("two")), without.err
+        wanted = run("generate", app_of(tmp_path, base), env=env)
+        assert (wanted.code, wanted.out) == (1, "")
+        why = "is malformed near line 2" if name == "malformed" else "has no valid URL for the"
+        assert f"/r/.git at main cannot be fetched: .gitmodules {why}" in wanted.err
+        assert "?submodules=false" in wanted.err
+    assert fetches(site) == (1 if cache else 4)
+
+    # The real git fails, too.
+    git(tmp_path, "clone", "-q", str(root / "r"), "clone")
+    with pytest.raises(CalledProcessError):
+        git(tmp_path / "clone", "submodule", "update", "--init", "--recursive")
+
+
+def test_a_broken_gitmodules_of_a_submodule_fails(
+    root: Path, site: StandIn, tmp_path: Path, environ: Mapping[str, str], run: Run
+) -> None:
+    break_gitmodules(root / "r", "missing")
+    last = git(root / "r", "rev-parse", "HEAD")
+    files = {"kustomization.yaml": "resources: [map.yaml]\n", "map.yaml": MAP.format("a")}
+    commit(root / "outer", files)
+    add_submodule(root / "outer", "sub", f"{site.address}/r/.git", last)
+    git(root / "outer", "commit", "-qm", "a")
+
+    app = app_of(tmp_path, f"{site.address}/outer/.git//?ref=main")
+    result = run("generate", app, env=permitted(environ, site))
+
+    assert (result.code, result.out) == (1, "")
+    assert f"the submodules of the git repository {site.address}/r/.git at {last}" in result.err
+
+
 @pytest.mark.parametrize(
     ("path", "url", "further"),
     [
@@ -227,8 +291,8 @@ def test_hostile_submodules(
 
     result = run("generate", app, env=permitted(environ, site))
 
-    # What git rejects, too, is left out; the rest is an error.
-    if url:
+    # A way to update is never a program; all else is an error, as with the real git.
+    if not further:
         assert (result.code, result.out) == (1, "")
         assert "cannot be fetched" in result.err
     else:

@@ -15,7 +15,9 @@ from avp_py.errors import SettingsError
 from avp_py.fetch.cache import Cache, Entry, key_of
 
 KEY = key_of("chart", "https://charts.example/team", "web", "1.2.3", "")
-ENTRY = Entry(b"archive\n\0", "1.2.3", '"tag"', (("sub", "https://git.example/x", "a" * 40),))
+ENTRY = Entry(
+    b"archive\n\0", "1.2.3", '"tag"', (("sub", "https://git.example/x", "a" * 40),), "malformed"
+)
 
 
 def entries(folder: Path) -> list[Path]:

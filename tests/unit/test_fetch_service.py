@@ -31,6 +31,7 @@ class Repository:
         self.error = Outcome()
         self.data = b""
         self.etag = '"1"'
+        self.submodules_error = ""
         self.hold: Callable[[], object] = lambda: None
 
     def run(
@@ -52,7 +53,12 @@ class Repository:
             return Left(Outcome(version=version, etag=self.etag, is_unchanged=True), data, None)
         modules = (("sub", "https://git.example/sub", HASH),)
         is_commit = isinstance(job.remote, RemoteCommit)
-        outcome = Outcome(version=version, etag=self.etag, submodules=modules if is_commit else ())
+        outcome = Outcome(
+            version=version,
+            etag=self.etag,
+            submodules=modules if is_commit else (),
+            submodules_error=self.submodules_error,
+        )
         return Left(outcome, data, None if is_commit else b"index")
 
 
@@ -166,6 +172,17 @@ def test_a_commit_is_fetched_once_by_its_hash(requests: Requests, repository: Re
     assert [each.remote for each in repository.jobs] == [
         RemoteCommit("https://git.example/a.git", "main")
     ]
+
+
+def test_unknown_submodules_are_kept_as_unknown(requests: Requests, repository: Repository) -> None:
+    repository.versions = [HASH]
+    repository.submodules_error = ".gitmodules is malformed near line 2"
+    for _ in range(2):
+        (fetched,) = requests.fetch(RemoteCommit("https://git.example/a.git", HASH))
+        assert isinstance(fetched, Fetched)
+        assert fetched.submodules_error == repository.submodules_error
+
+    assert len(repository.jobs) == 1
 
 
 def test_a_file_that_has_not_changed_is_not_sent_again(

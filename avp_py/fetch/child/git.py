@@ -17,7 +17,7 @@ from avp_py.fetch.addresses import permitted_addresses
 from avp_py.fetch.child.git_config import GitConfig
 from avp_py.fetch.child.git_failures import is_redirect
 from avp_py.fetch.child.git_program import Git
-from avp_py.fetch.child.git_submodules import submodules
+from avp_py.fetch.child.git_submodules import SubmodulesError, submodules
 from avp_py.fetch.child.git_url import GitUrl, check_ref, read_git_url
 from avp_py.fetch.job import DATA, Job, Outcome
 from avp_py.network.proxies import proxies_for
@@ -103,8 +103,12 @@ class _Fetch:
         commit = git.run("rev-parse", "--verify", "FETCH_HEAD^{commit}").strip()
         if commit in job.known:
             return Outcome(version=commit)
-        modules = submodules(git, commit, self._remote.repository)
         git.archive(commit, self._folder / DATA)
+        try:
+            modules = submodules(git, commit, self._remote.repository)
+        except SubmodulesError as error:
+            # Whoever wants the commit may not want its submodules.
+            return Outcome(version=commit, submodules_error=error.reason)
         return Outcome(version=commit, submodules=modules)
 
     def _prepare(self, url: GitUrl, job: Job) -> Git:

@@ -4,10 +4,11 @@ Source: gitmodules(5), and `git submodule` of git 2.39 (relative_url in
 builtin/submodule--helper.c and remote.c).
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from avp_py.errors import FetchError
+from avp_py.errors import FetchError, quoted
 from avp_py.fetch.child.git_program import Git
 
 _FILE: Final = ".gitmodules"
@@ -20,12 +21,19 @@ _MAX_LENGTH: Final = 1000
 MAX_SUBMODULES: Final = 300
 """How many a commit may have."""
 
+_MALFORMED: Final = re.compile(r"bad config line (\d+)")
+"""How git reports a configuration file that it cannot read (config.c)."""
+
+
+class SubmodulesError(FetchError):
+    """The submodules of a commit are not known. The commit itself can be used without them."""
+
 
 def submodules(git: Git, commit: str, repository: str) -> tuple[tuple[str, str, str], ...]:
     """Return the path, the URL and the commit of each submodule.
 
-    One whose path could be elsewhere is left out, as is one that has no URL or commit, or that is
-    not to be checked out (`update = none`). Of the URLs nothing is checked here.
+    One that is not to be checked out (`update = none`) is left out, as is an entry of `.gitmodules`
+    without a commit. Of the URLs nothing is checked here.
 
     Args:
         git: the repository.
@@ -33,24 +41,25 @@ def submodules(git: Git, commit: str, repository: str) -> tuple[tuple[str, str, 
         repository: the URL that relative ones are relative to.
 
     Raises:
-        FetchError: the commit's `.gitmodules` cannot be read, or there are too many.
+        SubmodulesError: the commit's `.gitmodules` is malformed, does not have the URL of each
+            submodule, or there are too many.
+        FetchError: git failed.
     """
-    if not _has_file(git, commit):
-        return ()
-    said = git.run("config", "--blob", f"{commit}:{_FILE}", "--no-includes", "--null", "--list")
+    modules = _modules(_read(git, commit)).values()
     gitlinks = dict(_gitlinks(git.run("ls-tree", "-r", "-z", "--full-tree", commit)))
-    found = {}
-    for values in _modules(said).values():
-        path, url = values.get("path", "").rstrip("/"), values.get("url", "")
-        is_used = path in gitlinks and url and values.get("update") != "none"
-        if is_used and _is_inside(path) and max(len(path), len(url)) <= _MAX_LENGTH:
-            found[path] = (path, resolved(repository, url), gitlinks[path])
+    by_path = {values.get("path", "").rstrip("/"): values for values in modules}
+    found = []
+    for path, hash_ in gitlinks.items():
+        values = by_path.get(path, {})
+        url = values.get("url", "")
+        # git fails there, too; an empty directory would be a base with something missing.
+        if not url or not _is_inside(path) or max(len(path), len(url)) > _MAX_LENGTH:
+            raise SubmodulesError(f"{_FILE} has no valid URL for the submodule at {quoted(path)}")
+        if values.get("update") != "none":
+            found.append((path, resolved(repository, url), hash_))
     if len(found) > MAX_SUBMODULES:
-        raise FetchError(
-            f"the commit has more than {MAX_SUBMODULES} submodules",
-            hint="name a smaller repository",
-        )
-    return tuple(found.values())
+        raise SubmodulesError(f"it has more than {MAX_SUBMODULES} submodules")
+    return tuple(found)
 
 
 def resolved(repository: str, url: str) -> str:
@@ -77,6 +86,18 @@ def _without_last(url: str, separator: str) -> tuple[str, str]:
         return above, separator
     above, colon, _ = url.rpartition(":")
     return above, ":" if colon else separator
+
+
+def _read(git: Git, commit: str) -> str:
+    """Return the variables of a commit's `.gitmodules`; an empty text where there is none."""
+    if not _has_file(git, commit):
+        return ""
+    try:
+        return git.run("config", "--blob", f"{commit}:{_FILE}", "--no-includes", "--null", "--list")
+    except FetchError as error:
+        if (match := _MALFORMED.search(error.detail)) is None:
+            raise
+        raise SubmodulesError(f"{_FILE} is malformed near line {match[1]}") from error
 
 
 def _has_file(git: Git, commit: str) -> bool:
