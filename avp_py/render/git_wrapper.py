@@ -151,18 +151,19 @@ class GitWrapper:
                 f"kustomize calls git with a command that is not known: {arguments[:1]}",
                 hint="please report it, with the version of kustomize",
             )
-        self._prepare(Path(folder))
+        self._prepare(self._root.joinpath(*inner))
 
     def _inner(self, folder: str) -> tuple[str, ...]:
         """Return the parts of a path in scratch.
 
         Raises:
-            AvpError: it is somewhere else.
+            AvpError: it is not one of the directories in scratch: what is above one, kustomize
+                could replace.
         """
         path = Path(os.path.normpath(folder))
-        if not path.is_relative_to(self._root) or path == self._root:
+        if path.parent != self._root:
             raise AvpError("kustomize calls git outside of its scratch", hint="please report it")
-        return path.relative_to(self._root).parts
+        return (path.name,)
 
     def _update(self, inner: tuple[str, ...], clone: _Clone) -> None:
         """Fetch the submodules of a commit, and those in them."""

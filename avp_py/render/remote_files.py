@@ -8,6 +8,7 @@ api/internal/git/repospec.go of kustomize, api v0.21.
 """
 
 import json
+import os
 import posixpath
 from collections.abc import Container, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ import yaml
 
 from avp_py.errors import AvpError, ChildError, Failure, GenerateError, RenderError
 from avp_py.remotes import Fetched, Fetcher, RemoteFile, shown
+from avp_py.render.below import make_below, open_below, read_file, write_file
 from avp_py.render.follow import follow
 from avp_py.render.kustomization import Roots, decode, find_roots, kustomization_files
 from avp_py.render.references import WebReference, is_web, web_references
@@ -124,25 +126,37 @@ class RemoteFiles:
             tree: where the copies are; nothing else is written to.
 
         Raises:
-            RenderError: the kustomization is a symlink that leads out of the copies, or a file is
-                in the way.
+            RenderError: the kustomization is a symlink that leads out of the copies, a file is in
+                the way, or kustomize replaces a directory meanwhile.
         """
         for file in kustomization_files(folder):
-            text = _read(file, self._max_bytes)
-            parts: list[str] = []
-            end = 0
-            for number, reference in enumerate(sorted(web_references(text), key=_start)):
-                if not self._is_replaced(reference):
-                    continue
-                if not parts:
-                    self._check_copy(folder, file, tree)
-                named = self._replacement(reference, folder, number)
+            references = web_references(_read(file, self._max_bytes))
+            if any(map(self._is_replaced, references)):
+                (*outer, name), inner = self._places(folder, file, tree)
+                # kustomize may run already, and could replace what was checked.
+                with open_below(tree, outer) as above, open_below(tree, inner) as below:
+                    text = _text(read_file(above, name, self._max_bytes + 1), self._max_bytes)
+                    text = self._rewritten(text, folder, below)
+                    write_file(above, name, text.encode())
+
+    def _rewritten(self, text: str, folder: Path, descriptor: int) -> str:
+        """Return the text of a kustomization with paths of what was fetched, which is written.
+
+        Args:
+            text: its text.
+            folder: its directory.
+            descriptor: that of its directory.
+        """
+        parts: list[str] = []
+        end = 0
+        for number, reference in enumerate(sorted(web_references(text), key=_start)):
+            if self._is_replaced(reference):
+                named = self._replacement(reference, folder, descriptor, number)
                 # A block scalar has the line break after it, too.
                 tail = "\n" if text[: reference.end].endswith("\n") else ""
                 parts += [text[end : reference.start], json.dumps(named), tail]
                 end = reference.end
-            if parts:
-                real_path(file).write_text("".join([*parts, text[end:]]), "utf-8")
+        return "".join([*parts, text[end:]])
 
     def prepare(self, clone: Path) -> None:
         """Do both for a remote base, as far as it is known to be one.
@@ -191,33 +205,40 @@ class RemoteFiles:
         is_file = self._files.get(reference.url) is not None
         return is_file or (reference.may_be_git and not self._confined)
 
-    def _replacement(self, reference: WebReference, folder: Path, number: int) -> str:
+    def _replacement(
+        self, reference: WebReference, folder: Path, descriptor: int, number: int
+    ) -> str:
         """Return what is written for a reference; its file is made."""
         data = self._files.get(reference.url)
         if data is None:
             return f"git::{reference.url}"
-        self._make(folder)
+        self._make(folder, descriptor)
         name = _name(reference.url)
         path = f"{FOLDER}/{number}/{name}"
-        target = folder / path
-        target.parent.mkdir(exist_ok=True)
-        target.write_bytes(data)
+        with make_below(descriptor, (FOLDER, str(number))) as target:
+            write_file(target, name, data)
         return path if reference.key in (None, name) else f"{reference.key}={path}"
 
-    def _check_copy(self, folder: Path, file: Path, tree: Path) -> None:
-        """Check that a kustomization may be rewritten."""
-        if not real_path(file).is_relative_to(tree) or not real_path(folder).is_relative_to(tree):
+    def _places(self, folder: Path, file: Path, tree: Path) -> tuple[Sequence[str], Sequence[str]]:
+        """Return the parts of the paths of a kustomization and of its directory in the copies.
+
+        Raises:
+            RenderError: one of them is somewhere else.
+        """
+        real, place = real_path(file), real_path(folder)
+        if not real.is_relative_to(tree) or not place.is_relative_to(tree):
             raise RenderError(
                 f"{file.name} names a file by a URL, and is a symlink that leads out of the folder",
                 hint="put the kustomization itself where the link is",
             )
+        return real.relative_to(tree).parts, place.relative_to(tree).parts
 
-    def _make(self, folder: Path) -> None:
+    def _make(self, folder: Path, descriptor: int) -> None:
         """Make the directory for the files."""
         if folder in self._made:
             return
         try:
-            (folder / FOLDER).mkdir()
+            os.mkdir(FOLDER, dir_fd=descriptor)
         except FileExistsError:
             raise RenderError(
                 f"{FOLDER} beside a kustomization is in the way of what it names by a URL",
@@ -255,9 +276,15 @@ def _read(file: Path, most: int) -> str:
     """Return the text of a kustomization; none of one that is too long, or invalid."""
     try:
         with real_path(file).open("rb") as opened:
-            data = opened.read(most + 1)
+            return _text(opened.read(most + 1), most)
+    except OSError:
+        return ""
+
+
+def _text(data: bytes, most: int) -> str:
+    try:
         return decode(data, "strict") if len(data) <= most else ""
-    except (OSError, UnicodeDecodeError):
+    except UnicodeDecodeError:
         return ""
 
 
