@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 
 from avp_py.errors import AvpError, Failure, FetchError
 from avp_py.fetch.cache import Cache, Entry, key_of
+from avp_py.fetch.claims import check_version
 from avp_py.fetch.credential import Credential
 from avp_py.fetch.depot import Allowance, Depot
 from avp_py.fetch.fingerprint import fingerprint
@@ -215,6 +216,7 @@ class _One:
             detail = "\n".join(filter(None, (outcome.detail, self._problem)))
             outcome = replace(outcome, detail=detail)
         outcome.check()
+        check_version(self._remote, outcome.version)
         return left
 
     def _kept(self, left: Left, last: Entry) -> Entry | None:

@@ -32,6 +32,7 @@ class Repository:
         self.data = b""
         self.etag = '"1"'
         self.submodules_error = ""
+        self.claimed: str | None = None
         self.hold: Callable[[], object] = lambda: None
 
     def run(
@@ -44,6 +45,7 @@ class Repository:
         version = self.versions[-1]
         if isinstance(job.remote, RemoteChart) and job.remote.version in self.versions:
             version = job.remote.version
+        version = version if self.claimed is None else self.claimed
         if isinstance(job.remote, RemoteFile):
             if job.etag == self.etag:
                 return Left(Outcome(etag=self.etag, is_unchanged=True), None, None)
@@ -68,6 +70,7 @@ class Requests:
     def __init__(self, folder: Path | None, repository: Repository, **further: str) -> None:
         self.repository = repository
         self.depot = Depot()
+        self.directory = folder or Path()
         environ = further if folder is None else {"AVP_CHART_CACHE": str(folder), **further}
         self._settings = resolve(Sources(environ)).settings
 
@@ -183,6 +186,58 @@ def test_unknown_submodules_are_kept_as_unknown(requests: Requests, repository: 
         assert fetched.submodules_error == repository.submodules_error
 
     assert len(repository.jobs) == 1
+
+
+GIT = "https://git.example/a.git"
+SHA256 = "b" * 64
+
+
+@pytest.mark.parametrize(
+    ("wanted", "claimed", "is_accepted"),
+    [
+        (RemoteCommit(GIT, HASH), HASH, True),
+        (RemoteCommit(GIT, HASH.upper()), HASH, True),
+        (RemoteCommit(GIT, HASH), "c" * 40, False),
+        (RemoteCommit(GIT, HASH.upper()), "c" * 40, False),
+        (RemoteCommit(GIT, HASH), SHA256, False),
+        (RemoteCommit(GIT, HASH), HASH[:-1], False),
+        (RemoteCommit(GIT, HASH), "", False),
+        (RemoteCommit(GIT, SHA256), SHA256, True),
+        (RemoteCommit(GIT, SHA256), "c" * 64, False),
+        (RemoteCommit(GIT, "main"), "c" * 40, True),
+        (RemoteCommit(GIT, "main"), f"{'c' * 40}\n{HASH}", False),
+        (RemoteCommit(GIT, "main"), "c" * 1000, False),
+        (RemoteCommit(GIT, HASH[:-1]), HASH, True),
+        (CHART, "1.2.3", True),
+        (CHART, "v1.2.3", True),
+        (CHART, "1.2.3+build", True),
+        (CHART, "1.2.4", False),
+        (CHART, "1.2.3-rc.1", False),
+        (CHART, "", False),
+        (CHART, "1.2.3\n1.2.4", False),
+        (CHART, "any", False),
+        (RemoteChart(REPOSITORY, "web", "v1.2.3"), "1.2.3", True),
+        (RemoteChart(REPOSITORY, "web", "1.2.3-rc.1+b"), "1.2.3-rc.1", True),
+        (RemoteChart(REPOSITORY, "web", "1.2.3-rc.1"), "1.2.3-rc.2", False),
+        (RemoteChart(REPOSITORY, "web", "1.2"), "1.2.9", True),
+        (RemoteChart(REPOSITORY, "web", "^1"), "1.9.0\n2.0.0", False),
+        (RemoteChart(REPOSITORY, "web", "^1"), f"1.0.0-{'a' * 1000}", False),
+    ],
+)
+def test_a_process_cannot_pass_off_another_version(
+    wanted: Remote, claimed: str, is_accepted: bool, requests: Requests, repository: Repository
+) -> None:
+    repository.claimed = claimed
+
+    (answer,) = requests.fetch(wanted)
+
+    assert isinstance(answer, Fetched) == is_accepted
+    if isinstance(answer, Failure):
+        assert "cannot be fetched: " in answer.reason
+        assert claimed not in answer.reason or len(claimed) < 100
+        assert answer.hint
+        # Nothing is kept, under no key.
+        assert not list(requests.directory.glob("avp-py/??/*"))
 
 
 def test_a_file_that_has_not_changed_is_not_sent_again(
