@@ -113,6 +113,31 @@ def test_a_ref_is_what_it_is_to_git(
     assert any(b"want " in each.body for each in site.asked)
 
 
+@pytest.mark.parametrize("ref", ["refs/pull/1/head", "pull/1/head", "HEAD", "refs/heads/main"])
+def test_a_ref_of_another_kind_is_never_outdated(
+    ref: str, root: Path, site: StandIn, tmp_path: Path
+) -> None:
+    folder = root / "r"
+    first, second = (git(folder, "rev-parse", each) for each in ("light", "main"))
+    git(folder, "update-ref", "refs/pull/1/head", first)
+    # Branches and tags with these names are not what git reads: it prefers what is above.
+    for other in ("refs/heads/pull/1/head", "refs/heads/refs/pull/1/head", "refs/tags/HEAD"):
+        git(folder, "update-ref", other, second if "pull" in other else first)
+    git(folder, "update-ref", "refs/heads/refs/heads/main", first)
+    expected = first if "pull" in ref else second
+
+    for known in ((), (first,), (second,), (first, second)):
+        done = fetched(tmp_path, site, ref, known=known)
+        assert (done.outcome.reason, done.outcome.version) == ("", expected)
+        assert (done.data is None) == (expected in known)
+
+    third = commit(folder, {"a": "3"})
+    git(folder, "update-ref", "refs/pull/1/head", third)
+    done = fetched(tmp_path, site, ref, known=(first, second))
+    assert done.outcome.version == third
+    assert files_of(done.data)["a"] == ("-", b"3")
+
+
 @pytest.mark.parametrize("ref", ["nope", "f" * 40, "abcdef1"])
 def test_what_does_not_exist_is_said(ref: str, site: StandIn, tmp_path: Path) -> None:
     done = fetched(tmp_path, site, ref)

@@ -49,6 +49,10 @@ def fetch_commit(job: Job, folder: Path, environ: Mapping[str, str]) -> Outcome:
     return _Fetch(job, remote, folder, environ).fetch(url)
 
 
+_USUAL: Final = ("refs/heads/", "refs/tags/")
+"""How the full names of branches and tags begin."""
+
+
 class _Fetch:
     def __init__(
         self, job: Job, remote: RemoteCommit, folder: Path, environ: Mapping[str, str]
@@ -146,14 +150,18 @@ class _Fetch:
 
     def _look_up(self, git: Git, text: str) -> str:
         """Return the commit that a ref is at; an empty text where that is not known."""
-        ref = self._remote.ref
+        ref = self._remote.ref or "HEAD"
         if self._remote.is_exact:
             return ""
-        if not ref:
-            return _refs(git.run("ls-remote", "--", text, "HEAD")).get("HEAD", "")
-        refs = _refs(git.run("ls-remote", "--heads", "--tags", "--", text))
-        # In the order of git; other refs are not listed, so as to have a short list.
+        # In the order of git (gitrevisions(7)).
         names = (ref, f"refs/{ref}", f"refs/tags/{ref}", f"refs/heads/{ref}")
+        if ref.startswith(_USUAL) or ("/" not in ref and ref != "HEAD"):
+            # The server sends no others, of which it may have many.
+            refs = _refs(git.run("ls-remote", "--heads", "--tags", "--", text))
+        else:
+            # `pull/1/head` may be refs/pull/1/head, which git prefers to a branch.
+            peeled = (f"{name}^{{}}" for name in names)
+            refs = _refs(git.run("ls-remote", "--", text, *names, *peeled))
         name = next((each for each in names if each in refs), "")
         # What an annotated tag is of follows it.
         return refs.get(f"{name}^{{}}", refs.get(name, ""))
