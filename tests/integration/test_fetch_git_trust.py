@@ -300,6 +300,23 @@ def test_what_is_no_ref_is_refused(ref: str, site: StandIn, tmp_path: Path) -> N
     assert site.asked == []
 
 
+def test_an_operator_rewrites_urls_within_one_protocol(site: StandIn, tmp_path: Path) -> None:
+    config = tmp_path / "operator"
+    env = {"GIT_CONFIG_GLOBAL": str(config)}
+    wanted = RemoteCommit(f"{site.address}/short/r/.git", "main")
+    config.write_text(f'[url "{site.address}/"]\n\tinsteadOf = {site.address}/short/\n')
+    assert has_data(fetch(tmp_path, wanted, env=env))
+
+    config.write_text(f'[url "ssh://git@127.0.0.1/"]\n\tinsteadOf = {site.address}/\n')
+    done = fetch(tmp_path, wanted, env=env)
+
+    assert done.data is None
+    assert "changes the protocol of the URL" in done.outcome.reason
+    assert "AVP_REPOSITORIES" in done.outcome.hint
+    assert "transport 'ssh' not allowed" in done.outcome.detail
+    assert not done.outcome.is_down
+
+
 def test_what_it_leaves_is_a_plain_file(site: StandIn, tmp_path: Path) -> None:
     fetch(tmp_path, r_of(site))
 

@@ -43,6 +43,12 @@ _TABLE: Final[Sequence[tuple[Sequence[str], str, str]]] = (
         f"check the URL; credentials belong into the file of {_FILE}",
     ),
     (
+        ("' not allowed\n",),
+        "the operator's git configuration (GIT_CONFIG_GLOBAL) changes the protocol of the URL",
+        "write the URL that git is to use into the kustomization; or remove url.….insteadOf, and "
+        f"name credentials for the URL as it is in the file of {_FILE}",
+    ),
+    (
         ("certificate", "ssl peer", "problem with the local ssl"),
         "its TLS certificate is not trusted, or it wants one from us",
         "name the CA certificate, or a certificate and its key, for this URL in the file of "
