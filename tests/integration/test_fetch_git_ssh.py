@@ -11,8 +11,12 @@ from typing import Any, Final
 
 import pytest
 
+from avp_py.errors import FetchError
+from avp_py.fetch.child import git as git_module
+from avp_py.fetch.child.git import fetch_commit
+from avp_py.fetch.job import Job, Outcome
 from avp_py.remotes import RemoteCommit
-from tests.integration.fetching import Done, credential, fetch
+from tests.integration.fetching import MAX_BYTES, MEMORY, Done, credential, fetch
 from tests.integration.git_server import commit
 from tests.trees import write
 
@@ -178,6 +182,100 @@ def test_the_command_of_argo_cd_wins(ssh: Ssh) -> None:
     assert has_data(done), done.outcome
     assert ssh.arguments[:2] == ["-i", "/keys/lent"]
     assert "HostName" not in ssh.options
+
+
+def fetch_here(
+    ssh: Ssh, addresses: Sequence[str], monkeypatch: pytest.MonkeyPatch, **further: Any
+) -> Outcome:
+    """Fetch in this process, where the name of the host resolves to these addresses."""
+    monkeypatch.setattr(git_module, "permitted_addresses", lambda *_arguments: list(addresses))
+    job = Job(
+        remote=RemoteCommit(f"ssh://git@localhost:2222{ssh.repository}", "main"),
+        seconds=20,
+        max_bytes=MAX_BYTES,
+        memory_bytes=MEMORY,
+        **further,
+    )
+    place = ssh.home / "here"
+    place.mkdir()
+    return fetch_commit(job, place, {"PATH": f"{ssh.folder}:{os.environ['PATH']}"})
+
+
+REFUSED: Final = "ssh: connect to host {} port 2222: Connection refused"
+
+
+def connecting(ssh: Ssh, failures: Mapping[str, str]) -> None:
+    """Have the stand-in fail with a message for some addresses, and record each address."""
+    cases = "".join(
+        f"HostName={address}) echo {shlex.quote(said)} >&2; exit 255;;\n"
+        for address, said in failures.items()
+    )
+    lines = (
+        'for word in "$@"; do case $word in HostName=*)\n'
+        '    echo "${word#*=}" >>"$(dirname "$0")/tried";; esac; done\n'
+        f'for word in "$@"; do case $word in\n{cases}esac; done\n'
+    )
+    shebang, _, rest = _SSH.partition("\n")
+    (ssh.folder / "ssh").write_text(f"{shebang}\n{lines}{rest}")
+
+
+@pytest.mark.parametrize("known", [(), ("0" * 40,)], ids=["fetch", "look up"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "ssh: connect to host 127.0.0.2 port 2222: Connection refused",
+        "ssh: connect to host 127.0.0.2 port 2222: Connection timed out",
+        "ssh: connect to host 127.0.0.2 port 2222: Network is unreachable",
+    ],
+)
+def test_the_next_address_is_tried_where_one_does_not_answer(
+    said: str, known: tuple[str, ...], ssh: Ssh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connecting(ssh, {"127.0.0.2": f"{said}"})
+
+    outcome = fetch_here(ssh, ["127.0.0.2", "127.0.0.1", "127.0.0.3"], monkeypatch, known=known)
+
+    assert len(outcome.version) == 40
+    assert ssh.options["HostKeyAlias"] == "[localhost]:2222"
+    tried = ssh.read("tried").split()
+    assert tried[:2] == ["127.0.0.2", "127.0.0.1"]
+    assert set(tried[1:]) == {"127.0.0.1"}
+
+
+@pytest.mark.parametrize(
+    ("said", "tried"),
+    [
+        ("git@x: Permission denied (publickey).", 1),
+        ("Host key verification failed.", 1),
+        ("kex_exchange_identification: Connection closed by remote host", 1),
+        (REFUSED, 3),
+    ],
+)
+def test_only_a_connection_that_fails_is_tried_elsewhere(
+    said: str, tried: int, ssh: Ssh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    addresses = ["127.0.0.2", "127.0.0.3", "::1"]
+    connecting(ssh, {each: said.format(each) for each in addresses})
+
+    with pytest.raises(FetchError) as caught:
+        fetch_here(ssh, addresses, monkeypatch)
+
+    assert caught.value.detail.startswith(said.format(addresses[tried - 1]))
+    assert ssh.read("tried").split() == addresses[:tried]
+
+
+def test_the_command_of_argo_cd_is_started_once(ssh: Ssh, monkeypatch: pytest.MonkeyPatch) -> None:
+    lent = ssh.folder / "lent"
+    said = REFUSED.format("localhost")
+    lent.write_text(f"#!/bin/sh\necho x >>{ssh.folder}/tried\necho {said} >&2\nexit 255\n")
+    lent.chmod(0o755)
+
+    with pytest.raises(FetchError):
+        fetch_here(
+            ssh, ["127.0.0.2", "127.0.0.1"], monkeypatch, askpass={"GIT_SSH_COMMAND": str(lent)}
+        )
+
+    assert ssh.read("tried") == "x\n"
 
 
 @pytest.mark.parametrize(

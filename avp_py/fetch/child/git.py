@@ -15,7 +15,7 @@ from typing import Final
 from avp_py.errors import FetchError
 from avp_py.fetch.addresses import permitted_addresses
 from avp_py.fetch.child.git_config import GitConfig
-from avp_py.fetch.child.git_failures import is_redirect
+from avp_py.fetch.child.git_failures import is_redirect, is_unconnected
 from avp_py.fetch.child.git_program import Git
 from avp_py.fetch.child.git_submodules import SubmodulesError, submodules
 from avp_py.fetch.child.git_url import GitUrl, check_ref, read_git_url
@@ -95,7 +95,21 @@ class _Fetch:
             ) from error
 
     def _fetch(self, url: GitUrl, job: Job) -> Outcome:
-        git = self._prepare(url, job)
+        proxy = self._proxy(url)
+        addresses = self._addresses(url, proxy)
+        while True:
+            config = GitConfig(url, job.credential, job.askpass, addresses, proxy, self._environ)
+            try:
+                return self._fetch_with(config, job)
+            except FetchError as error:
+                is_last = len(addresses) < 2 or not config.has_one_address
+                if is_last or not is_unconnected(error.detail):
+                    raise
+            addresses = addresses[1:]
+
+    def _fetch_with(self, config: GitConfig, job: Job) -> Outcome:
+        git = self._prepare(config, job)
+        url = config.url
         text = url.text
         if url.scheme == "ssh" and (user := url.user or job.credential.get("username")):
             text = read_git_url(url.with_user(user)).with_user(user)
@@ -115,15 +129,11 @@ class _Fetch:
             return Outcome(version=commit, submodules_error=error.reason)
         return Outcome(version=commit, submodules=modules)
 
-    def _prepare(self, url: GitUrl, job: Job) -> Git:
+    def _prepare(self, config: GitConfig, job: Job) -> Git:
         """Write git's configuration, and make the repository."""
-        proxy = self._proxy(url)
-        config = GitConfig(
-            url, job.credential, job.askpass, self._addresses(url, proxy), proxy, self._environ
-        )
         env = config.write(self._folder)
         git = Git(self._folder / "git", env, self._deadline, job.max_bytes)
-        if url.scheme != "ssh":
+        if config.url.scheme != "ssh":
             git.check_version()
         git.run("init", "--bare", "--quiet", "--template=")
         return git

@@ -54,6 +54,10 @@ _SETTINGS: Final = (
 """Whatever the repository; the names are those of git-config(1)."""
 
 _CONNECT_SECONDS: Final = 20
+"""How long ssh may take to connect; with several addresses, each has a part of it."""
+
+_LEAST_CONNECT_SECONDS: Final = 5
+"""How long it may take at least for each."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,8 @@ class GitConfig:
         url: the repository.
         credential: Credential.as_mapping(); empty without one.
         askpass: the variables that Argo CD lends its own with; empty without any.
-        addresses: the addresses that its host may have; none where a proxy resolves it.
+        addresses: the addresses that its host may have, in the order to try them; none where a
+            proxy resolves it.
         proxy: the URL of the proxy to it; empty for none.
         environ: the environment.
     """
@@ -75,6 +80,15 @@ class GitConfig:
     addresses: Sequence[str]
     proxy: str = field(repr=False)
     environ: Mapping[str, str] = field(repr=False)
+
+    @property
+    def has_one_address(self) -> bool:
+        """Whether git connects to the first address only, which is the one that ssh is given."""
+        return self.url.scheme == "ssh" and bool(self.addresses) and not self._has_own_ssh
+
+    @property
+    def _has_own_ssh(self) -> bool:
+        return not {*self.environ, *self.askpass}.isdisjoint(("GIT_SSH_COMMAND", "GIT_SSH"))
 
     def write(self, folder: Path) -> Mapping[str, str]:
         """Write the files into a directory; return the variables with which git reads them.
@@ -172,8 +186,7 @@ class GitConfig:
         return f"{_read_bundle([named] if named else _system_bundles())}\n{ca}"
 
     def _ssh(self, folder: Path) -> Sequence[str]:
-        names = {*self.environ, *self.askpass}
-        if not names.isdisjoint(("GIT_SSH_COMMAND", "GIT_SSH")):
+        if self._has_own_ssh:
             return ()
         return _line("core", "sshCommand", self._ssh_command(folder)), _line(
             "ssh", "variant", "ssh"
@@ -182,7 +195,9 @@ class GitConfig:
     def _ssh_command(self, folder: Path) -> str:
         """Return the command that starts ssh; a shell reads it."""
         url, credential = self.url, self.credential
-        options = {"BatchMode": "yes", "ConnectTimeout": str(_CONNECT_SECONDS)}
+        # So that time is left for the next address.
+        seconds = max(_CONNECT_SECONDS // max(len(self.addresses), 1), _LEAST_CONNECT_SECONDS)
+        options = {"BatchMode": "yes", "ConnectTimeout": str(seconds)}
         if self._verify:
             options["StrictHostKeyChecking"] = "yes"
             known = folder / "git-known-hosts"

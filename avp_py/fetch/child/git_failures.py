@@ -78,6 +78,11 @@ def is_redirect(said: str) -> bool:
     return any(words in said for words in _REDIRECTED)
 
 
+def is_unconnected(said: str) -> bool:
+    """Return whether ssh says that it could not connect to an address."""
+    return "ssh: connect to host " in said
+
+
 def git_failure(said: str) -> FetchError:
     """Return our error for a failure of git.
 
