@@ -51,7 +51,8 @@ FIRST_MEASURE_SECONDS: Final = 0.2
 """When the files that a child has written are first measured; most children are done by then."""
 
 MARK: Final = "avp_py_child"
-"""The variable that marks what a child starts, where Landlock has no scope for signals."""
+"""How the name of the variable begins that marks what a child starts, where Landlock has no scope
+for signals; each family has its own."""
 
 KILL_SECONDS: Final = 5.0
 """How long to wait for killed processes: the kernel may keep one in a system call for a while."""
@@ -95,7 +96,7 @@ def run(  # noqa: PLR0913 - all that a child is started with
     Args:
         argv: the program's absolute path and its arguments; no shell reads them.
         cwd: where it runs.
-        env: its whole environment, but for MARK.
+        env: its whole environment, but for the mark.
         limits: how long it may run, and how much it may print.
         access: the files and ports that it, and what it starts, may use; None for no sandbox.
         places: the directories that its messages may name.
@@ -158,7 +159,9 @@ class Family:
         """
         self._starter = starter
         self._access = access
-        self._mark = f"{MARK}={secrets.token_hex(16)}"
+        # A family in a family has both variables: where the inner one's process is killed, what it
+        # has started is known to the outer one.
+        self._mark = f"{MARK}_{secrets.token_hex(16)}"
         self._is_scoped = False
 
     def start(
@@ -176,7 +179,7 @@ class Family:
             name: what messages call it.
             argv: its command line.
             cwd: where it runs.
-            env: its environment, but for MARK.
+            env: its environment, but for the mark.
             limits: the limits that it inherits, by RLIMIT_*.
             inherited: the descriptors that it inherits beside the standard streams.
 
@@ -222,13 +225,12 @@ class Family:
             privileges.forbid_new_privileges()
             self._is_scoped = restrict_thread(self._access)
             filter_thread(self._access)
-        name, _, value = self._mark.partition("=")
         # It stays in our process group: there cmp-server's SIGTERM reaches it too.
         with _lowered(limits):
             return subprocess.Popen(  # noqa: S603 - a list, and programs by absolute path
                 argv,
                 cwd=cwd,
-                env={**env, name: value},
+                env={**env, self._mark: "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -238,7 +240,7 @@ class Family:
     def _kill(self, pid: int) -> bool:
         """Kill one of our children if it belongs to the family; return whether it does."""
         try:
-            if not self._is_scoped and self._mark.encode() not in _variables(pid):
+            if not self._is_scoped and f"{self._mark}=1".encode() not in _variables(pid):
                 return False
             self._starter.submit(os.kill, pid, signal.SIGKILL).result()
         except OSError:
