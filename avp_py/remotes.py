@@ -1,5 +1,6 @@
 """What a render needs from other machines: charts, commits of git repositories, files."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, field, fields
@@ -107,27 +108,33 @@ class Fetcher(ABC):
     """Fetches for one request what its policy allows."""
 
     @abstractmethod
-    def fetch(self, wanted: Sequence[Remote]) -> Sequence[Fetched | Failure]:
+    def fetch(
+        self, wanted: Sequence[Remote], seconds: float = math.inf
+    ) -> Sequence[Fetched | Failure]:
         """Return for each remote what it is, or why it cannot be fetched.
 
         Args:
             wanted: what to fetch; several are fetched at the same time.
+            seconds: how long it may take, where that is less than the request may.
 
         Raises:
             AvpError: nothing can be fetched.
         """
 
-    def fetch_one(self, wanted: Remote, warnings: list[Failure]) -> Fetched:
+    def fetch_one(
+        self, wanted: Remote, warnings: list[Failure], seconds: float = math.inf
+    ) -> Fetched:
         """Return what one remote is.
 
         Args:
             wanted: what to fetch.
             warnings: takes what is to be noticed about it.
+            seconds: as of `fetch`.
 
         Raises:
             AvpError: it cannot be fetched.
         """
-        (answer,) = self.fetch([wanted])
+        (answer,) = self.fetch([wanted], seconds)
         if not isinstance(answer, Fetched):
             raise GenerateError([answer])
         warnings += [answer.warning] if answer.warning else []

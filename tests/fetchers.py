@@ -1,5 +1,6 @@
 """Fetchers that serve what a test has put into them."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 from avp_py.errors import Failure
@@ -18,7 +19,9 @@ class DictFetcher(Fetcher):
         self.known = dict(known or {})
         self.asked: list[Sequence[Remote]] = []
 
-    def fetch(self, wanted: Sequence[Remote]) -> Sequence[Fetched | Failure]:
+    def fetch(
+        self, wanted: Sequence[Remote], _seconds: float = math.inf
+    ) -> Sequence[Fetched | Failure]:
         """Return what is known of each, or that it was not found."""
         self.asked.append(list(wanted))
         return [self.known.get(each, Failure(f"{each} was not found")) for each in wanted]

@@ -4,6 +4,7 @@ Nothing is returned until everything is resolved; all failures of the run are ra
 """
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -253,14 +254,16 @@ class _KeepersFetcher(Fetcher):
         self._kept: dict[Remote, Fetched] = {}
         self._left = limits.input_bytes
 
-    def fetch(self, wanted: Sequence[Remote]) -> Sequence[Fetched | Failure]:
+    def fetch(
+        self, wanted: Sequence[Remote], seconds: float = math.inf
+    ) -> Sequence[Fetched | Failure]:
         """Ask the keeper for what is not kept."""
         self._limits.check_deadline()
         new = [each for each in dict.fromkeys(wanted) if each not in self._kept]
         found: dict[Remote, Fetched | Failure] = {}
         if new:
             begin = self._limits.clock()
-            answers = self._keeper.fetch(new, self._limits.deadline)
+            answers = self._keeper.fetch(new, min(self._limits.deadline, begin + seconds))
             logger.info("fetched %d in %.2f s", len(new), self._limits.clock() - begin)
             found = dict(zip(new, answers, strict=True))
         fetched = [self._kept.get(each) or found[each] for each in wanted]

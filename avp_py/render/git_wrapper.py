@@ -8,14 +8,17 @@ v0.13 to v0.21.
 """
 
 import os
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from avp_py.archives import unpack_tar
 from avp_py.errors import AvpError, Failure
-from avp_py.remotes import Fetcher, RemoteCommit, Submodule
+from avp_py.remotes import Fetched, Fetcher, RemoteCommit, Submodule
+from avp_py.render.git_timeouts import HINT
+from avp_py.render.remote_files import RemoteFiles
 from avp_py.render.script import SHELL, write_script
 from avp_py.render.workspace import Workspace
 from avp_py.sandbox import Limits, Questions, program_access
@@ -31,6 +34,13 @@ _NOTHING: Final = (["init"], ["checkout", "FETCH_HEAD"])
 _REMOTE: Final = ["remote", "add", "origin"]
 _FETCH: Final = ["fetch", "--depth=1"]
 _SUBMODULES: Final = ["submodule", "update", "--init", "--recursive"]
+
+
+_LEAST_SECONDS: Final = 1.0
+"""How long a fetch may take at least."""
+
+_MARGIN: Final = 0.6
+"""How many seconds before its time limit a fetch may end, to say what took too long."""
 
 
 @dataclass(frozen=True)
@@ -67,14 +77,25 @@ class _Clone:
     """What one directory of kustomize has got.
 
     Attributes:
+        commit: its commit.
+        seconds: how long kustomize waits for each command line.
+        begin: when the current one began, on the clock of time.monotonic().
         submodules: those of its commit, until they are wanted; None before there is a commit.
         size: how many bytes were unpacked in it, submodules included.
         files: how many files and directories.
     """
 
+    commit: RemoteCommit
+    seconds: float
+    begin: float
     submodules: _Submodules | None = None
     size: int = 0
     files: int = 0
+
+    @property
+    def left(self) -> float:
+        """How many seconds kustomize still waits for the current command line."""
+        return self.begin + self.seconds - time.monotonic()
 
 
 class GitWrapper:
@@ -92,7 +113,7 @@ class GitWrapper:
         limits: Limits,
         questions: Questions,
         fetcher: Fetcher,
-        prepare: Callable[[Path], None],
+        files: RemoteFiles,
     ) -> None:
         """Write the script.
 
@@ -102,7 +123,7 @@ class GitWrapper:
             limits: how large a commit may be.
             questions: what answers the script while kustomize runs.
             fetcher: fetches commits.
-            prepare: is called with the directory of a commit, before kustomize reads it.
+            files: fetches the files that the kustomizations of a commit name by URLs.
 
         Raises:
             RenderError: the temporary directory lets no program run.
@@ -110,7 +131,7 @@ class GitWrapper:
         self._root = workspace.scratch
         self._limits = limits
         self._fetcher = fetcher
-        self._prepare = prepare
+        self._files = files
         self._clones: dict[str, _Clone] = {}
         self.failures: list[Failure] = []
         self.warnings: list[Failure] = []
@@ -138,20 +159,29 @@ class GitWrapper:
     def _do(self, folder: str, arguments: list[str]) -> None:
         if arguments in _NOTHING or (arguments[:3] == _REMOTE and len(arguments) == 4):
             return
-        inner = self._inner(folder)
+        begin, inner = time.monotonic(), self._inner(folder)
         if arguments[:2] == _FETCH and len(arguments) == 4:
             _, _, repository, ref = arguments
             commit = RemoteCommit(repository, "" if ref == "HEAD" else ref)
-            clone = self._clones[folder] = _Clone()
+            clone = _Clone(commit, self._files.git_seconds(repository), begin)
+            self._clones[folder] = clone
             clone.submodules = self._unpack(commit, inner, clone)
-        elif arguments == _SUBMODULES:
-            self._update(inner, self._clones.pop(folder, _Clone()))
+        elif arguments == _SUBMODULES and folder in self._clones:
+            clone = self._clones.pop(folder)
+            clone.begin = begin
+            self._update(inner, clone)
         else:
             raise AvpError(
                 f"kustomize calls git with a command that is not known: {arguments[:1]}",
                 hint="please report it, with the version of kustomize",
             )
-        self._prepare(self._root.joinpath(*inner))
+        self._files.prepare(self._root.joinpath(*inner))
+        if clone.left < 0:
+            # The build fails, and kustomize does not always say of which repository.
+            raise AvpError(
+                f"{clone.commit} came too late: kustomize waits only {clone.seconds:g} s for it",
+                hint=HINT,
+            )
 
     def _inner(self, folder: str) -> tuple[str, ...]:
         """Return the parts of a path in scratch.
@@ -188,12 +218,28 @@ class GitWrapper:
         Raises:
             AvpError: it cannot be fetched or unpacked, or is too much with those before it.
         """
-        fetched = self._fetcher.fetch_one(commit, self.warnings)
+        fetched = self._fetch(commit, clone)
         clone.size += len(fetched.data)
         self._check(clone)
         clone.files += unpack_tar(fetched.data, self._root, inner, self._limits)
         self._check(clone)
         return _Submodules(commit, fetched.submodules, fetched.submodules_error)
+
+    def _fetch(self, commit: RemoteCommit, clone: _Clone) -> Fetched:
+        """Fetch a commit while kustomize waits for it: afterwards nobody wants it."""
+        # In less than that, not even the process that fetches could start.
+        seconds = max(clone.left, _LEAST_SECONDS)
+        try:
+            return self._fetcher.fetch_one(commit, self.warnings, seconds)
+        except AvpError as error:
+            (failure, *_) = error.failures
+            if failure.is_general or clone.left > _MARGIN:
+                raise
+            raise AvpError(
+                f"{failure.reason}; kustomize waits only {clone.seconds:g} s for it",
+                hint=HINT,
+                detail=failure.detail,
+            ) from error
 
     def _check(self, clone: _Clone) -> None:
         """Raise AvpError where a clone is larger than what kustomize may write.

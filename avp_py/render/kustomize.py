@@ -355,7 +355,7 @@ class KustomizeRenderer(Renderer):
         """Write what kustomize starts in git's place; None where nothing names a repository."""
         if not any(refers.remotes for _, refers in roots.references):
             return None
-        return GitWrapper(workspace, self._limits, questions, self._remotes.fetcher, files.prepare)
+        return GitWrapper(workspace, self._limits, questions, self._remotes.fetcher, files)
 
 
 def _helm_3_only(error: ChildError) -> ChildError:

@@ -20,6 +20,7 @@ from avp_py.errors import AvpError, ChildError, Failure, GenerateError, RenderEr
 from avp_py.remotes import Fetched, Fetcher, RemoteFile, shown
 from avp_py.render.below import make_below, open_below, read_file, write_file
 from avp_py.render.follow import follow
+from avp_py.render.git_timeouts import seconds_for
 from avp_py.render.kustomization import Roots, decode, find_roots, kustomization_files
 from avp_py.render.references import WebReference, is_web, web_references
 from avp_py.render.repository import Repository, real_path
@@ -171,6 +172,14 @@ class RemoteFiles:
         for start in list(self._bases(clone)):
             for folder in self.fetch(find_roots(start, repository, self._max_bytes)):
                 self.rewrite(folder, clone)
+
+    def git_seconds(self, repository: str) -> float:
+        """Return how long kustomize waits for a git repository that a kustomization names.
+
+        Args:
+            repository: its URL, as kustomize gives it to git.
+        """
+        return seconds_for(repository, self._remotes)
 
     def explain(self, error: ChildError) -> AvpError:
         """Return why a build failed: where kustomize names a URL, why it is no file.

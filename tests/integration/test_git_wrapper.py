@@ -1,18 +1,23 @@
 """What kustomize is answered in git's place: the newest kustomize and the oldest."""
 
 import os
-from collections.abc import Iterator, Mapping
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from subprocess import CalledProcessError
 from threading import Event
 
 import pytest
 
+from avp_py.archives import unpack_tar
 from avp_py.render import git_wrapper
+from avp_py.sandbox import Limits
 from tests.conftest import Run, build_tools
 from tests.integration.charts import host_of
 from tests.integration.git_server import backend, commit, git, git_site
 from tests.integration.stand_in import Exchange, StandIn, stand_in
+from tests.processes import AVP, session_members
 from tests.trees import write
 
 pytestmark = pytest.mark.cover
@@ -398,7 +403,77 @@ def test_a_time_limit_of_a_base_counts(
         result = run("generate", app, env=permitted(env, server))
         slow.set()
         assert (result.code, result.out) == (1, "")
-        assert "hit 1s timeout" in result.err
+        assert f"{server.address}/r/.git at one cannot be fetched: " in result.err
+        assert "; kustomize waits only 1 s for it" in result.err
+        assert "&timeout=120s" in result.err
         # A positive control: the server is no longer slow.
         app = app_of(tmp_path, f"{base}25s")
         assert run("generate", app, env=permitted(env, server)).code == 0
+
+
+@pytest.mark.parametrize("part", [(), ("sub",)], ids=["commit", "submodule"])
+def test_what_comes_too_late_for_kustomize_is_named(
+    part: Sequence[str],
+    root: Path,
+    site: StandIn,
+    tmp_path: Path,
+    environ: Mapping[str, str],
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hash_ = git(root / "r", "rev-parse", "main")
+    commit(root / "outer", {"kustomization.yaml": "resources: [sub/app]\n"})
+    add_submodule(root / "outer", "sub", "../../r/.git", hash_)
+    git(root / "outer", "commit", "-qm", "a")
+
+    def slowly(data: bytes, folder: Path, inner: Sequence[str], limits: Limits) -> int:
+        time.sleep(slow if inner[1:] == part else 0)
+        return unpack_tar(data, folder, inner, limits)
+
+    monkeypatch.setattr(git_wrapper, "unpack_tar", slowly)
+    url = f"{site.address}/outer/.git"
+    app = app_of(tmp_path, f"{url}//?ref=main&timeout=3s")
+
+    for slow in (3.2, 0):
+        result = run("generate", app, env=permitted(environ, site))
+        if slow:
+            assert (result.code, result.out) == (1, "")
+            reason = f"{url} at main came too late: kustomize waits only 3 s for it"
+            assert reason in result.err
+            assert "&timeout=120s" in result.err
+        else:
+            assert (result.code, result.out) == (0, MAP.format("two"))
+
+
+@pytest.mark.parametrize("sandbox", ["auto", "off"])
+@pytest.mark.parametrize("path", ["/info/refs", "/git-upload-pack"])
+def test_nothing_is_left_of_a_fetch_that_hangs(
+    path: str, sandbox: str, root: Path, tmp_path: Path, environ: Mapping[str, str]
+) -> None:
+    passed_on = backend(root)
+    over = Event()
+
+    def answer(exchange: Exchange) -> None:
+        if path in exchange.path.partition("?")[0]:
+            over.wait()
+        passed_on(exchange)
+
+    with stand_in(answer) as server:
+        app = app_of(tmp_path, f"{server.address}/r/.git//app?ref=one&timeout=2s")
+        env = {**permitted(environ, server), "HOME": str(tmp_path), "AVP_SANDBOX": sandbox}
+        begin = time.monotonic()
+        with subprocess.Popen(
+            [*AVP, "generate", str(app)], env=env,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, text=True,
+        ) as process:  # fmt: skip
+            out, messages = process.communicate(timeout=60)
+        over.set()
+
+    # Long before AVP_RENDER_TIMEOUT.
+    assert time.monotonic() - begin < 20
+    assert (process.returncode, out) == (1, "")
+    assert f"{server.address}/r/.git at one cannot be fetched: " in messages
+    assert "; kustomize waits only 2 s for it" in messages
+    assert session_members(process.pid) == []
+    # A positive control: git was there.
+    assert any("git-upload-pack" in each.path for each in server.asked)

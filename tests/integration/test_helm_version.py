@@ -1,6 +1,7 @@
 """kustomize queries helm's version before each chart; the program says it without being started."""
 
 import contextlib
+import math
 import os
 import shutil
 import subprocess
@@ -40,7 +41,9 @@ QUERIES = [["version", "--short"], ["version", "-c", "--short"]]
 class Nothing(Fetcher):
     """Has nothing that could be fetched."""
 
-    def fetch(self, wanted: Sequence[Remote]) -> Sequence[Fetched | Failure]:
+    def fetch(
+        self, wanted: Sequence[Remote], _seconds: float = math.inf
+    ) -> Sequence[Fetched | Failure]:
         raise AssertionError(wanted)
 
 
