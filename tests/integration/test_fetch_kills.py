@@ -144,4 +144,4 @@ def test_git_of_a_killed_fetch_ends(
         kill(*victim(core))
         assert ended(client).returncode != 0
         # What it asks takes half a minute.
-        assert until(lambda: not any(map(is_running, family)), 5)
+        assert until(lambda: not any(map(is_running, family)), 15)

@@ -144,7 +144,7 @@ def test_a_dependency_that_is_not_there_is_an_error_and_not_fetched(
     write(tmp_path, {"Chart.yaml": "apiVersion: v2\nname: shop\nversion: 1.0.0\n" + dependency})
     before = snapshot(tmp_path)
 
-    result = run("generate", tmp_path, env=environ)
+    result = run("generate", tmp_path, env={**environ, "AVP_RENDER_PORTS": "9"})
 
     assert (result.code, result.out) == (1, "")
     assert "the dependency sub (http://127.0.0.1:9) of the chart shop is missing" in result.err

@@ -56,13 +56,14 @@ def test_a_remote_base_with_a_submodule_is_built(
 
     # Nothing is fetched from this machine, or from a port that is not listed.
     del env["AVP_RENDER_HOSTS"]
-    says = {None: "127.0.0.1 is this machine", "127.0.0.1": "AVP_RENDER_PORTS"}
-    for host, reason in says.items():
-        if host is None or sandbox == "required":
-            hosts = {} if host is None else {"AVP_RENDER_HOSTS": host}
-            result = run("generate", app, env={**env, **hosts})
-            assert (result.code, result.out) == (1, "")
-            assert reason in result.err
+    host, port = host_of(remote).split(":")
+    for further, reason in (
+        ({"AVP_RENDER_PORTS": port}, "127.0.0.1 is this machine"),
+        ({"AVP_RENDER_HOSTS": host}, f"port {port} of 127.0.0.1 are not permitted"),
+    ):
+        result = run("generate", app, env={**env, **further})
+        assert (result.code, result.out) == (1, "")
+        assert reason in result.err
 
 
 @pytest.mark.parametrize("sandbox", ["required", "off"])
