@@ -225,7 +225,15 @@ class NotFoundError(BackendError):
 
 
 class ClusterError(AvpError):
-    """The Kubernetes API cannot be reached, or did not give the Secret with the settings."""
+    """The Kubernetes API cannot be reached, or did not give the Secret with the settings.
+
+    Attributes:
+        is_down: whether it could not be reached, or failed: what was read before may serve.
+    """
+
+    def __init__(self, reason: str, *, hint: str = "", detail: str = "", is_down: bool = False):
+        super().__init__(reason, hint=hint, detail=detail)
+        self.is_down = is_down
 
 
 class ServeError(AvpError):

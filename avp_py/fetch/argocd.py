@@ -36,6 +36,9 @@ _UNSUPPORTED: Final = (
 _NO_NAME: Final = "x-access-token"
 """The user of a token for git without one (githubAccessTokenUsername in util/git/creds.go)."""
 
+_PROXY: Final = "repositories are fetched without the proxy in Argo CD's Secret"
+_PROXY_HINT: Final = "set HTTPS_PROXY and NO_PROXY of the sidecar"
+
 _INSTEAD: Final = (
     "for git on the Application's own server, have Argo CD lend a token (provideGitCreds); else "
     "write a password or a token into the file that AVP_REPOSITORIES names"
@@ -79,6 +82,8 @@ def read_secrets(
         try:
             kind = _kind(secret)
             credential = _credential(secret, certificates, known_hosts)
+            if "proxy" in secret.values:
+                warnings.append(Failure(f"{_PROXY} {secret.name}", _PROXY_HINT))
         except AvpError as error:
             reason = f"Argo CD's Secret {secret.name} is not used: {error.reason}"
             warnings.append(Failure(reason, error.hint))
@@ -182,14 +187,28 @@ def _url(values: _Values, kind: str) -> str:
     if not url:
         raise SettingsError("it has no url", hint="name a Secret for a repository")
     is_registry = kind == "oci" or (kind == "helm" and values.flag("enableOCI"))
-    return normalise(f"oci://{url}" if is_registry and "://" not in url else url)
+    return normalise(f"oci://{url}" if is_registry and "://" not in url else _without_user(url))
+
+
+def _without_user(url: str) -> str:
+    """Return an HTTP URL without the user that some hosters put into it; others as they are."""
+    user = _user(url)
+    return url.replace(f"{user}@", "", 1) if user else url
+
+
+def _user(url: str) -> str:
+    """Return the user in an HTTP URL; an empty text where there is none, or a password."""
+    scheme, _, rest = url.partition("://")
+    user, at, _ = rest.partition("/")[0].rpartition("@")
+    return user if at and scheme in ("http", "https") and ":" not in user else ""
 
 
 def _login(values: _Values, *, is_git: bool) -> dict[str, str]:
     texts = {key: values.text(key) for key in ("username", "password")}
     token = values.text("bearerToken") if is_git else ""
     if texts["password"] and is_git:
-        return {**texts, "username": texts["username"] or _NO_NAME}
+        user = texts["username"] or _user(values.text("url").strip()) or _NO_NAME
+        return {**texts, "username": user}
     if token:
         return {"token": token}
     if bool(texts["username"]) != bool(texts["password"]):

@@ -6,10 +6,11 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
 
-from avp_py.errors import AvpError, FetchError
+from avp_py.errors import ClusterError, FetchError
 from avp_py.fetch.cache import Cache
 from avp_py.fetch.process import GivenUpError
 from avp_py.remotes import Fetched
@@ -27,6 +28,31 @@ def _note_nothing(_kind: str, _source: str) -> None:
     pass
 
 
+@dataclass
+class _Recent:
+    """What was read.
+
+    Attributes:
+        value: it.
+        made: when it was read, on the clock of time.monotonic().
+        tried: when reading it was last tried.
+        is_being_read: whether a request reads it at the moment.
+    """
+
+    value: Any = None
+    made: float = -math.inf
+    tried: float = -math.inf
+    is_being_read: bool = False
+
+    def is_tried(self, seconds: float) -> bool:
+        """Return whether reading it was tried in the last so many seconds."""
+        return time.monotonic() - self.tried <= seconds
+
+    def is_made(self, seconds: float) -> bool:
+        """Return whether it is not older than so many seconds."""
+        return time.monotonic() - self.made <= seconds
+
+
 class Depot:
     """What the requests of a process share: the cache, and what is being fetched."""
 
@@ -42,7 +68,7 @@ class Depot:
         self._guard = threading.Lock()
         self._caches: dict[tuple[str, int], Cache] = {}
         self._flights: dict[str, tuple[Future[Fetched], float]] = {}
-        self._recent: dict[str, tuple[float, float, Any]] = {}
+        self._recent: dict[str, _Recent] = {}
 
     def cache(self, settings: FetchSettings) -> Cache | None:
         """Return the cache that the operator names, or None.
@@ -64,23 +90,32 @@ class Depot:
         Args:
             key: what it depends on.
             seconds: how old it may be.
-            read: reads it; of several at the same time, each reads.
-            outdated_seconds: how old it may be while it cannot be read, which is logged.
+            read: reads it from the Kubernetes API.
+            outdated_seconds: how old it may be while it is being read again, and while the API is
+                down, which is logged.
 
         Raises:
-            AvpError: it cannot be read, and was not read before.
+            AvpError: it cannot be read.
         """
-        now = time.monotonic()
-        tried, made, value = self._recent.get(key, (-math.inf, -math.inf, None))
-        if now - tried > seconds:
+        with self._guard:
+            kept = self._recent.setdefault(key, _Recent())
+            may_serve = kept.is_made(outdated_seconds)
+            is_used = may_serve and (kept.is_being_read or kept.is_tried(seconds))
+            kept.is_being_read |= not is_used
+        if not is_used:
             try:
-                value, made = read(), now
-            except AvpError as error:
-                if now - made > outdated_seconds:
+                kept.value, kept.made = read(), time.monotonic()
+            except ClusterError as error:
+                if not (error.is_down and kept.is_made(outdated_seconds)):
                     raise
-                logger.warning("%s; what was read %.0f s ago is used", error.reason, now - made)
-            self._recent[key] = (now, made, value)
-        found: T = value
+                logger.warning(
+                    "%s; what was read %.0f s ago is used",
+                    error.reason, time.monotonic() - kept.made,
+                )  # fmt: skip
+            finally:
+                # An API that hangs is not waited for by each request.
+                kept.tried, kept.is_being_read = time.monotonic(), False
+        found: T = kept.value
         return found
 
     def share(self, key: str, seconds: float, make: Callable[[], Fetched]) -> Fetched:

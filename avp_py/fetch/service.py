@@ -119,12 +119,15 @@ class Service:
         return self.depot.share(one.key, job.seconds, one.fetch)
 
     def _fingerprints(self, job: Job, credential: Credential | None) -> Sequence[str]:
-        """Return what differs where another credential was, or may be, used."""
+        """Return what differs where something else may be seen.
+
+        That is another credential, and what is denied: a server may have led to it.
+        """
         own = credential.fingerprint if credential else ""
         if not isinstance(job.remote, RemoteCommit):
-            return (own,)
+            return own, *sorted(job.denied)
         operators = fingerprint(self.environ, gits_variables(self.render, self.environ))
-        return own, fingerprint(job.askpass, job.askpass), operators
+        return own, fingerprint(job.askpass, job.askpass), operators, *sorted(job.denied)
 
 
 class _One:

@@ -211,6 +211,7 @@ def in_time(read: Callable[[float], _Found], what: str, seconds: float) -> _Foun
         raise ClusterError(
             f"{what} could not be read within {round(limit, 1):g} s",
             hint="check the network, the Kubernetes API, and the files that KUBECONFIG names",
+            is_down=True,
         ) from None
 
 
@@ -265,6 +266,7 @@ def _translate_status(
         return ClusterError(
             f"the Kubernetes API at {access.server} failed (HTTP status {answer.status})",
             hint="try again; check the health of the API server",
+            is_down=True,
         )
     if body.get("kind") != "Status":
         return not_the_api(access, answer.status)

@@ -78,9 +78,10 @@ def get(
             )
     except RequestFailedError as failed:
         reason, hint = failed.reason, failed.hint
-        if failed.problem is Problem.REDIRECT:
+        is_redirect = failed.problem is Problem.REDIRECT
+        if is_redirect:
             reason, hint = not_the_peer(route.peer)
-        raise ClusterError(reason, hint=hint) from failed
+        raise ClusterError(reason, hint=hint, is_down=not is_redirect) from failed
     return Answer(response.status_code, response.content)
 
 

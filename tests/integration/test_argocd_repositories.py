@@ -32,6 +32,7 @@ from tests.integration.stand_in import Answer, Exchange, StandIn, as_json, stand
 pytestmark = pytest.mark.usefixtures("any_machine")
 
 NAMESPACE = "argocd-repositories"
+PATIENCE = 30.0
 CANARY = "canary-90af"
 KNOWN = "git.example.com ssh-ed25519 AAAAC3"
 KEY = f"-----BEGIN PRIVATE KEY-----\n{CANARY}\n-----END PRIVATE KEY-----\n"
@@ -431,3 +432,40 @@ def test_while_the_api_is_down_what_was_read_before_is_used(
     assert read(OUTDATED_SECONDS + 2) == 0
     with pytest.raises(AvpError):
         read_credentials(settings, {**environ, "KUBECONFIG": "/nowhere"}, 10, Depot())
+
+
+def test_an_api_that_rejects_us_is_not_down(server: StandIn, no_cluster: Environ) -> None:
+    server.answer = pages(3)
+    environ = {**no_cluster, "AVP_ARGOCD_REPOSITORIES": "labels"}
+
+    def read() -> object:
+        return read_argocd_repositories(("labels",), environ, 10)
+
+    depot = Depot()
+    depot.recent("key", 0, read, OUTDATED_SECONDS)
+    server.answer = as_json(401, {"kind": "Status"})
+    with pytest.raises(ClusterError, match="rejected our credentials"):
+        depot.recent("key", 0, read, OUTDATED_SECONDS)
+
+
+def test_an_api_that_hangs_holds_one_request_up() -> None:
+    depot, begun, given_up = Depot(), threading.Event(), threading.Event()
+    assert depot.recent("key", 0, lambda: 1, OUTDATED_SECONDS) == 1
+
+    def hang() -> int:
+        begun.set()
+        given_up.wait(PATIENCE)
+        raise ClusterError("it could not be read", is_down=True)
+
+    held = threading.Thread(target=depot.recent, args=("key", 0, hang, OUTDATED_SECONDS))
+    held.start()
+    assert begun.wait(PATIENCE)
+
+    assert depot.recent("key", 0, hang, OUTDATED_SECONDS) == 1
+
+    given_up.set()
+    held.join()
+    # That counts from its end: the next one does not try again at once.
+    begun.clear()
+    assert depot.recent("key", 60, hang, OUTDATED_SECONDS) == 1
+    assert not begun.is_set()

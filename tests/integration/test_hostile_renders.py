@@ -510,7 +510,7 @@ def test_what_listens_on_this_machine_is_out_of_reach(
 
     host, port = site.host.rsplit(":", 1)
     # Even if its port is permitted.
-    tree.env["AVP_RENDER_PORTS"] = port
+    tree = tree._replace(env={**tree.env, "AVP_RENDER_PORTS": port})
     says = f"{host} is this machine"
     if name in NOT_FETCHED:
         says = named(site, name)

@@ -46,6 +46,7 @@ def login(credential: Credential | None) -> tuple[str, str] | None:
         ({"url": "h:5000", "type": "helm", "enableOCI": "true"}, "oci://h:5000/"),
         ({"url": "oci://h/charts", "type": "helm", "enableOCI": "true"}, "oci://h/charts"),
         ({"url": "oci://h/charts", "type": "oci"}, "oci://h/charts"),
+        ({"url": "https://org@h/o/_git/r"}, "https://h/o/_git/r"),
         ({"url": "h/charts", "type": "oci"}, "oci://h/charts"),
     ],
 )
@@ -86,12 +87,14 @@ def test_a_client_certificate_comes_with_its_key() -> None:
         ({"password": CANARY}, ("x-access-token", CANARY)),
         ({"password": CANARY, "bearerToken": "other"}, ("x-access-token", CANARY)),
         ({"password": f"{CANARY}\n", "username": "robot"}, ("robot", CANARY)),
+        ({"password": CANARY, "url": "https://org@h/x"}, ("org", CANARY)),
+        ({"password": CANARY, "url": "https://org@h/x", "username": "robot"}, ("robot", CANARY)),
     ],
 )
 def test_a_password_for_git_needs_no_user(
     values: dict[str, str], expected: tuple[str, str]
 ) -> None:
-    (found,), _ = read(secret("a", url="https://h/x", **values))
+    (found,), _ = read(secret("a", **{"url": "https://h/x", **values}))
     assert (login(found), found.token) == (expected, None)
 
 
@@ -210,6 +213,16 @@ def test_a_secret_that_cannot_be_used_is_passed_over(values: Any, said: str) -> 
     assert [each.source for each in credentials] == ["Argo CD's Secret argocd:good"]
     assert warning.startswith("Argo CD's Secret argocd:bad is not used: ")
     assert said in warning
+
+
+def test_a_proxy_is_not_used_and_that_is_said() -> None:
+    (found,), warnings = read(
+        secret("a", url="https://h/x", password=CANARY, proxy="http://robot:hunter22@proxy:3128")
+    )
+    assert login(found) == ("x-access-token", CANARY)
+    (said,) = warnings
+    assert "without the proxy in Argo CD's Secret argocd:a" in said
+    assert "hunter22" not in said
 
 
 def test_what_makes_tokens_is_argo_cds_to_lend() -> None:

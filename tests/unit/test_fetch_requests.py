@@ -4,6 +4,7 @@ import gzip
 import socket
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -139,6 +140,38 @@ def test_a_name_is_resolved_once_and_checked(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(FetchError, match="is this machine"):
         Client(job, {}).get(Target.read("http://repo.example/"), 1)
     assert len(connected) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "is_denied"),
+    [
+        ("https://inner.example/charts/web-1.tgz", True),
+        ("https://inner.example/charts", True),
+        ("https://inner.example/charts?x=/a", True),
+        ("https://inner.example/other/web-1.tgz", False),
+        ("https://inner.example/x/../charts/a", True),
+        # What no tenant could write, some servers name.
+        ("https://inner.example//charts/web", True),
+        ("https://inner.example/x%2F..%2Fcharts%2Fa", True),
+        ("https://inner.example/charts%2Fa", True),
+        ("https://inner.example/charts%5Ca", True),
+        ("https://inner.example/download/charts%2Fweb-1/web-1.tgz", False),
+        ("https://h.example//x/web-1.tgz", False),
+        ("https://h.example/charts%2Fweb/web-1.tgz", False),
+    ],
+)
+def test_what_a_server_names_is_compared_with_what_is_denied(url: str, *, is_denied: bool) -> None:
+    job = Job(
+        remote=RemoteFile("https://h/"), seconds=5, max_bytes=1, memory_bytes=1,
+        denied=(r"https://inner\.example/charts(?s:/.*)?",),
+    )  # fmt: skip
+    client = Client(job, {})
+    if not is_denied:
+        client.check(url)
+        return
+    with pytest.raises(FetchError, match="the policy does not allow fetching"):
+        client.check(url)
+    Client(replace(job, denied=()), {}).check(url)
 
 
 def test_gzip_of_several_members_up_to_a_limit() -> None:

@@ -81,6 +81,7 @@ class Requests:
         allowed: str = "https://",
         environ: Mapping[str, str] | None = None,
         seconds: float = 30,
+        denied: tuple[str, ...] = (),
     ) -> Sequence[Fetched | Failure]:
         def check(remote: Remote) -> None:
             if f" {allowed}" not in str(remote):
@@ -95,6 +96,7 @@ class Requests:
             self.depot,
             self._settings.limits,
             self.repository.run,
+            denied,
         )
         return service.fetch(wanted, time.monotonic() + seconds)
 
@@ -447,6 +449,20 @@ def test_a_fetch_that_is_given_up_fails_for_no_other_request(
     (given_up,) = (one for (one,) in answers if isinstance(one, Failure))
     assert "is given up" in given_up.reason
     assert [one.data for (one,) in answers if one is not given_up] == 2 * [b"data of 1.2.3"]
+
+
+@pytest.mark.parametrize("wanted", [CHART, RemoteCommit("https://git.example/r", HASH)])
+def test_what_is_denied_to_one_is_not_what_another_has_fetched(
+    requests: Requests, repository: Repository, wanted: Remote
+) -> None:
+    # A server may have led the first to what is denied to the second.
+    repository.versions = [HASH if isinstance(wanted, RemoteCommit) else "1.2.3"]
+    requests.fetch(wanted)
+    requests.fetch(wanted, denied=("https://inner\\.example(?s:/.*)?",))
+    assert len(repository.jobs) == 2
+    for denied in ((), ("https://inner\\.example(?s:/.*)?",)):
+        requests.fetch(wanted, denied=denied)
+    assert len(repository.jobs) == 2
 
 
 def test_what_is_lent_decides_what_is_seen(requests: Requests, repository: Repository) -> None:

@@ -89,7 +89,9 @@ def test_a_password_in_a_url_is_not_shown() -> None:
         assert "hunter22" not in f"{caught.value.reason} {caught.value.hint}"
 
 
-@pytest.mark.parametrize("ref", ["", "main", "feature/x-1", "v1.2.3", "refs/heads/a", HASH, "ä"])
+@pytest.mark.parametrize(
+    "ref", ["", "main", "feature/x-1", "v1.2.3", "refs/heads/a", HASH, "ä", "v1.0+k3s1"]
+)
 def test_a_name_of_a_commit(ref: str) -> None:
     check_ref(ref)
     assert RemoteCommit("https://git.example/a", ref).is_exact == (ref == HASH)

@@ -49,7 +49,11 @@ _TABLE: Final[Sequence[tuple[Sequence[str], str, str]]] = (
         f"name credentials for the URL as it is in the file of {_FILE}",
     ),
     (
-        ("certificate", "ssl peer", "problem with the local ssl"),
+        # With a space, which no URL has that a tenant could write.
+        ("certificate verif", "ssl certificate", "peer certificate", "client certificate",
+         "local certificate", "issuer certificate", "bad certificate", "certificate required",
+         "certificate unknown", "certificate subject", "no certificate", "ssl peer",
+         "problem with the local ssl", "alert unknown ca"),
         "its TLS certificate is not trusted, or it wants one from us",
         "name the CA certificate, or a certificate and its key, for this URL in the file of "
         f"{_FILE}",
@@ -69,8 +73,14 @@ _DOWN: Final = (
     "operation too slow", "less than 1 bytes/sec", "early eof", "unexpected disconnect",
     "hung up unexpectedly", "empty reply", "no route to host", "network is unreachable",
     "returned error: 5", "returned error: 429", "did not finish within", "transfer closed",
+    "non-properly terminated", "error in the pull function", "error in the push function",
+    "ssl_error_syscall", "unexpected eof", "tunnel failed, response 5", "http code 5",
 )  # fmt: skip
-"""What git, libcurl and ssh say where a server cannot be reached or fails."""
+"""What git, libcurl with either TLS library, and ssh say where a server or proxy cannot be reached
+or fails."""
+
+_EXPIRED: Final = ("certificate has expired", "expiration date has passed", "is not yet valid")
+"""What the TLS libraries say of a certificate that will be renewed."""
 
 
 def is_redirect(said: str) -> bool:
@@ -90,6 +100,13 @@ def git_failure(said: str) -> FetchError:
         said: what git and ssh said about it.
     """
     text = f"{said}\n".lower()
+    if any(each in text for each in _EXPIRED):
+        return FetchError(
+            "its TLS certificate is expired, or not valid yet",
+            hint="renew the certificate of the server, and check the clock of this machine",
+            detail=said,
+            is_down=True,
+        )
     for phrases, reason, hint in _TABLE:
         if any(each in text for each in phrases):
             return FetchError(reason, hint=hint, detail=said)

@@ -17,8 +17,8 @@ _USER: Final = _HOST | frozenset("+~%")
 _SCHEME: Final = frozenset(string.ascii_letters + string.digits + "+-.")
 """What the name of a transport has (is_urlschemechar in url.c of git)."""
 
-_NOT_IN_REFS: Final = frozenset(" ~^:?*[\\+")
-"""What no ref has (git-check-ref-format(1)); `+` would begin a refspec."""
+_NOT_IN_REFS: Final = frozenset(" ~^:?*[\\")
+"""What no ref has (git-check-ref-format(1))."""
 
 _MAX_REF: Final = 1000
 
@@ -142,7 +142,8 @@ def _invalid(text: str) -> FetchError:
 def check_ref(ref: str) -> None:
     """Raise FetchError where git would read something else than the name of a commit."""
     is_name = ref.isprintable() and not _NOT_IN_REFS & set(ref) and len(ref) <= _MAX_REF
-    if not is_name or ref.startswith(("-", "/")) or ".." in ref or "@{" in ref:
+    if not is_name or ref.startswith(("-", "/", "+")) or ".." in ref or "@{" in ref:
+        # `+` would begin a refspec.
         raise FetchError(
             f"{quoted(ref)} is not the name of a branch, a tag or a commit",
             hint="use one of these, with the full hash of a commit",

@@ -2,11 +2,13 @@
 
 import base64
 import http.client
+import posixpath
 import ssl
 import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import quote, unquote
 
 from avp_py.errors import FetchError
 from avp_py.expressions import Expression
@@ -106,11 +108,11 @@ class Client:
         """Check whether a URL may be requested that a server names or redirects to.
 
         Raises:
-            FetchError: the policy denies it, or it is not one whose parts are clear.
+            FetchError: the policy denies it.
         """
         if self._denied:
-            url = normalise(url).partition("?")[0].removesuffix("/")
-            if any(each.groups(url) is not None for each in self._denied):
+            compared = _compared(url)
+            if any(each.groups(compared) is not None for each in self._denied):
                 raise FetchError(
                     f"the policy does not allow fetching {shown(url)}, which a server names",
                     hint="ask the operator to allow it, or use another repository",
@@ -192,6 +194,24 @@ class Client:
         if is_trusted not in self._contexts:
             self._contexts[is_trusted] = _open_context(self.credential, is_trusted=is_trusted)
         return self._contexts[is_trusted]
+
+
+def _compared(url: str) -> str:
+    """Return a URL as the patterns of a policy are compared with it.
+
+    Raises:
+        FetchError: it is not one.
+    """
+    base = url.partition("?")[0]
+    try:
+        found = normalise(base)
+    except FetchError:
+        # No tenant can correct what a server names. Some servers read it like this.
+        scheme, _, rest = base.partition("://")
+        authority, _, path = rest.partition("/")
+        path = posixpath.normpath(f"/{unquote(path)}".replace("\\", "/")).lstrip("/")
+        found = normalise(f"{scheme}://{authority}/{quote(path)}")
+    return found.removesuffix("/")
 
 
 def login(credential: Mapping[str, Any]) -> str:
