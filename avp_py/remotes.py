@@ -71,6 +71,15 @@ _HEXADECIMAL: Final = frozenset("0123456789abcdef")
 Remote: TypeAlias = RemoteChart | RemoteCommit | RemoteFile
 
 
+MAX_SUBMODULES: Final = 300
+"""How many a commit may have."""
+
+
+def is_inside(path: str) -> bool:
+    """Return whether the path of a submodule stays in its commit, and out of git's own files."""
+    return all(part not in ("", ".", "..") and part.lower() != ".git" for part in path.split("/"))
+
+
 @dataclass(frozen=True)
 class Submodule:
     """A submodule of a commit, whose files are not among those of the commit.

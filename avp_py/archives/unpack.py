@@ -196,6 +196,8 @@ class _Writer:
         path = tuple(parts)
         if path == self._last:
             return
+        if any(part in ("", ".", "..") or "/" in part for part in path):
+            raise refused(f"a path that leads out of it, {shown('/'.join(path))}")
         current = os.dup(self._root)
         try:
             for count, part in enumerate(path, 1):

@@ -4,11 +4,12 @@ It reads what another machine has sent, so that it may be hostile itself.
 """
 
 import string
+from collections.abc import Sequence
 from typing import Final
 
 from avp_py.errors import FetchError, quoted
 from avp_py.golang import semver
-from avp_py.remotes import Remote, RemoteChart, RemoteFile
+from avp_py.remotes import MAX_SUBMODULES, Remote, RemoteChart, RemoteFile, is_inside
 
 _MAX_VERSION: Final = 256
 """How long a version may be, in characters."""
@@ -17,6 +18,24 @@ _HEXADECIMAL: Final = frozenset(string.hexdigits)
 
 _HASH_LENGTHS: Final = (40, 64)
 """The lengths of hashes in hexadecimal: SHA-1 and SHA-256 (gitglossary(7), "object name")."""
+
+
+def check_submodules(submodules: Sequence[tuple[str, str, str]]) -> None:
+    """Check the submodules of a commit: what unpacks them relies on their paths.
+
+    Args:
+        submodules: the path, the URL and the hash of each.
+
+    Raises:
+        FetchError: one cannot be a submodule, or there are too many.
+    """
+    if len(submodules) > MAX_SUBMODULES or not all(
+        is_inside(path) and _is_hash(commit) for path, _, commit in submodules
+    ):
+        raise FetchError(
+            "what was fetched has submodules that no commit has",
+            hint="try again; if that does not help, please report it",
+        )
 
 
 def check_version(remote: Remote, version: str) -> None:

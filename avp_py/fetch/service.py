@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
-from avp_py.errors import AvpError, Failure, FetchError
+from avp_py.errors import AvpError, Failure, FetchError, quoted
 from avp_py.fetch.cache import Cache, Entry, key_of
-from avp_py.fetch.claims import check_version
+from avp_py.fetch.claims import check_submodules, check_version
 from avp_py.fetch.credential import Credential
 from avp_py.fetch.depot import Allowance, Depot
 from avp_py.fetch.fingerprint import fingerprint
@@ -97,7 +97,11 @@ class Service:
     def _one(self, remote: Remote, cache: Cache | None, lender: Lender, deadline: float) -> Fetched:
         url, remote = _normalised(remote)
         self.check(remote)
-        credential = self.choose(f"{url}/{remote.name}" if isinstance(remote, RemoteChart) else url)
+        meant = url
+        if isinstance(remote, RemoteChart) and _is_registry(url):
+            # Of a chart repository the index is needed, too, which is above its charts.
+            meant = f"{url}/{remote.name}"
+        credential = self.choose(meant)
         seconds = max(min(deadline - time.monotonic(), self.render.timeout), 0)
         end = time.monotonic() + seconds
         lent = Lent()
@@ -220,6 +224,7 @@ class _One:
             outcome = replace(outcome, detail=detail)
         outcome.check()
         check_version(self._remote, outcome.version)
+        check_submodules(outcome.submodules)
         return left
 
     def _kept(self, left: Left, last: Entry) -> Entry | None:
@@ -325,7 +330,18 @@ def _normalised(remote: Remote) -> tuple[str, Remote]:
         url = normalise(remote.url)
         return url, RemoteFile(url)
     url = normalise(remote.repository).removesuffix("/")
+    if isinstance(remote, RemoteChart) and "/" in remote.name and not _is_registry(url):
+        # The URL that rules are about would be that of another repository.
+        raise FetchError(
+            f"{quoted(remote.name)} is a path, and not the name of a chart",
+            hint="put the beginning of the path into the URL of the repository; a name with "
+            "slashes is for registries (oci://)",
+        )
     return url, replace(remote, repository=url)
+
+
+def _is_registry(url: str) -> bool:
+    return url.startswith("oci://")
 
 
 def _fetched(entry: Entry) -> Fetched:

@@ -181,6 +181,13 @@ def test_the_command_of_argo_cd_wins(ssh: Ssh) -> None:
 
     assert has_data(done), done.outcome
     assert ssh.arguments[:2] == ["-i", "/keys/lent"]
+    # It connects to the address that was checked, like our own.
+    assert ssh.options["HostName"] in ("127.0.0.1", "::1")
+    assert ssh.options["HostKeyAlias"] == "localhost"
+
+    proxied = {"GIT_SSH_COMMAND": f"{command} -o ProxyCommand='proxy %h %p'"}
+    assert has_data(ssh.fetch("git@localhost:", askpass=proxied))
+    # The proxy resolves the name.
     assert "HostName" not in ssh.options
 
 

@@ -2,7 +2,7 @@
 
 import os
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -96,6 +96,47 @@ def test_a_credential_is_sent_and_shown_nowhere(kind: str, root: Path, tmp_path:
     for secret in secrets:
         assert not any(secret.encode() in each for each in seen)
         assert not any(secret in str(each.outcome) + each.err for each in (done, wrong, without))
+
+
+ECHOES: Mapping[str, Callable[[Exchange, str], None]] = {
+    "an error": lambda exchange, said: exchange.reply(
+        500, said.encode(), Content_Type="text/plain"
+    ),
+    "a refusal": lambda exchange, said: exchange.reply(
+        403, said.encode(), Content_Type="text/plain"
+    ),
+    "an error of git": lambda exchange, said: exchange.reply(
+        200,
+        packet("# service=git-upload-pack\n") + b"0000" + packet(f"ERR {said}\n"),
+        Content_Type="application/x-git-upload-pack-advertisement",
+    ),
+    "what is not git": lambda exchange, said: exchange.reply(
+        200, packet(said), Content_Type="application/x-git-upload-pack-advertisement"
+    ),
+}
+
+
+def packet(text: str) -> bytes:
+    """A line of git's protocol (gitprotocol-common(5))."""
+    return f"{len(text) + 4:04x}{text}".encode()
+
+
+@pytest.mark.parametrize("way", ECHOES)
+@pytest.mark.parametrize("kind", CREDENTIALS)
+def test_a_server_that_echoes_shows_no_credential(way: str, kind: str, tmp_path: Path) -> None:
+    fields, header = CREDENTIALS[kind]
+
+    def answer(exchange: Exchange) -> None:
+        ECHOES[way](exchange, f"you sent {exchange.asked.headers.get('Authorization')}")
+
+    with stand_in(answer) as server:
+        done = fetch(tmp_path, r_of(server), credential=credential(server.address, **fields))
+
+    assert sent(server) == {header}
+    assert done.outcome.reason
+    assert done.outcome.detail
+    for secret in (PASSWORD, TOKEN, header.split()[1]):
+        assert secret not in f"{done.outcome}{done.err}"
 
 
 def test_tls_with_a_ca_of_its_own(root: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import os
 import stat
 import tarfile
 import tracemalloc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -97,6 +97,27 @@ def test_nothing_is_written_outside_of_the_directory(folder: Path, name: str) ->
         return
     naively(data, folder)
     assert (folder.parent / "outside/file").read_text() == "new"
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [
+        ("..", "outside"),
+        ("a", "..", "..", "outside"),
+        ("../outside",),
+        ("a/../../outside",),
+        (".",),
+        ("",),
+    ],
+)
+def test_the_directory_to_write_is_below(folder: Path, folders: Sequence[str]) -> None:
+    data = archive(("new", b"new"))
+    with pytest.raises(RenderError, match="a path that leads out of it"):
+        unpack_tar(data, folder, folders, LIMITS)
+    assert not (folder.parent / "outside/new").exists()
+    # The control: the place is one that could be written.
+    assert unpack_tar(data, folder.parent, ("outside",), LIMITS)
+    assert (folder.parent / "outside/new").read_bytes() == b"new"
 
 
 @pytest.mark.parametrize("name", escapes(Path("/")))

@@ -14,7 +14,15 @@ from avp_py.fetch.depot import Depot
 from avp_py.fetch.job import Job, Outcome
 from avp_py.fetch.process import GivenUpError, Left
 from avp_py.fetch.service import Service
-from avp_py.remotes import Fetched, Remote, RemoteChart, RemoteCommit, RemoteFile, Submodule
+from avp_py.remotes import (
+    MAX_SUBMODULES,
+    Fetched,
+    Remote,
+    RemoteChart,
+    RemoteCommit,
+    RemoteFile,
+    Submodule,
+)
 from avp_py.settings import RenderSettings, Sensitive, Sources, resolve
 
 REPOSITORY = "https://charts.example/team"
@@ -33,6 +41,9 @@ class Repository:
         self.etag = '"1"'
         self.submodules_error = ""
         self.claimed: str | None = None
+        self.submodules: tuple[tuple[str, str, str], ...] = (
+            ("sub", "https://git.example/sub", HASH),
+        )
         self.hold: Callable[[], object] = lambda: None
 
     def run(
@@ -53,12 +64,11 @@ class Repository:
         data = None if version in job.known else self.data or f"data of {version}".encode()
         if job.etag == self.etag:
             return Left(Outcome(version=version, etag=self.etag, is_unchanged=True), data, None)
-        modules = (("sub", "https://git.example/sub", HASH),)
         is_commit = isinstance(job.remote, RemoteCommit)
         outcome = Outcome(
             version=version,
             etag=self.etag,
-            submodules=modules if is_commit else (),
+            submodules=self.submodules if is_commit else (),
             submodules_error=self.submodules_error,
         )
         return Left(outcome, data, None if is_commit else b"index")
@@ -70,6 +80,7 @@ class Requests:
     def __init__(self, folder: Path | None, repository: Repository, **further: str) -> None:
         self.repository = repository
         self.depot = Depot()
+        self.chosen: list[str] = []
         self.directory = folder or Path()
         environ = further if folder is None else {"AVP_CHART_CACHE": str(folder), **further}
         self._settings = resolve(Sources(environ)).settings
@@ -87,12 +98,16 @@ class Requests:
             if f" {allowed}" not in str(remote):
                 raise FetchError("not allowed", hint="ask")
 
+        def choose(url: str) -> Credential | None:
+            self.chosen.append(url)
+            return credential
+
         service = Service(
             self._settings.fetch,
             self._settings.render,
             environ or {},
             check,
-            lambda _url: credential,
+            choose,
             self.depot,
             self._settings.limits,
             self.repository.run,
@@ -286,6 +301,55 @@ def test_the_policy_holds_for_what_is_in_the_cache(
     assert isinstance(refused, Failure)
     assert refused.reason == f"the chart web 1.2.3 from {REPOSITORY} cannot be fetched: not allowed"
     assert len(repository.jobs) == 1
+
+
+PLACE = ("sub", "https://git.example/sub", HASH)
+
+
+@pytest.mark.parametrize(
+    "submodules",
+    [
+        [("../victim", *PLACE[1:])], [("a/../../victim", *PLACE[1:])], [("/etc", *PLACE[1:])],
+        [("a//b", *PLACE[1:])], [("", *PLACE[1:])], [(".git/hooks", *PLACE[1:])],
+        [("sub", "https://git.example/sub", "main")], [PLACE] * (MAX_SUBMODULES + 1),
+    ],
+    ids=lambda each: f"{len(each)} {each[0][0]} {each[0][2][:5]}",
+)  # fmt: skip
+def test_submodules_that_no_commit_has(
+    requests: Requests, repository: Repository, submodules: Sequence[tuple[str, str, str]]
+) -> None:
+    wanted = RemoteCommit("https://git.example/r", HASH)
+    repository.versions = [HASH]
+    repository.submodules = tuple(submodules)
+
+    (refused,) = requests.fetch(wanted)
+
+    assert isinstance(refused, Failure)
+    assert "submodules that no commit has" in refused.reason
+    # Nothing of it was kept.
+    repository.submodules = (PLACE,)
+    (fetched,) = requests.fetch(wanted)
+    assert isinstance(fetched, Fetched)
+    assert [each.path for each in fetched.submodules] == ["sub"]
+    assert len(repository.jobs) == 2
+
+
+def test_a_path_is_the_name_of_a_chart_in_registries_only(
+    requests: Requests, repository: Repository
+) -> None:
+    (refused,) = requests.fetch(RemoteChart("https://charts.example", "team/web", "1.2.3"))
+    assert isinstance(refused, Failure)
+    assert "'team/web' is a path, and not the name of a chart" in refused.reason
+    assert repository.jobs == []
+    registry = RemoteChart("oci://charts.example", "team/web", "1.2.3")
+    assert isinstance(requests.fetch(registry, allowed="oci://")[0], Fetched)
+
+
+def test_a_credential_is_for_the_whole_repository(requests: Requests) -> None:
+    # The index is above its charts.
+    requests.fetch(CHART)
+    requests.fetch(RemoteChart("oci://charts.example/team", "web", "1.2.3"), allowed="oci://")
+    assert requests.chosen == [REPOSITORY, "oci://charts.example/team/web"]
 
 
 def test_each_remote_has_its_own_answer(requests: Requests) -> None:

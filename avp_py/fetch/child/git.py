@@ -132,7 +132,7 @@ class _Fetch:
     def _prepare(self, config: GitConfig, job: Job) -> Git:
         """Write git's configuration, and make the repository."""
         env = config.write(self._folder)
-        git = Git(self._folder / "git", env, self._deadline, job.max_bytes)
+        git = Git(self._folder / "git", env, self._deadline, job.max_bytes, config.hidden)
         if config.url.scheme != "ssh":
             git.check_version()
         git.run("init", "--bare", "--quiet", "--template=")

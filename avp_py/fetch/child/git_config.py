@@ -6,7 +6,7 @@ Nothing of it is on a command line or in the environment, where other processes 
 import base64
 import os
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from shlex import quote
@@ -84,11 +84,33 @@ class GitConfig:
     @property
     def has_one_address(self) -> bool:
         """Whether git connects to the first address only, which is the one that ssh is given."""
-        return self.url.scheme == "ssh" and bool(self.addresses) and not self._has_own_ssh
+        return bool(self._pins) and (bool(self._lent_ssh) or not self._has_operators_ssh)
 
     @property
-    def _has_own_ssh(self) -> bool:
-        return not {*self.environ, *self.askpass}.isdisjoint(("GIT_SSH_COMMAND", "GIT_SSH"))
+    def hidden(self) -> Sequence[str]:
+        """The credentials in it, in the forms in which they are sent."""
+        given = {**self.credential, **self.askpass}
+        texts = [str(given.get(name) or "") for name in ("password", "token")]
+        headers = (each.partition(":")[2].split() for each in self._headers())
+        return [*texts, *(words[-1] for words in headers if words)]
+
+    @property
+    def _has_operators_ssh(self) -> bool:
+        return not self.environ.keys().isdisjoint(("GIT_SSH_COMMAND", "GIT_SSH"))
+
+    @property
+    def _lent_ssh(self) -> str:
+        return self.askpass.get("GIT_SSH_COMMAND", "")
+
+    @property
+    def _pins(self) -> Mapping[str, str]:
+        """The options of ssh for the address that was checked; none where ssh does not resolve."""
+        if self.url.scheme != "ssh" or not self.addresses or "ProxyCommand" in self._lent_ssh:
+            return {}
+        # known_hosts has a name, with its port unless that is 22 (sshd(8)).
+        host, port = self.url.host, self.url.port
+        alias = host if port == 22 else f"[{host}]:{port}"
+        return {"HostName": self.addresses[0], "HostKeyAlias": alias}
 
     def write(self, folder: Path) -> Mapping[str, str]:
         """Write the files into a directory; return the variables with which git reads them.
@@ -116,6 +138,8 @@ class GitConfig:
         env = {name: text for name, text in self.environ.items() if not _is_proxy(name)}
         env.setdefault("GIT_CONFIG_NOSYSTEM", "1")
         env |= {name: text for name, text in self.askpass.items() if name not in _OURS}
+        if self._lent_ssh:
+            env["GIT_SSH_COMMAND"] = " ".join((self._lent_ssh, *_options(self._pins)))
         if self._certificates():
             env.pop("GIT_SSL_CAINFO", None)
         directories = dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "TMPDIR"), str(folder))
@@ -186,7 +210,7 @@ class GitConfig:
         return f"{_read_bundle([named] if named else _system_bundles())}\n{ca}"
 
     def _ssh(self, folder: Path) -> Sequence[str]:
-        if self._has_own_ssh:
+        if self._lent_ssh or self._has_operators_ssh:
             return ()
         return _line("core", "sshCommand", self._ssh_command(folder)), _line(
             "ssh", "variant", "ssh"
@@ -194,7 +218,7 @@ class GitConfig:
 
     def _ssh_command(self, folder: Path) -> str:
         """Return the command that starts ssh; a shell reads it."""
-        url, credential = self.url, self.credential
+        credential = self.credential
         # So that time is left for the next address.
         seconds = max(_CONNECT_SECONDS // max(len(self.addresses), 1), _LEAST_CONNECT_SECONDS)
         options = {"BatchMode": "yes", "ConnectTimeout": str(seconds)}
@@ -206,11 +230,7 @@ class GitConfig:
         else:
             options["StrictHostKeyChecking"] = "no"
             options["UserKnownHostsFile"] = options["GlobalKnownHostsFile"] = os.devnull
-        if self.addresses:
-            options["HostName"] = self.addresses[0]
-            # known_hosts has a name, with its port unless that is 22 (sshd(8)).
-            alias = url.host if url.port == 22 else f"[{url.host}]:{url.port}"
-            options["HostKeyAlias"] = alias
+        options |= self._pins
         if "SSH_AUTH_SOCK" not in self.environ:
             options["IdentityAgent"] = "none"
         options["IdentityFile"] = "none"
@@ -218,10 +238,14 @@ class GitConfig:
             _write(folder / "git-ssh-key", key.rstrip("\n") + "\n")
             options["IdentityFile"] = _ssh_path(folder / "git-ssh-key")
             options["IdentitiesOnly"] = "yes"
-        words = ["ssh", "-F", os.devnull]
-        for name, value in options.items():
-            words += ("-o", f"{name}={value}")
-        return " ".join(map(quote, words))
+        return " ".join(("ssh", "-F", os.devnull, *_options(options)))
+
+
+def _options(options: Mapping[str, str]) -> Iterator[str]:
+    """Yield the words of a command of ssh that are its options, for a shell."""
+    for name, value in options.items():
+        yield "-o"
+        yield quote(f"{name}={value}")
 
 
 def _ssh_path(path: Path) -> str:

@@ -4,7 +4,7 @@ Source: the messages of git 2.39 (remote.c, http.c, remote-curl.c, connect.c, fe
 of libcurl 7.88 and of OpenSSH 9.2.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from avp_py.errors import FetchError
@@ -83,6 +83,15 @@ _EXPIRED: Final = ("certificate has expired", "expiration date has passed", "is 
 """What the TLS libraries say of a certificate that will be renewed."""
 
 
+def _without_server(said: str, hidden: Collection[str]) -> str:
+    """Return what git said without the text of the server, which may echo what it was sent."""
+    lines = (line for line in said.splitlines() if not line.lstrip().startswith("remote:"))
+    found = "\n".join("".join(line.partition("remote error:")[:2]) for line in lines)
+    for each in sorted(filter(None, hidden), key=len, reverse=True):
+        found = found.replace(each, "…")
+    return found
+
+
 def is_redirect(said: str) -> bool:
     """Return whether a message of git says that a server has redirected it."""
     return any(words in said for words in _REDIRECTED)
@@ -93,13 +102,15 @@ def is_unconnected(said: str) -> bool:
     return "ssh: connect to host " in said
 
 
-def git_failure(said: str) -> FetchError:
+def git_failure(everything: str, hidden: Collection[str] = ()) -> FetchError:
     """Return our error for a failure of git.
 
     Args:
-        said: what git and ssh said about it.
+        everything: what git and ssh said about it.
+        hidden: the credentials of the job.
     """
-    text = f"{said}\n".lower()
+    text = f"{everything}\n".lower()
+    said = _without_server(everything, hidden)
     if any(each in text for each in _EXPIRED):
         return FetchError(
             "its TLS certificate is expired, or not valid yet",

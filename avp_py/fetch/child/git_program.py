@@ -4,7 +4,7 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +22,14 @@ _MAX_FILES: Final = 1000
 class Git:
     """git, and the repository in which it keeps what it fetches."""
 
-    def __init__(self, folder: Path, env: Mapping[str, str], deadline: float, most: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        env: Mapping[str, str],
+        deadline: float,
+        most: int,
+        hidden: Collection[str],
+    ) -> None:
         """Look git up.
 
         Args:
@@ -30,6 +37,7 @@ class Git:
             env: the variables of git.
             deadline: when git must be done, on the clock of time.monotonic().
             most: how many bytes it may fetch.
+            hidden: what no message may show.
 
         Raises:
             FetchError: there is no git.
@@ -45,6 +53,7 @@ class Git:
         self._env = {**env, "GIT_DIR": str(folder)}
         self._deadline = deadline
         self._most = most
+        self._hidden = hidden
 
     def run(self, *arguments: str) -> str:
         """Run git and return what it prints.
@@ -56,7 +65,7 @@ class Git:
             return self._run(*arguments).decode("utf-8", "surrogateescape")
         except ChildError as error:
             if error.detail:
-                raise git_failure(error.detail) from error
+                raise git_failure(error.detail, self._hidden) from error
             is_down = self._deadline <= time.monotonic()
             raise FetchError(error.reason, hint=error.hint, is_down=is_down) from error
 

@@ -5,11 +5,12 @@ builtin/submodule--helper.c and remote.c).
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from avp_py.errors import FetchError, quoted
 from avp_py.fetch.child.git_program import Git
+from avp_py.remotes import MAX_SUBMODULES, is_inside
 
 _FILE: Final = ".gitmodules"
 _GITLINK: Final = "160000"
@@ -17,9 +18,6 @@ _REGULAR: Final = ("100644", "100755")
 
 _MAX_LENGTH: Final = 1000
 """How long a path or a URL may be, in characters."""
-
-MAX_SUBMODULES: Final = 300
-"""How many a commit may have."""
 
 _MALFORMED: Final = re.compile(r"bad config line (\d+)")
 """How git reports a configuration file that it cannot read (config.c)."""
@@ -53,7 +51,7 @@ def submodules(git: Git, commit: str, repository: str) -> tuple[tuple[str, str, 
         values = by_path.get(path, {})
         url = values.get("url", "")
         # git fails there, too; an empty directory would be a base with something missing.
-        if not url or not _is_inside(path) or max(len(path), len(url)) > _MAX_LENGTH:
+        if not url or not is_inside(path) or max(len(path), len(url)) > _MAX_LENGTH:
             raise SubmodulesError(f"{_FILE} has no valid URL for the submodule at {quoted(path)}")
         if values.get("update") != "none":
             found.append((path, resolved(repository, url), hash_))
@@ -123,8 +121,3 @@ def _modules(said: str) -> Mapping[str, Mapping[str, str]]:
         if section == "submodule" and name:
             found.setdefault(name, {})[variable] = value
     return found
-
-
-def _is_inside(path: str) -> bool:
-    parts: Sequence[str] = path.split("/")
-    return all(part not in ("", ".", "..") and part.lower() != ".git" for part in parts)

@@ -5,7 +5,8 @@ import http.client
 import posixpath
 import ssl
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote, unquote
@@ -111,8 +112,8 @@ class Client:
             FetchError: the policy denies it.
         """
         if self._denied:
-            compared = _compared(url)
-            if any(each.groups(compared) is not None for each in self._denied):
+            readings = set(_readings(url))
+            if any(each.groups(text) is not None for each in self._denied for text in readings):
                 raise FetchError(
                     f"the policy does not allow fetching {shown(url)}, which a server names",
                     hint="ask the operator to allow it, or use another repository",
@@ -196,22 +197,21 @@ class Client:
         return self._contexts[is_trusted]
 
 
-def _compared(url: str) -> str:
-    """Return a URL as the patterns of a policy are compared with it.
+def _readings(url: str) -> Iterator[str]:
+    """Yield a URL as the patterns of a policy are compared with it, and as some servers read it.
 
     Raises:
         FetchError: it is not one.
     """
     base = url.partition("?")[0]
-    try:
-        found = normalise(base)
-    except FetchError:
-        # No tenant can correct what a server names. Some servers read it like this.
-        scheme, _, rest = base.partition("://")
-        authority, _, path = rest.partition("/")
-        path = posixpath.normpath(f"/{unquote(path)}".replace("\\", "/")).lstrip("/")
-        found = normalise(f"{scheme}://{authority}/{quote(path)}")
-    return found.removesuffix("/")
+    with suppress(FetchError):
+        yield normalise(base).removesuffix("/")
+    # They decode it twice, and leave out what follows a semicolon. No tenant has written it.
+    scheme, _, rest = base.partition("://")
+    authority, _, path = rest.partition("/")
+    parts = unquote(unquote(path)).replace("\\", "/").split("/")
+    path = posixpath.normpath("/" + "/".join(each.partition(";")[0] for each in parts))
+    yield normalise(f"{scheme}://{authority}/{quote(path.lstrip('/'))}").removesuffix("/")
 
 
 def login(credential: Mapping[str, Any]) -> str:

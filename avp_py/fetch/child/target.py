@@ -95,12 +95,15 @@ class Target:
     def is_below(self, above: "Target") -> bool:
         """Return whether the URL begins with another one, at the end of a segment."""
         path, start = self.path.partition("?")[0], above.path.partition("?")[0].rstrip("/")
-        # A server may resolve these, so that the path is elsewhere.
-        segments = unquote(path).replace("\\", "/").split("/")
+        rest = unquote(path[len(start) :])
+        # A server may decode twice, leave out what follows a semicolon, and resolve dots: then the
+        # path is elsewhere.
+        segments = {each.partition(";")[0] for each in rest.replace("\\", "/").split("/")}
         return (
             self.origin == above.origin
             and f"{path}/".startswith(f"{start}/")
-            and not {".", ".."} & set(segments)
+            and not {".", ".."} & segments
+            and "%" not in rest
         )
 
 
