@@ -1,5 +1,6 @@
 """Fetches for one request: policy, credential, cache, and only then the other machine."""
 
+import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +30,9 @@ from avp_py.urls import normalise
 
 AT_ONCE: Final = 4
 """How many remotes of one request are fetched at the same time."""
+
+_EXACT, _FLOATING = "exact", "floating"
+"""The kinds of entries for versions and commits: what was wanted when they were fetched."""
 
 MAX_VERSIONS: Final = 50
 """How many versions of a chart, or commits of a repository, are remembered as kept."""
@@ -179,17 +183,14 @@ class _One:
 
     def _exact(self, cache: Cache) -> Fetched | None:
         """Return what is in the cache and cannot change."""
-        is_commit = isinstance(self._remote, RemoteCommit) and self._remote.is_exact
-        if not is_commit and not self._is_exact_chart():
-            return None
-        entry = cache.get(self._version_key(self._wanted))
+        entry = self._kept_version(cache, self._wanted) if self._is_exact else None
         return None if entry is None else _fetched(entry)
 
     def _fetch(self) -> Fetched:
         last = self._last()
         job = replace(
             self._job,
-            known=self._known(),
+            known=self._known(self._kinds),
             etag=last.etag,
             seconds=max(self._deadline - time.monotonic(), 0),
         )
@@ -235,7 +236,7 @@ class _One:
             return last if left.outcome.is_unchanged else None
         if self._cache is None:
             return None
-        return self._cache.get(self._version_key(left.outcome.version))
+        return self._kept_version(self._cache, left.outcome.version)
 
     def _note(self, source: str) -> None:
         kind = type(self._remote).__name__.removeprefix("Remote").lower()
@@ -272,11 +273,25 @@ class _One:
         if isinstance(self._remote, RemoteFile):
             return {self._last_key()}
         # An exact version of a chart may be wanted in a spelling of its own.
-        names = {version, self._wanted} if self._is_exact_chart() else {version}
-        return {self._version_key(each) for each in names}
+        is_chart = isinstance(self._remote, RemoteChart)
+        names = {version, self._wanted} if is_chart and self._is_exact else {version}
+        return {self._version_key(each, self._kinds[0]) for each in names}
 
-    def _is_exact_chart(self) -> bool:
-        return isinstance(self._remote, RemoteChart) and semver.is_exact(self._wanted)
+    @functools.cached_property
+    def _is_exact(self) -> bool:
+        """Whether what is wanted cannot change."""
+        if isinstance(self._remote, RemoteChart):
+            return semver.is_exact(self._wanted)
+        return isinstance(self._remote, RemoteCommit) and self._remote.is_exact
+
+    @property
+    def _kinds(self) -> Sequence[str]:
+        """The kinds of entries that serve, first the one that is written.
+
+        Of a branch or a range, only the process that fetches knows which commit or version it is.
+        One that a server has taken over could claim any: whoever names that one gets another entry.
+        """
+        return (_EXACT,) if self._is_exact else (_FLOATING, _EXACT)
 
     def _last(self) -> Entry:
         """Return what the repository served before: its index, or the file."""
@@ -287,16 +302,26 @@ class _One:
         kind, url, _, *rest = self._place
         return key_of("last", kind, url, *rest)
 
-    def _version_key(self, version: str) -> str:
-        return key_of("version", *self._place, version)
+    def _version_key(self, version: str, kind: str) -> str:
+        return key_of(kind, *self._place, version)
 
-    def _known(self) -> tuple[str, ...]:
-        """Return the versions or commits that are kept."""
-        if self._cache is None:
+    def _kept_version(self, cache: Cache, version: str) -> Entry | None:
+        """Return a version, or a commit, that is kept."""
+        found = (cache.get(self._version_key(version, kind)) for kind in self._kinds)
+        return next(filter(None, found), None)
+
+    def _known(self, kinds: Sequence[str]) -> tuple[str, ...]:
+        """Return the versions or commits that are kept in entries of some kinds."""
+        cache = self._cache
+        if cache is None:
             return ()
-        entry = self._cache.get(key_of("versions", *self._place))
+        entry = cache.get(key_of("versions", *self._place))
         versions = entry.version.split("\n") if entry is not None else []
-        return tuple(each for each in versions if self._cache.has(self._version_key(each)))
+        return tuple(
+            each
+            for each in versions
+            if any(cache.has(self._version_key(each, kind)) for kind in kinds)
+        )
 
     def _remember(self, version: str) -> None:
         """Remember which version is the wanted one, and that it is kept."""
@@ -307,7 +332,7 @@ class _One:
         # Each write looks through the whole cache.
         if before is None or before.version != version:
             self._cache.put(newest, Entry(version=version))
-        known = self._known()
+        known = self._known((_FLOATING, _EXACT))
         if version not in known:
             versions = "\n".join([*known, version][-MAX_VERSIONS:])
             self._cache.put(key_of("versions", *self._place), Entry(version=versions))
@@ -320,7 +345,7 @@ class _One:
             entry = self._cache.get(self._last_key())
             return None if entry is None else _fetched(entry)
         newest = self._cache.get(key_of("newest", *self._place, self._wanted))
-        entry = self._cache.get(self._version_key(newest.version)) if newest is not None else None
+        entry = self._kept_version(self._cache, newest.version) if newest is not None else None
         return None if entry is None else _fetched(entry)
 
 

@@ -183,15 +183,45 @@ def test_without_a_cache_all_is_fetched_each_time(repository: Repository) -> Non
 def test_a_commit_is_fetched_once_by_its_hash(requests: Requests, repository: Repository) -> None:
     repository.versions = [HASH]
     module = Submodule("sub", RemoteCommit("https://git.example/sub", HASH))
-    for ref in ("main", HASH):
+    for ref in (HASH, HASH, "main"):
         (fetched,) = requests.fetch(RemoteCommit("https://git.example/a.git", ref))
         assert isinstance(fetched, Fetched)
         assert (fetched.version, fetched.submodules) == (HASH, (module,))
 
     # The branch was resolved; the hash was there.
-    assert [each.remote for each in repository.jobs] == [
-        RemoteCommit("https://git.example/a.git", "main")
+    assert [(each.remote, each.known) for each in repository.jobs] == [
+        (RemoteCommit("https://git.example/a.git", HASH), ()),
+        (RemoteCommit("https://git.example/a.git", "main"), (HASH,)),
     ]
+
+
+@pytest.mark.parametrize(
+    ("floating", "exact"),
+    [
+        (RemoteCommit("https://git.example/a.git", "main"), HASH),
+        (RemoteChart(REPOSITORY, "web", "^1"), "1.2.3"),
+    ],
+)
+def test_what_a_branch_claims_to_be_is_not_what_is_named(
+    requests: Requests, repository: Repository, floating: RemoteCommit | RemoteChart, exact: str
+) -> None:
+    # A process that a server has taken over says that its branch is a commit of its choice.
+    repository.versions = [exact]
+    repository.data = b"planted"
+    assert data(requests.fetch(floating)) == [b"planted"]
+    named: Remote = (
+        RemoteCommit(floating.repository, exact)
+        if isinstance(floating, RemoteCommit)
+        else RemoteChart(floating.repository, floating.name, exact)
+    )
+    repository.data = b"true"
+
+    assert data(requests.fetch(named)) == [b"true"]
+
+    assert not repository.jobs[-1].known
+    # What is known of the branch is not forgotten by that.
+    assert data(requests.fetch(floating)) == [b"planted"]
+    assert repository.jobs[-1].known == (exact,)
 
 
 def test_unknown_submodules_are_kept_as_unknown(requests: Requests, repository: Repository) -> None:
