@@ -58,7 +58,7 @@ def check_version(remote: Remote, version: str) -> None:
         )
     if isinstance(remote, RemoteChart):
         wanted = remote.version
-        if semver.is_exact(wanted) and semver.newest((version,), wanted) is None:
+        if semver.names_one(wanted) and semver.newest((version,), wanted) is None:
             raise FetchError(
                 f"the version {quoted(version)} was fetched instead",
                 hint="check what the repository has under this version",

@@ -4,10 +4,14 @@
 """
 
 from collections.abc import Iterable
+from typing import Final
 
 from avp_py.golang.version_ranges import Range, RangeError, Version
 
-__all__ = ["RangeError", "is_exact", "is_version", "newest", "newest_tag"]
+__all__ = ["RangeError", "is_exact", "is_version", "names_one", "newest", "newest_tag"]
+
+_SPACE: Final = "\t\n\f\r "
+"""The white space that Helm's library skips."""
 
 
 def is_version(wanted: str) -> bool:
@@ -28,6 +32,14 @@ def is_exact(wanted: str) -> bool:
     """
     version = Version.read(wanted)
     return version is not None and version.is_full
+
+
+def names_one(wanted: str) -> bool:
+    """Return whether a text allows one version only: an exact one, also as `=1.2.3` or ` 1.2.3 `.
+
+    Other than what is exact, it has to be looked up in the index of a repository, or among tags.
+    """
+    return is_exact(wanted.strip(_SPACE).removeprefix("=").lstrip(_SPACE))
 
 
 def newest(versions: Iterable[str], wanted: str) -> str | None:

@@ -13,7 +13,7 @@ from typing import Final
 
 from avp_py.archives import read_chart
 from avp_py.errors import ChartLimitError, Failure, Failures, RenderError, quoted, shortened
-from avp_py.golang.semver import RangeError, is_exact, is_version, newest
+from avp_py.golang.semver import RangeError, is_version, names_one, newest
 from avp_py.remotes import Fetched, Fetcher, RemoteChart, shown
 from avp_py.render.chart_lock import NAMED
 from avp_py.render.chart_metadata import (
@@ -269,7 +269,7 @@ class Dependencies:
             return Failure(error.reason, error.hint)
         if not version:
             return Failure("it has no version", f"write its version in {CHART}")
-        if not (repository.startswith(LOCAL) or self._ranges or is_exact(version)):
+        if not (repository.startswith(LOCAL) or self._ranges or names_one(version)):
             lacking = "" if chart.lock else f", and the chart has no {chart.lock_name}"
             return Failure(
                 f"its version {quoted(version)} is a range{lacking}",

@@ -231,6 +231,19 @@ def test_ranges_without_a_lock_file(tree: Tree, repository: Repository) -> None:
     assert dependencies.warnings == [warning]
 
 
+@pytest.mark.parametrize("version", ["=1.0.0", "= 1.0.0", " 1.0.0 ", "v1.0.0"])
+def test_one_version_in_any_spelling_is_not_a_range(
+    version: str, tree: Tree, repository: Repository
+) -> None:
+    entry = f"[{{name: db, version: '{version}', repository: '{repository.url}'}}]"
+    write(tree.folder, chart("app", entry))
+    remote = RemoteChart(repository.url, "db", version)
+    tree.fetcher.known[remote] = Fetched(CHARTS["db", "1.0.0"], "1.0.0")
+
+    assert tree.packages(tree.completed("app")) == {"db-1.0.0.tgz"}
+    assert tree.template(tree.root / "copy") == tree.built("app", command="update")
+
+
 def test_only_what_is_missing_is_fetched(tree: Tree, repository: Repository) -> None:
     entries = ", ".join(
         f"{{name: {name}, version: {version}, repository: '{repository.url}'}}"

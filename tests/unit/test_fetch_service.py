@@ -260,6 +260,8 @@ SHA256 = "b" * 64
         (CHART, "1.2.3+build", True),
         (CHART, "1.2.4", False),
         (CHART, "1.2.3-rc.1", False),
+        (RemoteChart(REPOSITORY, "web", " =1.2.3"), "1.2.3", True),
+        (RemoteChart(REPOSITORY, "web", " =1.2.3"), "1.2.4", False),
         (CHART, "", False),
         (CHART, "1.2.3\n1.2.4", False),
         (CHART, "any", False),

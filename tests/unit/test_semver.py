@@ -9,7 +9,14 @@ from typing import Final
 
 import pytest
 
-from avp_py.golang.semver import RangeError, is_exact, is_version, newest, newest_tag
+from avp_py.golang.semver import (
+    RangeError,
+    is_exact,
+    is_version,
+    names_one,
+    newest,
+    newest_tag,
+)
 from tests.unit.growth import refuse_growth
 
 RELEASES: Final = (
@@ -252,6 +259,25 @@ def test_an_exact_version_is_chosen_and_no_other(wanted: str) -> None:
 )
 def test_a_range_is_not_exact(wanted: str) -> None:
     assert not is_exact(wanted)
+
+
+@pytest.mark.parametrize("wanted", EXACT)
+@pytest.mark.parametrize("form", ["{}", "={}", "= {}", " {} ", "\t=\n{}\r\f"])
+def test_an_equals_sign_and_space_do_not_make_a_range(form: str, wanted: str) -> None:
+    assert names_one(form.format(wanted))
+    assert newest([wanted, "0.0.1"], form.format(wanted)) == wanted
+    assert newest(["1.2.2", "1.2.4", "1.2.3-rc", "0.0.1"], form.format(wanted)) is None
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        *("", "=", "=1", "=1.2", "=1.2.x", "==1.2.3", "!=1.2.3", ">=1.2.3", "=>1.2.3", "~1.2.3"),
+        *("=1.2.3, =1.2.4", "=1.2.3 || 1.2.4", "1.2.3 1.2.3", "=V1.2.3", "\v1.2.3", "\u20071.2.3"),
+    ],
+)
+def test_what_is_not_surely_one_version(wanted: str) -> None:
+    assert not names_one(wanted)
 
 
 @pytest.mark.parametrize("wanted", VERSIONS)
