@@ -20,7 +20,7 @@ from typing import Final
 
 from avp_py.errors import RenderError
 from avp_py.remotes import RemoteChart
-from avp_py.render.follow import follow, is_below
+from avp_py.render.follow import follow
 from avp_py.sandbox import Limits
 
 VALUED: Final = {
@@ -100,21 +100,21 @@ class LocalChart:
 
 
 def check_arguments(
-    arguments: Sequence[str], folder: str, writable: str, rules: ChartRules
+    arguments: Sequence[str], folder: str, rules: ChartRules
 ) -> Pull | LocalChart | None:
     """Check a command line that kustomize made.
 
     Args:
         arguments: what follows the program.
         folder: the working directory.
-        writable: the directory that charts may be pulled to, symlinks resolved.
         rules: what helm may render.
 
     Returns:
-        What it is about; None where it only queries the version.
+        What it is about; None where it only queries the version. Where a chart is pulled to is not
+        checked.
 
     Raises:
-        RenderError: it holds what a kustomization cannot mean, or leads out of these directories.
+        RenderError: it holds what a kustomization cannot mean, or reads elsewhere.
     """
     if arguments in VERSION:
         return None
@@ -123,7 +123,7 @@ def check_arguments(
         raise _refused("helm is called with a command that kustomize does not know")
     names, options = _split(command, arguments[1:])
     for option, value in options:
-        _check_option(option, value, folder, writable, rules)
+        _check_option(option, value, folder, rules)
     if command == "pull":
         return _pull(arguments, names, dict(options), folder)
     if len(names) not in (1, 2):
@@ -175,13 +175,9 @@ def _split(command: str, arguments: Sequence[str]) -> tuple[list[str], list[tupl
     return names, options
 
 
-def _check_option(option: str, value: str, folder: str, writable: str, rules: ChartRules) -> None:
-    """Check an option that names a place or holds a template."""
+def _check_option(option: str, value: str, folder: str, rules: ChartRules) -> None:
+    """Check an option that names what is read or holds a template."""
     path = os.path.join(folder, value)
-    if option == "--untardir" and not is_below(os.path.realpath(path), (writable,)):
-        raise _refused(
-            "a chart would be pulled to a place outside of the copy that kustomize works in"
-        )
     if option == "--name-template" and _is_revealing(value):
         raise _refused(
             "the nameTemplate of a chart holds env, expandenv or getHostByName, which show the "

@@ -133,6 +133,7 @@ class GitWrapper:
         self._fetcher = fetcher
         self._files = files
         self._clones: dict[str, _Clone] = {}
+        self._unpacked = workspace.clones
         self.failures: list[Failure] = []
         self.warnings: list[Failure] = []
         path = write_script(
@@ -166,6 +167,7 @@ class GitWrapper:
             clone = _Clone(commit, self._files.git_seconds(repository), begin)
             self._clones[folder] = clone
             clone.submodules = self._unpack(commit, inner, clone)
+            self._unpacked.add(self._root.joinpath(*inner))
         elif arguments == _SUBMODULES and folder in self._clones:
             clone = self._clones.pop(folder)
             clone.begin = begin

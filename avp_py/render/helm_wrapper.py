@@ -77,6 +77,7 @@ class HelmWrapper:
         allowed += (workspace.scratch, workspace.provided)
         self._rules = ChartRules(tuple(map(str, allowed)), limits, confined)
         self._tree = workspace.tree
+        self._clones = workspace.clones
         self._fetcher = remotes.fetcher
         self._copies = ChartCopies(workspace, self._rules, remotes)
         self.failures: list[Failure] = []
@@ -107,7 +108,7 @@ class HelmWrapper:
     def _decide(self, folder: str, arguments: Sequence[str]) -> str:
         """Return whether helm may be started with arguments, or why not."""
         try:
-            found = check_arguments(arguments, folder, str(self._tree), self._rules)
+            found = check_arguments(arguments, folder, self._rules)
             if isinstance(found, Pull):
                 self._pull(found)
                 return _DONE
@@ -130,20 +131,30 @@ class HelmWrapper:
         Raises:
             AvpError: it cannot be fetched or unpacked.
         """
+        root, inner = self._place(pull)
         fetched = self._fetcher.fetch_one(pull.chart, self.warnings)
         chart = read_chart(fetched.data, self._rules.limits)
         # helm unpacks into a directory with the name in Chart.yaml, which is the one wanted.
+        chart.write(root, (*inner, pull.chart.name), self._rules.limits)
+
+    def _place(self, pull: Pull) -> tuple[Path, Sequence[str]]:
+        """Return where to unpack a chart: a root, and the names of directories that lead from it.
+
+        Raises:
+            RenderError: it is in none of the directories that kustomize writes to.
+        """
         # The directory may be behind symlinks.
         folder = Path(os.path.realpath(pull.folder))
-        if not folder.is_relative_to(self._tree):
-            raise RenderError(
-                f"the chart {quoted(pull.chart.name)} would be pulled to a place outside of the "
-                "copy that kustomize works in",
-                hint="name a directory of the repository in chartHome",
-            )
-        inner = folder.relative_to(self._tree)
-        folders = (*inner.parts, pull.chart.name.rpartition("/")[2])
-        chart.write(self._tree, folders, self._rules.limits)
+        # kustomize may replace a clone by a symlink, but not the directory that it is in.
+        roots = {self._tree: self._tree} | {each: each.parent for each in self._clones}
+        for allowed, root in roots.items():
+            if folder.is_relative_to(allowed):
+                return root, folder.relative_to(root).parts
+        raise RenderError(
+            f"the chart {quoted(pull.chart.name)} would be pulled to a directory outside of the "
+            "copies that kustomize works in",
+            hint="name a directory of the kustomization's own repository in chartHome",
+        )
 
 
 def _version(helm: str) -> str:

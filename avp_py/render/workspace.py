@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from avp_py.errors import RenderError
@@ -21,6 +21,8 @@ class Workspace:
         home: a directory in it that stays empty: HOME, and where helm looks for its configuration,
             its plugins (which would be a tenant's code) and its credentials.
         variables: what child processes get of their own: the directories above.
+        clones: the directories in scratch that kustomize has made for remote bases; each is added
+            when its files are unpacked.
     """
 
     folder: Path
@@ -29,6 +31,7 @@ class Workspace:
     provided: Path
     home: Path
     variables: Mapping[str, str]
+    clones: set[Path] = field(default_factory=set)
 
 
 @contextlib.contextmanager

@@ -83,7 +83,9 @@ def serve_sites(folder: Path) -> Iterator[Sites]:
         for version in versions:
             behind.push_chart("team/web", version, archives["web", version])
         counted = stack.enter_context(stand_in(forward(f"http://{behind.address}")))
-        commits = stack.enter_context(git_site(_bases(folder / "git"), basic(USER, PASSWORD)))
+        commits = stack.enter_context(
+            git_site(_bases(folder / "git", repository.url), basic(USER, PASSWORD))
+        )
         files = stack.enter_context(stand_in(_file))
         text = ""
         for url in (repository.url, commits.address, files.address):
@@ -106,7 +108,7 @@ def _file(exchange: Exchange) -> None:
         exchange.reply(404, b"")
 
 
-def _bases(folder: Path) -> Path:
+def _bases(folder: Path, charts: str) -> Path:
     commit(
         folder / "bases",
         {
@@ -114,6 +116,13 @@ def _bases(folder: Path) -> Path:
             "app/map.yaml": MAP.format("app"),
             "common/kustomization.yaml": "resources: [map.yaml]\n",
             "common/map.yaml": MAP.format("common"),
+            "chart/kustomization.yaml": "helmCharts:\n"
+            f"- {{name: web, repo: '{charts}', version: 1.2.3, valuesFile: values.yaml}}\n",
+            "chart/values.yaml": "a: c\n",
+            "generator/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1alpha1\n"
+            "kind: Component\ngenerators: [chart.yaml]\n",
+            "generator/chart.yaml": "apiVersion: builtin\nkind: HelmChartInflationGenerator\n"
+            f"metadata: {{name: a}}\nname: web\nrepo: {charts}\nversion: 1.2.3\n",
         },
     )
     return folder

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -11,15 +11,16 @@ import pytest
 
 from avp_py.errors import ChildError
 from avp_py.render import Remotes
+from avp_py.render.charts import Pull
 from avp_py.render.helm_wrapper import HelmWrapper
-from avp_py.render.workspace import open_workspace
+from avp_py.render.workspace import Workspace, open_workspace
 from avp_py.sandbox import Places, Questions
 from avp_py.sandbox import run as run_child
 from tests.conftest import Run
 from tests.fetchers import DictFetcher, served
 from tests.integration.dependencies import chart, limits
 from tests.integration.repositories import package
-from tests.trees import write
+from tests.trees import snapshot, write
 
 LIBRARY: Final = "[{name: lib, version: 1.0.0, repository: 'file://../../lib'}]"
 NAMES: Final = ("db", " db", "a  b", "-n", "$(id)", "`id`", "'", "*", "é", "\\", "db\\n", "...")
@@ -130,31 +131,108 @@ def test_a_space_at_the_end_of_a_directory(
     assert (outputs[0].code, outputs[0].err) == (0, "")
 
 
-def test_a_chart_is_not_pulled_outside(environ: Mapping[str, str], tmp_path: Path) -> None:
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    """A directory that no chart may be pulled to."""
+    return write(tmp_path / "outside", {"file": "as it was"})
+
+
+def pull(
+    environ: Mapping[str, str],
+    workspace: Workspace,
+    cwd: Path,
+    *options: str,
+) -> Sequence[tuple[str, str]]:
+    """Have a chart pulled in kustomize's place; return what was wrong."""
     url = "https://charts.example.org"
     fetcher = DictFetcher(served(url, {("db", "1.0.0"): package("db", "1.0.0")}))
-    with open_workspace({}) as workspace, contextlib.closing(Questions()) as questions:
-        workspace.tree.mkdir()
-        remotes = Remotes(fetcher)
+    with contextlib.closing(Questions()) as questions:
         wrapper = HelmWrapper(
-            environ["AVP_HELM"], [tmp_path], workspace, limits(), questions, remotes, confined=False
+            environ["AVP_HELM"],
+            [cwd],
+            workspace,
+            limits(),
+            questions,
+            Remotes(fetcher),
+            confined=False,
         )
-        # Without --untardir it is the working directory that a chart is pulled to.
-        with pytest.raises(ChildError):
+        argv = [str(wrapper.path), "pull", "--untar", "--repo", url, "db", "--version", "1.0.0"]
+        with contextlib.suppress(ChildError):
             run_child(
-                [str(wrapper.path), "pull", "--untar", "--repo", url, "db", "--version", "1.0.0"],
-                cwd=tmp_path,
+                [*argv, *options],
+                cwd=cwd,
                 env={},
                 limits=limits(),
                 access=None,
                 places=Places(workspace.tree, workspace.folder, None),
                 questions=questions,
             )
+        # The next one writes it anew.
+        wrapper.path.unlink()
+    return [(each.reason, each.hint) for each in wrapper.failures]
 
-    assert [(each.reason, each.hint) for each in wrapper.failures] == [
-        (
-            "the chart 'db' would be pulled to a place outside of the copy that kustomize works in",
-            "name a directory of the repository in chartHome",
-        )
-    ]
-    assert list(tmp_path.iterdir()) == []
+
+OUTSIDE: Final = [
+    (
+        "the chart 'db' would be pulled to a directory outside of the copies that kustomize works "
+        "in",
+        "name a directory of the kustomization's own repository in chartHome",
+    )
+]
+
+
+def test_a_chart_is_pulled_into_copies_only(environ: Mapping[str, str], outside: Path) -> None:
+    before = snapshot(outside)
+    with open_workspace({}) as workspace:
+        clone = workspace.scratch / "kustomize-1"
+        other = workspace.scratch / "kustomize-2"
+        for each in (workspace.tree, clone / "app", other):
+            each.mkdir(parents=True)
+        workspace.clones.add(clone)
+        (clone / "link").symlink_to(outside)
+        (clone / "inner").symlink_to("app")
+        for refused in (
+            outside, workspace.provided, workspace.scratch, other, clone / "link",
+            f"{clone}/../kustomize-2", f"{clone}-2",
+        ):  # fmt: skip
+            options = ("--untardir", str(refused))
+            assert pull(environ, workspace, workspace.tree, *options) == OUTSIDE
+        # Without --untardir it is the working directory that a chart is pulled to.
+        assert pull(environ, workspace, outside) == OUTSIDE
+        assert pull(environ, workspace, other) == OUTSIDE
+
+        for allowed, found in (("app", "app"), ("inner/x", "app/x"), ("new/charts", "new/charts")):
+            assert pull(environ, workspace, clone, "--untardir", allowed) == []
+            assert (clone / found / "db/Chart.yaml").is_file()
+        assert not list(other.iterdir())
+    assert snapshot(outside) == before
+
+
+@pytest.mark.parametrize("swapped", ["", "app", "app/charts"])
+def test_a_swapped_directory_of_a_clone_leads_nowhere(
+    swapped: str,
+    environ: Mapping[str, str],
+    outside: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = snapshot(outside)
+    place = HelmWrapper._place
+    swaps: list[Path] = []
+
+    def then_swap(self: HelmWrapper, wanted: Pull) -> tuple[Path, Sequence[str]]:
+        found = place(self, wanted)
+        (folder,) = swaps
+        folder.rename(folder.with_name("moved"))
+        folder.symlink_to(outside)
+        return found
+
+    monkeypatch.setattr(HelmWrapper, "_place", then_swap)
+    with open_workspace({}) as workspace:
+        clone = workspace.scratch / "kustomize-1"
+        (clone / "app/charts").mkdir(parents=True)
+        workspace.clones.add(clone)
+        swaps.append(clone / swapped)
+        ((reason, _),) = pull(environ, workspace, clone, "--untardir", "app/charts")
+
+    assert "which is not a directory" in reason
+    assert snapshot(outside) == before

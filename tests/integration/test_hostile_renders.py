@@ -219,7 +219,7 @@ def test_a_chart_is_not_pulled_outside_of_the_staging_copy(
         shutil.rmtree(above / "pulled")
 
         env["AVP_RENDER_HOSTS"] = host_of(url)
-        says = "a chart would be pulled to a place outside of the copy that kustomize works in"
+        says = "'remote' would be pulled to a directory outside of the copies that kustomize works"
         stopped(run, tree._replace(env=env), says)
 
     assert not (above / "pulled").exists()

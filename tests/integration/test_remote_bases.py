@@ -13,8 +13,9 @@ import pytest
 from avp_py.sandbox.messages import OUTSIDE as NOT_SHOWN
 from tests.conftest import Run
 from tests.integration.charts import host_of
-from tests.integration.git_server import git, serve_git
+from tests.integration.git_server import commit, git, git_site, serve_git
 from tests.integration.hostile import MAP, kustomize, make_tree
+from tests.integration.repositories import Repository, package, serve_charts
 from tests.integration.stand_in import Exchange, StandIn, stand_in
 from tests.processes import AVP, session_members
 from tests.trees import write
@@ -64,6 +65,44 @@ def test_a_remote_base_with_a_submodule_is_built(
         result = run("generate", app, env={**env, **further})
         assert (result.code, result.out) == (1, "")
         assert reason in result.err
+
+
+@pytest.mark.both_helms
+@pytest.mark.parametrize("sandbox", ["required", "off"])
+def test_a_chart_of_a_remote_base_is_rendered(
+    sandbox: str, tmp_path: Path, environ: Mapping[str, str], run: Run
+) -> None:
+    colour = {
+        "values.yaml": "colour: none\n",
+        "templates/facts.yaml": f"{MAP}data: {{colour: {{{{ .Values.colour }}}}}}\n",
+    }
+    root = tmp_path / "served"
+    with (
+        serve_charts(Repository({("web", "1.2.3"): package("web", "1.2.3", colour)})) as charts,
+        git_site(root) as site,
+    ):
+        chart = f"{{name: web, repo: '{charts.url}', version: 1.2.3, valuesFile: colour.yaml}}"
+        for name, home in (("plain", ""), ("home", "helmGlobals: {chartHome: ../link/in}\n")):
+            files = {"kustomization.yaml": f"{home}helmCharts: [{chart}]\n"}
+            write(root / "bases" / name, {**files, "colour.yaml": f"colour: {name}\n"})
+        (root / "bases/shared").mkdir()
+        (root / "bases/shared/kept").touch()
+        (root / "bases/link").symlink_to("shared")
+        # A remote base of a remote base.
+        remote = f"{site.address}/bases/.git//plain?ref=main"
+        files = {"kustomization.yaml": f"resources: ['{remote}']\nnamePrefix: outer-\n"}
+        commit(root / "bases", {f"outer/{path}": text for path, text in files.items()})
+        hosts = f"{host_of(site.address)},{charts.host}"
+        env = {**environ, "AVP_SANDBOX": sandbox, "AVP_RENDER_HOSTS": hosts}
+        for name in ("plain", "home", "outer"):
+            base = f"{site.address}/bases/.git//{name}?ref=main"
+            app = write(tmp_path / name, {"kustomization.yaml": f"resources: ['{base}']\n"})
+
+            result = run("generate", app, env=env)
+
+            assert (result.code, result.err) == (0, "")
+            assert "colour: " in result.out
+            assert result.out == kustomize(make_tree(tmp_path, environ)._replace(app=app))
 
 
 @pytest.mark.parametrize("sandbox", ["required", "off"])

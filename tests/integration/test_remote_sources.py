@@ -111,6 +111,18 @@ CASES: Final = {
         (REFS, PACK, PACK),
         (REFS, PACK),
     ),
+    "a chart of a base": Case(
+        {"kustomization.yaml": "resources: ['{git}/bases/.git//chart?ref=main']\n"},
+        "1.2.3",
+        (INDEX, WEB, REFS, PACK, PACK),
+        (REFS, PACK),
+    ),
+    "a chart of a component, by a generator": Case(
+        {"kustomization.yaml": "components: ['{git}/bases/.git//generator?ref=main']\n"},
+        "1.2.3",
+        (INDEX, WEB, REFS, PACK, PACK),
+        (REFS, PACK),
+    ),
     "a file": Case(
         {"kustomization.yaml": "resources: ['{files}/map.yaml']\n"},
         MAP.format("file"),
