@@ -8,6 +8,8 @@ from collections.abc import Collection
 from typing import Final
 from urllib.parse import parse_qs
 
+from avp_py.render.references import is_below_repository
+
 DEFAULT_SECONDS: Final = 27.0
 """The time where a URL has no valid `timeout`."""
 
@@ -35,9 +37,7 @@ def seconds_for(repository: str, remotes: Collection[str]) -> float:
         repository: its URL, as kustomize gives it to git.
         remotes: the URLs of the bases that kustomizations name.
     """
-    stem = repository.partition("://")[2] or repository
-    stem = stem.removesuffix(".git").rstrip("/")
-    named = [each for each in remotes if stem in each]
+    named = [each for each in remotes if is_below_repository(each, repository)]
     return max(map(_seconds, named or remotes), default=DEFAULT_SECONDS)
 
 

@@ -103,6 +103,7 @@ class GitWrapper:
 
     Attributes:
         access: what it needs to run.
+        repositories: the URLs of the repositories that were fetched for bases.
         failures: what could not be fetched.
         warnings: what is to be noticed about what was fetched.
     """
@@ -134,6 +135,7 @@ class GitWrapper:
         self._files = files
         self._clones: dict[str, _Clone] = {}
         self._unpacked = workspace.clones
+        self.repositories: set[str] = set()
         self.failures: list[Failure] = []
         self.warnings: list[Failure] = []
         path = write_script(
@@ -168,6 +170,7 @@ class GitWrapper:
             self._clones[folder] = clone
             clone.submodules = self._unpack(commit, inner, clone)
             self._unpacked.add(self._root.joinpath(*inner))
+            self.repositories.add(repository)
         elif arguments == _SUBMODULES and folder in self._clones:
             clone = self._clones.pop(folder)
             clone.begin = begin

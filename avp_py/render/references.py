@@ -251,6 +251,18 @@ def is_web(reference: str) -> bool:
     return _WEB.match(reference) is not None
 
 
+def is_below_repository(url: str, repository: str) -> bool:
+    """Return whether the URL of a base may be that of a directory in a git repository.
+
+    Args:
+        url: as a kustomization names it.
+        repository: the URL that kustomize makes of such a one for git; it may add `.git`.
+    """
+    stem = repository.partition("://")[2] or repository
+    stem = re.escape(stem.removesuffix(".git").rstrip("/"))
+    return re.search(rf"(?:^|[/:@]){stem}(?:\.git)?(?:[/?]|$)", url) is not None
+
+
 def is_local_git(reference: str) -> bool:
     """Return whether git would read a directory of this machine for a reference."""
     return _LOCAL_GIT.match(reference) is not None

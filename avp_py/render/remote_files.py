@@ -10,7 +10,9 @@ api/internal/git/repospec.go of kustomize, api v0.21.
 import json
 import os
 import posixpath
-from collections.abc import Container, Iterable, Iterator, Sequence
+import re
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +24,12 @@ from avp_py.render.below import make_below, open_below, read_file, write_file
 from avp_py.render.follow import follow
 from avp_py.render.git_timeouts import seconds_for
 from avp_py.render.kustomization import Roots, decode, find_roots, kustomization_files
-from avp_py.render.references import WebReference, is_web, web_references
+from avp_py.render.references import (
+    WebReference,
+    is_below_repository,
+    is_web,
+    web_references,
+)
 from avp_py.render.repository import Repository, real_path
 
 FOLDER: Final = ".avp-py-fetched"
@@ -38,6 +45,9 @@ MAX_FILES: Final = 200
 
 _NO_NETWORK: Final = ("socket: permission denied", "connect: permission denied")
 """How Go says that the sandbox has no network."""
+
+_REQUEST: Final = re.compile(r'\bGet "([^"]*)": ')
+"""How Go says before that what it requested."""
 
 
 class RemoteFiles:
@@ -181,16 +191,30 @@ class RemoteFiles:
         """
         return seconds_for(repository, self._remotes)
 
-    def explain(self, error: ChildError) -> AvpError:
+    def explain(self, error: ChildError, repositories: Collection[str]) -> AvpError:
         """Return why a build failed: where kustomize names a URL, why it is no file.
+
+        A base that was fetched is not at fault, although kustomize says first that it is no file.
 
         Args:
             error: the error of kustomize.
+            repositories: the URLs of the git repositories that were fetched.
         """
-        named = [failure for url, failure in self._failures.items() if url in error.detail]
+        bases = {
+            url
+            for url in self._remotes
+            if any(is_below_repository(url, each) for each in repositories)
+        }
+        named = [
+            failure
+            for url, failure in self._failures.items()
+            if url not in bases and _is_named(url, error.detail)
+        ]
         if named:
-            return GenerateError(named)
-        if any(each in error.detail for each in _NO_NETWORK):
+            last = named[-1]
+            detail = "\n".join(filter(None, (last.detail, error.detail)))
+            return GenerateError([*named[:-1], replace(last, detail=detail)])
+        if not bases.issuperset(_unreached(error.detail)):
             hint = (
                 "kustomize has no network, and avp-py fetches what a kustomization itself names, "
                 "not what the configuration of a plugin does: put the file into the repository"
@@ -275,6 +299,20 @@ def _refuse_others(remotes: Iterable[str], known: Container[str]) -> None:
                 hint="name it as a plain text in a kustomization (resources, patches, files of a "
                 "generator), or put the file into the repository",
             )
+
+
+def _is_named(url: str, detail: str) -> bool:
+    """Return whether a text has a URL, and not only as the beginning of a longer one."""
+    return re.search(rf"{re.escape(url)}(?!\.?[\w/?&=%-])", detail) is not None
+
+
+def _unreached(detail: str) -> Iterator[str]:
+    """Yield the URLs that kustomize could not request; an empty text for one it does not name."""
+    url, parts = "", iter(_REQUEST.split(detail))
+    for text in parts:
+        if any(each in text for each in _NO_NETWORK):
+            yield url
+        url = next(parts, "")
 
 
 def _start(reference: WebReference) -> int:

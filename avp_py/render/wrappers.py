@@ -60,4 +60,4 @@ class Wrappers:
         failures = [failure for each in self._scripts for failure in each.failures]
         if failures:
             return GenerateError(list(dict.fromkeys(failures)))
-        return self.remote_files.explain(error)
+        return self.remote_files.explain(error, self.git.repositories if self.git else ())

@@ -1,5 +1,6 @@
 """What kustomize is answered in git's place: the newest kustomize and the oldest."""
 
+import json
 import os
 import subprocess
 import time
@@ -344,6 +345,78 @@ def test_what_may_be_a_file_is_tried_as_one_first(
 
     assert (result.code, result.out) == (0, MAP.format("top")), result.err
     assert site.paths[:2] == ["/team/top", "/team/top/info/refs?service=git-upload-pack"]
+
+
+@pytest.fixture
+def hoster(root: Path) -> Iterator[StandIn]:
+    """A server that shows a page at the URL of a repository, and is asked for files in vain."""
+    passed_on = backend(root)
+
+    def answer(exchange: Exchange) -> None:
+        if "/info/refs" in exchange.path or "git-upload-pack" in exchange.path:
+            passed_on(exchange)
+        elif exchange.path.startswith("/team/"):
+            exchange.reply(200, b"<!DOCTYPE html><html>a page</html>")
+        else:
+            exchange.reply(404, b"")
+
+    with stand_in(answer) as server:
+        yield server
+
+
+@pytest.mark.parametrize("sandbox", ["required", "off"])
+@pytest.mark.parametrize("base", ["team/base", "team/base?ref=main", "team/base/sub", "top/base"])
+def test_an_error_in_a_base_is_that_of_kustomize(
+    base: str, sandbox: str, root: Path, hoster: StandIn, tmp_path: Path,
+    environ: Mapping[str, str], run: Run,
+) -> None:  # fmt: skip
+    files = {"kustomization.yaml": "resources: [missing.yaml]\n"}
+    commit(root / "team/base", {**files, "sub/kustomization.yaml": files["kustomization.yaml"]})
+    commit(root / "top/base", files)
+    env = {**permitted(environ, hoster), "AVP_SANDBOX": sandbox}
+
+    result = run("generate", app_of(tmp_path, f"{hoster.address}/{base}"), env=env)
+
+    assert (result.code, result.out) == (1, "")
+    assert "next: fix the kustomize error below\n" in result.err
+    assert "missing.yaml: no such file or directory" in result.err
+    assert "HTML" not in result.err
+
+
+@pytest.mark.parametrize("name", ["page", "page?x=1"])
+def test_a_page_in_a_base_is_named(
+    name: str, root: Path, hoster: StandIn, tmp_path: Path, environ: Mapping[str, str], run: Run
+) -> None:
+    url = f"{hoster.address}/team/{name}"
+    commit(root / "team/base", {"kustomization.yaml": f"resources: ['{url}']\n"})
+    app = app_of(tmp_path, f"{hoster.address}/team/base")
+
+    result = run("generate", app, env=permitted(environ, hoster))
+
+    assert (result.code, result.out) == (1, "")
+    assert "1 failure" in result.err
+    assert f"{hoster.address}/team/page" in result.err
+
+
+def test_a_url_of_a_plugin_in_a_base_is_explained(
+    root: Path, hoster: StandIn, tmp_path: Path, environ: Mapping[str, str], run: Run
+) -> None:
+    # Nobody sees it beforehand: a patch names it, in a kustomization of generators.
+    patch = json.dumps([{"op": "add", "path": "/files", "value": [f"{hoster.address}/x"]}])
+    files = {
+        "kustomization.yaml": "generators: [g]\n",
+        "g/kustomization.yaml": "resources: [g.yaml]\npatches:\n- target: {kind: "
+        f"ConfigMapGenerator}}\n  patch: '{patch}'\n",
+        "g/g.yaml": "apiVersion: builtin\nkind: ConfigMapGenerator\nmetadata: {name: x}\nname: x\n",
+    }
+    commit(root / "team/base", files)
+    env = {**permitted(environ, hoster), "AVP_SANDBOX": "required"}
+
+    result = run("generate", app_of(tmp_path, f"{hoster.address}/team/base?ref=main"), env=env)
+
+    assert (result.code, result.out) == (1, "")
+    assert "next: kustomize has no network" in result.err
+    assert f'Get "{hoster.address}/x"' in result.err
 
 
 @pytest.mark.parametrize("sandbox", ["required", "off"])

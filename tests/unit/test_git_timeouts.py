@@ -35,6 +35,8 @@ def test_the_time_is_that_of_the_repository() -> None:
     assert seconds_for(REPOSITORY, remotes) == 2
     # kustomize adds .git to the URLs of some hosts.
     assert seconds_for(f"{slow}.git", remotes) == 90
+    assert seconds_for(f"{slow}er", [*remotes, f"{slow}er?timeout=3s"]) == 3
+    assert seconds_for(slow, [f"{slow}?timeout=3s", f"{slow}er?timeout=90s"]) == 3
     # What is written in another way could be any of them.
     assert seconds_for("git@git.example:team/base.git", remotes) == 90
     assert seconds_for(REPOSITORY, []) == DEFAULT_SECONDS

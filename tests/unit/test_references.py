@@ -6,7 +6,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from avp_py.render.references import of_configurations, of_kustomization
+from avp_py.render.references import (
+    is_below_repository,
+    of_configurations,
+    of_kustomization,
+)
 
 ATOMS: Final = (
     "resources", "generators", "items", ": ", ":", " ", "\n", "\n  ", "- ", "[", "]", "{", "}", ",",
@@ -86,3 +90,25 @@ def test_a_configuration_after_an_error_is_looked_at_too(text: str) -> None:
     assert of_configurations(harmless).is_read
     for whole in (f"{harmless}---\n{text}", f"{text}\n---\n{harmless}"):
         assert not of_configurations(whole).is_read
+
+
+@pytest.mark.parametrize(
+    ("url", "repository", "is_below"),
+    [
+        ("https://git.example/a/b", "https://git.example/a/b", True),
+        ("https://git.example/a/b", "https://git.example/a/b.git", True),
+        ("https://git.example/a/b/c?ref=x", "https://git.example/a/b.git", True),
+        ("https://git.example/a/b.git//c?ref=x", "https://git.example/a/b.git", True),
+        ("https://git.example/a/b/.git//c", "https://git.example/a/b/.git", True),
+        ("git::https://git.example/a/b", "https://git.example/a/b", True),
+        ("git.example/a/b", "https://git.example/a/b", True),
+        ("git@git.example:a/b", "git@git.example:a/b.git", True),
+        ("https://git.example/a/bc", "https://git.example/a/b", False),
+        ("https://git.example/a/b.yaml", "https://git.example/a/b", False),
+        ("https://git.example/a/b", "https://git.example/a/b/c", False),
+        ("https://my-git.example/a/b", "https://git.example/a/b", False),
+        ("https://gitXexample/a/b", "https://git.example/a/b", False),
+    ],
+)
+def test_the_repository_that_a_url_is_below(url: str, repository: str, is_below: bool) -> None:
+    assert is_below_repository(url, repository) == is_below
