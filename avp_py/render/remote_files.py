@@ -214,13 +214,19 @@ class RemoteFiles:
             last = named[-1]
             detail = "\n".join(filter(None, (last.detail, error.detail)))
             return GenerateError([*named[:-1], replace(last, detail=detail)])
-        if not bases.issuperset(_unreached(error.detail)):
+        unreached = set(_unreached(error.detail))
+        if not unreached:
+            return error
+        hint = (
+            "fix the last kustomize error below; the base itself was fetched, although kustomize "
+            "could not request its URL as a file"
+        )
+        if not unreached <= bases:
             hint = (
                 "kustomize has no network, and avp-py fetches what a kustomization itself names, "
                 "not what the configuration of a plugin does: put the file into the repository"
             )
-            return ChildError(error.reason, hint=hint, detail=error.detail)
-        return error
+        return ChildError(error.reason, hint=hint, detail=error.detail)
 
     def _bases(self, clone: Path) -> Iterator[Path]:
         """Yield the directories of a clone that references so far may mean, by their ends."""
