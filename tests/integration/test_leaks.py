@@ -321,6 +321,22 @@ CASES: Final[Mapping[str, Case]] = {
     "helm fails in a template": Case(
         (errors.ChildError,), "wants a size", chart('{{ fail "it wants a size <text>" }}\n')
     ),
+    "a chart with more rules than are read": Case(
+        (errors.ChartLimitError,),
+        "there are more than 1000 rules",
+        lambda stage: Attempt(
+            (
+                write(
+                    stage.folder / "app",
+                    {
+                        "Chart.yaml": "apiVersion: v2\nname: a\nversion: 1.0.0\ndependencies: "
+                        "[{name: b, version: 1.0.0, repository: 'file://b'}]\n",
+                        ".helmignore": f"{MARK}\n" * 1001,
+                    },
+                ),
+            )
+        ),
+    ),
     "helm quotes its output": Case(
         (errors.ChildError,), "kustomize build failed", chart("kind: [<text>\na: {{ .Values }}\n")
     ),
