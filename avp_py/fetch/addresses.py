@@ -9,7 +9,7 @@ import queue
 import socket
 import threading
 from collections.abc import Collection
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final, TypeAlias
 
 from avp_py.errors import FetchError
@@ -28,20 +28,26 @@ _COMPATIBLE: Final = IPv6Network("::/96")
 _THIS_NETWORK: Final = IPv4Network("0.0.0.0/8")
 """This host on this network (RFC 1122, 3.2.1.3)."""
 
-_METADATA: Final = frozenset(
+_METADATA: Final = tuple(
     map(
-        ip_address,
+        ip_network,
         (
             "100.100.100.200",  # Alibaba Cloud
+            "fd00:100::100:200",  # the same (DataSourceAliYun of cloud-init)
             "168.63.129.16",  # Azure (wireserver)
             "192.0.0.192",  # Oracle Cloud
-            "fd00:ec2::254",  # Amazon EC2
+            "fd00:c1::a9fe:a9fe",  # the same (OCI's SDK for Python, auth/signers)
+            # Amazon EC2's own: metadata at ::254, and the credentials of pods at ::23 (EKS Pod
+            # Identity). A VPC can have no route in it ("Subnet route tables", Amazon VPC).
+            "fd00:ec2::/32",
             "fd20:ce::254",  # Google Cloud
+            "fd00:42::42",  # Scaleway (DataSourceScaleway of cloud-init)
+            "fd00:a9fe:a9fe::1",  # Akamai (DataSourceAkamai of cloud-init)
         ),
     )
 )
-"""Where clouds hand out the credentials of a machine, besides link-local addresses; from their
-documentation."""
+"""Where clouds hand out the credentials of a machine or a pod, besides link-local addresses; from
+their documentation, if nothing else is said."""
 
 
 def permitted_addresses(
@@ -150,7 +156,7 @@ def _is_special(address: _Address) -> bool:
         # That is also what Python says of the IPv4-mapped ones, which have a form to look at.
         or (address.is_reserved and not _is_mapped(address))
         or address in _THIS_NETWORK
-        or address in _METADATA
+        or any(address in each for each in _METADATA)
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from avp_py.errors import FetchError
 from avp_py.fetch.addresses import permitted_addresses
 
-FOREIGN = ("10.1.2.3", "192.168.7.8", "203.0.113.5", "fd12::3", "2606:4700::1111")
+FOREIGN = ("10.1.2.3", "192.168.7.8", "203.0.113.5", "fd12::3", "fd00:ec3::1", "2606:4700::1111")
 
 
 @pytest.fixture
@@ -69,6 +69,13 @@ def test_other_machines_are_permitted(host: str) -> None:
         "100.100.100.200",
         "168.63.129.16",
         "fd00:ec2::254",
+        "fd00:ec2::23",
+        "fd00:ec2:ffff::1",
+        "fd20:ce::254",
+        "fd00:c1::a9fe:a9fe",
+        "fd00:42::42",
+        "fd00:a9fe:a9fe::1",
+        "fd00:100::100:200",
     ],
 )
 def test_this_machine_and_its_link_are_refused(host: str) -> None:
