@@ -7,6 +7,7 @@ Source: accumulateResources in api/internal/target/kusttarget.go and NewRepoSpec
 api/internal/git/repospec.go of kustomize, api v0.21.
 """
 
+import functools
 import json
 import os
 import posixpath
@@ -31,6 +32,7 @@ from avp_py.render.references import (
     web_references,
 )
 from avp_py.render.repository import Repository, real_path
+from avp_py.urls import MAX_LENGTH
 
 FOLDER: Final = ".avp-py-fetched"
 """The directory, beside a kustomization, of the files that it names by URLs."""
@@ -42,6 +44,10 @@ _GIT_MARKS: Final = (".git", "/_git/", "?ref=", "&ref=", "?version=", "&version=
 
 MAX_FILES: Final = 200
 """How many URLs one render may name: each costs a process and a request."""
+
+MAX_PARTS: Final = 64
+"""How many parts between slashes a URL may have: each of them may be where the path in a repository
+begins."""
 
 _NO_NETWORK: Final = ("socket: permission denied", "connect: permission denied")
 """How Go says that the sandbox has no network."""
@@ -83,12 +89,13 @@ class RemoteFiles:
             roots: what the kustomizations refer to.
 
         Raises:
-            RenderError: a URL is where it can neither be fetched nor replaced, or there are too
-                many.
+            RenderError: a URL is where it can neither be fetched nor replaced, or too long, or
+                there are too many.
             GenerateError: what is surely a file cannot be fetched.
         """
         found = [(folder, list(self._references(folder))) for folder in roots.folders]
         remotes = dict.fromkeys(each for _, refers in roots.references for each in refers.remotes)
+        _refuse_long(remotes)
         _refuse_others(remotes, {each.url for _, references in found for each in references})
         self._remotes.update(remotes)
         wanted: dict[str, bool] = {}
@@ -230,15 +237,22 @@ class RemoteFiles:
 
     def _bases(self, clone: Path) -> Iterator[Path]:
         """Yield the directories of a clone that references so far may mean, by their ends."""
-        ends = {
-            "/".join(parts[number:])
-            for parts in (each.partition("?")[0].split("/") for each in self._remotes)
-            for number in range(1, len(parts) + 1)
-        }
-        for end in sorted(ends):
-            target = follow(str(clone / end.strip("/")), (str(clone),))
-            if target and kustomization_files(Path(target)):
-                yield Path(target)
+        top = str(clone)
+
+        @functools.cache
+        def enter(folder: str, name: str) -> str | None:
+            step = f"{folder}/{name}"
+            return follow(step, (top,)) if os.path.isdir(step) else None  # noqa: PTH112
+
+        found: dict[str, None] = {}
+        for remote in self._remotes:
+            # Each part may be the first in the clone: all that is reached is followed at once.
+            reached = {top}
+            for part in posixpath.normpath(remote.partition("?")[0]).split("/"):
+                entered = (enter(folder, part) for folder in reached)
+                reached = {top, *(each for each in entered if each)}
+            found.update(dict.fromkeys(sorted(reached)))
+        yield from (path for path in map(Path, found) if kustomization_files(path))
 
     def _is_replaced(self, reference: WebReference) -> bool:
         is_file = self._files.get(reference.url) is not None
@@ -288,6 +302,25 @@ class RemoteFiles:
     def _references(self, folder: Path) -> Iterator[WebReference]:
         for file in kustomization_files(folder):
             yield from web_references(_read(file, self._max_bytes))
+
+
+def _refuse_long(remotes: Iterable[str]) -> None:
+    """Refuse a URL that would take long to look for in each commit.
+
+    It is not ignored, as kustomize would accept it: what the base names by a URL would be requested
+    by kustomize itself.
+
+    Args:
+        remotes: what kustomizations and plugins refer to.
+    """
+    for url in remotes:
+        if len(url) > MAX_LENGTH or url.partition("?")[0].count("/") >= MAX_PARTS:
+            raise RenderError(
+                f"the URL {shown(url)} is too long: it may have {MAX_LENGTH} characters, and "
+                f"{MAX_PARTS} parts between slashes",
+                hint="shorten it in the kustomization: leave out what `..` takes away, or move the "
+                "base up in its repository",
+            )
 
 
 def _refuse_others(remotes: Iterable[str], known: Container[str]) -> None:

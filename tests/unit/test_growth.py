@@ -7,18 +7,22 @@ EXPRESSIONS.
 
 import ast
 import base64
-from collections.abc import Callable, Iterable, Mapping
+import contextlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import pytest
 
 import avp_py
+from avp_py.errors import RenderError
 from avp_py.render.edits import edit_kustomization
 from avp_py.render.inspect import images_in
 from avp_py.render.kustomization import find_roots, reach
+from avp_py.render.remote_files import RemoteFiles
 from avp_py.render.repository import Repository
 from tests.conftest import Run
+from tests.fetchers import DictFetcher
 from tests.trees import write
 from tests.unit.growth import refuse_growth
 
@@ -618,6 +622,33 @@ def test_a_kustomization_is_looked_at_in_linear_time(name: str, tmp_path: Path) 
         images_in(folder, repository)
 
     refuse_growth(make, look, row.n)
+
+
+REMOTES: Final[Mapping[str, tuple[int, Callable[[int], Sequence[str]]]]] = {
+    "a long URL": (4_000, lambda n: ["a/" * n]),
+    "URLs with long paths": (50, lambda n: ["a/" * 55 + f"b{each}" for each in range(n)]),
+    "URLs with short paths": (1_000, lambda n: [f"a/b{each}" for each in range(n)]),
+}
+"""What follows `//` in the URLs of bases in a git repository."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", REMOTES)
+def test_bases_in_a_commit_are_found_in_linear_time(name: str, tmp_path: Path) -> None:
+    n, paths = REMOTES[name]
+    clone = write(tmp_path / "clone", {"a/" * 60 + "x": ""})
+
+    def make(n: int) -> Path:
+        urls = (f"https://git.example/r.git//{each}?ref=main" for each in paths(n))
+        return write(tmp_path / str(n), {"kustomization.yaml": spelled(urls)})
+
+    def prepare(folder: Path) -> None:
+        files = RemoteFiles(DictFetcher(), 1 << 24, confined=True)
+        with contextlib.suppress(RenderError):
+            files.fetch(find_roots(folder, Repository(folder, True)))
+        files.prepare(clone)
+
+    refuse_growth(make, prepare, n)
 
 
 KUSTOMIZATIONS: Final[Mapping[str, Callable[[int], str]]] = {
