@@ -7,6 +7,10 @@
 
 An entry is complete or not there at all, as it is renamed into its place. One that is not what its
 first line says is removed. Many processes may use the directory at once.
+
+What other processes write is not known: each looks at the whole directory at first, and then after
+each part (_PART) of a limit that it has written. So each process that writes at the same time may
+exceed the limits by that part.
 """
 
 import contextlib
@@ -37,6 +41,15 @@ _MAX_HEAD: Final = 1 << 20
 
 _KEPT: Final = 0.9
 """To which part of its size limit a cache is reduced that exceeds it."""
+
+MAX_ENTRIES: Final = 50_000
+"""How many entries there may be: looking at them takes time, and a tenant can make tiny ones."""
+
+_PART: Final = 1 / 20
+"""After which part of a limit, written by a process, it looks at the whole directory again."""
+
+_BLOCK: Final = 4096
+"""What the smallest file needs on the disk, in bytes."""
 
 _STALE_SECONDS: Final = 3600.0
 """How old a file is that was not renamed into its place, before it counts as left behind."""
@@ -92,7 +105,7 @@ class Cache:
 
         Args:
             directory: the one that the operator names (AVP_CHART_CACHE).
-            max_bytes: how many bytes the entries may have in all.
+            max_bytes: how many bytes of the disk the entries may have in all.
 
         Raises:
             SettingsError: it cannot be used, or others could write to it.
@@ -100,6 +113,7 @@ class Cache:
         self._root = directory / _DIRECTORY
         self._max_bytes = max_bytes
         self._guard = threading.Lock()
+        self._usage: _Usage | None = None
         try:
             with contextlib.suppress(FileExistsError):
                 self._root.mkdir(mode=0o700)
@@ -166,7 +180,7 @@ class Cache:
         }
         text = json.dumps(head).encode() + b"\n"
         size = len(text) + len(entry.data)
-        if size > self._max_bytes * _KEPT or len(text) > _MAX_HEAD:
+        if _rounded(size) > self._max_bytes * _KEPT or len(text) > _MAX_HEAD:
             logger.warning("%d bytes are too many for the chart cache", size)
             return
         new = self._root / f"{_NEW}{secrets.token_hex(8)}"
@@ -177,7 +191,7 @@ class Cache:
                 file.write(text)
                 file.write(entry.data)
             new.rename(path)
-            self._reduce()
+            self._note(_rounded(size))
         except OSError as error:
             logger.warning("the chart cache cannot be written: %s", error.strerror)
             with contextlib.suppress(OSError):
@@ -214,29 +228,87 @@ class Cache:
     def _path(self, key: str) -> Path:
         return self._root / key[:2] / key
 
-    def _reduce(self) -> None:
-        """Remove what was not used for longest, until the rest is small enough."""
+    def _note(self, size: int) -> None:
+        """Note an entry that was written; look at all of them if the limits may be exceeded."""
         with self._guard:
-            found = sorted(self._entries())
-            size = sum(each for _, each, _ in found)
-            if size <= self._max_bytes:
-                return
-            for _, each, path in found:
-                if size <= self._max_bytes * _KEPT:
+            usage = self._usage
+            if usage is not None:
+                usage.new_bytes += size
+                usage.new_entries += 1
+                if not (
+                    _may_exceed(usage.bytes, usage.new_bytes, self._max_bytes)
+                    or _may_exceed(usage.entries, usage.new_entries, MAX_ENTRIES)
+                ):
                     return
-                with contextlib.suppress(OSError):
-                    path.unlink()
-                size -= each
+            self._usage = self._reduce()
 
-    def _entries(self) -> Sequence[tuple[float, int, Path]]:
+    def _reduce(self) -> "_Usage":
+        """Remove what was not used for longest, until the rest is small enough; return that."""
+        found = self._entries()
+        size, number = sum(each for _, each, _ in found), len(found)
+        if size > self._max_bytes or number > MAX_ENTRIES:
+            for _, each, path in sorted(found):
+                if size <= self._max_bytes * _KEPT and number <= MAX_ENTRIES * _KEPT:
+                    break
+                with contextlib.suppress(OSError):
+                    Path(path).unlink()
+                size -= each
+                number -= 1
+        return _Usage(size, number)
+
+    def _entries(self) -> Sequence[tuple[float, int, str]]:
         """Return when each entry was last used, its size, and its path."""
         found = []
         stale = time.time() - _STALE_SECONDS
-        for path in [*self._root.glob("??/*"), *self._root.glob(f"{_NEW}*")]:
-            with contextlib.suppress(OSError):
-                status = path.stat()
-                if path.parent == self._root and status.st_mtime < stale:
-                    path.unlink()
-                else:
-                    found.append((status.st_mtime, status.st_size, path))
+        folders: list[Path | str] = [self._root]
+        while folders:
+            for entry in _listed(folders.pop()):
+                with contextlib.suppress(OSError):
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                    elif entry.name != _LOCK:
+                        status = entry.stat(follow_symlinks=False)
+                        if entry.name.startswith(_NEW) and status.st_mtime < stale:
+                            Path(entry.path).unlink()
+                        else:
+                            found.append((status.st_mtime, size_on_disk(status), entry.path))
         return found
+
+
+@dataclass
+class _Usage:
+    """How much there is, as far as a process knows.
+
+    Attributes:
+        bytes: of the disk, when all entries were last looked at.
+        entries: their number at that time.
+        new_bytes: what this process has written since.
+        new_entries: in how many entries.
+    """
+
+    bytes: int
+    entries: int
+    new_bytes: int = 0
+    new_entries: int = 0
+
+
+def _may_exceed(known: int, new: int, limit: int) -> bool:
+    return known + new > limit or new > limit * _PART
+
+
+def _listed(folder: Path | str) -> Sequence[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError:
+        return ()
+
+
+def _rounded(size: int) -> int:
+    """Return how many bytes of the disk so many bytes need at least."""
+    return max(-(-size // _BLOCK), 1) * _BLOCK
+
+
+def size_on_disk(status: os.stat_result) -> int:
+    """Return how many bytes of the disk a file has, or will have once it is written out."""
+    return max(status.st_blocks * 512, _rounded(status.st_size))

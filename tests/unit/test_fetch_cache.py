@@ -12,7 +12,7 @@ from unittest.mock import patch
 import pytest
 
 from avp_py.errors import SettingsError
-from avp_py.fetch.cache import Cache, Entry, key_of
+from avp_py.fetch.cache import Cache, Entry, key_of, size_on_disk
 
 KEY = key_of("chart", "https://charts.example/team", "web", "1.2.3", "")
 ENTRY = Entry(
@@ -101,8 +101,12 @@ def test_a_corrupt_entry_is_dropped(tmp_path: Path, damage: Callable[[Path], obj
     assert cache.get(KEY) == ENTRY
 
 
+def on_disk(folder: Path) -> int:
+    return sum(max(each.stat().st_blocks * 512, 4096) for each in entries(folder))
+
+
 def test_what_was_not_used_for_longest_is_removed_first(tmp_path: Path) -> None:
-    cache = Cache(tmp_path, 5000)
+    cache = Cache(tmp_path, 5 * 4096)
     keys = [key_of("chart", str(number)) for number in range(4)]
     for number, key in enumerate(keys):
         cache.put(key, Entry(b"x" * 1000))
@@ -110,22 +114,74 @@ def test_what_was_not_used_for_longest_is_removed_first(tmp_path: Path) -> None:
         os.utime(tmp_path / "avp-py" / key[:2] / key, (long_ago, long_ago))
     assert cache.get(keys[0]) is not None
 
-    cache.put(key_of("chart", "new"), Entry(b"x" * 1000))
+    cache.put(key_of("chart", "large"), Entry(b"x" * 5000))
 
     left = [number for number, key in enumerate(keys) if cache.has(key)]
-    assert 0 in left
-    assert 1 not in left
-    assert sum(each.stat().st_size for each in entries(tmp_path)) <= 5000
+    assert left == [0, 3]
+    assert cache.has(key_of("chart", "large"))
+    assert on_disk(tmp_path) <= 5 * 4096 * 0.9
 
 
 def test_what_is_too_large_for_the_cache_is_not_kept(tmp_path: Path) -> None:
-    cache = Cache(tmp_path, 1000)
+    cache = Cache(tmp_path, 10_000)
     cache.put(KEY, Entry(b"x" * 100))
 
-    cache.put(key_of("chart", "large"), Entry(b"x" * 2000))
+    # It has three blocks.
+    cache.put(key_of("chart", "large"), Entry(b"x" * 8192))
 
     assert cache.has(KEY)
     assert not cache.has(key_of("chart", "large"))
+
+
+def test_entries_count_as_what_they_need_on_the_disk(tmp_path: Path) -> None:
+    limit = 100 * 4096
+    cache = Cache(tmp_path, limit)
+    for number in range(300):
+        cache.put(key_of("file", str(number)), Entry(b"x"))
+
+    assert limit * 0.8 <= on_disk(tmp_path) <= limit
+
+
+def test_what_is_not_written_out_yet_counts_in_blocks(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    assert size_on_disk(file.stat()) == 4096
+    os.truncate(file, 8193)
+    assert file.stat().st_blocks == 0
+    assert size_on_disk(file.stat()) == 3 * 4096
+
+
+def test_the_number_of_entries_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("avp_py.fetch.cache.MAX_ENTRIES", 40)
+    cache = Cache(tmp_path, 1 << 30)
+    for number in range(100):
+        cache.put(key_of("file", str(number)), Entry(b"x"))
+        assert len(entries(tmp_path)) <= 40
+    assert len(entries(tmp_path)) >= 36
+
+
+def test_the_directory_is_seldom_looked_at(tmp_path: Path) -> None:
+    cache = Cache(tmp_path, 1000 * 4096)
+    with patch("os.scandir", wraps=os.scandir) as scan:
+        for number in range(50):
+            cache.put(key_of("file", str(number)), Entry(b"x"))
+        # Once at first, as there may be entries, and then for each twentieth of the limit.
+        assert [each.args for each in scan.call_args_list].count((tmp_path / "avp-py",)) == 1
+        for number in range(50, 500):
+            cache.put(key_of("file", str(number)), Entry(b"x"))
+        walks = [each.args for each in scan.call_args_list].count((tmp_path / "avp-py",))
+        assert 5 <= walks <= 11
+
+
+def test_processes_that_write_in_turn_keep_the_limit(tmp_path: Path) -> None:
+    limit = 200 * 4096
+    caches = [Cache(tmp_path, limit), Cache(tmp_path, limit)]
+    for number in range(1000):
+        caches[number % 2].put(key_of("file", str(number)), Entry(b"x"))
+        # Each does not know of a twentieth that the other writes.
+        if number % 7 == 0:
+            assert on_disk(tmp_path) <= limit * 1.1
+    assert on_disk(tmp_path) >= limit * 0.8
 
 
 def test_a_full_disk_costs_nothing_but_the_entry(tmp_path: Path) -> None:
@@ -156,11 +212,11 @@ def test_a_killed_writer_leaves_no_half_entry(tmp_path: Path) -> None:
     (new,) = tmp_path.glob("avp-py/new-*")
     assert cache.get(KEY) is None
 
-    # It is removed with the next entry, once nobody can be writing it any more.
-    cache.put(KEY, ENTRY)
+    # It is removed once nobody can be writing it any more.
+    Cache(tmp_path, 1 << 20).put(KEY, ENTRY)
     assert new.exists()
     os.utime(new, (0, 0))
-    cache.put(KEY, ENTRY)
+    Cache(tmp_path, 1 << 20).put(KEY, ENTRY)
     assert not new.exists()
 
 
