@@ -96,6 +96,8 @@ EXPRESSIONS: Final[Mapping[str, int]] = {
     "render/helm_arguments.py": 2,
     "render/images.py": 1,
     "render/inspect.py": 1,
+    # For what kustomize says of an error: each ends at the next quote, or is a literal.
+    "render/remote_files.py": 2,
     "render/references.py": 3,
     "sandbox/access.py": 1,
     "sandbox/directories.py": 1,
