@@ -98,7 +98,7 @@ EXPRESSIONS: Final[Mapping[str, int]] = {
     "render/inspect.py": 1,
     # For what kustomize says of an error: each ends at the next quote, or is a literal.
     "render/remote_files.py": 2,
-    "render/references.py": 3,
+    "render/references.py": 4,
     "sandbox/access.py": 1,
     "sandbox/directories.py": 1,
     "sandbox/go_program.py": 1,
