@@ -82,7 +82,7 @@ def read_secrets(
         try:
             kind = _kind(secret)
             credential = _credential(secret, certificates, known_hosts)
-            if "proxy" in secret.values:
+            if _Values(secret.values).text("proxy").strip():
                 warnings.append(Failure(f"{_PROXY} {secret.name}", _PROXY_HINT))
         except AvpError as error:
             reason = f"Argo CD's Secret {secret.name} is not used: {error.reason}"

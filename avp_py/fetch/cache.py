@@ -186,6 +186,8 @@ class Cache:
         new = self._root / f"{_NEW}{secrets.token_hex(8)}"
         try:
             path = self._path(key)
+            # Somebody may have emptied the cache.
+            self._root.mkdir(mode=0o700, exist_ok=True)
             path.parent.mkdir(mode=0o700, exist_ok=True)
             with open(new, "xb", opener=_private) as file:
                 file.write(text)

@@ -66,7 +66,7 @@ def check_version(remote: Remote, version: str) -> None:
     elif _is_hash(remote.ref) and version.lower() != remote.ref.lower():
         raise FetchError(
             f"the commit {quoted(version)} was fetched instead",
-            hint="name the hash of the commit: that of an annotated tag is another one",
+            hint="check the hash, and what the server of the repository has under it",
         )
 
 

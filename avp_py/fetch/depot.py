@@ -10,13 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
 
-from avp_py.errors import ClusterError, FetchError
+from avp_py.errors import AvpError, ClusterError, FetchError
 from avp_py.fetch.cache import Cache
 from avp_py.fetch.process import GivenUpError
 from avp_py.remotes import Fetched
 from avp_py.settings import FetchSettings
 
 logger: Final = logging.getLogger(__name__)
+
+SLOW_SECONDS: Final = 30.0
+"""How long a server that has let somebody wait is not waited for again, where what it has served
+before is kept."""
+
+_MARGIN: Final = 0.5
+"""How long before its own time is over a request gives up what another one fetches, in seconds."""
 
 T = TypeVar("T")
 
@@ -69,6 +76,7 @@ class Depot:
         self._caches: dict[tuple[str, int], Cache] = {}
         self._flights: dict[str, tuple[Future[Fetched], float]] = {}
         self._recent: dict[str, _Recent] = {}
+        self._slow: dict[str, tuple[FetchError, float]] = {}
 
     def cache(self, settings: FetchSettings) -> Cache | None:
         """Return the cache that the operator names, or None.
@@ -105,8 +113,11 @@ class Depot:
         if not is_used:
             try:
                 kept.value, kept.made = read(), time.monotonic()
-            except ClusterError as error:
-                if not (error.is_down and kept.is_made(outdated_seconds)):
+            except AvpError as error:
+                if not (isinstance(error, ClusterError) and error.is_down):
+                    # It rejects us, for instance: what was read before is not ours any more.
+                    kept.made = -math.inf
+                if not kept.is_made(outdated_seconds):
                     raise
                 logger.warning(
                     "%s; what was read %.0f s ago is used",
@@ -117,6 +128,23 @@ class Depot:
                 kept.tried, kept.is_being_read = time.monotonic(), False
         found: T = kept.value
         return found
+
+    def note_slow(self, server: str, error: FetchError) -> None:
+        """Note that a server has let somebody wait, and failed.
+
+        Args:
+            server: the server, and who asked.
+            error: what came of it.
+        """
+        now = time.monotonic()
+        with self._guard:
+            self._slow = {name: each for name, each in self._slow.items() if each[1] > now}
+            self._slow[server] = (error, now + SLOW_SECONDS)
+
+    def slow(self, server: str) -> FetchError | None:
+        """Return what a server has let somebody wait for a short while ago; None for nothing."""
+        error, until = self._slow.get(server, (None, 0.0))
+        return error if time.monotonic() < until else None
 
     def share(self, key: str, seconds: float, make: Callable[[], Fetched]) -> Fetched:
         """Return what a function makes, or what another thread makes of it at the moment.
@@ -133,13 +161,15 @@ class Depot:
         while (flight := self._join(key, seconds)) is not None:
             others, limit = flight
             try:
-                return others.result(max(end - time.monotonic(), 0))
+                return others.result(max(end - _MARGIN - time.monotonic(), 0))
             except GivenUpError:
                 # Ours is still wanted.
                 continue
             except TimeoutError:
                 raise FetchError(
-                    "another request fetches the same and takes too long", hint="try again later"
+                    "another request fetches the same and takes too long",
+                    hint="try again later",
+                    is_down=True,
                 ) from None
             except FetchError:
                 # Nobody's fetch fails because another request had no time for it.

@@ -34,6 +34,9 @@ AT_ONCE: Final = 4
 _EXACT, _FLOATING = "exact", "floating"
 """The kinds of entries for versions and commits: what was wanted when they were fetched."""
 
+_LONG_SECONDS: Final = 3.0
+"""How long a server must have let a request wait for the next one not to wait, too."""
+
 MAX_VERSIONS: Final = 50
 """How many versions of a chart, or commits of a repository, are remembered as kept."""
 
@@ -124,7 +127,10 @@ class Service:
             memory_bytes=self.limits.memory_bytes,
         )
         one = _One(self, job, url, self._fingerprints(job, credential), cache, lent.problem)
-        return self.depot.share(one.key, job.seconds, one.fetch)
+        try:
+            return self.depot.share(one.key, job.seconds, one.fetch)
+        except FetchError as error:
+            return one.outdated(error)
 
     def _fingerprints(self, job: Job, credential: Credential | None) -> Sequence[str]:
         """Return what differs where something else may be seen.
@@ -158,6 +164,7 @@ class _One:
         name = remote.name if isinstance(remote, RemoteChart) else ""
         kind = type(remote).__name__
         self._place = (kind, url, name, *fingerprints)
+        self._server = key_of("server", url, *fingerprints)
         self._problem = problem
         self._wanted = ""
         if isinstance(remote, RemoteChart):
@@ -187,6 +194,10 @@ class _One:
         return None if entry is None else _fetched(entry)
 
     def _fetch(self) -> Fetched:
+        begin = time.monotonic()
+        depot = self._service.depot
+        if (slow := depot.slow(self._server)) is not None and self._before() is not None:
+            raise slow
         last = self._last()
         job = replace(
             self._job,
@@ -204,17 +215,30 @@ class _One:
                 kept = self._kept(left, last)
             fetched = self._keep(left, kept)
         except FetchError as error:
-            if not error.is_down or (before := self._before()) is None:
-                self._note("failed")
-                raise
-            self._note("outdated")
-            warning = Failure(
-                f"{self._remote} may be outdated: {error.reason}; what was fetched before is used",
-                hint=error.hint,
-            )
-            return replace(before, warning=warning)
+            if error.is_down and time.monotonic() - begin >= _LONG_SECONDS:
+                depot.note_slow(self._server, error)
+            raise
         self._note("repository" if left.data is not None else "confirmed")
         return fetched
+
+    def outdated(self, error: FetchError) -> Fetched:
+        """Return what was served before.
+
+        Args:
+            error: why it cannot be fetched now.
+
+        Raises:
+            FetchError: it was not served before, or the server rejects us.
+        """
+        if not error.is_down or (before := self._before()) is None:
+            self._note("failed")
+            raise error
+        self._note("outdated")
+        warning = Failure(
+            f"{self._remote} may be outdated: {error.reason}; what was fetched before is used",
+            hint=error.hint,
+        )
+        return replace(before, warning=warning)
 
     def _run(self, job: Job, last: Entry) -> Left:
         service = self._service

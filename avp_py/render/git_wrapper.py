@@ -9,7 +9,8 @@ v0.13 to v0.21.
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -98,6 +99,22 @@ class _Clone:
         return self.begin + self.seconds - time.monotonic()
 
 
+@contextmanager
+def _in_time(clone: _Clone) -> Iterator[None]:
+    """Say of what fails because kustomize does not wait any longer how long it waits."""
+    try:
+        yield
+    except AvpError as error:
+        (failure, *_) = error.failures
+        if failure.is_general or clone.left > _MARGIN:
+            raise
+        raise AvpError(
+            f"{failure.reason}; kustomize waits only {clone.seconds:g} s for it",
+            hint=HINT,
+            detail=failure.detail,
+        ) from error
+
+
 class GitWrapper:
     """The script, and what it is answered.
 
@@ -180,7 +197,8 @@ class GitWrapper:
                 f"kustomize calls git with a command that is not known: {arguments[:1]}",
                 hint="please report it, with the version of kustomize",
             )
-        self._files.prepare(self._root.joinpath(*inner))
+        with _in_time(clone):
+            self._files.prepare(self._root.joinpath(*inner), max(clone.left, _LEAST_SECONDS))
         if clone.left < 0:
             # The build fails, and kustomize does not always say of which repository.
             raise AvpError(
@@ -234,17 +252,8 @@ class GitWrapper:
         """Fetch a commit while kustomize waits for it: afterwards nobody wants it."""
         # In less than that, not even the process that fetches could start.
         seconds = max(clone.left, _LEAST_SECONDS)
-        try:
+        with _in_time(clone):
             return self._fetcher.fetch_one(commit, self.warnings, seconds)
-        except AvpError as error:
-            (failure, *_) = error.failures
-            if failure.is_general or clone.left > _MARGIN:
-                raise
-            raise AvpError(
-                f"{failure.reason}; kustomize waits only {clone.seconds:g} s for it",
-                hint=HINT,
-                detail=failure.detail,
-            ) from error
 
     def _check(self, clone: _Clone) -> None:
         """Raise AvpError where a clone is larger than what kustomize may write.

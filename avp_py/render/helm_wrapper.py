@@ -6,14 +6,18 @@ one whose dependencies are missing is completed in a copy. kustomize sets HELM_C
 like to what a kustomization says; the script sets them to the run's own directories again.
 """
 
+import math
 import os
+import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 from typing import Final
 
 from avp_py.archives import read_chart
 from avp_py.errors import AvpError, Failure, RenderError, quoted
+from avp_py.remotes import Fetched, Fetcher, Remote
 from avp_py.render.chart_copies import ChartCopies
 from avp_py.render.charts import VERSION, ChartRules, Pull, check_arguments
 from avp_py.render.interface import Remotes
@@ -37,6 +41,25 @@ case "$verdict" in "{copy} "*)
   verdict={allowed} ;;
 esac
 """
+
+
+class _PartOfTime(Fetcher):
+    """Fetches within half of the time that is left for all charts.
+
+    kustomize has one time limit for all of them: where a server hangs, what it has served before
+    still comes in time, and so do the charts after it.
+    """
+
+    def __init__(self, fetcher: Fetcher, seconds: float) -> None:
+        self._fetcher = fetcher
+        self._end = time.monotonic() + seconds
+
+    def fetch(
+        self, wanted: Sequence[Remote], seconds: float = math.inf
+    ) -> Sequence[Fetched | Failure]:
+        """Fetch."""
+        left = max(self._end - time.monotonic(), 0)
+        return self._fetcher.fetch(wanted, min(seconds, left / 2))
 
 
 class HelmWrapper:
@@ -78,6 +101,7 @@ class HelmWrapper:
         self._rules = ChartRules(tuple(map(str, allowed)), limits, confined)
         self._tree = workspace.tree
         self._clones = workspace.clones
+        remotes = replace(remotes, fetcher=_PartOfTime(remotes.fetcher, limits.timeout))
         self._fetcher = remotes.fetcher
         self._copies = ChartCopies(workspace, self._rules, remotes)
         self.failures: list[Failure] = []

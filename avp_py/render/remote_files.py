@@ -9,9 +9,11 @@ api/internal/git/repospec.go of kustomize, api v0.21.
 
 import functools
 import json
+import math
 import os
 import posixpath
 import re
+import time
 from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -82,11 +84,12 @@ class RemoteFiles:
         self._failures: dict[str, Failure] = {}
         self.warnings: list[Failure] = []
 
-    def fetch(self, roots: Roots) -> Sequence[Path]:
+    def fetch(self, roots: Roots, seconds: float = math.inf) -> Sequence[Path]:
         """Fetch the files that kustomizations name, and return the directories of those.
 
         Args:
             roots: what the kustomizations refer to.
+            seconds: how long it may take; the run itself may end sooner.
 
         Raises:
             RenderError: a URL is where it can neither be fetched nor replaced, or too long, or
@@ -114,7 +117,7 @@ class RemoteFiles:
                 hint="put the files into the repository, or name a git repository that has them",
             )
         refused: list[Failure] = []
-        answers = self._fetcher.fetch(list(map(RemoteFile, new))) if new else ()
+        answers = self._fetcher.fetch(list(map(RemoteFile, new)), seconds) if new else ()
         for url, answer in zip(new, answers, strict=True):
             if isinstance(answer, Fetched):
                 is_page = url in manifests and _is_page(answer.data)
@@ -176,18 +179,21 @@ class RemoteFiles:
                 end = reference.end
         return "".join([*parts, text[end:]])
 
-    def prepare(self, clone: Path) -> None:
+    def prepare(self, clone: Path, seconds: float = math.inf) -> None:
         """Do both for a remote base, as far as it is known to be one.
 
         Args:
             clone: the directory with the files of its repository.
+            seconds: how long it may take.
 
         Raises:
             AvpError: as `fetch` and `rewrite`.
         """
         repository = Repository(clone, True)
+        end = time.monotonic() + seconds
         for start in list(self._bases(clone)):
-            for folder in self.fetch(find_roots(start, repository, self._max_bytes)):
+            roots = find_roots(start, repository, self._max_bytes)
+            for folder in self.fetch(roots, max(end - time.monotonic(), 0)):
                 self.rewrite(folder, clone)
 
     def git_seconds(self, repository: str) -> float:

@@ -82,21 +82,22 @@ def fetched(tmp_path: Path, site: StandIn, ref: str, **fields: Any) -> Done:
     [
         ("", b"2"), ("main", b"2"), ("feature/x", b"1"), ("light", b"1"), ("noted", b"1"),
         ("both", b"2"), ("heads/both", b"1"), ("refs/tags/noted", b"1"), ("HASH", b"1"),
+        ("TAG", b"1"),
     ],
 )  # fmt: skip
 def test_a_ref_is_what_it_is_to_git(
     ref: str, content: bytes, root: Path, site: StandIn, tmp_path: Path
 ) -> None:
-    first = git(root / "r", "rev-parse", "light")
-    ref = ref.replace("HASH", first)
+    first, tag = (git(root / "r", "rev-parse", each) for each in ("light", "noted"))
+    ref = ref.replace("HASH", first).replace("TAG", tag)
 
     done = fetched(tmp_path, site, ref)
 
     assert done.outcome.reason == "", done.outcome
     assert files_of(done.data) == {"a": ("-", content)}
-    assert done.outcome.version == git(
-        root / "r", "rev-parse", "HEAD" if content == b"2" else first
-    )
+    is_tag = ref == tag
+    expected = tag if is_tag else git(root / "r", "rev-parse", "HEAD" if content == b"2" else first)
+    assert done.outcome.version == expected
 
     # What is known is not sent again, whatever its name.
     site.asked.clear()
@@ -105,7 +106,7 @@ def test_a_ref_is_what_it_is_to_git(
     assert (again.outcome.reason, again.outcome.version) == ("", done.outcome.version)
     assert again.data is None
     assert not any(b"fetch" in each.body and b"want " in each.body for each in site.asked)
-    assert bool(site.asked) == (ref != first)
+    assert bool(site.asked) == (ref not in (first, tag))
 
     # A positive control: something else is known.
     other = fetched(tmp_path, site, ref, known=("0" * 40,))

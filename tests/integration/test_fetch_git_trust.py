@@ -132,7 +132,25 @@ def test_a_server_that_echoes_shows_no_credential(way: str, kind: str, tmp_path:
     with stand_in(answer) as server:
         done = fetch(tmp_path, r_of(server), credential=credential(server.address, **fields))
 
-    assert sent(server) == {header}
+    check_echo(done, server, header)
+
+
+@pytest.mark.parametrize("way", ECHOES)
+def test_a_server_that_echoes_shows_nothing_that_is_lent(way: str, tmp_path: Path) -> None:
+    def answer(exchange: Exchange) -> None:
+        if said := exchange.asked.headers.get("Authorization"):
+            ECHOES[way](exchange, f"you sent {said}")
+        else:
+            exchange.reply(401, b"", WWW_Authenticate='Basic realm="git"')
+
+    with stand_in(answer) as server:
+        done = fetch(tmp_path, r_of(server), askpass={"username": USER, "password": PASSWORD})
+
+    check_echo(done, server, LOGIN)
+
+
+def check_echo(done: Done, server: StandIn, header: str) -> None:
+    assert sent(server) - {None} == {header}
     assert done.outcome.reason
     assert done.outcome.detail
     for secret in (PASSWORD, TOKEN, header.split()[1]):

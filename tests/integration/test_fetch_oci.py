@@ -126,6 +126,27 @@ def test_a_known_version_is_not_pulled(
     assert (done.outcome.reason, done.outcome.version, done.data) == ("", "1.9.0", None)
 
 
+def test_a_tag_that_moves_is_resolved_each_time(
+    registry: Registry, login: Mapping[str, object], tmp_path: Path
+) -> None:
+    remote = RemoteChart(registry.url("team"), "moving", "1.2")
+    for version in ("1.2.3", "1.2.4"):
+        registry.push_chart("team/moving", "1.2", package("moving", version))
+        done = fetch(tmp_path, remote, credential=login, known=("1.2", "1.2.3"))
+        # It is kept as what it is, and not as what it is called.
+        assert (done.outcome.reason, done.outcome.version) == ("", version)
+        assert done.data == package("moving", version)
+
+
+def test_a_name_may_have_the_path(
+    registry: Registry, login: Mapping[str, object], tmp_path: Path
+) -> None:
+    remote = RemoteChart(registry.url("team").removesuffix("/team"), "team/web", "1.9.0")
+    done = fetch(tmp_path, remote, credential=login)
+    assert (done.outcome.reason, done.outcome.version) == ("", "1.9.0")
+    assert done.data == package("web", "1.9.0")
+
+
 @pytest.mark.parametrize(
     ("name", "version", "says"),
     [

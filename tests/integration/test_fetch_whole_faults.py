@@ -16,11 +16,21 @@ from typing import Final
 
 import pytest
 
-from tests.conftest import HELM
+from tests.conftest import HELM, Run
 from tests.integration.core import AVP, serve
-from tests.integration.repositories import basic, bomb, drip, package, reset, status
+from tests.integration.repositories import (
+    Repository,
+    basic,
+    bomb,
+    drip,
+    package,
+    reset,
+    serve_charts,
+    status,
+)
 from tests.integration.shop import INDEX, PASSWORD, USER, VALUES, WEB, Ended, Shop, open_shop
 from tests.processes import as_anybody
+from tests.trees import write
 
 pytestmark = pytest.mark.usefixtures("any_machine")
 
@@ -150,6 +160,33 @@ def test_of_a_lie_nothing_is_kept(shop: Shop, lie: str) -> None:
     shop.repository.charts["web", "1.2.3"] = honest
     assert shows(shop.run())
     assert shop.has_kept(honest)
+
+
+def test_while_it_hangs_the_cache_serves_all_charts(
+    tmp_path: Path, environ: Mapping[str, str], run: Run
+) -> None:
+    names = ("a", "b", "c")
+    charts = "".join(f"- {{name: {each}, repo: URL, version: ^1.0.0}}\n" for each in names)
+    (tmp_path / "cache").mkdir()
+    with serve_charts(
+        Repository({(each, "1.2.3"): package(each, "1.2.3", VALUES) for each in names})
+    ) as repository:
+        text = f"helmCharts:\n{charts}".replace("URL", repository.url)
+        app = write(tmp_path / "app", {"kustomization.yaml": text})
+        env = {
+            **environ,
+            "AVP_RENDER_HOSTS": repository.host,
+            "AVP_CHART_CACHE": str(tmp_path / "cache"),
+            "AVP_RENDER_TIMEOUT": "12",
+        }
+        before = run("generate", app, env=env)
+        assert before.code == 0, before.err
+        repository.server.answer = drip
+
+        after = run("generate", app, env=env)
+
+    assert (after.code, after.out) == (0, before.out), after.err
+    assert after.err.count("may be outdated") == len(names)
 
 
 def test_of_a_wrong_digest_nothing_is_kept(shop: Shop, render: Render) -> None:

@@ -461,6 +461,29 @@ def test_a_failure_is_told_once(
     assert f"{site.address}/r/.git at nope cannot be fetched" in result.err
 
 
+def test_a_file_of_a_base_is_given_up_with_the_base(
+    root: Path, site: StandIn, tmp_path: Path, env: Mapping[str, str], run: Run
+) -> None:
+    waiting = Event()
+
+    def wait(_exchange: Exchange) -> None:
+        waiting.wait(20)
+
+    with stand_in(wait) as hanging:
+        folder = root / "files"
+        commit(folder, {"kustomization.yaml": f"resources: ['{hanging.address}/a.yaml']\n"})
+        app = app_of(tmp_path, f"{site.address}/files/.git//?ref=main&timeout=3s")
+        begun = time.monotonic()
+        result = run("generate", app, env=permitted(env, site, hanging))
+        took = time.monotonic() - begun
+        waiting.set()
+
+    assert (result.code, result.out) == (1, "")
+    assert "kustomize waits only 3 s for it" in result.err
+    assert "&timeout=120s" in result.err
+    assert took < 15
+
+
 def test_a_time_limit_of_a_base_counts(
     root: Path, tmp_path: Path, env: Mapping[str, str], run: Run
 ) -> None:

@@ -38,7 +38,10 @@ pytestmark = pytest.mark.usefixtures("any_machine")
 
 PATIENCE: Final = 30.0
 LATE: Final = b"the request waited for its turn until its time was over (AVP_RUN_TIMEOUT="
-SLOW: Final = rb" did not (finish|come) within (the time limit of the whole run|[0-9.]+ s)\n"
+SLOW: Final = (
+    rb" did not (finish|come|answer completely) within "
+    rb"(the time limit of the whole run|[0-9.]+ s)\n"
+)
 
 Client = subprocess.Popen[bytes]
 
@@ -241,7 +244,7 @@ def test_what_waits_too_long_fails_with_a_reason(tmp_path: Path, tools: Mapping[
         # Whichever notices it first: git's own process, the one that started it, or kustomize.
         assert (code, out) == (1, b"")
         assert re.search(SLOW, err), err
-        assert b"AVP_RUN_TIMEOUT sets the limit" in err
+        assert b"AVP_RUN_TIMEOUT" in err
         assert {(code, out) for code, out, _ in done} == {(1, b"")}
         assert all(LATE + b"3s)" in err for _, _, err in done), done
         assert all(b"next: raise AVP_PARALLEL" in err for _, _, err in done)
@@ -262,7 +265,7 @@ def test_the_deadline_counts_from_the_clients_start(
 
         assert (code, out) == (1, b"")
         assert re.search(SLOW, err), err
-        assert b"AVP_RUN_TIMEOUT sets the limit" in err
+        assert b"AVP_RUN_TIMEOUT" in err
         (line,) = ended(here.core, "web")
         waited, took = map(float, re.findall(r"(?:waited|took)=([\d.]+)", line))
         assert waited >= 4

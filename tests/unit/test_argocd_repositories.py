@@ -225,6 +225,11 @@ def test_a_proxy_is_not_used_and_that_is_said() -> None:
     assert "hunter22" not in said
 
 
+def test_an_empty_proxy_is_none() -> None:
+    _, warnings = read(secret("a", url="https://h/x", password=CANARY, proxy=""))
+    assert warnings == []
+
+
 def test_what_makes_tokens_is_argo_cds_to_lend() -> None:
     app = secret("app", **GIT, githubAppPrivateKey=CANARY)
     _, (warning,) = read_secrets([app], {}, "")

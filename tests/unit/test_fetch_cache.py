@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import resource
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -182,6 +183,18 @@ def test_processes_that_write_in_turn_keep_the_limit(tmp_path: Path) -> None:
         if number % 7 == 0:
             assert on_disk(tmp_path) <= limit * 1.1
     assert on_disk(tmp_path) >= limit * 0.8
+
+
+def test_a_cache_that_was_emptied_is_filled_again(tmp_path: Path) -> None:
+    cache = Cache(tmp_path, 1 << 20)
+    cache.put(KEY, Entry(b"one"))
+    shutil.rmtree(tmp_path / "avp-py")
+    assert cache.get(KEY) is None
+
+    cache.put(KEY, Entry(b"two"))
+
+    assert cache.get(KEY) == Entry(b"two")
+    assert Cache(tmp_path, 1 << 20).get(KEY) == Entry(b"two")
 
 
 def test_a_full_disk_costs_nothing_but_the_entry(tmp_path: Path) -> None:

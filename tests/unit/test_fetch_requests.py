@@ -164,6 +164,7 @@ def test_a_name_is_resolved_once_and_checked(monkeypatch: pytest.MonkeyPatch) ->
         ("https://inner.example/charts%2Fa", True),
         ("https://inner.example/charts%5Ca", True),
         ("https://inner.example/x/..;/charts/a", True),
+        ("https://inner.example//charts/a+b", True),
         ("https://inner.example/x/..%3Bx/charts/a", True),
         ("https://inner.example/charts;x/a", True),
         ("https://inner.example/%2563harts/a", True),

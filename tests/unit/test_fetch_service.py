@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from avp_py.errors import Failure, FetchError
+from avp_py.fetch import service
 from avp_py.fetch.credential import Credential
 from avp_py.fetch.depot import Depot
 from avp_py.fetch.job import Job, Outcome
@@ -102,7 +103,7 @@ class Requests:
             self.chosen.append(url)
             return credential
 
-        service = Service(
+        made = Service(
             self._settings.fetch,
             self._settings.render,
             environ or {},
@@ -113,7 +114,7 @@ class Requests:
             self.repository.run,
             denied,
         )
-        return service.fetch(wanted, time.monotonic() + seconds)
+        return made.fetch(wanted, time.monotonic() + seconds)
 
 
 @pytest.fixture
@@ -426,6 +427,56 @@ def test_while_the_repository_is_down_the_cache_serves(
     (failed,) = Requests(None, repository).fetch(wanted)
     assert isinstance(failed, Failure)
     assert failed.reason.endswith("cannot be fetched: charts.example refused the connection")
+
+
+def test_a_server_that_lets_one_wait_is_not_waited_for_again(
+    requests: Requests, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.versions = ["1.2.3"]
+    ranges = [RemoteChart(REPOSITORY, name, "^1") for name in ("web", "db")]
+    for each in ranges:
+        requests.fetch(each)
+    repository.error, jobs = DOWN, len(repository.jobs)
+    # The control: a failure that comes at once costs nobody time.
+    for each in ranges:
+        assert isinstance(requests.fetch(each)[0], Fetched)
+    assert len(repository.jobs) == jobs + 2
+
+    monkeypatch.setattr(service, "_LONG_SECONDS", 0)
+    for each in (*ranges, *ranges):
+        (found,) = requests.fetch(each)
+        assert isinstance(found, Fetched)
+        assert found.warning is not None
+    assert len(repository.jobs) == jobs + 3
+    # What was never served is asked for, as is another server.
+    requests.fetch(RemoteChart(REPOSITORY, "new", "^1"))
+    requests.fetch(RemoteChart(f"{REPOSITORY}2", "web", "^1"))
+    assert len(repository.jobs) == jobs + 5
+
+
+def test_who_joins_a_fetch_has_what_the_cache_serves(
+    requests: Requests, repository: Repository
+) -> None:
+    wanted = RemoteChart(REPOSITORY, "web", "^1")
+    requests.fetch(wanted)
+    begun, given_up = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        begun.set()
+        given_up.wait(30)
+
+    repository.hold, repository.error = hang, DOWN
+    first = threading.Thread(target=requests.fetch, args=(wanted,))
+    first.start()
+    assert begun.wait(30)
+
+    (joined,) = requests.fetch(wanted, seconds=1)
+
+    given_up.set()
+    first.join()
+    assert isinstance(joined, Fetched)
+    assert joined.warning is not None
+    assert "another request fetches the same" in joined.warning.reason
 
 
 def test_a_rejected_credential_is_served_nothing_old(

@@ -52,6 +52,11 @@ def test_a_certificate_that_is_not_trusted(said: str, url: str) -> None:
     assert not found.is_down
 
 
+def test_the_text_of_a_server_is_not_shown() -> None:
+    said = "remote: a\x0cb\x85c\u2028d\rremote: e\nfatal: remote error: f\nfatal: g hunter22"
+    assert git_failure(said, ["hunter22"]).detail == "fatal: remote error:\nfatal: g …"
+
+
 @pytest.mark.parametrize("name", ["certificate-service", "certificate", "refused", "expired"])
 def test_a_name_decides_nothing(name: str) -> None:
     missing = git_failure(f"fatal: couldn't find remote ref {name}")

@@ -36,7 +36,7 @@ def check_digest(data: bytes, digest: str, what: str) -> None:
         )
 
 
-def check_chart(data: bytes, most: int, name: str, version: str) -> None:
+def check_chart(data: bytes, most: int, name: str, version: str) -> str:
     """Check that an archive is that of a version of a chart, and can be unpacked.
 
     What is kept here is not fetched again, so it must be what the render accepts.
@@ -45,7 +45,10 @@ def check_chart(data: bytes, most: int, name: str, version: str) -> None:
         data: the archive.
         most: how many bytes its files may have.
         name: the name of the chart.
-        version: its version.
+        version: its version, or a range.
+
+    Returns:
+        The version in Chart.yaml.
 
     Raises:
         FetchError: it is not.
@@ -59,6 +62,7 @@ def check_chart(data: bytes, most: int, name: str, version: str) -> None:
     # As ranges, `v1.2.3` and `1.2.3` are the same.
     if found_version != version and newest([str(found_version)], version) is None:
         raise _other(f"has the version {quoted(str(found_version))}, not {quoted(version)}")
+    return str(found_version)
 
 
 def _read_chart_yaml(data: bytes, most: int) -> Mapping[Any, Any]:

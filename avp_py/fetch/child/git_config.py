@@ -90,9 +90,13 @@ class GitConfig:
     def hidden(self) -> Sequence[str]:
         """The credentials in it, in the forms in which they are sent."""
         given = {**self.credential, **self.askpass}
-        texts = [str(given.get(name) or "") for name in ("password", "token")]
+        texts = [str(given.get(name) or "") for name in (PASSWORD, "token")]
+        if PASSWORD in self.askpass:
+            # git makes the header of them.
+            texts.append(_basic(*(self.askpass[name] for name in LOGIN)))
         headers = (each.partition(":")[2].split() for each in self._headers())
-        return [*texts, *(words[-1] for words in headers if words)]
+        texts += (words[-1] for words in headers if words)
+        return [*texts, *(quote_url(each, safe="") for each in texts)]
 
     @property
     def _has_operators_ssh(self) -> bool:
@@ -197,8 +201,7 @@ class GitConfig:
             return (f"Authorization: Bearer {_one_line(token)}",)
         if password := credential.get("password"):
             name = credential.get("username") or self.url.user or _NOBODY
-            pair = base64.b64encode(f"{name}:{password}".encode()).decode("ascii")
-            return (f"Authorization: Basic {pair}",)
+            return (f"Authorization: Basic {_basic(name, password)}",)
         return [_one_line(self.askpass[name]) for name in HEADERS if self.askpass.get(name)]
 
     def _certificates(self) -> str:
@@ -239,6 +242,10 @@ class GitConfig:
             options["IdentityFile"] = _ssh_path(folder / "git-ssh-key")
             options["IdentitiesOnly"] = "yes"
         return " ".join(("ssh", "-F", os.devnull, *_options(options)))
+
+
+def _basic(name: str, password: str) -> str:
+    return base64.b64encode(f"{name}:{password}".encode()).decode("ascii")
 
 
 def _options(options: Mapping[str, str]) -> Iterator[str]:

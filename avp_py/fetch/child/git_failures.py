@@ -85,11 +85,29 @@ _EXPIRED: Final = ("certificate has expired", "expiration date has passed", "is 
 
 def _without_server(said: str, hidden: Collection[str]) -> str:
     """Return what git said without the text of the server, which may echo what it was sent."""
-    lines = (line for line in said.splitlines() if not line.lstrip().startswith("remote:"))
-    found = "\n".join("".join(line.partition("remote error:")[:2]) for line in lines)
+    # As a terminal shows them, and not at the further characters that Python takes for line ends.
+    every = said.replace("\r", "\n").split("\n")
+    lines = (line for line in every if not line.lstrip().startswith("remote:"))
+    found = "\n".join(map(_without_quotation, lines))
     for each in sorted(filter(None, hidden), key=len, reverse=True):
         found = found.replace(each, "…")
     return found
+
+
+_QUOTING: Final = (
+    "remote error:", "invalid server response; got", "protocol error: unexpected",
+    "protocol error: bad line length character:", "expected flush after", "not valid:",
+)  # fmt: skip
+"""What git says before it quotes the server."""
+
+
+def _without_quotation(line: str) -> str:
+    """Return a line of git's without what it quotes of the server."""
+    for each in _QUOTING:
+        before, found, _ = line.partition(each)
+        if found:
+            return before + found
+    return line
 
 
 def is_redirect(said: str) -> bool:

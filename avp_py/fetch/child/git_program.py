@@ -52,6 +52,7 @@ class Git:
         self.folder = folder
         self._env = {**env, "GIT_DIR": str(folder)}
         self._deadline = deadline
+        self._seconds = deadline - time.monotonic()
         self._most = most
         self._hidden = hidden
 
@@ -66,8 +67,14 @@ class Git:
         except ChildError as error:
             if error.detail:
                 raise git_failure(error.detail, self._hidden) from error
-            is_down = self._deadline <= time.monotonic()
-            raise FetchError(error.reason, hint=error.hint, is_down=is_down) from error
+            if self._deadline <= time.monotonic():
+                raise FetchError(
+                    f"the server did not answer completely within {self._seconds:.3g} s",
+                    hint="try again, and check the server and the network; AVP_RENDER_TIMEOUT, "
+                    "AVP_RUN_TIMEOUT and ?timeout= of the base limit the time",
+                    is_down=True,
+                ) from error
+            raise FetchError(error.reason, hint=error.hint) from error
 
     def check_version(self) -> None:
         """Raise FetchError where git is too old to be given the addresses of a host."""

@@ -211,7 +211,9 @@ def _readings(url: str) -> Iterator[str]:
     authority, _, path = rest.partition("/")
     parts = unquote(unquote(path)).replace("\\", "/").split("/")
     path = posixpath.normpath("/" + "/".join(each.partition(";")[0] for each in parts))
-    yield normalise(f"{scheme}://{authority}/{quote(path.lstrip('/'))}").removesuffix("/")
+    yield normalise(f"{scheme}://{authority}/{quote(path.lstrip('/'), safe='/+')}").removesuffix(
+        "/"
+    )
 
 
 def login(credential: Mapping[str, Any]) -> str:

@@ -55,10 +55,11 @@ def fetch_chart(job: Job, chart: RemoteChart, folder: Path, client: Client) -> O
     """
     url = f"{chart.repository.rstrip('/')}/{chart.name}"
     repository = _Repository(url, client, client.credential)
-    version = _choose(chart, repository)
-    if version not in job.known:
+    version, may_move = _choose(chart, repository)
+    if may_move or version not in job.known:
         data = repository.pull(version, job.max_bytes)
-        check_chart(data, job.max_bytes, chart.name, version)
+        found = check_chart(data, job.max_bytes, chart.name.rpartition("/")[2], version)
+        version = found if may_move else version
         (folder / DATA).write_bytes(data)
     return Outcome(version=version)
 
@@ -80,18 +81,20 @@ def pull(url: str, limit: int, client: Client, credential: Mapping[str, Any]) ->
     return _Repository(repository, client, credential).pull(tag, limit)
 
 
-def _choose(chart: RemoteChart, repository: "_Repository") -> str:
+def _choose(chart: RemoteChart, repository: "_Repository") -> tuple[str, bool]:
+    """Return the tag to pull, and whether it may be another chart the next time."""
     # Late: it takes a while to load.
-    from avp_py.golang.semver import is_version, newest_tag
+    from avp_py.golang.semver import is_exact, is_version, newest_tag
 
     if is_version(chart.version):
-        return chart.version
+        # Whoever publishes 1.2.4 may move the tag 1.2.
+        return chart.version, not is_exact(chart.version)
     tags = repository.list_tags()
     version = newest_tag(tags, chart.version)
     if version is None:
         newest_last = [each.replace("_", "+") for each in tags]
         raise no_version(chart.name, chart.version, newest_last[::-1])
-    return version
+    return version, False
 
 
 class _Repository:
