@@ -18,10 +18,6 @@ from avp_py.settings import FetchSettings
 
 logger: Final = logging.getLogger(__name__)
 
-SLOW_SECONDS: Final = 30.0
-"""How long a server that has let somebody wait is not waited for again, where what it has served
-before is kept."""
-
 _MARGIN: Final = 0.5
 """How long before its own time is over a request gives up what another one fetches, in seconds."""
 
@@ -76,7 +72,6 @@ class Depot:
         self._caches: dict[tuple[str, int], Cache] = {}
         self._flights: dict[str, tuple[Future[Fetched], float]] = {}
         self._recent: dict[str, _Recent] = {}
-        self._slow: dict[str, tuple[FetchError, float]] = {}
 
     def cache(self, settings: FetchSettings) -> Cache | None:
         """Return the cache that the operator names, or None.
@@ -129,23 +124,6 @@ class Depot:
         found: T = kept.value
         return found
 
-    def note_slow(self, server: str, error: FetchError) -> None:
-        """Note that a server has let somebody wait, and failed.
-
-        Args:
-            server: the server, and who asked.
-            error: what came of it.
-        """
-        now = time.monotonic()
-        with self._guard:
-            self._slow = {name: each for name, each in self._slow.items() if each[1] > now}
-            self._slow[server] = (error, now + SLOW_SECONDS)
-
-    def slow(self, server: str) -> FetchError | None:
-        """Return what a server has let somebody wait for a short while ago; None for nothing."""
-        error, until = self._slow.get(server, (None, 0.0))
-        return error if time.monotonic() < until else None
-
     def share(self, key: str, seconds: float, make: Callable[[], Fetched]) -> Fetched:
         """Return what a function makes, or what another thread makes of it at the moment.
 
@@ -161,7 +139,8 @@ class Depot:
         while (flight := self._join(key, seconds)) is not None:
             others, limit = flight
             try:
-                return others.result(max(end - _MARGIN - time.monotonic(), 0))
+                margin = min(_MARGIN, seconds / 4)
+                return others.result(max(end - margin - time.monotonic(), 0))
             except GivenUpError:
                 # Ours is still wanted.
                 continue

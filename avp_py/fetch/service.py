@@ -34,9 +34,6 @@ AT_ONCE: Final = 4
 _EXACT, _FLOATING = "exact", "floating"
 """The kinds of entries for versions and commits: what was wanted when they were fetched."""
 
-_LONG_SECONDS: Final = 3.0
-"""How long a server must have let a request wait for the next one not to wait, too."""
-
 MAX_VERSIONS: Final = 50
 """How many versions of a chart, or commits of a repository, are remembered as kept."""
 
@@ -164,7 +161,6 @@ class _One:
         name = remote.name if isinstance(remote, RemoteChart) else ""
         kind = type(remote).__name__
         self._place = (kind, url, name, *fingerprints)
-        self._server = key_of("server", url, *fingerprints)
         self._problem = problem
         self._wanted = ""
         if isinstance(remote, RemoteChart):
@@ -194,32 +190,29 @@ class _One:
         return None if entry is None else _fetched(entry)
 
     def _fetch(self) -> Fetched:
-        begin = time.monotonic()
-        depot = self._service.depot
-        if (slow := depot.slow(self._server)) is not None and self._before() is not None:
-            raise slow
         last = self._last()
         job = replace(
-            self._job,
-            known=self._known(self._kinds),
-            etag=last.etag,
-            seconds=max(self._deadline - time.monotonic(), 0),
+            self._job, known=self._known(self._kinds), etag=last.etag, seconds=self._seconds()
         )
-        try:
-            left = self._run(job, last)
+        left = self._run(job, last)
+        kept = self._kept(left, last)
+        if left.data is None and kept is None and job.known:
+            # Meanwhile it was removed from the cache, or was corrupt.
+            left = self._run(replace(job, known=(), seconds=self._seconds()), last)
             kept = self._kept(left, last)
-            if left.data is None and kept is None and job.known:
-                # Meanwhile it was removed from the cache, or was corrupt.
-                seconds = max(self._deadline - time.monotonic(), 0)
-                left = self._run(replace(job, known=(), seconds=seconds), last)
-                kept = self._kept(left, last)
-            fetched = self._keep(left, kept)
-        except FetchError as error:
-            if error.is_down and time.monotonic() - begin >= _LONG_SECONDS:
-                depot.note_slow(self._server, error)
-            raise
+        fetched = self._keep(left, kept)
         self._note("repository" if left.data is not None else "confirmed")
         return fetched
+
+    def _seconds(self) -> float:
+        """Return how long the process may take.
+
+        A chart that was served before has half of the time: where the repository hangs, all charts
+        of a kustomization, which come one after the other, can still be served from the cache.
+        """
+        left = max(self._deadline - time.monotonic(), 0)
+        is_chart = isinstance(self._remote, RemoteChart)
+        return left / 2 if is_chart and self._before() is not None else left
 
     def outdated(self, error: FetchError) -> Fetched:
         """Return what was served before.

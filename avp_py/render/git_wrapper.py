@@ -11,12 +11,12 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from avp_py.archives import unpack_tar
-from avp_py.errors import AvpError, Failure
+from avp_py.errors import AvpError, Failure, GenerateError
 from avp_py.remotes import Fetched, Fetcher, RemoteCommit, Submodule
 from avp_py.render.git_timeouts import HINT
 from avp_py.render.remote_files import RemoteFiles
@@ -105,13 +105,11 @@ def _in_time(clone: _Clone) -> Iterator[None]:
     try:
         yield
     except AvpError as error:
-        (failure, *_) = error.failures
-        if failure.is_general or clone.left > _MARGIN:
+        if clone.left > _MARGIN or any(each.is_general for each in error.failures):
             raise
-        raise AvpError(
-            f"{failure.reason}; kustomize waits only {clone.seconds:g} s for it",
-            hint=HINT,
-            detail=failure.detail,
+        reason = f"kustomize waits only {clone.seconds:g} s for it"
+        raise GenerateError(
+            [replace(each, reason=f"{each.reason}; {reason}", hint=HINT) for each in error.failures]
         ) from error
 
 

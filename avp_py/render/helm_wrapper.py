@@ -43,12 +43,8 @@ esac
 """
 
 
-class _PartOfTime(Fetcher):
-    """Fetches within half of the time that is left for all charts.
-
-    kustomize has one time limit for all of them: where a server hangs, what it has served before
-    still comes in time, and so do the charts after it.
-    """
+class _InTime(Fetcher):
+    """Fetches while kustomize runs: it has one time limit for all charts."""
 
     def __init__(self, fetcher: Fetcher, seconds: float) -> None:
         self._fetcher = fetcher
@@ -59,7 +55,7 @@ class _PartOfTime(Fetcher):
     ) -> Sequence[Fetched | Failure]:
         """Fetch."""
         left = max(self._end - time.monotonic(), 0)
-        return self._fetcher.fetch(wanted, min(seconds, left / 2))
+        return self._fetcher.fetch(wanted, min(seconds, left))
 
 
 class HelmWrapper:
@@ -101,7 +97,7 @@ class HelmWrapper:
         self._rules = ChartRules(tuple(map(str, allowed)), limits, confined)
         self._tree = workspace.tree
         self._clones = workspace.clones
-        remotes = replace(remotes, fetcher=_PartOfTime(remotes.fetcher, limits.timeout))
+        remotes = replace(remotes, fetcher=_InTime(remotes.fetcher, limits.timeout))
         self._fetcher = remotes.fetcher
         self._copies = ChartCopies(workspace, self._rules, remotes)
         self.failures: list[Failure] = []

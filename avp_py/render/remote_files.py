@@ -54,6 +54,9 @@ begins."""
 _NO_NETWORK: Final = ("socket: permission denied", "connect: permission denied")
 """How Go says that the sandbox has no network."""
 
+_MARGIN: Final = 0.6
+"""How many seconds before its time limit a fetch may end, to say what took too long."""
+
 _REQUEST: Final = re.compile(r'\bGet "([^"]*)": ')
 """How Go says before that what it requested."""
 
@@ -117,7 +120,9 @@ class RemoteFiles:
                 hint="put the files into the repository, or name a git repository that has them",
             )
         refused: list[Failure] = []
+        end = time.monotonic() + seconds
         answers = self._fetcher.fetch(list(map(RemoteFile, new)), seconds) if new else ()
+        is_late = time.monotonic() >= end - _MARGIN
         for url, answer in zip(new, answers, strict=True):
             if isinstance(answer, Fetched):
                 is_page = url in manifests and _is_page(answer.data)
@@ -126,6 +131,9 @@ class RemoteFiles:
                     self.warnings += [answer.warning] if answer.warning else []
                     continue
                 answer = _no_manifest(url, is_page=is_page)
+            elif is_late and wanted[url]:
+                # Another base that names it may have more time.
+                continue
             self._files[url] = None
             if wanted[url]:
                 self._failures[url] = answer

@@ -55,6 +55,14 @@ def test_a_certificate_that_is_not_trusted(said: str, url: str) -> None:
 def test_the_text_of_a_server_is_not_shown() -> None:
     said = "remote: a\x0cb\x85c\u2028d\rremote: e\nfatal: remote error: f\nfatal: g hunter22"
     assert git_failure(said, ["hunter22"]).detail == "fatal: remote error:\nfatal: g …"
+    for said, shown in (
+        ("fatal: protocol error: unexpected 'a remote error: b'", "fatal: protocol error:"),
+        ("fatal: remote error: a\nb\n\nc\nfatal: d", "fatal: remote error:\nfatal: d"),
+        ("fatal: invalid server response; got 'a'", "fatal: invalid server response; got"),
+        ("fatal: git fetch-pack: expected ACK/NAK, got 'a'",
+         "fatal: git fetch-pack: expected ACK/NAK, got"),
+    ):  # fmt: skip
+        assert git_failure(said).detail == shown
 
 
 @pytest.mark.parametrize("name", ["certificate-service", "certificate", "refused", "expired"])

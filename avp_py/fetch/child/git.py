@@ -119,9 +119,9 @@ class _Fetch:
             "fetch", "--quiet", "--depth=1", "--no-tags", "--", text, self._remote.ref or "HEAD"
         )
         commit = git.run("rev-parse", "--verify", "FETCH_HEAD^{commit}").strip()
-        if self._remote.is_exact and git.run("rev-parse", "FETCH_HEAD").strip() == self._remote.ref:
+        if git.run("rev-parse", "FETCH_HEAD").strip() == self._remote.ref.lower():
             # It may be the hash of an annotated tag.
-            commit = self._remote.ref
+            commit = self._remote.ref.lower()
         if commit in job.known:
             return Outcome(version=commit)
         git.archive(commit, self._folder / DATA)

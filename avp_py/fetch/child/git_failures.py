@@ -4,7 +4,7 @@ Source: the messages of git 2.39 (remote.c, http.c, remote-curl.c, connect.c, fe
 of libcurl 7.88 and of OpenSSH 9.2.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final
 
 from avp_py.errors import FetchError
@@ -88,26 +88,34 @@ def _without_server(said: str, hidden: Collection[str]) -> str:
     # As a terminal shows them, and not at the further characters that Python takes for line ends.
     every = said.replace("\r", "\n").split("\n")
     lines = (line for line in every if not line.lstrip().startswith("remote:"))
-    found = "\n".join(map(_without_quotation, lines))
+    found = "\n".join(_without_quotations(lines))
     for each in sorted(filter(None, hidden), key=len, reverse=True):
         found = found.replace(each, "…")
     return found
 
 
 _QUOTING: Final = (
-    "remote error:", "invalid server response; got", "protocol error: unexpected",
-    "protocol error: bad line length character:", "expected flush after", "not valid:",
+    "remote error:", "invalid server response; got", "protocol error:", "expected wanted-ref, got",
+    "unexpected wanted-ref:", "unexpected acknowledgment line:", "expected ack/nak, got",
+    "invalid shallow line:", "invalid unshallow line:", "expected shallow/unshallow, got",
+    "invalid ls-refs response:", "expected flush after", "not valid:", ", received '", "got: ",
 )  # fmt: skip
-"""What git says before it quotes the server."""
+"""What git says, in small letters, before it quotes the server."""
+
+_OWN: Final = ("fatal:", "error:", "warning:", "hint:")
+"""How git's own lines begin."""
 
 
-def _without_quotation(line: str) -> str:
-    """Return a line of git's without what it quotes of the server."""
-    for each in _QUOTING:
-        before, found, _ = line.partition(each)
-        if found:
-            return before + found
-    return line
+def _without_quotations(lines: Iterable[str]) -> Iterator[str]:
+    """Yield git's lines without what it quotes of the server, which may have several lines."""
+    is_quoted = False
+    for line in lines:
+        if is_quoted and not line.startswith(_OWN):
+            continue
+        text = line.lower()
+        ends = [text.index(each) + len(each) for each in _QUOTING if each in text]
+        is_quoted = bool(ends)
+        yield line[: min(ends)] if ends else line
 
 
 def is_redirect(said: str) -> bool:
