@@ -1,6 +1,5 @@
 """Connections: to permitted addresses only, through proxies, with TLS, and all in time."""
 
-import base64
 import http.client
 import io
 import socket
@@ -13,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 from avp_py.errors import FetchError
 from avp_py.fetch.addresses import permitted_addresses
 from avp_py.fetch.child.target import PORTS, Origin, Target
+from avp_py.network.authorization import basic
 from avp_py.network.deadline import Deadline
 from avp_py.network.proxies import proxies_for
 
@@ -172,8 +172,8 @@ def _proxy_authorization(proxy: str) -> Mapping[str, str]:
     parts = urlsplit(proxy)
     if not parts.username:
         return {}
-    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
-    return {"Proxy-Authorization": f"Basic {base64.b64encode(pair).decode('ascii')}"}
+    login = basic(unquote(parts.username), unquote(parts.password or ""))
+    return {"Proxy-Authorization": f"Basic {login}"}
 
 
 def _bad_proxy(target: Target, why: str) -> FetchError:

@@ -118,10 +118,10 @@ class _Fetch:
         git.run(
             "fetch", "--quiet", "--depth=1", "--no-tags", "--", text, self._remote.ref or "HEAD"
         )
-        commit = git.run("rev-parse", "--verify", "FETCH_HEAD^{commit}").strip()
-        if git.run("rev-parse", "FETCH_HEAD").strip() == self._remote.ref.lower():
+        named, commit = git.run("rev-parse", "FETCH_HEAD", "FETCH_HEAD^{commit}").split()
+        if named == self._remote.ref.lower():
             # It may be the hash of an annotated tag.
-            commit = self._remote.ref.lower()
+            commit = named
         if commit in job.known:
             return Outcome(version=commit)
         git.archive(commit, self._folder / DATA)

@@ -3,7 +3,6 @@
 Nothing of it is on a command line or in the environment, where other processes could see it.
 """
 
-import base64
 import os
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from urllib.parse import urlsplit
 from avp_py.errors import FetchError
 from avp_py.fetch.child.git_url import GitUrl
 from avp_py.fetch.job import HEADERS, LOGIN, PASSWORD
+from avp_py.network.authorization import basic
 
 CONFIG: Final = "git-config"
 
@@ -93,7 +93,7 @@ class GitConfig:
         texts = [str(given.get(name) or "") for name in (PASSWORD, "token")]
         if PASSWORD in self.askpass:
             # git makes the header of them.
-            texts.append(_basic(*(self.askpass[name] for name in LOGIN)))
+            texts.append(basic(*(self.askpass[name] for name in LOGIN)))
         headers = (each.partition(":")[2].split() for each in self._headers())
         texts += (words[-1] for words in headers if words)
         return [*texts, *(quote_url(each, safe="") for each in texts)]
@@ -201,7 +201,7 @@ class GitConfig:
             return (f"Authorization: Bearer {_one_line(token)}",)
         if password := credential.get("password"):
             name = credential.get("username") or self.url.user or _NOBODY
-            return (f"Authorization: Basic {_basic(name, password)}",)
+            return (f"Authorization: Basic {basic(name, password)}",)
         return [_one_line(self.askpass[name]) for name in HEADERS if self.askpass.get(name)]
 
     def _certificates(self) -> str:
@@ -242,10 +242,6 @@ class GitConfig:
             options["IdentityFile"] = _ssh_path(folder / "git-ssh-key")
             options["IdentitiesOnly"] = "yes"
         return " ".join(("ssh", "-F", os.devnull, *_options(options)))
-
-
-def _basic(name: str, password: str) -> str:
-    return base64.b64encode(f"{name}:{password}".encode()).decode("ascii")
 
 
 def _options(options: Mapping[str, str]) -> Iterator[str]:

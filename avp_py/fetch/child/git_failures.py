@@ -5,7 +5,7 @@ of libcurl 7.88 and of OpenSSH 9.2.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from avp_py.errors import FetchError
 
@@ -16,39 +16,63 @@ _CREDENTIALS: Final = (
     "any, add them; some servers answer so where nothing exists, too"
 )
 
-_TABLE: Final[Sequence[tuple[Sequence[str], str, str]]] = (
-    (
+
+class _Row(NamedTuple):
+    """What git says, and our words for it.
+
+    Attributes:
+        phrases: what is in its message, in small letters.
+        reason: what is wrong.
+        hint: what to do.
+        is_down: whether the server, or a proxy, cannot be reached or fails.
+    """
+
+    phrases: Sequence[str]
+    reason: str
+    hint: str
+    is_down: bool = False
+
+
+_TABLE: Final = (
+    _Row(
+        ("certificate has expired", "expiration date has passed", "is not yet valid"),
+        "its TLS certificate is expired, or not valid yet",
+        "renew the certificate of the server, and check the clock of this machine",
+        # It will be renewed.
+        is_down=True,
+    ),
+    _Row(
         ("host key verification failed", "host key is known for", "remote host identification has"),
         "its host key is not the one that is expected, or is not known",
         f"name its lines of a known_hosts file (ssh-keyscan) for this URL in the file of {_FILE}",
     ),
-    (
+    _Row(
         ("authentication failed for", "could not read username", "could not read password",
          "returned error: 401", "returned error: 403", "permission denied (",
          "unable to get password", "too many authentication failures"),
         "the server wants credentials, or rejected those that it got",
         _CREDENTIALS,
     ),
-    (
+    _Row(
         ("couldn't find remote ref", "not our ref", "unadvertised object", "no such remote ref",
          "no such ref was fetched"),
         "it has no such branch, tag or commit",
         "check the ref; of a commit the full hash is needed",
     ),
-    (
+    _Row(
         ("returned error: 404", "does not appear to be a git repository", "repository not found",
          "not found: did you run", "not valid: is this a git repository", "' not found\n",
          "dumb http transport does not support"),
         "there is no git repository, or not without credentials",
         f"check the URL; credentials belong into the file of {_FILE}",
     ),
-    (
+    _Row(
         ("' not allowed\n",),
         "the operator's git configuration (GIT_CONFIG_GLOBAL) changes the protocol of the URL",
         "write the URL that git is to use into the kustomization; or remove url.….insteadOf, and "
         f"name credentials for the URL as it is in the file of {_FILE}",
     ),
-    (
+    _Row(
         # With a space, which no URL has that a tenant could write.
         ("certificate verif", "ssl certificate", "peer certificate", "client certificate",
          "local certificate", "issuer certificate", "bad certificate", "certificate required",
@@ -58,29 +82,29 @@ _TABLE: Final[Sequence[tuple[Sequence[str], str, str]]] = (
         "name the CA certificate, or a certificate and its key, for this URL in the file of "
         f"{_FILE}",
     ),
-    (
+    _Row(
         ("permission denied\n", "connect: permission denied", "operation not permitted"),
         "the sandbox does not permit connections to its port",
         "the operator's setting AVP_RENDER_PORTS lists the permitted ports",
     ),
+    _Row(
+        # libcurl may have either TLS library.
+        ("could not resolve", "failed to connect", "couldn't connect", "connection refused",
+         "connection timed out", "connection reset", "connection closed", "operation timed out",
+         "operation too slow", "less than 1 bytes/sec", "early eof", "unexpected disconnect",
+         "hung up unexpectedly", "empty reply", "no route to host", "network is unreachable",
+         "returned error: 5", "returned error: 429", "did not finish within", "transfer closed",
+         "non-properly terminated", "error in the pull function", "error in the push function",
+         "ssl_error_syscall", "unexpected eof", "tunnel failed, response 5", "http code 5"),
+        "the server could not be reached, or failed",
+        "try again, and check the URL, the server and the network; the operator's setting "
+        "AVP_RENDER_PORTS lists the ports that are permitted",
+        is_down=True,
+    ),
 )  # fmt: skip
+"""The first row that fits counts."""
 
 _REDIRECTED: Final = tuple(f"returned error: {status}" for status in (301, 302, 303, 307, 308))
-
-_DOWN: Final = (
-    "could not resolve", "failed to connect", "couldn't connect", "connection refused",
-    "connection timed out", "connection reset", "connection closed", "operation timed out",
-    "operation too slow", "less than 1 bytes/sec", "early eof", "unexpected disconnect",
-    "hung up unexpectedly", "empty reply", "no route to host", "network is unreachable",
-    "returned error: 5", "returned error: 429", "did not finish within", "transfer closed",
-    "non-properly terminated", "error in the pull function", "error in the push function",
-    "ssl_error_syscall", "unexpected eof", "tunnel failed, response 5", "http code 5",
-)  # fmt: skip
-"""What git, libcurl with either TLS library, and ssh say where a server or proxy cannot be reached
-or fails."""
-
-_EXPIRED: Final = ("certificate has expired", "expiration date has passed", "is not yet valid")
-"""What the TLS libraries say of a certificate that will be renewed."""
 
 
 def _without_server(said: str, hidden: Collection[str]) -> str:
@@ -137,22 +161,7 @@ def git_failure(everything: str, hidden: Collection[str] = ()) -> FetchError:
     """
     text = f"{everything}\n".lower()
     said = _without_server(everything, hidden)
-    if any(each in text for each in _EXPIRED):
-        return FetchError(
-            "its TLS certificate is expired, or not valid yet",
-            hint="renew the certificate of the server, and check the clock of this machine",
-            detail=said,
-            is_down=True,
-        )
-    for phrases, reason, hint in _TABLE:
-        if any(each in text for each in phrases):
-            return FetchError(reason, hint=hint, detail=said)
-    if any(each in text for each in _DOWN):
-        return FetchError(
-            "the server could not be reached, or failed",
-            hint="try again, and check the URL, the server and the network; the operator's setting "
-            "AVP_RENDER_PORTS lists the ports that are permitted",
-            detail=said,
-            is_down=True,
-        )
+    for row in _TABLE:
+        if any(each in text for each in row.phrases):
+            return FetchError(row.reason, hint=row.hint, detail=said, is_down=row.is_down)
     return FetchError("git failed", hint="fix the git error below", detail=said)

@@ -1,6 +1,5 @@
 """GET requests: redirects, credentials, and how large an answer may be."""
 
-import base64
 import http.client
 import posixpath
 import ssl
@@ -18,6 +17,7 @@ from avp_py.fetch.child.connection import Connections
 from avp_py.fetch.child.gunzip import Gunzip, TooLargeError
 from avp_py.fetch.child.target import Origin, Target
 from avp_py.fetch.job import Job
+from avp_py.network import authorization
 from avp_py.network.deadline import Deadline
 from avp_py.network.tls import load_client_certificate, new_context, trust_system
 from avp_py.remotes import shown
@@ -211,9 +211,8 @@ def _readings(url: str) -> Iterator[str]:
     authority, _, path = rest.partition("/")
     parts = unquote(unquote(path)).replace("\\", "/").split("/")
     path = posixpath.normpath("/" + "/".join(each.partition(";")[0] for each in parts))
-    yield normalise(f"{scheme}://{authority}/{quote(path.lstrip('/'), safe='/+')}").removesuffix(
-        "/"
-    )
+    path = quote(path.lstrip("/"), safe="/+")
+    yield normalise(f"{scheme}://{authority}/{path}").removesuffix("/")
 
 
 def login(credential: Mapping[str, Any]) -> str:
@@ -229,10 +228,7 @@ def basic(credential: Mapping[str, Any]) -> str:
     As helm, which sends it only with both a name and a password.
     """
     name, password = credential.get("username"), credential.get("password")
-    if not name or not password:
-        return ""
-    pair = f"{name}:{password}".encode("utf-8", "surrogatepass")
-    return f"Basic {base64.b64encode(pair).decode('ascii')}"
+    return f"Basic {authorization.basic(name, password)}" if name and password else ""
 
 
 def _open_context(credential: Mapping[str, Any], *, is_trusted: bool) -> ssl.SSLContext:
