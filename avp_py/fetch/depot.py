@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
@@ -155,11 +156,12 @@ class Depot:
                 if limit >= seconds / 2:
                     raise
         own, _ = self._flights[key]
-        try:
-            own.set_result(make())
-        except BaseException as error:
-            own.set_exception(error)
-        finally:
+        with ExitStack() as told:
+            try:
+                told.callback(own.set_result, make())
+            except BaseException as error:
+                told.callback(own.set_exception, error)
+            # Before the others know: whoever tries again makes it itself.
             with self._guard:
                 del self._flights[key]
         return own.result()

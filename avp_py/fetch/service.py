@@ -134,11 +134,12 @@ class Service:
 
         That is another credential, and what is denied: a server may have led to it.
         """
-        own = credential.fingerprint if credential else ""
-        if not isinstance(job.remote, RemoteCommit):
-            return own, *sorted(job.denied)
-        operators = fingerprint(self.environ, gits_variables(self.render, self.environ))
-        return own, fingerprint(job.askpass, job.askpass), operators, *sorted(job.denied)
+        found = [credential.fingerprint if credential else ""]
+        if isinstance(job.remote, RemoteCommit):
+            operators = gits_variables(self.render, self.environ)
+            found.append(fingerprint(job.askpass, job.askpass))
+            found.append(fingerprint(self.environ, operators))
+        return [*found, *sorted(job.denied)]
 
 
 class _One:
@@ -212,7 +213,7 @@ class _One:
         """
         left = max(self._deadline - time.monotonic(), 0)
         is_chart = isinstance(self._remote, RemoteChart)
-        return left / 2 if is_chart and self._before() is not None else left
+        return left / 2 if is_chart and self._has(self._newest(), self._kinds) else left
 
     def outdated(self, error: FetchError) -> Fetched:
         """Return what was served before.
@@ -327,42 +328,48 @@ class _One:
         found = (cache.get(self._version_key(version, kind)) for kind in self._kinds)
         return next(filter(None, found), None)
 
+    def _has(self, version: str, kinds: Sequence[str]) -> bool:
+        """Return whether a version, or a commit, is kept in an entry of some kinds."""
+        cache = self._cache
+        return cache is not None and any(
+            cache.has(self._version_key(version, kind)) for kind in kinds
+        )
+
     def _known(self, kinds: Sequence[str]) -> tuple[str, ...]:
         """Return the versions or commits that are kept in entries of some kinds."""
-        cache = self._cache
-        if cache is None:
+        if self._cache is None:
             return ()
-        entry = cache.get(key_of("versions", *self._place))
+        entry = self._cache.get(key_of("versions", *self._place))
         versions = entry.version.split("\n") if entry is not None else []
-        return tuple(
-            each
-            for each in versions
-            if any(cache.has(self._version_key(each, kind)) for kind in kinds)
-        )
+        return tuple(each for each in versions if self._has(each, kinds))
+
+    def _newest_key(self) -> str:
+        return key_of("newest", *self._place, self._wanted)
+
+    def _newest(self) -> str:
+        """Return what the wanted one was when the repository was last reached, or an empty text."""
+        entry = self._cache.get(self._newest_key()) if self._cache is not None else None
+        return entry.version if entry is not None else ""
 
     def _remember(self, version: str) -> None:
         """Remember which version is the wanted one, and that it is kept."""
         if self._cache is None:
             return
-        newest = key_of("newest", *self._place, self._wanted)
-        before = self._cache.get(newest)
-        # Each write looks through the whole cache.
-        if before is None or before.version != version:
-            self._cache.put(newest, Entry(version=version))
+        if self._newest() != version:
+            self._cache.put(self._newest_key(), Entry(version=version))
         known = self._known((_FLOATING, _EXACT))
         if version not in known:
             versions = "\n".join([*known, version][-MAX_VERSIONS:])
             self._cache.put(key_of("versions", *self._place), Entry(version=versions))
 
     def _before(self) -> Fetched | None:
-        """Return what the wanted one was when the repository was last reached; None for nothing."""
+        """Return what was served when the repository was last reached; None for nothing."""
         if self._cache is None:
             return None
         if isinstance(self._remote, RemoteFile):
             entry = self._cache.get(self._last_key())
             return None if entry is None else _fetched(entry)
-        newest = self._cache.get(key_of("newest", *self._place, self._wanted))
-        entry = self._kept_version(self._cache, newest.version) if newest is not None else None
+        entry = self._kept_version(self._cache, self._newest())
         return None if entry is None else _fetched(entry)
 
 

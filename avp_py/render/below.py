@@ -21,7 +21,7 @@ _OLD: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 @contextlib.contextmanager
-def open_below(root: Path, parts: Sequence[str]) -> Iterator[int]:
+def open_folder(root: Path, parts: Sequence[str]) -> Iterator[int]:
     """Open a directory.
 
     Args:
@@ -32,13 +32,30 @@ def open_below(root: Path, parts: Sequence[str]) -> Iterator[int]:
         Its descriptor.
 
     Raises:
+        OSError: one of them is not a directory.
+    """
+    folder = os.open(root, _DIRECTORY)
+    try:
+        for part in parts:
+            inner = os.open(part, _DIRECTORY, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        yield folder
+    finally:
+        os.close(folder)
+
+
+@contextlib.contextmanager
+def open_below(root: Path, parts: Sequence[str]) -> Iterator[int]:
+    """Open a directory, as `open_folder`, that was one when its path was checked.
+
+    Raises:
         RenderError: one of them is not a directory any more.
     """
     with contextlib.ExitStack() as opened:
-        current = _enter(opened, root, None)
-        for part in parts:
-            current = _enter(opened, part, current)
-        yield current
+        with _unchanged():
+            folder = opened.enter_context(open_folder(root, parts))
+        yield folder
 
 
 @contextlib.contextmanager
@@ -60,7 +77,9 @@ def make_below(folder: int, parts: Sequence[str]) -> Iterator[int]:
         for part in parts:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(part, dir_fd=folder)
-            folder = _enter(opened, part, folder)
+            with _unchanged():
+                folder = os.open(part, _DIRECTORY, dir_fd=folder)
+            opened.callback(os.close, folder)
         yield folder
 
 
@@ -75,10 +94,8 @@ def read_file(folder: int, name: str, most: int) -> bytes:
     Raises:
         RenderError: it is not a file any more.
     """
-    try:
+    with _unchanged():
         descriptor = os.open(name, _OLD, dir_fd=folder)
-    except OSError as error:
-        raise _changed() from error
     with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise _changed()
@@ -102,13 +119,13 @@ def write_file(folder: int, name: str, data: bytes) -> None:
     os.rename(new, name, src_dir_fd=folder, dst_dir_fd=folder)
 
 
-def _enter(opened: contextlib.ExitStack, step: Path | str, above: int | None) -> int:
+@contextlib.contextmanager
+def _unchanged() -> Iterator[None]:
+    """Raise RenderError where what was checked cannot be opened any more."""
     try:
-        descriptor = os.open(step, _DIRECTORY, dir_fd=above)
+        yield
     except OSError as error:
         raise _changed() from error
-    opened.callback(os.close, descriptor)
-    return descriptor
 
 
 def _changed() -> RenderError:

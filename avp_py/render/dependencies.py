@@ -15,6 +15,7 @@ from avp_py.archives import read_chart
 from avp_py.errors import ChartLimitError, Failure, Failures, RenderError, quoted, shortened
 from avp_py.golang.semver import RangeError, is_version, names_one, newest
 from avp_py.remotes import Fetched, Fetcher, RemoteChart, shown
+from avp_py.render.below import open_folder, write_file
 from avp_py.render.chart_lock import NAMED
 from avp_py.render.chart_metadata import (
     CHART,
@@ -418,23 +419,16 @@ def _write(copy: Path, added: Mapping[str, Archive]) -> None:
         RenderError: that is not a directory.
         OSError: they cannot be written.
     """
-    folder = copy / CHARTS
-    try:
-        folder.mkdir(exist_ok=True)
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    except (FileExistsError, NotADirectoryError):
-        raise RenderError(
-            f"{CHARTS}/ of the chart is not a directory, so that no dependency can be put there",
-            hint="replace it by a directory, or remove it; a symlink does not serve",
-        ) from None
-    try:
+    with contextlib.ExitStack() as opened:
+        try:
+            (copy / CHARTS).mkdir(exist_ok=True)
+            folder = opened.enter_context(open_folder(copy, (CHARTS,)))
+        except (FileExistsError, NotADirectoryError):
+            raise RenderError(
+                f"{CHARTS}/ of the chart is not a directory, so that no dependency can be put "
+                "there",
+                hint="replace it by a directory, or remove it; a symlink does not serve",
+            ) from None
         for name, each in added.items():
             # helm overwrites it, too.
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(name, dir_fd=descriptor)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-            new = os.open(name, flags, 0o644, dir_fd=descriptor)
-            with open(new, "wb") as file:  # noqa: PTH123 - a descriptor
-                file.write(each.data)
-    finally:
-        os.close(descriptor)
+            write_file(folder, name, each.data)

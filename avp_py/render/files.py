@@ -6,6 +6,7 @@ import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from avp_py.render.below import open_folder
 from avp_py.render.follow import follow
 
 
@@ -61,14 +62,7 @@ def _open(root: Path, path: Path) -> int:
     Raises:
         OSError: it cannot be opened.
     """
-    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        *folders, last = path.relative_to(root).parts
-        for step in folders:
-            inner = os.open(step, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
-            os.close(folder)
-            folder = inner
+    *folders, last = path.relative_to(root).parts
+    with open_folder(root, folders) as folder:
         # A FIFO would hold the call until somebody writes to it.
         return os.open(last, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW, dir_fd=folder)
-    finally:
-        os.close(folder)

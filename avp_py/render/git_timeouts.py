@@ -13,6 +13,9 @@ from avp_py.render.references import is_below_repository
 DEFAULT_SECONDS: Final = 27.0
 """The time where a URL has no valid `timeout`."""
 
+MARGIN_SECONDS: Final = 0.6
+"""How many seconds before its time limit a fetch may end, to say what took too long."""
+
 HINT: Final = (
     "find out why its server is slow, or end the URL of the base with ?timeout=120s (&timeout=120s "
     "after ?ref=…); the operator's setting AVP_RENDER_TIMEOUT must be longer"

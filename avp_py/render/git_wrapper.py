@@ -18,7 +18,7 @@ from typing import Final
 from avp_py.archives import unpack_tar
 from avp_py.errors import AvpError, Failure, GenerateError
 from avp_py.remotes import Fetched, Fetcher, RemoteCommit, Submodule
-from avp_py.render.git_timeouts import HINT
+from avp_py.render.git_timeouts import HINT, MARGIN_SECONDS
 from avp_py.render.remote_files import RemoteFiles
 from avp_py.render.script import SHELL, write_script
 from avp_py.render.workspace import Workspace
@@ -39,9 +39,6 @@ _SUBMODULES: Final = ["submodule", "update", "--init", "--recursive"]
 
 _LEAST_SECONDS: Final = 1.0
 """How long a fetch may take at least."""
-
-_MARGIN: Final = 0.6
-"""How many seconds before its time limit a fetch may end, to say what took too long."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +102,7 @@ def _in_time(clone: _Clone) -> Iterator[None]:
     try:
         yield
     except AvpError as error:
-        if clone.left > _MARGIN or any(each.is_general for each in error.failures):
+        if clone.left > MARGIN_SECONDS or any(each.is_general for each in error.failures):
             raise
         reason = f"kustomize waits only {clone.seconds:g} s for it"
         raise GenerateError(

@@ -25,7 +25,7 @@ from avp_py.errors import AvpError, ChildError, Failure, GenerateError, RenderEr
 from avp_py.remotes import Fetched, Fetcher, RemoteFile, shown
 from avp_py.render.below import make_below, open_below, read_file, write_file
 from avp_py.render.follow import follow
-from avp_py.render.git_timeouts import seconds_for
+from avp_py.render.git_timeouts import MARGIN_SECONDS, seconds_for
 from avp_py.render.kustomization import Roots, decode, find_roots, kustomization_files
 from avp_py.render.references import (
     WebReference,
@@ -53,9 +53,6 @@ begins."""
 
 _NO_NETWORK: Final = ("socket: permission denied", "connect: permission denied")
 """How Go says that the sandbox has no network."""
-
-_MARGIN: Final = 0.6
-"""How many seconds before its time limit a fetch may end, to say what took too long."""
 
 _REQUEST: Final = re.compile(r'\bGet "([^"]*)": ')
 """How Go says before that what it requested."""
@@ -122,7 +119,7 @@ class RemoteFiles:
         refused: list[Failure] = []
         end = time.monotonic() + seconds
         answers = self._fetcher.fetch(list(map(RemoteFile, new)), seconds) if new else ()
-        is_late = time.monotonic() >= end - _MARGIN
+        is_late = time.monotonic() >= end - MARGIN_SECONDS
         for url, answer in zip(new, answers, strict=True):
             if isinstance(answer, Fetched):
                 is_page = url in manifests and _is_page(answer.data)

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -110,10 +109,6 @@ def secret(url: str) -> Document:
     }
 
 
-def errors(app: App) -> str:
-    return app.errors
-
-
 def rendered(app: App) -> str:
     """What Argo CD renders for an Application."""
     return app.on.argocd.run("app", "manifests", app.name)
@@ -166,6 +161,6 @@ def test_charts_of_a_private_repository(site: Site, new_app: NewApp) -> None:
     # The password is Argo CD's, and what is kept too; another team gets neither.
     with_chart(other, url)
     site.on.cluster.apply(other.manifest(other.namespace))
-    text = mentions(partial(errors, other), "ComparisonError", "the policy does not allow")
+    text = mentions(lambda: other.errors, "ComparisonError", "the policy does not allow")
     assert PASSWORD not in text
     assert site.repository.paths == []

@@ -6,14 +6,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.e2e.api import Document
-from tests.e2e.app import PLUGIN, App, mentions
+from tests.e2e.app import PLUGIN, mentions
 from tests.e2e.argocd import NAMESPACE
 from tests.e2e.conftest import NewApp
 from tests.e2e.ecosystem import POLICY_FILE, TENANTS, Ecosystem
@@ -125,10 +124,6 @@ def lending(folder: Path) -> Path:
     return file
 
 
-def errors(app: App) -> str:
-    return app.errors
-
-
 @pytest.mark.parametrize("ref", ["branch", "commit"])
 def test_a_base_of_the_applications_own_server(
     ref: str, site: Site, new_app: NewApp, tmp_path: Path
@@ -160,7 +155,7 @@ def test_a_base_of_the_applications_own_server(
     site.start_sidecar(PLUGIN_FILE)
     app.refresh(hard=True)
     text = mentions(
-        partial(errors, app), "ComparisonError", "cannot be fetched: the server wants credentials"
+        lambda: app.errors, "ComparisonError", "cannot be fetched: the server wants credentials"
     )
     assert PASSWORD not in text
     assert site.leaks == []

@@ -22,10 +22,6 @@ def status(app: App) -> str:
     return app.status
 
 
-def errors(app: App) -> str:
-    return app.errors
-
-
 def rendered(app: App) -> str:
     """What Argo CD's API renders for an Application, or its error."""
     token = app.on.argocd.project_token(app.project, CI_ROLE)
@@ -45,7 +41,7 @@ def test_each_tenant_is_denied_the_others_paths(new_app: NewApp) -> None:
         mine.repository.edit("deploy/secret.yaml", 'path: ""', f"path: {other.secret_path}")
         mine.refresh()
         denied = f"the policy does not allow the path {other.secret_path}"
-        mentions(partial(errors, mine), denied)
+        mentions(partial(getattr, mine, "errors"), denied)
         assert mine.secret == {"DATABASE_URL": DATABASE_URL}
 
 
@@ -68,7 +64,7 @@ def test_argo_cd_renders_before_it_checks_the_destination(app: App, new_app: New
     )
     # As an ApplicationSet creates it, or a user whom Kubernetes permits to.
     app.on.cluster.apply(app.manifest(other.namespace))
-    mentions(partial(errors, app), "InvalidSpecError", "do not match any of the allowed")
+    mentions(lambda: app.errors, "InvalidSpecError", "do not match any of the allowed")
 
     denied = rendered(app)
     assert f"the policy does not allow the path {other.secret_path}" in denied

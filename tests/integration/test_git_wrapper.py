@@ -66,12 +66,13 @@ def fetches(server: StandIn) -> int:
 
 
 def add_submodule(folder: Path, path: str, url: str, hash_: str, *further: str) -> None:
-    """Add a submodule to the index of a repository, as `git submodule add` does, or not quite."""
+    """Commit a submodule to a repository, as `git submodule add` does, or not quite."""
     with (folder / ".gitmodules").open("a") as file:
         lines = "".join(f"\t{each}\n" for each in further)
         file.write(f'[submodule "{path}"]\n\tpath = {path}\n\turl = {url}\n{lines}')
     git(folder, "add", ".gitmodules")
     git(folder, "update-index", "--add", "--cacheinfo", f"160000,{hash_},{path}")
+    git(folder, "commit", "-qm", "a")
 
 
 def test_two_refs_of_one_repository(
@@ -112,11 +113,9 @@ def test_submodules_in_submodules(
     )
     commit(root / "middle", {"m": "m"})
     add_submodule(root / "middle", "deep/inner", "../../inner/.git", inner)
-    git(root / "middle", "commit", "-qm", "a")
     middle = git(root / "middle", "rev-parse", "HEAD")
     commit(root / "outer", {"app/kustomization.yaml": "resources: [../middle/deep/inner/base]\n"})
     add_submodule(root / "outer", "middle", f"{site.address}/middle/.git", middle)
-    git(root / "outer", "commit", "-qm", "a")
     outer = f"{site.address}/outer/.git//"
 
     for base in ("app?ref=main", "middle/deep/inner/base?ref=main"):
@@ -147,7 +146,6 @@ def test_submodules_without_end(
     for level in range(1, 4):
         commit(root / f"level-{level}", files)
         add_submodule(root / f"level-{level}", "m", f"../../level-{level - 1}/.git", last)
-        git(root / f"level-{level}", "commit", "-qm", "a")
         last = git(root / f"level-{level}", "rev-parse", "HEAD")
 
     for level, code in ((2, 0), (3, 1)):
@@ -182,7 +180,6 @@ def test_submodules_count_as_often_as_they_occur(
         commit(root / level, files)
         for number in range(width):
             add_submodule(root / level, f"s{number}", f"{site.address}/{name}/.git", last)
-        git(root / level, "commit", "-qm", "a")
         name, last = level, git(root / level, "rev-parse", "HEAD")
     app = app_of(tmp_path, f"{site.address}/{name}/.git//?ref=main")
 
@@ -246,7 +243,6 @@ def test_a_broken_gitmodules_of_a_submodule_fails(
     files = {"kustomization.yaml": "resources: [map.yaml]\n", "map.yaml": MAP.format("a")}
     commit(root / "outer", files)
     add_submodule(root / "outer", "sub", f"{site.address}/r/.git", last)
-    git(root / "outer", "commit", "-qm", "a")
 
     app = app_of(tmp_path, f"{site.address}/outer/.git//?ref=main")
     result = run("generate", app, env=permitted(environ, site))
@@ -521,7 +517,6 @@ def test_what_comes_too_late_for_kustomize_is_named(
     hash_ = git(root / "r", "rev-parse", "main")
     commit(root / "outer", {"kustomization.yaml": "resources: [sub/app]\n"})
     add_submodule(root / "outer", "sub", "../../r/.git", hash_)
-    git(root / "outer", "commit", "-qm", "a")
 
     def slowly(data: bytes, folder: Path, inner: Sequence[str], limits: Limits) -> int:
         time.sleep(slow if inner[1:] == part else 0)

@@ -126,6 +126,31 @@ def requests(tmp_path: Path, repository: Repository) -> Requests:
     return Requests(tmp_path, repository)
 
 
+def held(
+    repository: Repository, error: Exception | None = None
+) -> tuple[threading.Event, threading.Event]:
+    """Hold the first fetch.
+
+    Args:
+        repository: where it is from.
+        error: what it then fails with.
+
+    Returns:
+        What is set once it has begun, and what it waits for.
+    """
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        if not begun.is_set():
+            begun.set()
+            go_on.wait(30)
+            if error is not None:
+                raise error
+
+    repository.hold = hold
+    return begun, go_on
+
+
 def data(answers: Sequence[Fetched | Failure]) -> list[bytes | str]:
     return [each.data if isinstance(each, Fetched) else each.reason for each in answers]
 
@@ -444,13 +469,8 @@ def test_who_joins_a_fetch_has_what_the_cache_serves(
 ) -> None:
     wanted = RemoteChart(REPOSITORY, "web", "^1")
     requests.fetch(wanted)
-    begun, given_up = threading.Event(), threading.Event()
-
-    def hang() -> None:
-        begun.set()
-        given_up.wait(30)
-
-    repository.hold, repository.error = hang, DOWN
+    begun, given_up = held(repository)
+    repository.error = DOWN
     first = threading.Thread(target=requests.fetch, args=(wanted,))
     first.start()
     assert begun.wait(30)
@@ -479,14 +499,7 @@ def test_a_rejected_credential_is_served_nothing_old(
 def test_requests_at_the_same_time_share_one_fetch(
     requests: Requests, repository: Repository
 ) -> None:
-    begun = threading.Event()
-    go_on = threading.Event()
-
-    def hold() -> None:
-        begun.set()
-        go_on.wait(30)
-
-    repository.hold = hold
+    begun, go_on = held(repository)
     answers: list[Any] = []
     threads = [
         threading.Thread(target=lambda: answers.append(data(requests.fetch(CHART))))
@@ -505,17 +518,8 @@ def test_requests_at_the_same_time_share_one_fetch(
 
 
 def test_a_request_without_time_fails_alone(requests: Requests, repository: Repository) -> None:
-    begun = threading.Event()
-    go_on = threading.Event()
-
-    def hold() -> None:
-        if not begun.is_set():
-            begun.set()
-            go_on.wait(30)
-            # It is not down: what the second one puts into the cache does not serve the others.
-            raise FetchError("no time", hint="wait")
-
-    repository.hold = hold
+    # It is not down: what the second one puts into the cache does not serve the others.
+    begun, go_on = held(repository, FetchError("no time", hint="wait"))
     answers: dict[float, list[bytes | str]] = {}
 
     def fetch(seconds: float) -> None:
@@ -557,16 +561,7 @@ def test_what_is_fetched_at_once_is_limited(tmp_path: Path, repository: Reposito
 def test_a_fetch_that_is_given_up_fails_for_no_other_request(
     requests: Requests, repository: Repository
 ) -> None:
-    begun = threading.Event()
-    go_on = threading.Event()
-
-    def hold() -> None:
-        if not begun.is_set():
-            begun.set()
-            go_on.wait(30)
-            raise GivenUpError("its request is given up")
-
-    repository.hold = hold
+    begun, go_on = held(repository, GivenUpError("its request is given up"))
     answers: list[Any] = []
     threads = [
         threading.Thread(target=lambda: answers.append(requests.fetch(CHART))) for _ in range(3)
