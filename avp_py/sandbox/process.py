@@ -207,7 +207,8 @@ class Family:
         killed: set[int] = set()
         # A process that is killed leaves us its own children, which are found the next time.
         while _has_children() and time.monotonic() < end:
-            members = [pid for pid in children() if pid in killed or self._kill(pid)]
+            found = [pid for pid in children() if pid in killed or self._may_belong(pid)]
+            members = self._starter.submit(self._kill, found).result()
             if not members:
                 return
             killed = {pid for pid in members if os.waitpid(pid, os.WNOHANG) == (0, 0)}
@@ -237,15 +238,29 @@ class Family:
                 pass_fds=inherited,
             )
 
-    def _kill(self, pid: int) -> bool:
-        """Kill one of our children if it belongs to the family; return whether it does."""
+    def _may_belong(self, pid: int) -> bool:
+        """Return whether one of our children belongs to the family, as far as its variables say."""
         try:
-            if not self._is_scoped and f"{self._mark}=1".encode() not in _variables(pid):
-                return False
-            self._starter.submit(os.kill, pid, signal.SIGKILL).result()
+            return self._is_scoped or f"{self._mark}=1".encode() in _variables(pid)
         except OSError:
             return False
-        return True
+
+    def _kill(self, found: Sequence[int]) -> Sequence[int]:
+        """Kill, on the family's thread; return those of some children that belong to it."""
+        if self._is_scoped and not _signal(os.getppid(), 0):
+            # All that this thread may signal, in one call: a process that ends as soon as it has
+            # started the next might never be met.
+            _signal(-1, signal.SIGKILL)
+        return [pid for pid in found if _signal(pid, signal.SIGKILL)]
+
+
+def _signal(pid: int, number: int) -> bool:
+    """Send a signal; return whether that was possible."""
+    try:
+        os.kill(pid, number)
+    except OSError:
+        return False
+    return True
 
 
 def _variables(pid: int) -> Sequence[bytes]:

@@ -19,9 +19,10 @@ from typing import Final, NamedTuple
 import pytest
 
 from avp_py.errors import ChildError
-from avp_py.sandbox import Access, Limits, Written, named_access, program_access
+from avp_py.sandbox import Access, Limits, Written, named_access, process, program_access
 from avp_py.sandbox.landlock import kernel_abi
 from avp_py.sandbox.process import Family
+from avp_py.sandbox.process import children as process_children
 from tests.conftest import Run
 from tests.integration.hostile import MAP
 from tests.integration.laboratory import Laboratory
@@ -277,10 +278,31 @@ def test_a_child_that_never_stops_talking_is_ended_in_time(laboratory: Laborator
     assert "AVP_RENDER_TIMEOUT" in raised.value.hint
 
 
+CHAIN: Final = (
+    "end = time.monotonic() + 20\nwhile time.monotonic() < end and not os.fork(): pass\nos._exit(0)"
+)
+"""A process that is never there for long; it ends, so that a failure stays one of its test only."""
+
+
+def outliving(code: str) -> str:
+    """Return code whose process ends while another one, which closed all of its files, runs on."""
+    return (
+        "import os, sys, time\n"
+        "if os.fork():\n"
+        "    time.sleep(0.2)\n"
+        "    sys.exit()\n"
+        "os.setsid()\n"
+        "null = os.open('/dev/null', os.O_RDWR)\n"
+        "for descriptor in range(3): os.dup2(null, descriptor)\n"
+        f"{code}\n"
+    )
+
+
 OUTLIVING: Final = {
     "one without its environment": "os.execve(sys.executable, ['x', '-ISc', 'input()'], {})",
     "one that has ended": "sys.exit()",
-    "one that is always another": "while not os.fork() or os._exit(0): pass",
+    "one that is always another": CHAIN,
+    "many that are always others": f"for _ in range(4): os.fork()\n{CHAIN}",
     "a family": "os.fork(); os.fork(); os.fork(); time.sleep(60)",
 }
 
@@ -293,16 +315,7 @@ def test_nothing_outlives_a_run(
 ) -> None:
     # Before Landlock's ABI 6 it is known by its environment.
     monkeypatch.setattr("avp_py.sandbox.landlock.kernel_abi", lambda: abi)
-    code = (
-        "import os, sys, time\n"
-        "if os.fork():\n"
-        "    time.sleep(0.2)\n"
-        "    sys.exit()\n"
-        "os.setsid()\n"
-        "null = os.open('/dev/null', os.O_RDWR)\n"
-        "for descriptor in range(3): os.dup2(null, descriptor)\n"
-        f"{OUTLIVING[what]}\n"
-    )
+    code = outliving(OUTLIVING[what])
     before = children(os.getpid())
 
     laboratory.run(code, laboratory.access)
@@ -315,6 +328,19 @@ def test_nothing_outlives_a_run(
         left = children(os.getpid()) - before
         family.end()
     assert left
+    assert children(os.getpid()) == before
+
+
+def test_who_is_always_another_is_met_among_many(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # By the time that all of these were tried, the living processes are others.
+    others = [os.getppid()] * 3000
+    monkeypatch.setattr(process, "children", lambda: [*others, *sorted(process_children())])
+    before = children(os.getpid())
+
+    laboratory.run(outliving(OUTLIVING["many that are always others"]), laboratory.access)
+
     assert children(os.getpid()) == before
 
 
