@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +59,10 @@ KILL_SECONDS: Final = 5.0
 
 _LOWERING: Final = threading.Lock()
 """Held while our own limits are lowered: another thread would take them for those to restore."""
+
+LOOKS: Final = 2
+"""How often nothing of a family must be found until it has ended: the kernel's list of children may
+miss one while another thread waits for another child (get_children_pid in fs/proc/array.c)."""
 
 EXEC_READS: Final = 5
 """How often the environment of a process is read that seems to have none."""
@@ -205,12 +209,11 @@ class Family:
             return
         end = time.monotonic() + KILL_SECONDS
         killed: set[int] = set()
+        misses = 0
         # A process that is killed leaves us its own children, which are found the next time.
-        while _has_children() and time.monotonic() < end:
-            found = [pid for pid in children() if pid in killed or self._may_belong(pid)]
-            members = self._starter.submit(self._kill, found).result()
-            if not members:
-                return
+        while _has_children() and time.monotonic() < end and misses < LOOKS:
+            members = self._kill_scoped() if self._is_scoped else self._kill_marked(killed)
+            misses = 0 if members else misses + 1
             killed = {pid for pid in members if os.waitpid(pid, os.WNOHANG) == (0, 0)}
             time.sleep(0.001)
 
@@ -238,20 +241,40 @@ class Family:
                 pass_fds=inherited,
             )
 
-    def _may_belong(self, pid: int) -> bool:
-        """Return whether one of our children belongs to the family, as far as its variables say."""
-        try:
-            return self._is_scoped or f"{self._mark}=1".encode() in _variables(pid)
-        except OSError:
-            return False
+    def _kill_scoped(self) -> Sequence[int]:
+        """Kill the family from inside of its domain; return those that are children of ours."""
+        self._starter.submit(_kill_domain).result()
+        found = list(children())
+        return self._starter.submit(lambda: [pid for pid in found if _kill(pid)]).result()
 
-    def _kill(self, found: Sequence[int]) -> Sequence[int]:
-        """Kill, on the family's thread; return those of some children that belong to it."""
-        if self._is_scoped and not _signal(os.getppid(), 0):
-            # All that this thread may signal, in one call: a process that ends as soon as it has
-            # started the next might never be met.
-            _signal(-1, signal.SIGKILL)
-        return [pid for pid in found if _signal(pid, signal.SIGKILL)]
+    def _kill_marked(self, killed: Collection[int]) -> Sequence[int]:
+        """Kill those of our children that belong to the family by their variables; return them.
+
+        Each is killed before the variables of the next are read: a process that ends as soon as it
+        has started another one is not there for long.
+
+        Args:
+            killed: those that were killed before.
+        """
+        mark = f"{self._mark}=1".encode()
+        return [
+            pid for pid in children() if pid in killed or (mark in _variables(pid) and _kill(pid))
+        ]
+
+
+def _kill_domain() -> None:
+    """Kill all that this thread may signal but its own process, in one call.
+
+    Processes that fork and end all the time cannot escape it: Linux starts no process meanwhile
+    (kill_something_info in kernel/signal.c, copy_process in kernel/fork.c).
+    """
+    # A parent that could be signalled would show that this thread is in no domain.
+    if not _signal(os.getppid(), 0):
+        _signal(-1, signal.SIGKILL)
+
+
+def _kill(pid: int) -> bool:
+    return _signal(pid, signal.SIGKILL)
 
 
 def _signal(pid: int, number: int) -> bool:
@@ -264,17 +287,16 @@ def _signal(pid: int, number: int) -> bool:
 
 
 def _variables(pid: int) -> Sequence[bytes]:
-    """Return the environment of a process.
-
-    Raises:
-        OSError: it is not ours to read.
-    """
-    for _ in range(EXEC_READS):
-        data = Path(f"/proc/{pid}/environ").read_bytes()
-        if data:
-            return data.split(b"\0")
-        # While a process executes another program, it seems to have none.
-        time.sleep(0.002)
+    """Return the environment of a process; nothing where it is not ours to read."""
+    with contextlib.suppress(OSError):
+        for _ in range(EXEC_READS):
+            data = Path(f"/proc/{pid}/environ").read_bytes()
+            if data:
+                return data.split(b"\0")
+            # A dead one has none, and one that executes another program seems to have none.
+            if _stat(Path("/proc", str(pid)))[0] == b"Z":
+                break
+            time.sleep(0.002)
     return ()
 
 
@@ -528,7 +550,15 @@ def _scan(parent: int) -> Iterator[int]:
     folders = Path("/proc").glob("[0-9]*")
     for folder in sorted(folders, key=lambda folder: int(folder.name), reverse=True):
         with contextlib.suppress(OSError):
-            # The second field is the program's name in parentheses, which may hold anything.
-            fields = folder.joinpath("stat").read_bytes().rpartition(b")")[2].split()
-            if int(fields[1]) == parent:
+            if int(_stat(folder)[1]) == parent:
                 yield int(folder.name)
+
+
+def _stat(folder: Path) -> Sequence[bytes]:
+    """Return what the kernel says of a process, from its state on (proc(5)).
+
+    Raises:
+        OSError: it is gone.
+    """
+    # The field before is the program's name in parentheses, which may hold anything.
+    return folder.joinpath("stat").read_bytes().rpartition(b")")[2].split()

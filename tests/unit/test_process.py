@@ -11,7 +11,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -19,7 +19,7 @@ from typing import Final
 import pytest
 
 from avp_py.errors import ChildError
-from avp_py.sandbox import Limits, Places, child_environment
+from avp_py.sandbox import Limits, Places, child_environment, process
 from avp_py.sandbox.environment import DEAD_PROXY, DEFAULTS
 from avp_py.sandbox.process import MARK, Family
 from avp_py.sandbox.process import run as run_child
@@ -248,6 +248,28 @@ def test_no_other_child_of_ours_is_ended_or_waited_for(tmp_path: Path, program: 
             os.kill(orphan, signal.SIGKILL)
     assert os.waitpid(orphan, 0) == (orphan, signal.SIGKILL)
     assert (dead.returncode, job.returncode) == (3, -signal.SIGKILL)
+
+
+def test_a_marked_process_is_killed_before_the_next_is_looked_at(
+    tmp_path: Path, program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It may be there for a moment only, and there may be hundreds of others to look at.
+    script = program(f"sleep 60 >/dev/null 2>&1 & echo $! >{tmp_path}/pid")
+    was_killed: list[bool] = []
+
+    def children() -> Iterator[int]:
+        pid = int((tmp_path / "pid").read_text())
+        yield pid
+        was_killed.append(until(lambda: not is_running(pid), 10))
+
+    monkeypatch.setattr(process, "children", children)
+    # Something is left to wait for, in any case.
+    with subprocess.Popen(["/bin/sh", "-c", "exec sleep 60"]) as other:
+        run([str(script), "build"], cwd=tmp_path, limits=LIMITS)
+        other.kill()
+
+    assert was_killed
+    assert all(was_killed)
 
 
 def test_time_out_is_a_setting(app: Path, program: Program, run_command: Run) -> None:
