@@ -438,4 +438,4 @@ def test_twenty_applications_at_once_get_their_own_secrets(
 
     assert got == [(f"{name}-web", f"hunter22-of-{name}") for name in names]
     assert server.files() == ["work/_cmp_server"]
-    assert server.children() == {}
+    assert server.wait_for_children() == {}
