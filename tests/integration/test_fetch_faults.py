@@ -335,7 +335,12 @@ def test_whatever_fails_has_an_outcome(tmp_path: Path) -> None:
 def start(folder: Path, url: str, seconds: float) -> "subprocess.Popen[bytes]":
     """Start the fetching process by one that waits for its standard input."""
     Job(
-        remote=RemoteFile(url), hosts=LOOPBACK, seconds=seconds, max_bytes=1000, memory_bytes=MEMORY
+        remote=RemoteFile(url),
+        hosts=LOOPBACK,
+        seconds=seconds,
+        # More than it is told that there will be.
+        max_bytes=2_000_000,
+        memory_bytes=MEMORY,
     ).write(folder)
     code = (
         "import subprocess, sys; child = subprocess.Popen([sys.executable, '-m', "
@@ -351,11 +356,12 @@ def test_it_ends_with_the_one_that_started_it(tmp_path: Path) -> None:
         parent = start(tmp_path, server.address, 60)
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
-        until(lambda: bool(server.asked), 20)
-        assert is_running(pid)
+        assert until(lambda: bool(server.asked), 20)
+        # Without the end of the parent it would go on.
+        assert not until(lambda: not is_running(pid), 0.5)
         parent.kill()
         parent.wait()
-        until(lambda: not is_running(pid), 20)
+        assert until(lambda: not is_running(pid), 20)
         assert parent.stdin is not None
         parent.stdin.close()
         parent.stdout.close()
