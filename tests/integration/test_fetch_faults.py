@@ -338,7 +338,7 @@ def start(folder: Path, url: str, seconds: float) -> "subprocess.Popen[bytes]":
         remote=RemoteFile(url),
         hosts=LOOPBACK,
         seconds=seconds,
-        # More than it is told that there will be.
+        # More than the server announces, so that it waits for all of it.
         max_bytes=2_000_000,
         memory_bytes=MEMORY,
     ).write(folder)
