@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -245,7 +245,7 @@ class Family:
         """Kill the family from inside of its domain; return those that are children of ours."""
         self._starter.submit(_kill_domain).result()
         found = list(children())
-        return self._starter.submit(lambda: [pid for pid in found if _kill(pid)]).result()
+        return self._starter.submit(_kill_each, found).result()
 
     def _kill_marked(self, killed: Collection[int]) -> Sequence[int]:
         """Kill those of our children that belong to the family by their variables; return them.
@@ -257,9 +257,8 @@ class Family:
             killed: those that were killed before.
         """
         mark = f"{self._mark}=1".encode()
-        return [
-            pid for pid in children() if pid in killed or (mark in _variables(pid) and _kill(pid))
-        ]
+        ours = (pid for pid in children() if pid in killed or mark in _variables(pid))
+        return _kill_each(ours)
 
 
 def _kill_domain() -> None:
@@ -273,8 +272,9 @@ def _kill_domain() -> None:
         _signal(-1, signal.SIGKILL)
 
 
-def _kill(pid: int) -> bool:
-    return _signal(pid, signal.SIGKILL)
+def _kill_each(pids: Iterable[int]) -> Sequence[int]:
+    """Kill those of some processes that this thread may signal, one by one; return them."""
+    return [pid for pid in pids if _signal(pid, signal.SIGKILL)]
 
 
 def _signal(pid: int, number: int) -> bool:

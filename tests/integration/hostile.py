@@ -19,6 +19,13 @@ TEMPLATE: Final = (
 )
 NO_VARIABLES: Final[Mapping[str, str]] = MappingProxyType({})
 MAP: Final = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: map\n"
+CHAIN: Final = """
+end = time.monotonic() + 20
+while time.monotonic() < end and not os.fork(): pass
+os._exit(0)
+"""
+"""Python of a process that is never there for long: it ends as soon as it has started the next. The
+last one ends by itself, so that a test that fails harms no other."""
 
 
 class Tree(NamedTuple):

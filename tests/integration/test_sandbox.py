@@ -24,7 +24,7 @@ from avp_py.sandbox.landlock import kernel_abi
 from avp_py.sandbox.process import Family
 from avp_py.sandbox.process import children as process_children
 from tests.conftest import Run
-from tests.integration.hostile import MAP
+from tests.integration.hostile import CHAIN, MAP
 from tests.integration.laboratory import Laboratory
 from tests.processes import AVP, NO_LANDLOCK, NO_SECCOMP, as_anybody, children
 from tests.trees import write
@@ -276,12 +276,6 @@ def test_a_child_that_never_stops_talking_is_ended_in_time(laboratory: Laborator
         laboratory.run(code, laboratory.access, limits=limits)
 
     assert "AVP_RENDER_TIMEOUT" in raised.value.hint
-
-
-CHAIN: Final = (
-    "end = time.monotonic() + 20\nwhile time.monotonic() < end and not os.fork(): pass\nos._exit(0)"
-)
-"""A process that is never there for long; it ends, so that a failure stays one of its test only."""
 
 
 def outliving(code: str) -> str:

@@ -9,12 +9,14 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 
 from tests.conftest import HELM
 from tests.integration import memory, tenant
 from tests.integration.core import Core, serve
+from tests.integration.hostile import CHAIN
 from tests.processes import children, is_running, until
 from tests.trees import write
 
@@ -511,16 +513,10 @@ def test_what_a_worker_leaves_is_removed_and_nothing_else(scene: Scene, tmp_path
     assert (tmp_path / "file").read_text() == "of the operator"
 
 
-CHAIN = """
-def chain():
+CHAINS = f"""
+if any(os.fork() == 0 for _ in range(4)):
     os.setsid()
-    while True:
-        if os.fork():
-            os._exit(0)
-
-for _ in range(4):
-    if os.fork() == 0:
-        chain()
+{indent(CHAIN, "    ")}
 os.write(1, b"held")
 time.sleep(60)
 """
@@ -528,7 +524,7 @@ time.sleep(60)
 
 def test_processes_that_fork_and_end_at_once_are_killed(scene: Scene) -> None:
     others = set(descendants(scene.core.supervisor))
-    process = tenant.start(scene.core, scene.core.scratch / "_cmp_server/four", CHAIN)
+    process = tenant.start(scene.core, scene.core.scratch / "_cmp_server/four", CHAINS)
     assert process.stdout is not None
     assert process.stdout.read(4) == b"held"
     process.kill()
