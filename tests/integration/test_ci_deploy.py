@@ -21,6 +21,7 @@ from tests.integration.certificates import self_signed
 from tests.integration.stand_in import Exchange, stand_in
 
 TOKEN: Final = "the-token-of-argo-cd"
+TOKEN_SCRIPT: Final = FOLDER / "token.sh"
 SETTINGS: Final = {
     "APP_NAME": "web",
     "APP_REPO": "https://git.example/team/web",
@@ -349,13 +350,22 @@ def test_an_argocd_that_hangs_is_ended_by_the_limit(
     assert 0.9 < done.seconds < 25
 
 
+# Written before each program that token.sh starts.
+RECORD: Final = """\
+#!/bin/sh
+printf '%s\\n' "$0" "$@" >>{calls}
+exec {program} "$@"
+"""
+
+
 @dataclass(frozen=True)
 class Dex:
-    """A stand-in for Dex: its address and certificate, and how token.sh ends with it."""
+    """A stand-in for Dex: what it received, and how token.sh ends with it."""
 
     run: Callable[..., subprocess.CompletedProcess[str]]
     bodies: list[bytes]
     headers: list[Mapping[str, str]]
+    calls: Path  # each program that was started, and its arguments
 
 
 @pytest.fixture
@@ -365,6 +375,12 @@ def dex(tmp_path: Path) -> Any:
     tls.load_cert_chain(*certificate)
     found: list[bytes] = []
     headers: list[Mapping[str, str]] = []
+    calls, programs = tmp_path / "calls", tmp_path / "programs"
+    programs.mkdir()
+    for name in ("curl", "sed"):
+        place = programs / name
+        place.write_text(RECORD.format(calls=calls, program=shutil.which(name)))
+        place.chmod(0o755)
 
     def answer(exchange: Exchange) -> None:
         assert (exchange.asked.method, exchange.asked.path) == ("POST", "/api/dex/token")
@@ -380,19 +396,19 @@ def dex(tmp_path: Path) -> Any:
 
     with stand_in(answer, tls) as server:
 
-        def run(**settings: str) -> subprocess.CompletedProcess[str]:
+        def run(script: Path = TOKEN_SCRIPT, **settings: str) -> subprocess.CompletedProcess[str]:
             environ = {
-                "PATH": os.environ["PATH"],
+                "PATH": f"{programs}:{os.environ['PATH']}",
                 "CURL_CA_BUNDLE": str(certificate.certificate),
                 "NO_PROXY": "127.0.0.1",
                 "ARGOCD_SERVER": server.address.removeprefix("https://"),
                 "CONNECTOR": "github-actions",
                 **settings,
             }
-            command = ["sh", "-x", str(FOLDER / "token.sh")]
+            command = ["sh", str(script)]
             return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
 
-        yield Dex(run, found, headers)
+        yield Dex(run, found, headers, calls)
 
 
 def test_the_id_token_is_exchanged_for_a_token(dex: Dex) -> None:
@@ -411,12 +427,19 @@ def test_the_id_token_is_exchanged_for_a_token(dex: Dex) -> None:
     assert dex.headers[0]["Authorization"] == "Basic YXJnby1jZC1jbGk6"
 
 
-def test_the_id_token_is_in_no_argument(dex: Dex) -> None:
-    # `sh -x` prints the arguments of each program; printf is part of the shell.
-    traced = dex.run(ID_TOKEN="good").stderr.splitlines()
+def test_the_id_token_is_in_no_argument(dex: Dex, tmp_path: Path) -> None:
+    assert dex.run(ID_TOKEN="good").returncode == 0
+    arguments = dex.calls.read_text()
+    assert "subject_token@-" in arguments
+    assert "good" not in arguments
+    assert "eyJ." not in arguments
 
-    assert any("good" in each for each in traced if " printf " in each)
-    assert not any("good" in each for each in traced if " curl " in each)
+    # The same exchange with the token as an argument of curl.
+    careless = tmp_path / "token.sh"
+    text = TOKEN_SCRIPT.read_text()
+    careless.write_text(text.replace("subject_token@-", '"subject_token=$ID_TOKEN"'))
+    assert dex.run(careless, ID_TOKEN="good").returncode == 0
+    assert "subject_token=good" in dex.calls.read_text()
 
 
 @pytest.mark.parametrize(
