@@ -196,7 +196,7 @@ def prepare(folder: Path, helm: str) -> Iterator[Bench]:
             "AVP_REPOSITORIES": str(repositories),
             "AVP_CHART_CACHE": str(folder / "cache"),
         }
-        core = stack.enter_context(cores.serve({**environ, **operator}))
+        core = stack.enter_context(cores.serve({**environ, **operator}, program=path / "avp-py"))
         yield Bench(folder, fronts, core, environ, operator)
 
 

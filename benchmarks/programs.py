@@ -1,7 +1,10 @@
 """How avp-py and argocd-vault-plugin are started: as commands, and under argocd-cmp-server."""
 
 import contextlib
+import functools
 import os
+import platform
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -32,7 +35,7 @@ BUILT: Final = ("argocd", "argocd-vault-plugin", "helm", "kustomize", "vault")
 _SCRIPT: Final = """\
 #!{python} -IS
 import sys
-sys.path[len(sys.path):] = {paths!r}
+sys.path[len(sys.path):] = {paths}
 from avp_py.entry import entrypoint
 entrypoint()
 """
@@ -79,18 +82,38 @@ def prepare(folder: Path) -> Programs:
 
 
 def versions(*names: str) -> Mapping[str, str]:
-    """Return the versions of programs in tools/."""
+    """Return the versions of Python, and of programs in tools/."""
     lister = [sys.executable, str(ROOT / "tools" / "build.py"), "--list", *names]
     lines = subprocess.run(lister, check=True, capture_output=True, text=True).stdout.splitlines()
-    return dict(line.split(" ", 1) for line in lines)
+    return {"Python": python()[1], **dict(line.split(" ", 1) for line in lines)}
+
+
+@functools.cache
+def python() -> tuple[str, str]:
+    """Return the Python that avp-py runs on, and its version.
+
+    The image has that of Debian, which is compiled with more optimizations than most others. It can
+    load the libraries of this one if it has the same minor version.
+    """
+    candidate = shutil.which("python3", path="/usr/bin")
+    if candidate is not None and Path("/etc/debian_version").exists():
+        command = [candidate, "-IS", "-c", "import platform; print(platform.python_version())"]
+        version = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+        if version.startswith(f"{sys.version_info.major}.{sys.version_info.minor}."):
+            return candidate, f"{version} (Debian's)"
+    return sys.executable, platform.python_version()
 
 
 def write_script(folder: Path) -> None:
-    """Write avp-py into a folder."""
+    """Write avp-py into a folder, as a virtual environment and a command."""
+    interpreter, _ = python()
+    place, paths = folder / "python", [str(ROOT), sysconfig.get_path("purelib")]
+    subprocess.run([interpreter, "-I", "-m", "venv", "--without-pip", place], check=True)
+    # What the command starts has the module `site`, and so finds this.
+    (packages,) = place.glob("lib/python3*/site-packages")
+    (packages / "avp-py.pth").write_text("\n".join(paths))
     script = folder / "avp-py"
-    script.write_text(
-        _SCRIPT.format(python=sys.executable, paths=[str(ROOT), sysconfig.get_path("purelib")])
-    )
+    script.write_text(_SCRIPT.format(python=place / "bin" / "python", paths=paths))
     script.chmod(0o755)
 
 

@@ -207,7 +207,7 @@ def versions(programs: Mapping[str, str]) -> Mapping[str, str]:
     )
     commit = done.stdout.strip()
     own = f"{__version__} ({commit})" if commit else __version__
-    return {"avp-py": own, "Python": platform.python_version(), **programs}
+    return {"avp-py": own, **programs}
 
 
 def today() -> str:

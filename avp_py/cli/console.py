@@ -32,6 +32,7 @@ class Console:
         in_background: does something that speeds up what comes later, while the run goes on. It may
             outlive the run, so only a process of the run's own does it; elsewhere it is left out.
         operator: the operator's side of the run.
+        count: receives how many things a run deals with; see avp_py.generate.Request.
     """
 
     environ: Mapping[str, str] = field(repr=False)
@@ -42,6 +43,7 @@ class Console:
     started: float = field(default_factory=time.monotonic)
     in_background: Callable[[Callable[[], None]], None] = lambda _action: None
     operator: Operator = field(default_factory=LocalOperator)
+    count: Callable[[str, int], None] = lambda _name, _number: None
 
     @functools.cached_property
     def log(self) -> Log:

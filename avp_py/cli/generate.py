@@ -76,7 +76,13 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
         console.in_background(partial(backends.preload, settings.backend.type))
     is_lenient = arguments.program.is_lenient
     request = Request(
-        source, arguments.render, settings, console.environ, is_lenient=is_lenient, started=started
+        source,
+        arguments.render,
+        settings,
+        console.environ,
+        is_lenient=is_lenient,
+        started=started,
+        count=console.count,
     )
     output = generate(request, keeper)
     console.log.warnings(output.warnings)

@@ -42,6 +42,8 @@ class Request:
         is_lenient: whether what is surely misspelt is a warning only, as for argocd-vault-plugin.
         started: when the run began, by `clock`: its time limit counts from there.
         clock: the time, in seconds; it never goes back.
+        count: receives how many documents, placeholders (an import counts as one) and secrets to
+            read there are, once that is known.
     """
 
     source: Source | bytes
@@ -51,6 +53,7 @@ class Request:
     is_lenient: bool = False
     started: float = field(default_factory=time.monotonic)
     clock: Callable[[], float] = time.monotonic
+    count: Callable[[str, int], None] = lambda _name, _number: None
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,10 @@ class _Run:
             self._findings.add_all(stream)
         if not self._failures and not any(each.manifests or each.passed for each in streams):
             raise GenerateError([_nothing(self._request)])
-        logger.info("documents: %d, placeholders: %d", documents, _placeholders(streams))
+        placeholders = _placeholders(streams)
+        logger.info("documents: %d, placeholders: %d", documents, placeholders)
+        self._request.count("documents", documents)
+        self._request.count("placeholders", placeholders)
         return streams
 
     def fetch(self, streams: Sequence[Stream]) -> Resolver:
@@ -158,6 +164,7 @@ class _Run:
             wanted = plan.targets
             most = self._limits.references
             check_limit("secrets to read", len(wanted), most, "AVP_MAX_REFERENCES")
+            self._request.count("secrets", len(wanted))
             self._limits.check_deadline()
             secrets = self._keeper.read(wanted, self._limits.deadline) if wanted else {}
         except AvpError as error:

@@ -2,8 +2,10 @@
 
 import json
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final, TextIO
 
 from avp_py.cli.formats import Format, JsonFormat
@@ -48,7 +50,12 @@ class Journal:
         self._events.send("queue", queue)
 
     def ended(
-        self, number: int, envelope: Envelope, outcome: Outcome, begun: float | None = None
+        self,
+        number: int,
+        envelope: Envelope,
+        outcome: Outcome,
+        begun: float | None = None,
+        counts: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         """Write the line of a request.
 
@@ -57,6 +64,7 @@ class Journal:
             envelope: the request.
             outcome: how it ended.
             begun: when its worker was started; None where it never was.
+            counts: how many documents and so on its worker had dealt with.
         """
         now = time.monotonic()
         waited = (now if begun is None else begun) - envelope.started
@@ -73,6 +81,7 @@ class Journal:
             "outcome": str(outcome),
             "waited": round(waited, 3),
             "took": round(took, 3),
+            **counts,
         }
         if self._is_json:
             moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

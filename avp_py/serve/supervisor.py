@@ -38,7 +38,7 @@ from avp_py.serve.peer import Peer, judge
 from avp_py.serve.queue import FairQueue
 from avp_py.serve.rehearsal import rehearse
 from avp_py.serve.wire import KEEPER, MAX_MESSAGE, REPLY
-from avp_py.serve.worker import KILL_AFTER, Standby, start_worker
+from avp_py.serve.worker import KILL_AFTER, Standby, read_counts, start_worker
 from avp_py.settings import (
     ServeSettings,
     Sources,
@@ -57,9 +57,10 @@ WAITING_DESCRIPTORS: Final = 6
 """What a client that waits has open here at most: its connection, its standard streams, and twice
 the file with its request."""
 
-RUNNING_DESCRIPTORS: Final = 4
+RUNNING_DESCRIPTORS: Final = 5
 """What a request that runs has open here at most: its connection, the lock on the worker's
-directory, and while it is started both ends of the channel to the keeper, or to the worker."""
+directory, the channel to the worker, and while it is started both ends of the channel to the
+keeper, or the worker's end of that to the worker."""
 
 OWN_DESCRIPTORS: Final = 32
 """What the supervisor itself has open at most."""
@@ -82,6 +83,7 @@ class _Request:
         envelope: the request, once it is there as a whole, without most of its variables.
         begun: when its worker was started.
         worker: the worker's process; 0 without one.
+        channel: to the worker.
         scratch: the worker's directory for temporary files, and the lock on it.
         outcome: how it ends, where the supervisor ends it.
     """
@@ -95,6 +97,7 @@ class _Request:
     envelope: Envelope | None = None
     begun: float = 0.0
     worker: int = 0
+    channel: socket.socket | None = None
     scratch: tuple[Path, int] | None = None
     outcome: Outcome | None = None
 
@@ -356,7 +359,8 @@ class Supervisor:
         except BaseException:
             self._remove(*scratch)
             raise
-        request.worker, request.begun, request.scratch = worker.pid, time.monotonic(), scratch
+        request.worker, request.channel = worker.pid, worker.channel
+        request.begun, request.scratch = time.monotonic(), scratch
         request.inbox.close()
         self._workers[worker.pid] = request
         self._close_streams(request)
@@ -432,8 +436,12 @@ class Supervisor:
         elif outcome is None:
             outcome = Outcome.OK if code == 0 else Outcome.FAILED
         request.worker = 0
+        counts: Mapping[str, int] = {}
+        if request.channel is not None:
+            with request.channel:
+                counts = read_counts(request.channel)
         if request.envelope is not None:
-            self._journal.ended(request.number, request.envelope, outcome, request.begun)
+            self._journal.ended(request.number, request.envelope, outcome, request.begun, counts)
         self._reply(request, code if 0 <= code < 256 else 1, message)
 
     def _end_late(self) -> None:

@@ -11,6 +11,7 @@ import os
 import select
 import signal
 import socket
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +31,17 @@ from avp_py.serve.rehearsal import rehearse_briefly
 from avp_py.serve.remote import RemoteOperator
 from avp_py.settings import LimitSettings, RenderSettings, is_argocds
 
-_KEPT: Final = 3
-"""The number of the channel to the supervisor, and of the one to the keeper after that."""
+_SUPERVISOR: Final = 3
+"""The number of the channel to the supervisor."""
+
+_KEEPER: Final = 4
+"""The number of the channel to the keeper."""
+
+_COUNTED: Final = ("documents", "placeholders", "secrets")
+"""What a worker reports in the end, for the log."""
+
+_COUNTS: Final = struct.Struct(f"={len(_COUNTED)}q")
+"""A number for each; -1 where it was never known."""
 
 _DESCRIPTORS: Final = 5
 """How many descriptors come with a request: its file, three streams, the channel to the keeper."""
@@ -55,7 +65,7 @@ class Standby:
 
     Attributes:
         pid: its process.
-        channel: where the request is sent to it.
+        channel: where the request is sent to it, and where it reports in the end.
     """
 
     pid: int
@@ -64,7 +74,7 @@ class Standby:
     def hand_over(
         self, body: int, streams: Sequence[int], keeper: socket.socket, scratch: Path
     ) -> None:
-        """Hand a request over, and close the channel.
+        """Hand a request over.
 
         Args:
             body: the file with the request.
@@ -75,9 +85,28 @@ class Standby:
         Raises:
             ConnectionError: the worker has ended.
         """
-        with self.channel:
-            descriptors = [body, *streams, keeper.fileno()]
+        descriptors = [body, *streams, keeper.fileno()]
+        try:
             socket.send_fds(self.channel, [os.fsencode(scratch)], descriptors)
+        except BaseException:
+            self.channel.close()
+            raise
+
+
+def read_counts(channel: socket.socket) -> Mapping[str, int]:
+    """Return what a worker that has ended had dealt with, by its own word.
+
+    Args:
+        channel: the channel to it.
+
+    Returns:
+        The numbers that it knew of _COUNTED; none where it was killed.
+    """
+    try:
+        numbers = _COUNTS.unpack(channel.recv(_COUNTS.size, socket.MSG_DONTWAIT))
+    except (OSError, struct.error):
+        return {}
+    return {name: each for name, each in zip(_COUNTED, numbers, strict=True) if each >= 0}
 
 
 def start_worker(operators: Mapping[str, str]) -> Standby:
@@ -118,15 +147,18 @@ def _work(channel: socket.socket, operators: Mapping[str, str], supervisor: int)
         die_with_parent(supervisor)
         name_process("avp-py standby")
         # Nothing of the supervisor's stays open, such as the connections of clients.
-        os.dup2(channel.detach(), _KEPT)
-        os.closerange(_KEPT + 1, os.sysconf("SC_OPEN_MAX"))
-        channel = socket.socket(fileno=_KEPT)
+        os.dup2(channel.detach(), _SUPERVISOR, inheritable=False)
+        os.closerange(_SUPERVISOR + 1, os.sysconf("SC_OPEN_MAX"))
+        channel = socket.socket(fileno=_SUPERVISOR)
         if not select.select([channel], [], [], 0)[0]:
             rehearse_briefly(operators)
         data, descriptors, _, _ = socket.recv_fds(channel, _MAX_PATH, _DESCRIPTORS)
         if data:
-            channel.detach()
-            code = _begin(Path(os.fsdecode(data)), descriptors, operators)
+            counts: dict[str, int] = {}
+            try:
+                code = _begin(Path(os.fsdecode(data)), descriptors, operators, counts)
+            finally:
+                _report(channel, counts)
     except Exception as error:
         # Before it begins; all that comes later is reported by the run itself.
         reason = error.strerror if isinstance(error, OSError) else type(error).__name__
@@ -136,21 +168,34 @@ def _work(channel: socket.socket, operators: Mapping[str, str], supervisor: int)
         os._exit(code)
 
 
-def _begin(scratch: Path, descriptors: Sequence[int], operators: Mapping[str, str]) -> int:
+def _report(channel: socket.socket, counts: Mapping[str, int]) -> None:
+    """Tell the supervisor what the request was about; it has room, and need not listen."""
+    numbers = [counts.get(name, -1) for name in _COUNTED]
+    with contextlib.suppress(OSError):
+        channel.send(_COUNTS.pack(*numbers), socket.MSG_DONTWAIT)
+
+
+def _begin(
+    scratch: Path,
+    descriptors: Sequence[int],
+    operators: Mapping[str, str],
+    counts: dict[str, int],
+) -> int:
     body, *streams, keeper = descriptors
     envelope = unpack(read_body(body))
     for number, descriptor in enumerate(streams):
         os.dup2(descriptor, number)
-    # In place of the channel to the supervisor.
-    os.dup2(keeper, _KEPT, inheritable=False)
-    os.closerange(_KEPT + 1, os.sysconf("SC_OPEN_MAX"))
+    os.dup2(keeper, _KEEPER, inheritable=False)
+    os.closerange(_KEEPER + 1, os.sysconf("SC_OPEN_MAX"))
     os.setsid()
     name_process("avp-py worker")
     adopt_orphans()
-    return _run(envelope, scratch, operators)
+    return _run(envelope, scratch, operators, counts)
 
 
-def _run(envelope: Envelope, scratch: Path, operators: Mapping[str, str]) -> int:
+def _run(
+    envelope: Envelope, scratch: Path, operators: Mapping[str, str], counts: dict[str, int]
+) -> int:
     _enter(envelope.cwd, scratch)
     # Where argocd-cmp-server unpacks repositories does not follow our own TMPDIR.
     unpacked = operators.get(CMP_WORKDIR) or operators.get("TMPDIR") or "/tmp"  # noqa: S108
@@ -167,12 +212,13 @@ def _run(envelope: Envelope, scratch: Path, operators: Mapping[str, str]) -> int
         limit_process(limits.memory_bytes + _SPARE_BYTES, limits.seconds + KILL_AFTER)
         restrict_process(access, settings.sandbox)
 
-    operator = RemoteOperator(socket.socket(fileno=_KEPT), confine)
+    operator = RemoteOperator(socket.socket(fileno=_KEEPER), confine)
     console = dataclasses.replace(
         open_console(environ),
         started=envelope.started,
         operator=operator,
         in_background=lambda _action: None,
+        count=counts.__setitem__,
     )
     try:
         code = main(envelope.argv, console, envelope.program)

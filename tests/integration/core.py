@@ -155,12 +155,13 @@ def keeper_of(parent: int) -> int:
 
 
 @contextmanager
-def serve(env: Mapping[str, str], *command: object) -> Iterator[Core]:
+def serve(env: Mapping[str, str], *command: object, program: Path = AVP) -> Iterator[Core]:
     """Run a core, and end it and all that it started.
 
     Args:
         env: the operator's environment, on top of PATH and TMPDIR.
         command: what it runs below; without one it serves alone.
+        program: avp-py.
     """
     # The path of a socket has at most 107 bytes, and pytest's folders have long names.
     with tempfile.TemporaryDirectory(prefix="core-") as name:
@@ -175,7 +176,7 @@ def serve(env: Mapping[str, str], *command: object) -> Iterator[Core]:
         }
         with log.open("wb") as file:
             process = subprocess.Popen(
-                [AVP, "serve", *(["--", *map(str, command)] if command else [])],
+                [program, "serve", *(["--", *map(str, command)] if command else [])],
                 env=variables | dict(env),
                 stdin=subprocess.DEVNULL,
                 stdout=file,

@@ -7,7 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -176,6 +177,46 @@ def test_the_log_has_a_line_for_each_request(core: Core) -> None:
         r"waited=\d+\.\d+ took=\d+\.\d+"
     )
     assert until(lambda: re.search(pattern, core.log.read_text()) is not None, 5)
+
+
+TWO_DOCUMENTS = b"kind: ConfigMap\nmetadata: {name: b}\n---\n" + SECRET
+
+
+@pytest.mark.parametrize(
+    ("stdin", "outcome", "counts"),
+    [
+        (TWO_DOCUMENTS.replace(b"KEY", b"password"), "ok", (2, 1, 1)),
+        (TWO_DOCUMENTS.replace(b"KEY", b"missing"), "failed", (2, 1, 1)),
+        (TWO_DOCUMENTS.replace(b"<KEY>", b"x"), "ok", (2, 0, 0)),
+        # What fails before there is a document was about none.
+        (b"", "failed", ()),
+    ],
+)
+def test_the_log_says_how_much_a_request_was_about(
+    core: Core, stdin: bytes, outcome: str, counts: Sequence[int]
+) -> None:
+    name = f"counted-{zlib.crc32(stdin)}"
+    variables = {**APPLICATION, "ARGOCD_APP_NAME": name}
+    core.run("generate", "-", cwd=WEB, variables=variables, stdin=stdin)
+
+    pattern = rf"app='{name}' .* outcome='{outcome}' .* took=[\d.]+(.*)"
+    assert until(lambda: re.search(pattern, core.log.read_text()) is not None, 5)
+    (found,) = re.findall(pattern, core.log.read_text())
+    names = ("documents", "placeholders", "secrets")
+    assert found == "".join(f" {each}={count}" for each, count in zip(names, counts, strict=False))
+
+
+def test_a_worker_that_was_killed_is_a_line_without_numbers(
+    operators: Mapping[str, str],
+) -> None:
+    with serve(operators) as core:
+        client = core.start("generate", "-", cwd=WEB, variables=APPLICATION)
+        assert until(lambda: len(core.running) == 1, 10)
+        os.kill(core.running[0], signal.SIGKILL)
+        client.communicate(timeout=20)
+
+        assert until(lambda: core.outcomes() == ["killed"], 5)
+        assert re.search(r"outcome='killed' .* took=[\d.]+$", core.log.read_text(), re.MULTILINE)
 
 
 def test_a_render_that_cannot_work_is_reported_at_the_start(

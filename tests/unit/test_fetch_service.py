@@ -529,7 +529,7 @@ def test_a_request_without_time_fails_alone(requests: Requests, repository: Repo
     for thread in threads:
         thread.start()
         assert begun.wait(30)
-    time.sleep(0.2)
+    time.sleep(0.6)
     go_on.set()
     for thread in threads:
         thread.join()
