@@ -5,3 +5,5 @@ started, runner.py measures, and report.py writes what was found. scale.py has t
 real Argo CD (`make scale`). proxy.py and sampler.py are processes of their own, so that they take
 no time of the one that measures.
 """
+
+import tests  # noqa: F401 - before gRPC: it sets how that behaves in forked processes
