@@ -23,14 +23,15 @@ if TYPE_CHECKING:
 _WITH_VALUE: Final = ("-c", "--config-path", "-s", "--secret-name")
 """Options that may come before the command, with their value as the next argument."""
 
-_ARGOCD: Final = (
-    b"ARGOCD_APP_", b"ARGOCD_ENV_", b"KUBE_VERSION=", b"KUBE_API_VERSIONS=",
-    # What it lends for git; LENT_NAMES in avp_py/settings/declaration.py.
+_ARGOCD: Final = (b"ARGOCD_APP_", b"ARGOCD_ENV_", b"KUBE_VERSION=", b"KUBE_API_VERSIONS=")
+"""How the variables begin that Argo CD sets for a request."""
+
+_LENT: Final = (
     b"GIT_ASKPASS=", b"GIT_SSH_COMMAND=", b"GIT_SSL_", b"ARGOCD_GIT_", b"ARGOCD_BINARY_NAME=",
     b"ARGOCD_ASK_PASS_SOCK=", b"SOCKS5_USER=", b"SOCKS5_PASSWD=",
 )  # fmt: skip
-"""How the variables begin that Argo CD sets for a request. No others are handed over: all else is
-the operator's, and the core has it."""
+"""How those begin that lend credentials for git (LENT_NAMES in avp_py/settings/declaration.py). No
+others are handed over: all else is the operator's, and the core has it."""
 
 _DEFAULT_SECONDS: Final = 55.0
 """The default of AVP_RUN_TIMEOUT."""
@@ -41,6 +42,9 @@ the core would, and with the default of the limit before Argo CD does."""
 
 _UNKNOWN_SECONDS: Final = 3600.0
 """What counts for a time limit that only the core can read."""
+
+_AGAIN_SECONDS: Final = 0.05
+"""When a client tries again for which there was no room."""
 
 _FAILED: Final = 1
 _INTERRUPTED: Final = 130
@@ -89,19 +93,16 @@ def _request(path: str, program: str, started: float) -> int:
         raise _NoCoreError(
             "the working directory no longer exists", "change to one that does"
         ) from None
-    variables = [
-        name + b"=" + value
-        for name, value in os.environb.items()
-        if (name + b"=").startswith(_ARGOCD)
-    ]
+    all_of_them = [name + b"=" + value for name, value in os.environb.items()]
+    variables = [each for each in all_of_them if each.startswith(_ARGOCD)]
+    lent = [each for each in all_of_them if each.startswith(_LENT)]
     argv = list(map(os.fsencode, sys.argv[1:]))
-    request = pack(__version__.encode(), program.encode(), started, cwd, argv, variables)
+    request = pack(__version__.encode(), program.encode(), started, cwd, argv, variables, lent)
     core = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     seconds = _seconds()
     end = started + seconds + _GRACE_SECONDS
     try:
-        core.settimeout(_left(end))
-        core.connect(path)
+        _connect(core, path, end)
         _, user, _ = CREDENTIALS.unpack(
             core.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, CREDENTIALS.size)
         )
@@ -131,6 +132,20 @@ def _request(path: str, program: str, started: float) -> int:
             "supervisor does",
         ) from None
     return int(code)
+
+
+def _connect(core: _socket.socket, path: str, end: float) -> None:
+    while True:
+        core.settimeout(_left(end))
+        try:
+            core.connect(path)
+        except BlockingIOError:
+            # More clients wait than the kernel keeps for the core: that is no reason to fail yet.
+            if time.monotonic() > end:
+                raise TimeoutError from None
+            time.sleep(_AGAIN_SECONDS)
+        else:
+            return
 
 
 def _left(end: float) -> float:

@@ -30,7 +30,7 @@ class Envelope:
         started: when the client began, on the clock of time.monotonic().
         cwd: the working directory.
         argv: the arguments.
-        variables: Argo CD's variables; those of LENT_NAMES are for the keeper alone.
+        variables: Argo CD's variables; the keeper alone gets those of LENT_NAMES.
     """
 
     program: Program
@@ -58,8 +58,8 @@ class Envelope:
 _APPLICATION, _PROJECT = _NEEDED = ("ARGOCD_APP_NAME", "ARGOCD_APP_PROJECT_NAME")
 
 
-def body_length(header: bytes) -> int:
-    """Return how long the body of a request is.
+def read_header(header: bytes) -> tuple[int, int]:
+    """Return how long the body of a request is, and how much of it is for the keeper alone.
 
     Args:
         header: the first bytes, as many as HEADER has.
@@ -67,12 +67,12 @@ def body_length(header: bytes) -> int:
     Raises:
         MalformedRequestError: it is not a request, or too long.
     """
-    magic, length = HEADER.unpack(header)
-    if magic != MAGIC or not 0 < length <= MAX_BODY:
+    magic, length, private = HEADER.unpack(header)
+    if magic != MAGIC or not private < length <= MAX_BODY:
         raise MalformedRequestError(
             "the core received what is not a request", hint="call it by `avp-py` only"
         )
-    return int(length)
+    return int(length), int(private)
 
 
 def read_body(file: int) -> bytes:

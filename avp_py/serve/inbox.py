@@ -10,7 +10,7 @@ import contextlib
 import mmap
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from avp_py.serve.wire import HEADER
 
@@ -32,6 +32,7 @@ class Inbox:
         self.descriptors: Sequence[int] = ()
         self._header = bytearray()
         self.file = -1
+        self._private = 0
         self._received = 0
 
     @property
@@ -44,12 +45,14 @@ class Inbox:
         """Whether the body is there as a whole."""
         return self.body is not None and self._received == len(self.body)
 
-    def expect(self, length: int) -> None:
+    def expect(self, length: int, private: int) -> None:
         """Make room for the body.
 
         Args:
             length: its length, at least 1.
+            private: how much at its end is for the keeper alone.
         """
+        self._private = private
         self.file = os.memfd_create("envelope", os.MFD_CLOEXEC)
         os.ftruncate(self.file, length)
         self.body = mmap.mmap(self.file, length)
@@ -71,6 +74,20 @@ class Inbox:
                 size = self._receive_into(connection, rest)
             self._received += size
         return size > 0
+
+    @contextlib.contextmanager
+    def workers_file(self) -> Iterator[int]:
+        """Open a file with the body but for what is for the keeper alone."""
+        left = os.fstat(self.file).st_size - self._private
+        file = os.memfd_create("envelope", os.MFD_CLOEXEC)
+        try:
+            # The kernel copies: nothing of it comes into our memory.
+            done = 0
+            while done < left:
+                done += os.sendfile(file, self.file, done, left - done)
+            yield file
+        finally:
+            os.close(file)
 
     def close(self) -> None:
         """Forget the body; what was sent with it stays."""

@@ -140,7 +140,7 @@ _UNHEALTHY: Final = ("503 Service Unavailable", b"the core does not answer, or h
 
 def ping(path: str) -> bool:
     """Return whether the core at a socket takes requests, and has a keeper."""
-    request = pack(__version__.encode(), b"avp-py", time.monotonic(), b"/", [PING.encode()], [])
+    request = pack(__version__.encode(), b"avp-py", time.monotonic(), b"/", [PING.encode()], [], [])
     try:
         with socket.socket(socket.AF_UNIX) as client, open(os.devnull, "rb+") as nothing:  # noqa: PTH123
             client.settimeout(PING_SECONDS)

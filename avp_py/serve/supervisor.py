@@ -30,7 +30,7 @@ from avp_py.sandbox import (
 )
 from avp_py.sandbox.service import end_children
 from avp_py.serve.descriptors import lift_limit
-from avp_py.serve.envelope import Envelope, MalformedRequestError, body_length, peek
+from avp_py.serve.envelope import Envelope, MalformedRequestError, peek, read_header
 from avp_py.serve.events import PING, Events
 from avp_py.serve.inbox import Inbox
 from avp_py.serve.journal import Journal, Outcome
@@ -57,10 +57,10 @@ WAITING_DESCRIPTORS: Final = 6
 """What a client that waits has open here at most: its connection, its standard streams, and twice
 the file with its request."""
 
-RUNNING_DESCRIPTORS: Final = 5
+RUNNING_DESCRIPTORS: Final = 6
 """What a request that runs has open here at most: its connection, the lock on the worker's
-directory, the channel to the worker, and while it is started both ends of the channel to the
-keeper, or the worker's end of that to the worker."""
+directory, the channel to the worker, and while it is started a file for the worker, and both ends
+of the channel to the keeper, or the worker's end of that to the worker."""
 
 OWN_DESCRIPTORS: Final = 32
 """What the supervisor itself has open at most."""
@@ -275,7 +275,7 @@ class Supervisor:
         inbox = request.inbox
         if inbox.body is None:
             if inbox.header is not None:
-                inbox.expect(body_length(inbox.header))
+                inbox.expect(*read_header(inbox.header))
                 # As a rule the body is there, too.
                 self._hear(request)
             return
@@ -346,10 +346,10 @@ class Supervisor:
             # Where the keeper cannot be told of the request yet, the worker waits for the next one.
             worker = self._standby = self._standby or start_worker(self._environ)
             ours, theirs = socket.socketpair()
-            with ours, theirs:
+            with ours, theirs, request.inbox.workers_file() as body:
                 self._introduce(keeper, theirs, request)
                 self._standby = None
-                arguments = (request.inbox.file, request.streams, ours, scratch[0])
+                arguments = (body, request.streams, ours, scratch[0])
                 try:
                     worker.hand_over(*arguments)
                 except ConnectionError:

@@ -103,7 +103,8 @@ def read_counts(channel: socket.socket) -> Mapping[str, int]:
         The numbers that it knew of _COUNTED; none where it was killed.
     """
     try:
-        numbers = _COUNTS.unpack(channel.recv(_COUNTS.size, socket.MSG_DONTWAIT))
+        # One byte more than there may be: the rest of a longer message would be lost unseen.
+        numbers = _COUNTS.unpack(channel.recv(_COUNTS.size + 1, socket.MSG_DONTWAIT))
     except (OSError, struct.error):
         return {}
     return {name: each for name, each in zip(_COUNTED, numbers, strict=True) if each >= 0}

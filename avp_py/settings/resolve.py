@@ -177,9 +177,10 @@ def without_credentials(settings: groups.Settings) -> groups.Settings:
 
 
 def environment_without_credentials(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment without what may be a credential, of a backend or for fetching.
+    """Return an environment without what may be a credential.
 
-    What else the operator lets kustomize and helm see stays (AVP_RENDER_ENV).
+    That is what is for a backend or for fetching, and a proxy with a password. What else the
+    operator lets kustomize and helm see stays (AVP_RENDER_ENV).
 
     Args:
         environ: the environment.
@@ -188,8 +189,16 @@ def environment_without_credentials(environ: Mapping[str, str]) -> dict[str, str
     return {
         name: value
         for name, value in environ.items()
-        if not is_for_fetching(name) and (name in render.environment or not is_backends_name(name))
+        if not is_for_fetching(name)
+        and (
+            name in render.environment
+            or not (is_backends_name(name) or _is_proxy_with_login(name, value))
+        )
     }
+
+
+def _is_proxy_with_login(name: str, value: str) -> bool:
+    return name.lower() in ("http_proxy", "https_proxy", "all_proxy") and "@" in value
 
 
 def config_without_credentials(config: Mapping[str, str]) -> Mapping[str, str]:

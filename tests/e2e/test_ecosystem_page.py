@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import subprocess
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -11,6 +12,7 @@ from build import cache_directory
 
 from tests.conftest import ROOT
 from tests.e2e.repository import IDENTITY
+from tests.integration.core import command_of
 from tests.pages import Terminal, blocks, terminal
 from tests.processes import descendants, is_running
 
@@ -75,3 +77,24 @@ def test_the_tutorial(checkout: Terminal) -> None:
             lines = checkout.script(". .up/env; env").splitlines()
             checkout.env |= dict(line.split("=", 1) for line in lines if "=" in line)
     assert [pid for pid in parts if is_running(pid)] == []
+
+
+def test_the_plain_command_and_an_end_of_nothing_else(checkout: Terminal) -> None:
+    state = checkout.folder / ".up" / "process.json"
+    bystander = subprocess.Popen(["sleep", "600"])  # noqa: S607 - wherever it is
+    try:
+        checkout.script("MODE=plain make up")
+        main = json.loads(state.read_text())["pid"]
+        parts = [main, *descendants(main)]
+        assert not any("supervise" in command_of(pid) for pid in parts)
+        checkout.script(". .up/env; IMAGE_TAG=1.0.0 examples/ci/deploy.sh")
+        checkout.script("make down")
+        assert [pid for pid in parts if is_running(pid)] == []
+
+        # Another process may have the number of one that has ended.
+        state.write_text(json.dumps({"pid": bystander.pid, "started": "0"}))
+        assert "nothing is running" in checkout.script("make down")
+        assert bystander.poll() is None
+    finally:
+        bystander.kill()
+        bystander.wait()

@@ -9,6 +9,9 @@ from tests.e2e.conftest import DATABASE_URL
 
 Break = Callable[[App], None]
 
+CACHED = "Manifest generation error (cached)"
+"""What the repo-server says while it does not try again; docs/rotation.md."""
+
 
 def deny(app: App) -> None:
     app.repository.edit("deploy/secret.yaml", 'path: ""', "path: kv/data/team-b-1/web")
@@ -68,10 +71,30 @@ def test_an_unreachable_vault_changes_nothing_and_heals(app: App) -> None:
         stays(app, app.on.vault.address, "next:")
     finally:
         app.on.vault.start()
-    # As Argo CD does by itself every few minutes.
+    # As Argo CD does by itself every few minutes, as long as there were few failures.
     app.refresh()
     settles(lambda: (app.status, app.errors), ("Synced", ""))
     assert app.secret == {"DATABASE_URL": DATABASE_URL}
+
+
+def test_after_three_failures_argocd_repeats_the_error_until_a_hard_refresh(app: App) -> None:
+    app.deploy("1.0.0", "--auto-prune", "--self-heal")
+    settles(lambda: app.status, "Synced")
+    app.on.vault.kill()
+    try:
+        app.on.argocd.run("app", "get", app.name, "--hard-refresh")
+        for _ in range(3):
+            app.refresh()
+        mentions(lambda: app.errors, CACHED)
+    finally:
+        app.on.vault.start()
+
+    app.refresh()
+    mentions(lambda: app.errors, CACHED)
+    assert app.secret == {"DATABASE_URL": DATABASE_URL}
+
+    app.refresh(hard=True)
+    settles(lambda: (app.status, app.errors), ("Synced", ""))
 
 
 def test_a_new_application_that_fails_is_refused(app: App) -> None:

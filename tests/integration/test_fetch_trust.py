@@ -70,7 +70,7 @@ def test_the_password_is_where_it_is_used(shop: Shop, tmp_path: Path) -> None:
     with serve({**shop.env, "VAULT_TOKEN": TOKEN}, "sh", "-c", command) as core:
         assert until(lambda: WEB in "".join(shop.repository.server.paths), PATIENCE)
         (fetcher,) = fetching(core.process.pid)
-        (worker,) = core.workers
+        (worker,) = core.running
         (kustomize,) = [pid for pid in children(worker) if "kustomize" in command_of(pid)]
         members = set(core.members)
         # Those of the core are forks of Python's.

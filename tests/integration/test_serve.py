@@ -1,5 +1,6 @@
 """The resident core: what a client of it prints is what the command prints by itself."""
 
+import errno
 import json
 import os
 import re
@@ -9,13 +10,14 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from avp_py.serve.wire import HEADER, REPLY, pack
+from avp_py.serve.wire import HEADER, MAGIC, REPLY, pack
 from tests.conftest import HELM, ROOT
-from tests.integration.core import AVP, Core, serve
+from tests.integration.core import AVP, Core, command_of, serve
 from tests.processes import is_running, until
 
 APPLICATION = {
@@ -144,7 +146,7 @@ def test_without_a_core_a_client_says_what_is_missing(core: Core) -> None:
 def test_another_version_of_the_client_is_refused(core: Core) -> None:
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(str(core.socket))
-        request = pack(b"0.0.1", b"avp-py", 0.0, b"/", [b"generate", b"."], [])
+        request = pack(b"0.0.1", b"avp-py", 0.0, b"/", [b"generate", b"."], [], [])
         socket.send_fds(client, [request], [0, 1, 2])
         code, length = REPLY.unpack(client.recv(REPLY.size))
         message = client.recv(length)
@@ -154,7 +156,12 @@ def test_another_version_of_the_client_is_refused(core: Core) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"GET / HTTP/1.1\r\n\r\n", HEADER.pack(b"avp1", 1 << 30), HEADER.pack(b"avp1", 3) + b"x\0\0"],
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        HEADER.pack(MAGIC, 1 << 30, 0),
+        HEADER.pack(MAGIC, 3, 0) + b"x\0\0",
+        HEADER.pack(MAGIC, 3, 3) + b"x\0\0",
+    ],
 )
 def test_what_is_not_a_request_is_refused(core: Core, data: bytes) -> None:
     with socket.socket(socket.AF_UNIX) as client:
@@ -326,13 +333,63 @@ def test_signals_reach_the_command(operators: Mapping[str, str], tmp_path: Path)
     assert (tmp_path / "signal").read_text() == "got\n"
 
 
+def test_the_supervisor_has_one_thread(core: Core) -> None:
+    assert core.run("generate", ".", cwd=WEB, variables=APPLICATION).returncode == 0
+    assert len(list(Path(f"/proc/{core.supervisor}/task").iterdir())) == 1
+    # The control: the keeper answers each worker in a thread.
+    client = core.start("generate", "-", cwd=WEB, variables=APPLICATION)
+    assert until(lambda: len(list(Path(f"/proc/{core.keeper}/task").iterdir())) > 1, 10)
+    client.communicate(SECRET.replace(b"KEY", b"password"), timeout=20)
+
+
+def test_a_core_that_does_not_answer_is_waited_for_until_the_time_is_over(
+    operators: Mapping[str, str],
+) -> None:
+    with serve(operators) as core:
+        os.kill(core.supervisor, signal.SIGSTOP)
+        try:
+            variables = {**APPLICATION, "AVP_RUN_TIMEOUT": "0.5"}
+            client = core.start("generate", ".", cwd=WEB, variables=variables)
+            assert client.wait(30) == 1
+        finally:
+            os.kill(core.supervisor, signal.SIGCONT)
+        # Until now the supervisor had its streams.
+        out, err = client.communicate(timeout=20)
+    assert out == b""
+    assert b"the core did not answer within the time limit of the run" in err
+
+
+def test_a_client_waits_where_the_kernel_keeps_no_more_of_them(tmp_path: Path) -> None:
+    path = tmp_path / "core.sock"
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket(socket.AF_UNIX))
+        listener.bind(str(path))
+        listener.listen(0)
+        code = 0
+        while code != errno.EAGAIN:
+            waiting = stack.enter_context(socket.socket(socket.AF_UNIX))
+            waiting.setblocking(False)
+            code = waiting.connect_ex(str(path))
+        env = {"PATH": os.defpath, "AVP_SOCKET": str(path), "AVP_RUN_TIMEOUT": "30"}
+        client = stack.enter_context(
+            subprocess.Popen([AVP, "generate", "."], env=env, stderr=subprocess.PIPE)
+        )
+        with pytest.raises(subprocess.TimeoutExpired):
+            client.wait(1)
+        # There is room, and somebody who knows no request.
+        path.unlink()
+        assert b"no connection to the core" in client.communicate(timeout=20)[1]
+
+
 @pytest.mark.parametrize("victim", ["serve", "supervisor"])
 def test_all_end_with_serve_and_with_the_supervisor(
     operators: Mapping[str, str], victim: str
 ) -> None:
     with serve(operators, "sleep", "1000") as running:
-        members = [running.supervisor, running.keeper]
-        assert all(members)
+        assert running.supervisor
+        assert running.keeper
+        (command,) = [pid for pid in running.members if command_of(pid) == "sleep 1000 "]
+        members = [running.supervisor, running.keeper, command]
         pid = running.process.pid if victim == "serve" else running.supervisor
         os.kill(pid, signal.SIGKILL)
         running.process.wait(10)

@@ -461,7 +461,7 @@ def test_a_killed_argocd_cmp_server_ends_the_core(
 
 def test_a_start_that_is_no_time_is_refused(here: Site) -> None:
     for number in (float("nan"), float("inf"), float("-inf")):
-        request = pack(__version__.encode(), b"avp-py", number, b"/", [b"generate"], [])
+        request = pack(__version__.encode(), b"avp-py", number, b"/", [b"generate"], [], [])
         code, message = send(here.core, request)
         assert code == 1
         assert "malformed" in message

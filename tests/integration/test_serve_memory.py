@@ -38,7 +38,7 @@ while read line; do echo "$line"; done <manifests
 
 _COMMAND = """
 one() {{ cd {root}/_cmp_server/$1/app && ARGOCD_APP_NAME=$1 ARGOCD_ENV_NOTE=note-of-$1-{mark} \
-    avp-py generate .; }}
+    ARGOCD_GIT_AUTH_HEADER="Authorization: lent-to-$1-{mark}" avp-py generate .; }}
 (one done) >{root}/done.out
 (one held) >{root}/held.out &
 (one full) | (read line <{root}/go; cat >{root}/full.out) &
@@ -56,6 +56,7 @@ class Scene:
         credentials: the operator's, and the tokens that Vault has issued.
         secrets: what each request reads.
         notes: what each Application has in its plugin.env.
+        lent: what Argo CD lends each of them for git.
         processes: by name, all that belongs to the core.
     """
 
@@ -63,6 +64,7 @@ class Scene:
     credentials: list[str]
     secrets: Mapping[str, str]
     notes: Mapping[str, str]
+    lent: Mapping[str, str]
     processes: dict[str, int] = field(default_factory=dict)
 
     def found(self, name: str, texts: Mapping[str, str] | list[str]) -> list[str]:
@@ -102,7 +104,8 @@ def scene(
         os.mkfifo(tmp_path / fifo)
     with serve(env, "sh", "-c", _COMMAND.format(root=tmp_path, mark=mark)) as core:
         notes = {name: f"note-of-{name}-{mark}" for name in names}
-        made = Scene(core, credentials, values, notes)
+        lent = {name: f"lent-to-{name}-{mark}" for name in names}
+        made = Scene(core, credentials, values, notes, lent)
         assert until(lambda: _is_held(made), 30), core.log.read_text()
         issued = {each.headers.get("X-Vault-Token", "") for each in proxy.asked}
         credentials += issued - {"", *credentials}
@@ -131,6 +134,7 @@ def _credentials(vault: Vault, kv: str, mark: str) -> tuple[dict[str, str], list
         # Misspelt, and of a backend that only argocd-vault-plugin has.
         "AVP_PASWORD": f"misspelt-{mark}",
         "AVP_IBM_API_KEY": f"ibm-{mark}",
+        "HTTPS_PROXY": f"http://user:proxy-{mark}@proxy.example:3128",
     }
     return env, list(env.values())
 
@@ -182,7 +186,7 @@ def test_credentials_and_secrets_are_in_the_keeper_alone(scene: Scene) -> None:
     assert {name for name in names if not scene.found(name, [str(scene.core.socket.parent)])} <= {
         "kustomize"
     }
-    configured = scene.credentials[:9]
+    configured = scene.credentials[:10]
     assert scene.found("serve", configured) == sorted(configured)
     assert scene.found("keeper", scene.credentials) == sorted(scene.credentials)
     assert scene.secrets["full"] in scene.found("keeper", scene.secrets)
@@ -201,3 +205,6 @@ def test_credentials_and_secrets_are_in_the_keeper_alone(scene: Scene) -> None:
     }
     for name in ("serve", "supervisor", "kustomize", *owners):
         assert scene.found(name, scene.notes) == owners.get(name, []), name
+        assert scene.found(name, scene.lent) == [], name
+    # The control: what is lent has come to the keeper.
+    assert {scene.lent["held"], scene.lent["full"]} <= set(scene.found("keeper", scene.lent))

@@ -91,7 +91,9 @@ class Core:
         texts = [f"{name}={value}".encode() for name, value in variables.items()]
         words = [word.encode() for word in argv or ("generate", ".")]
         if body is None:
-            request = pack(__version__.encode(), b"avp-py", time.monotonic(), b"/", words, texts)
+            request = pack(
+                __version__.encode(), b"avp-py", time.monotonic(), b"/", words, texts, []
+            )
             body = request[HEADER.size :]
         ours, theirs = socket.socketpair()
         self._stack.enter_context(ours)
@@ -311,7 +313,7 @@ def test_what_is_not_a_time_is_refused(core: Core, seconds: bytes) -> None:
 def test_the_time_of_a_run_is_not_the_workers_to_choose(core: Core) -> None:
     began = time.monotonic() - 1000
     texts = [f"{name}={value}".encode() for name, value in APPLICATION.items()]
-    body = pack(__version__.encode(), b"avp-py", began, b"/", [b"generate", b"."], texts)
+    body = pack(__version__.encode(), b"avp-py", began, b"/", [b"generate", b"."], texts, [])
     worker = core.worker(body=body[HEADER.size :]).begin()
     answer = worker.ask({"do": "read", "targets": [[OWN, "", None, ""]], "seconds": 1e9})
     assert "time limit" in repr(answer)

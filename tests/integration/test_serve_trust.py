@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -94,7 +95,7 @@ def scene(operators: Mapping[str, str]) -> Iterator[Scene]:
         held = tenant.start(core, other, HOLD, ARGOCD_APP_NAME="alice")
         assert held.stdout is not None
         assert held.stdout.read(4) == b"held"
-        (worker,) = core.workers
+        (worker,) = core.running
         secrets = [Path(operators[name]) for name in ("AVP_FILE", "AVP_POLICY")]
         yield Scene(core, own, other, worker, secrets)
         held.kill()
@@ -204,7 +205,7 @@ def test_a_worker_acts_on_no_other_process(scene: Scene) -> None:
     assert {each for answers in outside.values() for each in answers} == expected
 
 
-def test_a_worker_has_its_streams_and_the_keeper_only(scene: Scene) -> None:
+def test_a_worker_has_its_streams_supervisor_and_keeper_only(scene: Scene) -> None:
     code = """
 kinds = {}
 for name in os.listdir("/proc/self/fd"):
@@ -213,7 +214,28 @@ for name in os.listdir("/proc/self/fd"):
 say(kinds)
 """
     said = tenant.run(scene.core, scene.own, code)
-    assert said == {"0": "pipe", "1": "pipe", "2": "pipe", "3": "socket"}
+    streams = {"0": "pipe", "1": "pipe", "2": "pipe"}
+    assert said == {**streams, "3": "socket", "4": "socket"}
+
+
+NOISY = """
+supervisor = socket.socket(fileno=3)
+supervisor.settimeout(0.5)
+sent = 0
+with contextlib.suppress(OSError):
+    while True:
+        sent += supervisor.send(b" outcome='ok'\\n" * 100)
+say(sent)
+"""
+
+
+def test_what_a_worker_tells_the_supervisor_makes_no_text(scene: Scene) -> None:
+    sent = tenant.run(scene.core, scene.own, NOISY, ARGOCD_APP_NAME="noisy")
+    assert sent > 1000
+
+    pattern = r".*app='noisy'.* outcome='\w+' waited=[\d.]+ took=[\d.]+$"
+    assert until(lambda: re.search(pattern, scene.core.log.read_text(), re.MULTILINE), 5)
+    assert scene.core.log.read_text().count("noisy") == 1
 
 
 def test_a_worker_cannot_lift_its_limits(scene: Scene) -> None:
@@ -347,7 +369,7 @@ def ask(connected=None):
     texts = [b"ARGOCD_APP_NAME=web", b"ARGOCD_APP_NAMESPACE=demo",
              b"ARGOCD_APP_PROJECT_NAME=team-a"]
     request = pack(__version__.encode(), b"avp-py", time.monotonic(), b"/", [b"generate", b"-"],
-                   texts)
+                   texts, [])
     stdin, document = os.pipe()
     os.write(document, b"kind: Secret\\nmetadata: {name: a}\\nstringData: {a: "
                        b"<path:kv/data/demo/web#password>}\\n")
