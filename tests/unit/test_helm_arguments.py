@@ -105,4 +105,6 @@ def test_many_api_versions_are_few_arguments() -> None:
 
     assert len(arguments) == 3
     assert all(len(each) < 128 << 10 for each in arguments)
-    assert ",".join(each.removeprefix("--api-versions=") for each in arguments).split(",") == versions
+    assert (
+        ",".join(each.removeprefix("--api-versions=") for each in arguments).split(",") == versions
+    )
