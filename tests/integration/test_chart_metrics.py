@@ -68,6 +68,7 @@ def known() -> set[str]:
         ["shared", 1, {}],
         ["logins", 1, {"outcome": "ok"}],
         ["denials", 1, {"project": "a"}],
+        ["fetches", 1, {"kind": "chart", "outcome": "cache"}],
         ["seconds", 1, {"stage": "run"}],
     ):
         metrics.apply(json.dumps(event).encode())

@@ -78,8 +78,8 @@ def test_without_an_application_they_are_those_of_helm(
     )
 
 
-MANY_VERSIONS = "".join(f"group{number}.example.org/v1/Kind," for number in range(3000))
-"""More than one argument holds."""
+MANY_VERSIONS = "".join(f"group{number}.example.org/v1/Kind," for number in range(6000))
+"""More than one argument holds, which is 128 KiB."""
 
 
 @pytest.mark.parametrize("more", ["", MANY_VERSIONS], ids=["few", "many"])

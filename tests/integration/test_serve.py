@@ -173,6 +173,29 @@ def test_what_is_not_a_request_is_refused(core: Core, data: bytes) -> None:
     assert core.run("generate", ".", cwd=WEB, variables=APPLICATION).returncode == 0
 
 
+_OTHER_USER = """
+import os, sys
+os.geteuid = lambda: 12345
+sys.argv = ["avp-py", "generate", "."]
+from avp_py.entry import entrypoint
+entrypoint()
+"""
+
+
+def test_a_core_of_another_user_is_given_no_request(core: Core) -> None:
+    before = core.outcomes()
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", _OTHER_USER],
+        cwd=WEB,
+        env=core.client_environment,
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"runs as another user (" in done.stderr
+    assert core.outcomes() == before
+
+
 def test_the_sockets_directory_is_ours_alone(core: Core) -> None:
     assert core.socket.parent.stat().st_mode & 0o777 == 0o700
 

@@ -14,6 +14,7 @@ from tests.integration.core import Core, serve
 from tests.integration.stand_in import StandIn
 from tests.integration.vault import Vault
 from tests.processes import children, is_running, until
+from tests.servers import free_ports
 
 pytestmark = pytest.mark.skipif(
     not memory.can_read_any(), reason="the memory of these processes is hidden from us"
@@ -90,6 +91,7 @@ def scene(
         "AVP_KUSTOMIZE": str(tmp_path / "kustomize"),
         "AVP_SANDBOX": "required",
         "AVP_PARALLEL": "4",
+        "AVP_METRICS_ADDRESS": f"127.0.0.1:{free_ports(1)[0]}",
         "VAULT_ADDR": proxy.address,
         "TMPDIR": str(tmp_path),
     }
@@ -167,6 +169,8 @@ def _is_held(scene: Scene) -> bool:
         with suppress(OSError):
             words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
             name = "a client" if any(word.endswith(b"avp-py") for word in words) else "a shell"
+            if any(b"serve_metrics" in word for word in words):
+                name = "metrics"
             scene.processes[f"{name}, {pid}"] = pid
     return True
 
@@ -182,6 +186,7 @@ def test_credentials_and_secrets_are_in_the_keeper_alone(scene: Scene) -> None:
     names = list(scene.processes)
     assert sum(name.startswith("a client") for name in names) == 2
     assert sum(name.startswith("a shell") for name in names) >= 2
+    assert sum(name.startswith("metrics") for name in names) == 1
     # The control: what each process has for sure is found.
     assert {name for name in names if not scene.found(name, [str(scene.core.socket.parent)])} <= {
         "kustomize"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from avp_py import __version__
 from tests.conftest import ROOT
 from tests.integration.core import Core, serve
 from tests.integration.stand_in import StandIn
@@ -124,6 +125,22 @@ def test_a_core_whose_supervisor_hangs_is_not_healthy(core: Core, address: str) 
     finally:
         os.kill(core.supervisor, signal.SIGCONT)
     assert fetch(address, "/healthz")[0] == 200
+
+
+def test_a_core_without_a_keeper_is_not_healthy(core: Core, address: str) -> None:
+    # What would start another one.
+    os.kill(core.process.pid, signal.SIGSTOP)
+    try:
+        os.kill(core.keeper, signal.SIGKILL)
+        assert until(lambda: fetch(address, "/healthz")[0] == 503, 20)
+    finally:
+        os.kill(core.process.pid, signal.SIGCONT)
+    assert until(lambda: _answers(address), 20)
+    expected = {
+        ("avp_keeper_restarts_total", ()): 1,
+        ("avp_build_info", (("version", __version__),)): 1,
+    }
+    assert until(lambda: expected.items() <= scrape(address).items(), 20), scrape(address)
 
 
 def test_metrics_are_served_again_after_their_process_was_killed(core: Core, address: str) -> None:

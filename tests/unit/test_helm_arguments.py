@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avp_py.errors import SettingsError
-from avp_py.render.helm_arguments import ALLOWED, helm_arguments
+from avp_py.render.helm_arguments import ALLOWED, api_version_arguments, helm_arguments
 from avp_py.render.repository import Repository
 from avp_py.sandbox import limits_of
 from avp_py.settings import RenderSettings
@@ -97,3 +97,14 @@ def test_a_dangerous_option_is_refused_before_and_after_allowed_ones(
             options(repository, helm_args=words)
     # The value of an option is a value, never an option.
     assert "--set=--post-renderer" in options(repository, helm_args="--set=--post-renderer")
+
+
+def test_many_api_versions_are_few_arguments() -> None:
+    versions = [f"group{number}.example.org/v1/Kind" for number in range(6000)]
+    arguments = api_version_arguments("--api-versions", versions)
+
+    assert len(arguments) == 3
+    assert all(len(each) < 128 << 10 for each in arguments)
+    assert (
+        ",".join(each.removeprefix("--api-versions=") for each in arguments).split(",") == versions
+    )
