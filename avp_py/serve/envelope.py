@@ -57,6 +57,9 @@ class Envelope:
 
 _APPLICATION, _PROJECT = _NEEDED = ("ARGOCD_APP_NAME", "ARGOCD_APP_PROJECT_NAME")
 
+_SHARED: Final = (b"\0ARGOCD_APP_", b"\0ARGOCD_ENV_", b"\0KUBE_")
+"""How the variables begin that keeper and worker both get."""
+
 
 def read_header(header: bytes) -> tuple[int, int]:
     """Return how long the body of a request is, and how much of it is for the keeper alone.
@@ -95,16 +98,25 @@ def unpack(body: bytes) -> Envelope:
     return dataclasses.replace(envelope, variables=variables)
 
 
-def peek(body: mmap.mmap) -> Envelope:
+def peek(body: mmap.mmap, private: int) -> Envelope:
     """Return a request with those variables only that the supervisor needs; no others are copied.
 
     Args:
         body: as for unpack.
+        private: how much at its end is for the keeper alone.
 
     Raises:
-        MalformedRequestError: as for unpack.
+        MalformedRequestError: as for unpack, or what is for the keeper alone is not only that.
     """
     envelope, end = _read_head(body)
+    last = len(body) - private - 1
+    if private and (
+        end > last + 1
+        or body[last : last + 1] != b"\0"
+        or any(body.find(mark, last) >= 0 for mark in _SHARED)
+    ):
+        # Keeper and worker would not read the same request.
+        raise _malformed()
     variables = {}
     for name in _NEEDED:
         mark = f"\0{name}=".encode()
@@ -131,10 +143,14 @@ def _read_head(body: bytes | mmap.mmap) -> tuple[Envelope, int]:
         cwd = os.fsdecode(texts.next())
         argv = tuple(os.fsdecode(texts.next()) for _ in range(int(texts.next())))
     except ValueError:
-        raise MalformedRequestError(
-            "the core received a malformed request", hint="call it by `avp-py` only"
-        ) from None
+        raise _malformed() from None
     return Envelope(program, started, cwd, argv, {}), texts.end
+
+
+def _malformed() -> MalformedRequestError:
+    return MalformedRequestError(
+        "the core received a malformed request", hint="call it by `avp-py` only"
+    )
 
 
 class _Texts:
@@ -146,7 +162,7 @@ class _Texts:
 
     def next(self) -> bytes:
         """Return the next text, or raise ValueError."""
-        if self.end > len(self._body):
+        if self.end >= len(self._body):
             raise ValueError(self.end)
         begin, end = self.end, _end_of_text(self._body, self.end)
         self.end = end + 1

@@ -2,8 +2,8 @@
 
 A worker is a fork of the supervisor, and what the supervisor has ever had in its own memory may
 still be there. So the body of a request, with the variables of its Application, is received into a
-file without a name. Of what is in it the supervisor copies a few texts; keeper and worker read it
-themselves.
+file without a name. Of what is in it the supervisor copies a few texts; the keeper reads it itself,
+and the worker a copy without what is for the keeper alone.
 """
 
 import contextlib
@@ -23,6 +23,7 @@ class Inbox:
     Attributes:
         body: the body, mapped; None until there is room for it.
         file: the file with the body.
+        private: how much at the end of the body is for the keeper alone.
         descriptors: what was sent with it.
     """
 
@@ -32,7 +33,7 @@ class Inbox:
         self.descriptors: Sequence[int] = ()
         self._header = bytearray()
         self.file = -1
-        self._private = 0
+        self.private = 0
         self._received = 0
 
     @property
@@ -52,7 +53,7 @@ class Inbox:
             length: its length, at least 1.
             private: how much at its end is for the keeper alone.
         """
-        self._private = private
+        self.private = private
         self.file = os.memfd_create("envelope", os.MFD_CLOEXEC)
         os.ftruncate(self.file, length)
         self.body = mmap.mmap(self.file, length)
@@ -78,7 +79,7 @@ class Inbox:
     @contextlib.contextmanager
     def workers_file(self) -> Iterator[int]:
         """Open a file with the body but for what is for the keeper alone."""
-        left = os.fstat(self.file).st_size - self._private
+        left = os.fstat(self.file).st_size - self.private
         file = os.memfd_create("envelope", os.MFD_CLOEXEC)
         try:
             # The kernel copies: nothing of it comes into our memory.

@@ -1,6 +1,7 @@
 """The supervisor: accepts requests, and runs each in a worker of its own.
 
-It has one thread and no credentials. Of a tenant's bytes it reads the envelope of the request only.
+It has one thread and no credentials. Of a tenant's bytes it reads the envelope of the request only,
+and of a worker's three numbers.
 """
 
 import contextlib
@@ -57,13 +58,13 @@ WAITING_DESCRIPTORS: Final = 6
 """What a client that waits has open here at most: its connection, its standard streams, and twice
 the file with its request."""
 
-RUNNING_DESCRIPTORS: Final = 6
-"""What a request that runs has open here at most: its connection, the lock on the worker's
-directory, the channel to the worker, and while it is started a file for the worker, and both ends
-of the channel to the keeper, or the worker's end of that to the worker."""
+RUNNING_DESCRIPTORS: Final = 3
+"""What a request that runs has open here: its connection, the lock on the worker's directory, the
+pipe from the worker."""
 
-OWN_DESCRIPTORS: Final = 32
-"""What the supervisor itself has open at most."""
+OWN_DESCRIPTORS: Final = 48
+"""What the supervisor itself has open at most, with what it takes to start one worker: its channel,
+that to the keeper, the pipe, the file."""
 
 BUSY_SECONDS: Final = 0.02
 """When a keeper is tried again whose channel was full."""
@@ -83,7 +84,7 @@ class _Request:
         envelope: the request, once it is there as a whole, without most of its variables.
         begun: when its worker was started.
         worker: the worker's process; 0 without one.
-        channel: to the worker.
+        report: the pipe from the worker; -1 without one.
         scratch: the worker's directory for temporary files, and the lock on it.
         outcome: how it ends, where the supervisor ends it.
     """
@@ -97,7 +98,7 @@ class _Request:
     envelope: Envelope | None = None
     begun: float = 0.0
     worker: int = 0
-    channel: socket.socket | None = None
+    report: int = -1
     scratch: tuple[Path, int] | None = None
     outcome: Outcome | None = None
 
@@ -264,9 +265,12 @@ class Supervisor:
             try:
                 self._read_envelope(request)
             except MalformedRequestError as error:
-                # A client whose words nobody has read would not read the answer.
+                # A client whose words nobody has read would not read the answer. They must not
+                # stay in our memory, which workers inherit.
+                room = bytearray(1 << 16)
                 with contextlib.suppress(OSError):
-                    request.connection.recv(1 << 16)
+                    request.connection.recv_into(room)
+                room[:] = bytes(len(room))
                 self._refuse(request, error, Outcome.FAILED)
             except OSError as error:
                 self._refuse(request, _cannot("received", error), Outcome.FAILED)
@@ -281,7 +285,7 @@ class Supervisor:
             return
         if not inbox.is_complete:
             return
-        request.envelope = peek(inbox.body)
+        request.envelope = peek(inbox.body, inbox.private)
         inbox.body.close()
         if len(request.streams) != 3:
             raise MalformedRequestError(
@@ -351,16 +355,15 @@ class Supervisor:
                 self._standby = None
                 arguments = (body, request.streams, ours, scratch[0])
                 try:
-                    worker.hand_over(*arguments)
+                    request.report = worker.hand_over(*arguments)
                 except ConnectionError:
                     # It was killed meanwhile, and so nothing of the request has begun.
                     worker = start_worker(self._environ)
-                    worker.hand_over(*arguments)
+                    request.report = worker.hand_over(*arguments)
         except BaseException:
             self._remove(*scratch)
             raise
-        request.worker, request.channel = worker.pid, worker.channel
-        request.begun, request.scratch = time.monotonic(), scratch
+        request.worker, request.begun, request.scratch = worker.pid, time.monotonic(), scratch
         request.inbox.close()
         self._workers[worker.pid] = request
         self._close_streams(request)
@@ -437,9 +440,9 @@ class Supervisor:
             outcome = Outcome.OK if code == 0 else Outcome.FAILED
         request.worker = 0
         counts: Mapping[str, int] = {}
-        if request.channel is not None:
-            with request.channel:
-                counts = read_counts(request.channel)
+        if request.report >= 0:
+            counts = read_counts(request.report)
+            os.close(request.report)
         if request.envelope is not None:
             self._journal.ended(request.number, request.envelope, outcome, request.begun, counts)
         self._reply(request, code if 0 <= code < 256 else 1, message)

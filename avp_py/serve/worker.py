@@ -31,11 +31,11 @@ from avp_py.serve.rehearsal import rehearse_briefly
 from avp_py.serve.remote import RemoteOperator
 from avp_py.settings import LimitSettings, RenderSettings, is_argocds
 
-_SUPERVISOR: Final = 3
-"""The number of the channel to the supervisor."""
+_KEPT: Final = 3
+"""The number of the channel to the supervisor, and of the one to the keeper after that."""
 
-_KEEPER: Final = 4
-"""The number of the channel to the keeper."""
+_REPORT: Final = 4
+"""The number of the pipe to the supervisor, in which no descriptor can be sent to it."""
 
 _COUNTED: Final = ("documents", "placeholders", "secrets")
 """What a worker reports in the end, for the log."""
@@ -43,8 +43,9 @@ _COUNTED: Final = ("documents", "placeholders", "secrets")
 _COUNTS: Final = struct.Struct(f"={len(_COUNTED)}q")
 """A number for each; -1 where it was never known."""
 
-_DESCRIPTORS: Final = 5
-"""How many descriptors come with a request: its file, three streams, the channel to the keeper."""
+_DESCRIPTORS: Final = 6
+"""How many descriptors come with a request: its file, three streams, the channel to the keeper, and
+the pipe to the supervisor."""
 
 _SIGNALS: Final = (signal.SIGCHLD, signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 """The signals that end a worker, or that the supervisor handles."""
@@ -65,7 +66,7 @@ class Standby:
 
     Attributes:
         pid: its process.
-        channel: where the request is sent to it, and where it reports in the end.
+        channel: where the request is sent to it.
     """
 
     pid: int
@@ -73,8 +74,8 @@ class Standby:
 
     def hand_over(
         self, body: int, streams: Sequence[int], keeper: socket.socket, scratch: Path
-    ) -> None:
-        """Hand a request over.
+    ) -> int:
+        """Hand a request over, and close the channel.
 
         Args:
             body: the file with the request.
@@ -82,29 +83,37 @@ class Standby:
             keeper: the channel to the keeper.
             scratch: an empty directory for temporary files.
 
+        Returns:
+            The descriptor of a pipe, for read_counts.
+
         Raises:
             ConnectionError: the worker has ended.
         """
-        descriptors = [body, *streams, keeper.fileno()]
-        try:
-            socket.send_fds(self.channel, [os.fsencode(scratch)], descriptors)
-        except BaseException:
-            self.channel.close()
-            raise
+        with self.channel:
+            report, written = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+            try:
+                descriptors = [body, *streams, keeper.fileno(), written]
+                socket.send_fds(self.channel, [os.fsencode(scratch)], descriptors)
+            except BaseException:
+                os.close(report)
+                raise
+            finally:
+                os.close(written)
+        return report
 
 
-def read_counts(channel: socket.socket) -> Mapping[str, int]:
+def read_counts(report: int) -> Mapping[str, int]:
     """Return what a worker that has ended had dealt with, by its own word.
 
     Args:
-        channel: the channel to it.
+        report: the descriptor of the pipe from it.
 
     Returns:
         The numbers that it knew of _COUNTED; none where it was killed.
     """
     try:
-        # One byte more than there may be: the rest of a longer message would be lost unseen.
-        numbers = _COUNTS.unpack(channel.recv(_COUNTS.size + 1, socket.MSG_DONTWAIT))
+        # One byte more than there may be.
+        numbers = _COUNTS.unpack(os.read(report, _COUNTS.size + 1))
     except (OSError, struct.error):
         return {}
     return {name: each for name, each in zip(_COUNTED, numbers, strict=True) if each >= 0}
@@ -148,18 +157,15 @@ def _work(channel: socket.socket, operators: Mapping[str, str], supervisor: int)
         die_with_parent(supervisor)
         name_process("avp-py standby")
         # Nothing of the supervisor's stays open, such as the connections of clients.
-        os.dup2(channel.detach(), _SUPERVISOR, inheritable=False)
-        os.closerange(_SUPERVISOR + 1, os.sysconf("SC_OPEN_MAX"))
-        channel = socket.socket(fileno=_SUPERVISOR)
+        os.dup2(channel.detach(), _KEPT)
+        os.closerange(_KEPT + 1, os.sysconf("SC_OPEN_MAX"))
+        channel = socket.socket(fileno=_KEPT)
         if not select.select([channel], [], [], 0)[0]:
             rehearse_briefly(operators)
         data, descriptors, _, _ = socket.recv_fds(channel, _MAX_PATH, _DESCRIPTORS)
         if data:
-            counts: dict[str, int] = {}
-            try:
-                code = _begin(Path(os.fsdecode(data)), descriptors, operators, counts)
-            finally:
-                _report(channel, counts)
+            channel.detach()
+            code = _begin(Path(os.fsdecode(data)), descriptors, operators)
     except Exception as error:
         # Before it begins; all that comes later is reported by the run itself.
         reason = error.strerror if isinstance(error, OSError) else type(error).__name__
@@ -169,29 +175,25 @@ def _work(channel: socket.socket, operators: Mapping[str, str], supervisor: int)
         os._exit(code)
 
 
-def _report(channel: socket.socket, counts: Mapping[str, int]) -> None:
-    """Tell the supervisor what the request was about; it has room, and need not listen."""
-    numbers = [counts.get(name, -1) for name in _COUNTED]
-    with contextlib.suppress(OSError):
-        channel.send(_COUNTS.pack(*numbers), socket.MSG_DONTWAIT)
-
-
-def _begin(
-    scratch: Path,
-    descriptors: Sequence[int],
-    operators: Mapping[str, str],
-    counts: dict[str, int],
-) -> int:
-    body, *streams, keeper = descriptors
+def _begin(scratch: Path, descriptors: Sequence[int], operators: Mapping[str, str]) -> int:
+    body, *streams, keeper, report = descriptors
     envelope = unpack(read_body(body))
     for number, descriptor in enumerate(streams):
         os.dup2(descriptor, number)
-    os.dup2(keeper, _KEEPER, inheritable=False)
-    os.closerange(_KEEPER + 1, os.sysconf("SC_OPEN_MAX"))
+    # In place of the channel to the supervisor, and of the file.
+    os.dup2(keeper, _KEPT, inheritable=False)
+    os.dup2(report, _REPORT, inheritable=False)
+    os.closerange(_REPORT + 1, os.sysconf("SC_OPEN_MAX"))
     os.setsid()
     name_process("avp-py worker")
     adopt_orphans()
-    return _run(envelope, scratch, operators, counts)
+    counts: dict[str, int] = {}
+    try:
+        return _run(envelope, scratch, operators, counts)
+    finally:
+        numbers = [counts.get(name, -1) for name in _COUNTED]
+        with contextlib.suppress(OSError):
+            os.write(_REPORT, _COUNTS.pack(*numbers))
 
 
 def _run(
@@ -213,7 +215,7 @@ def _run(
         limit_process(limits.memory_bytes + _SPARE_BYTES, limits.seconds + KILL_AFTER)
         restrict_process(access, settings.sandbox)
 
-    operator = RemoteOperator(socket.socket(fileno=_KEEPER), confine)
+    operator = RemoteOperator(socket.socket(fileno=_KEPT), confine)
     console = dataclasses.replace(
         open_console(environ),
         started=envelope.started,

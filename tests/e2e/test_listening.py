@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.e2e.ecosystem import Ecosystem
+from tests.integration.core import command_of
 from tests.processes import descendants
 
 _LISTENS = "0A"
@@ -41,7 +42,7 @@ def test_only_the_metrics_of_the_application_controller_are_beyond_loopback(
 ) -> None:
     assert ecosystem.argocd.address.startswith("127.0.0.1:")
     owners = {
-        inode: Path(f"/proc/{pid}/cmdline").read_text().split("\0")[0]
+        inode: command_of(pid).partition(" ")[0]
         for pid in descendants(os.getpid())
         for inode in _sockets(pid)
     }

@@ -388,20 +388,29 @@ def test_a_client_waits_where_the_kernel_keeps_no_more_of_them(tmp_path: Path) -
         listener = stack.enter_context(socket.socket(socket.AF_UNIX))
         listener.bind(str(path))
         listener.listen(0)
-        code = 0
+        code, fillers = 0, []
         while code != errno.EAGAIN:
             waiting = stack.enter_context(socket.socket(socket.AF_UNIX))
             waiting.setblocking(False)
             code = waiting.connect_ex(str(path))
+            fillers.append(waiting)
         env = {"PATH": os.defpath, "AVP_SOCKET": str(path), "AVP_RUN_TIMEOUT": "30"}
         client = stack.enter_context(
             subprocess.Popen([AVP, "generate", "."], env=env, stderr=subprocess.PIPE)
         )
         with pytest.raises(subprocess.TimeoutExpired):
             client.wait(1)
-        # There is room, and somebody who knows no request.
-        path.unlink()
-        assert b"no connection to the core" in client.communicate(timeout=20)[1]
+        # Once those before it are gone, there is room.
+        listener.settimeout(20)
+        for each in fillers:
+            each.close()
+        received = b""
+        while not received:
+            connection, _ = listener.accept()
+            with connection:
+                received = connection.recv(1 << 16)
+        assert received.startswith(MAGIC)
+        assert b"the core ended before the request did" in client.communicate(timeout=20)[1]
 
 
 @pytest.mark.parametrize("victim", ["serve", "supervisor"])
