@@ -44,6 +44,8 @@ _FILE_TOO_LARGE: Final = (b"file too large", b"died of signal 25", b"file size l
 _OUT_OF_MEMORY: Final = (
     b"fatal error: out of memory", b"fatal error: runtime: out of memory",
     b"fatal error: runtime: cannot allocate memory",
+    # It does not check whether it got any (newSpanSPMC in runtime/mgcmark_greenteagc.go, Go 1.26).
+    b"runtime.(*spanQueue).tryDrain(",
 )  # fmt: skip
 """How the Go runtime reports RLIMIT_DATA, which child processes inherit (runtime/malloc.go)."""
 

@@ -379,6 +379,31 @@ def test_an_error_of_a_child_is_shown_without_temporary_paths(
     assert raised.value.detail == "Error: /repo/app: no, (so)"
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "fatal error: runtime: out of memory",
+        "runtime: out of memory: cannot allocate 4194304-byte block\nfatal error: out of memory",
+        "SIGSEGV: segmentation violation\nPC=0x436cfd m=2 sigcode=1 addr=0x0\n\n"
+        "goroutine 0 gp=0x2894d2bfeb40 m=2 mp=0x2894d2c56808 [idle]:\n"
+        "runtime.(*spanQueue).tryDrain(0x800?, 0x1800?, 0xd7434000?)",
+    ],
+)
+def test_gos_words_for_too_little_memory_are_known(
+    tmp_path: Path, program: Program, said: str
+) -> None:
+    child = [str(program(f"cat >&2 <<'END'\n{said}\nEND\nexit 2")), "build"]
+    with pytest.raises(ChildError, match="kustomize build needed more memory than it may use"):
+        run(child, cwd=tmp_path, limits=LIMITS)
+
+
+def test_another_crash_of_a_go_program_is_shown(tmp_path: Path, program: Program) -> None:
+    said = "panic: runtime error: invalid memory address\n[signal SIGSEGV: segmentation violation]"
+    child = [str(program(f"cat >&2 <<'END'\n{said}\nEND\nexit 2")), "build"]
+    with pytest.raises(ChildError, match="kustomize build failed"):
+        run(child, cwd=tmp_path, limits=LIMITS)
+
+
 @pytest.mark.parametrize("function", ["tempfile.mkdtemp", "shutil.copyfile"])
 def test_a_temporary_folder_that_cannot_be_made_or_filled_is_an_error(
     function: str, app: Path, program: Program, run_command: Run, monkeypatch: pytest.MonkeyPatch
