@@ -93,9 +93,9 @@ def _request(path: str, program: str, started: float) -> int:
         raise _NoCoreError(
             "the working directory no longer exists", "change to one that does"
         ) from None
-    all_of_them = [name + b"=" + value for name, value in os.environb.items()]
-    variables = [each for each in all_of_them if each.startswith(_ARGOCD)]
-    lent = [each for each in all_of_them if each.startswith(_LENT)]
+    environ = [name + b"=" + value for name, value in os.environb.items()]
+    variables = [each for each in environ if each.startswith(_ARGOCD)]
+    lent = [each for each in environ if each.startswith(_LENT)]
     argv = list(map(os.fsencode, sys.argv[1:]))
     request = pack(__version__.encode(), program.encode(), started, cwd, argv, variables, lent)
     core = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)

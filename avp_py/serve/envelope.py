@@ -12,6 +12,7 @@ from avp_py import __version__
 from avp_py.errors import ServeError
 from avp_py.serve.wire import COMMANDS, HEADER, MAGIC, MAX_BODY
 from avp_py.settings import LENT_NAMES, Program, is_argocds
+from avp_py.settings.declaration import ARGOCD_PREFIXES
 
 _MAX_NAME: Final = 200
 """How much of a name of the Application is kept for logs, in characters."""
@@ -57,7 +58,7 @@ class Envelope:
 
 _APPLICATION, _PROJECT = _NEEDED = ("ARGOCD_APP_NAME", "ARGOCD_APP_PROJECT_NAME")
 
-_SHARED: Final = (b"\0ARGOCD_APP_", b"\0ARGOCD_ENV_", b"\0KUBE_")
+_SHARED: Final = tuple(f"\0{each}".encode() for each in (*ARGOCD_PREFIXES, "KUBE_"))
 """How the variables begin that keeper and worker both get."""
 
 

@@ -1,7 +1,7 @@
 """The supervisor: accepts requests, and runs each in a worker of its own.
 
-It has one thread and no credentials. Of a tenant's bytes it reads the envelope of the request only,
-and of a worker's three numbers.
+It has one thread and no credentials. Of what a tenant controls it reads the envelope of a request,
+and three numbers that a worker reports.
 """
 
 import contextlib
@@ -439,10 +439,7 @@ class Supervisor:
         elif outcome is None:
             outcome = Outcome.OK if code == 0 else Outcome.FAILED
         request.worker = 0
-        counts: Mapping[str, int] = {}
-        if request.report >= 0:
-            counts = read_counts(request.report)
-            os.close(request.report)
+        counts = read_counts(request.report)
         if request.envelope is not None:
             self._journal.ended(request.number, request.envelope, outcome, request.begun, counts)
         self._reply(request, code if 0 <= code < 256 else 1, message)

@@ -103,7 +103,7 @@ class Standby:
 
 
 def read_counts(report: int) -> Mapping[str, int]:
-    """Return what a worker that has ended had dealt with, by its own word.
+    """Return what a worker that has ended had dealt with, by its own word, and close the pipe.
 
     Args:
         report: the descriptor of the pipe from it.
@@ -116,6 +116,8 @@ def read_counts(report: int) -> Mapping[str, int]:
         numbers = _COUNTS.unpack(os.read(report, _COUNTS.size + 1))
     except (OSError, struct.error):
         return {}
+    finally:
+        os.close(report)
     return {name: each for name, each in zip(_COUNTED, numbers, strict=True) if each >= 0}
 
 

@@ -1,6 +1,7 @@
 """What fails is a ComparisonError with our message; live objects stay, and nothing is pruned."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -62,15 +63,22 @@ def test_a_commit_that_fails_changes_nothing(app: App, cause: str) -> None:
     stays(app, "avp-py: 1 failure", *parts)
 
 
-def test_an_unreachable_vault_changes_nothing_and_heals(app: App) -> None:
+@contextmanager
+def outage(app: App) -> Iterator[None]:
+    """Deploy, then do without Vault: one refresh has failed when the block begins."""
     app.deploy("1.0.0", "--auto-prune", "--self-heal")
     settles(lambda: app.status, "Synced")
     app.on.vault.kill()
     try:
-        app.on.argocd.run("app", "get", app.name, "--hard-refresh")
-        stays(app, app.on.vault.address, "next:")
+        app.refresh(hard=True)
+        yield
     finally:
         app.on.vault.start()
+
+
+def test_an_unreachable_vault_changes_nothing_and_heals(app: App) -> None:
+    with outage(app):
+        stays(app, app.on.vault.address, "next:")
     # As Argo CD does by itself every few minutes, as long as there were few failures.
     app.refresh()
     settles(lambda: (app.status, app.errors), ("Synced", ""))
@@ -78,16 +86,10 @@ def test_an_unreachable_vault_changes_nothing_and_heals(app: App) -> None:
 
 
 def test_after_three_failures_argocd_repeats_the_error_until_a_hard_refresh(app: App) -> None:
-    app.deploy("1.0.0", "--auto-prune", "--self-heal")
-    settles(lambda: app.status, "Synced")
-    app.on.vault.kill()
-    try:
-        app.on.argocd.run("app", "get", app.name, "--hard-refresh")
+    with outage(app):
         for _ in range(3):
             app.refresh()
         mentions(lambda: app.errors, CACHED)
-    finally:
-        app.on.vault.start()
 
     app.refresh()
     mentions(lambda: app.errors, CACHED)

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -17,6 +16,7 @@ from tests.integration.core import Core, serve
 from tests.integration.stand_in import StandIn
 from tests.integration.vault import Vault
 from tests.processes import children, until
+from tests.servers import free_ports
 
 WEB = ROOT / "examples/web"
 
@@ -33,13 +33,6 @@ rules:
 """
 
 Samples = Mapping[tuple[str, tuple[tuple[str, str], ...]], float]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def fetch(address: str, path: str) -> tuple[int, str]:
@@ -62,7 +55,7 @@ def scrape(address: str) -> Samples:
 
 @pytest.fixture(scope="module")
 def address() -> str:
-    return f"127.0.0.1:{free_port()}"
+    return f"127.0.0.1:{free_ports(1)[0]}"
 
 
 @pytest.fixture

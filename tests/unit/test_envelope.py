@@ -6,9 +6,11 @@ from collections.abc import Sequence
 import pytest
 
 from avp_py import __version__
+from avp_py.serve import client
 from avp_py.serve.envelope import MalformedRequestError, peek, read_header, unpack
 from avp_py.serve.wire import HEADER, MAGIC, pack
-from avp_py.settings import environment_without_credentials
+from avp_py.settings import LENT_NAMES, environment_without_credentials
+from avp_py.settings.declaration import ARGOCD_NAMES, ARGOCD_PREFIXES
 
 APPLICATION = (b"ARGOCD_APP_NAME=web", b"ARGOCD_APP_PROJECT_NAME=team")
 LENT = (b"ARGOCD_GIT_AUTH_HEADER=lent", b"GIT_ASKPASS=argocd")
@@ -46,6 +48,7 @@ def test_a_request_is_read_alike_by_all() -> None:
         b"ARGOCD_APP_PROJECT_NAME=other",
         b"ARGOCD_ENV_A=b",
         b"KUBE_VERSION=1",
+        *(f"{each}_A=b".encode() for each in (*ARGOCD_PREFIXES, *ARGOCD_NAMES)),
     ],
 )
 def test_nothing_that_all_need_is_for_the_keeper_alone(lent: bytes) -> None:
@@ -67,6 +70,13 @@ def test_what_is_for_the_keeper_alone_begins_with_a_variable_of_its_own() -> Non
         else:
             with pytest.raises(MalformedRequestError):
                 peek(mapped(body), private)
+
+
+@pytest.mark.parametrize("name", LENT_NAMES)
+def test_a_client_knows_what_is_lent(name: str) -> None:
+    variable = f"{name}=value".encode()
+    assert variable.startswith(client._LENT)
+    assert not variable.startswith(client._ARGOCD)
 
 
 @pytest.mark.parametrize("private", [10, 11, 1 << 31])
