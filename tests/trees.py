@@ -23,6 +23,13 @@ def snapshot(root: Path) -> Mapping[str, Entry]:
     return {os.fsdecode(path.relative_to(root)): _entry(path) for path in (root, *_below(root))}
 
 
+def found_in(root: Path) -> list[Path]:
+    """All files and folders below a folder; what is removed meanwhile does not interrupt this."""
+    return [
+        Path(folder, name) for folder, *names in os.walk(root) for each in names for name in each
+    ]
+
+
 def write(root: Path, files: Mapping[str, str | bytes]) -> Path:
     """Write files below a folder, creating folders as needed; return the folder."""
     for name, text in files.items():

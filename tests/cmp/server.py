@@ -17,6 +17,7 @@ import yaml
 from tests.cmp.client import Client, connect
 from tests.processes import children, processes_of, stands_by
 from tests.servers import end_with_parent
+from tests.trees import found_in
 
 READY_SECONDS: Final = 30
 """How long it may take to serve; it takes well below one."""
@@ -84,7 +85,7 @@ class CmpServer:
             time.sleep(0.02)
         found = []
         for folder in (self.home, self.scratch, self.work):
-            found += [str(each.relative_to(folder.parent)) for each in folder.rglob("*")]
+            found += [str(each.relative_to(folder.parent)) for each in found_in(folder)]
         return sorted(each for each in found if not each.startswith("tmp/avp-py-serve-"))
 
 

@@ -21,6 +21,7 @@ from tests.processes import (
     stands_by,
     until,
 )
+from tests.trees import found_in
 
 AVP: Final = Path(sys.executable).with_name("avp-py")
 """The console script, as a plugin.yaml starts it."""
@@ -130,14 +131,10 @@ class Core:
 
     def files(self) -> Sequence[str]:
         """The files in TMPDIR, but for the socket's."""
-        found = []
-        # What is removed meanwhile does not interrupt a walk.
-        for folder, names, files in os.walk(self.scratch):
-            if Path(folder) == self.socket.parent:
-                continue
-            paths = (Path(folder, name) for name in (*names, *files))
-            found += [str(path) for path in paths if path != self.socket.parent]
-        return sorted(found)
+        mine = self.socket.parent
+        return sorted(
+            str(path) for path in found_in(self.scratch) if mine not in (path, *path.parents)
+        )
 
 
 def supervisor_of(parent: int) -> int:
