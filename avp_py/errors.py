@@ -29,7 +29,6 @@ the placeholder that is at fault.
 
 import contextlib
 import dataclasses
-import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -285,6 +284,9 @@ def nearest(text: str, known: Iterable[str], cutoff: float = 0.6) -> str:
         known: what it can be.
         cutoff: how similar it must be, by difflib's ratio.
     """
+    # Late: few runs have a name to look up.
+    import difflib
+
     return next(iter(difflib.get_close_matches(text[:_MAX_QUOTED], known, 1, cutoff)), "")
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from avp_py.errors import RenderError, quoted
-from avp_py.sandbox import Limits
+from avp_py.limits import Limits
 
 Kind: TypeAlias = Literal["file", "directory", "symlink", "hard link", "device or FIFO"]
 

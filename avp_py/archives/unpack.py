@@ -16,7 +16,7 @@ from typing import Final
 
 from avp_py.archives.tar import Entry, read_tar, refused, shown
 from avp_py.errors import RenderError
-from avp_py.sandbox import Limits
+from avp_py.limits import Limits
 
 _MAX_NAME: Final = 255
 """How many bytes the name of a file may have (NAME_MAX)."""

@@ -10,7 +10,6 @@ The entry without a version is the newest. If there is none, the highest version
 """
 
 import dataclasses
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -113,6 +112,8 @@ class FileBackend(Backend):
 
     def explain(self, location: Location, failure: Failure, may_name: MayName) -> Failure:
         """Return the failure with the nearest name in the file that it may name."""
+        import difflib  # late: few runs have a name to look up
+
         name = f"{location.path}#{location.version}" if location.version else location.path
         for near in difflib.get_close_matches(name, self._secrets, n=MAX_SUGGESTIONS):
             if may_name(near.partition("#")[0]):

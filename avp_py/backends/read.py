@@ -7,8 +7,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from avp_py.backends.interface import Backend, Gate, Location, MayName, Secret, Target
 from avp_py.errors import (
@@ -20,6 +19,9 @@ from avp_py.errors import (
     NotFoundError,
     PathError,
 )
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 logger: Final = logging.getLogger(__name__)
 
@@ -64,6 +66,9 @@ def read_all(
             failed[target] = failure
         return failure
 
+    # Late: it takes a while to load, and not every run reads secrets.
+    from concurrent.futures import ThreadPoolExecutor
+
     wanted = list(dict.fromkeys(targets))
     # What is noted in the threads belongs to this run.
     context = contextvars.copy_context()
@@ -92,7 +97,7 @@ def read_all(
 
 
 def _explain_failures(
-    pool: ThreadPoolExecutor,
+    pool: "ThreadPoolExecutor",
     backend: Backend,
     failed: Mapping[Target, Failure],
     seconds: float,

@@ -2,7 +2,7 @@
 
 import argparse
 import logging
-import platform
+import sys
 import time
 from functools import partial
 from typing import BinaryIO, Final
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
                 hint="name a folder with manifests, or - for standard input",
             ) from error
     settings, keeper = console.operator.open(arguments, console)
-    logger.info("version %s, Python %s", __version__, platform.python_version())
+    logger.info("version %s, Python %d.%d.%d", __version__, *sys.version_info[:3])
     source, started = _source(named, settings, console)
     if isinstance(source, Source):
         # Loading the libraries of a backend takes longer than a small render: both at once.

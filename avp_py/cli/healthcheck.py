@@ -11,8 +11,10 @@ from avp_py.cli.parser import Commands, Parser
 from avp_py.cli.report import MAX_LINE, clip, one_line
 from avp_py.errors import AvpError, GenerateError, RenderError
 from avp_py.generate import complete, read_from_cluster
-from avp_py.policy import PolicyGate, read_permissions, read_policy
-from avp_py.render import ask_builder, ask_version, open_workspace
+from avp_py.policy import PolicyGate, read_permissions
+from avp_py.policy.document import read_policy
+from avp_py.render.tools import ask_builder, ask_version
+from avp_py.render.workspace import open_workspace
 from avp_py.sandbox import describe_sandbox
 from avp_py.settings import Program, Resolution, Settings, resolve
 

@@ -9,7 +9,7 @@ import time
 from types import FrameType
 from typing import Final, NoReturn
 
-from avp_py.sandbox import lowest
+from avp_py.limits import lowest
 
 INTERRUPT_AFTER: Final = 0.5
 """How long after the time limit the main thread is interrupted, in seconds. The run's own checks

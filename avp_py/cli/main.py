@@ -8,10 +8,10 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from avp_py.cli import generate, healthcheck, parameters, plugin, policy, serve, version
 from avp_py.cli.console import Console, open_console
 from avp_py.cli.hardening import harden
 from avp_py.cli.help import add_parser as add_help
@@ -21,7 +21,7 @@ from avp_py.cli.parser import Parser, exit_usage, parse
 from avp_py.cli.report import MAX_FRAMES
 from avp_py.errors import AvpError, GenerateError, UsageError, quoted
 from avp_py.kernel import adopt_orphans
-from avp_py.sandbox import memory_limit_error, time_limit_error
+from avp_py.limits import memory_limit_error, time_limit_error
 from avp_py.settings import Program, Sources, read_limits
 from avp_py.settings.parse import MalformedError, boolean
 
@@ -35,12 +35,28 @@ settings: environment variables; `{prog} help settings` lists them
 """
 
 
+COMMANDS: Final = (
+    "generate",
+    "healthcheck",
+    "parameters",
+    "plugin",
+    "policy",
+    "serve",
+    "version",
+)
+"""The sub-commands, each a module of this package; there is also `help`."""
+
+
 @functools.cache
-def build_parser(program: Program = Program.AVP_PY) -> Parser:
+def build_parser(program: Program = Program.AVP_PY, command: str | None = None) -> Parser:
     """Return the parser of the command line; each sub-command has a file.
 
     Options may also precede the command, as argocd-vault-plugin accepts them; the help of a
     command shows them.
+
+    Args:
+        program: the name that the program was called by.
+        command: the only sub-command that it knows, so that no other one is loaded; None for all.
     """
     parser = Parser(
         prog=program.value,
@@ -53,10 +69,17 @@ def build_parser(program: Program = Program.AVP_PY) -> Parser:
     if program is Program.AVP_PY:
         parser.add_argument("--version", action="store_true", help="same as the command version")
     parser.set_defaults(run=partial(_show_help, parser), program=program)
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for command in (generate, healthcheck, parameters, plugin, policy, serve, version):
-        command.add_parser(commands, _common_options(shown=True), program)
-    add_help(commands, parser, program)
+    commands = parser.add_subparsers(
+        title="commands",
+        metavar="COMMAND",
+        # The default, for which argparse would load all that it needs to print its help.
+        prog=program.value,
+    )
+    for name in COMMANDS if command is None else (command,):
+        module = import_module(f"avp_py.cli.{name}")
+        module.add_parser(commands, _common_options(shown=True), program)
+    if command is None:
+        add_help(commands, parser, program)
     return parser
 
 
@@ -124,15 +147,28 @@ def parse_arguments(argv: Sequence[str], program: Program) -> argparse.Namespace
                 ) from error
         else:
             words.append(word)
-    parser = build_parser(program)
     if not any(words) and program is Program.ARGOCD_VAULT_PLUGIN:
         words = []
     unset = argparse.Namespace(
         config_path=None, secret_name=None, verbose=0, disable_token_cache=False, version=False
     )
-    arguments: argparse.Namespace = parse(parser, words, unset)
+    arguments = _parse(words, program, unset)
     if arguments.version:
+        from avp_py.cli import version
+
         arguments.run = version.run
+    return arguments
+
+
+def _parse(words: Sequence[str], program: Program, unset: argparse.Namespace) -> argparse.Namespace:
+    arguments: argparse.Namespace
+    named = [word for word in words if word in (*COMMANDS, "help")]
+    if len(named) == 1 and named[0] in COMMANDS:
+        # Whatever is wrong is reported by the parser that knows every command.
+        with contextlib.suppress(UsageError):
+            arguments = parse(build_parser(program, named[0]), words, unset)
+            return arguments
+    arguments = parse(build_parser(program), words, unset)
     return arguments
 
 

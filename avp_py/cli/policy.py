@@ -10,7 +10,11 @@ from avp_py import urls
 from avp_py.cli.console import Console
 from avp_py.cli.parser import Commands, Parser, exit_usage
 from avp_py.errors import FetchError, PathError, UsageError, quoted
-from avp_py.policy import Permissions, Verdict, checked_url, normalise, read_policy
+from avp_py.policy import normalise
+from avp_py.policy.decide import Permissions
+from avp_py.policy.document import read_policy
+from avp_py.policy.fetching import checked_url
+from avp_py.policy.verdict import Verdict
 from avp_py.remotes import RemoteFile, shown
 from avp_py.settings import Identity, Program, Trust, names
 from avp_py.settings.parse import MalformedError

@@ -9,7 +9,7 @@ from avp_py.cli.console import Console
 from avp_py.cli.parser import Commands, Parser
 from avp_py.cli.report import MAX_LINE, clip
 from avp_py.errors import SandboxError
-from avp_py.render import builder_version, version_of
+from avp_py.render.tools import builder_version, version_of
 from avp_py.sandbox import describe_sandbox
 from avp_py.settings import Program, RenderSettings, SandboxMode, Sources, resolve
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from avp_py.render import Mode, Source, choose_mode, inspect
+from avp_py.render import Mode, Source, inspect
+from avp_py.render.detect import choose_mode
 from avp_py.render.interface import CHART_FILE
 from avp_py.render.repository import find_repository
 from avp_py.settings import CHART_NAMES, Kind, Setting, Sources, set_by_tenant, tenant_settings

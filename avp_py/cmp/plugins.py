@@ -8,7 +8,8 @@ that no shell reads. There is no `spec.version`: with one, an Application would 
 from dataclasses import dataclass
 from typing import Final
 
-from avp_py.render import KUSTOMIZATION_NAMES, Mode
+from avp_py.render import Mode
+from avp_py.render.kustomization import FILE_NAMES
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ spec:
 
 _ORIGIN: Final = ("Made by `make docs` from avp_py/cmp/plugins.py. What it means: docs/plugin.md.",)
 
-_KUSTOMIZATIONS: Final = ",".join(KUSTOMIZATION_NAMES)
+_KUSTOMIZATIONS: Final = ",".join(FILE_NAMES)
 
 PLUGINS: Final[tuple[Plugin, ...]] = (
     Plugin(

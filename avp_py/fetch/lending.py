@@ -20,10 +20,10 @@ from urllib.parse import urlsplit
 from avp_py.errors import ChildError
 from avp_py.fetch.askpass import variables_for
 from avp_py.fetch.job import HEADERS, PASSWORD, USERNAME
+from avp_py.limits import Limits
 from avp_py.sandbox import (
     SYSTEM,
     Access,
-    Limits,
     Places,
     child_environment,
     confine,

@@ -11,12 +11,12 @@ from typing import Final
 from avp_py.errors import ChildError, FetchError
 from avp_py.fetch.job import DATA, INDEX, PREVIOUS, Job, Outcome, read_left
 from avp_py.fetch.lending import ASKPASS, NONCE
+from avp_py.limits import Limits
 from avp_py.remotes import RemoteCommit
 from avp_py.sandbox import (
     CERTIFICATES,
     SYSTEM,
     Access,
-    Limits,
     Places,
     Written,
     child_environment,

@@ -4,10 +4,9 @@ Nothing is returned until everything is resolved; all failures of the run are ra
 """
 
 import logging
-import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, NoReturn
 
 from avp_py import manifests
@@ -16,11 +15,9 @@ from avp_py.generate.findings import Findings
 from avp_py.generate.keeper import Keeper
 from avp_py.generate.plan import Plan
 from avp_py.generate.resolver import Resolver
-from avp_py.generate.written import find_written
+from avp_py.limits import Limits, check_limit, limits_of
 from avp_py.manifests import Stream
-from avp_py.remotes import Fetched, Fetcher, Remote
-from avp_py.render import Mode, Remotes, Rendered, Source, open_renderer
-from avp_py.sandbox import Limits, check_limit, limits_of
+from avp_py.render import Mode, Rendered, Source
 from avp_py.settings import Settings
 
 logger: Final = logging.getLogger(__name__)
@@ -216,6 +213,9 @@ class _Run:
         failures: Sequence[Failure] = list(self._failures)
         source = self._request.source
         if self._rendered and isinstance(source, Source) and self._limits.left > _SPARE:
+            # Late: most runs do not fail.
+            from avp_py.generate.written import find_written
+
             failures = list(find_written(failures, source.path.resolve(), self._rendered[0]))
         return GenerateError(failures, self._findings.warnings)
 
@@ -248,60 +248,14 @@ def _unresolved(stream: Stream) -> Iterator[Failure]:
             )
 
 
-class _KeepersFetcher(Fetcher):
-    """What the keeper fetches for one request.
-
-    kustomize fetches a base again for each kustomization that names it. So what was fetched is kept
-    for the request, as long as it is no more than one input may have.
-    """
-
-    def __init__(self, keeper: Keeper, limits: Limits) -> None:
-        self._keeper = keeper
-        self._limits = limits
-        self._kept: dict[Remote, Fetched] = {}
-        self._left = limits.input_bytes
-
-    def fetch(
-        self, wanted: Sequence[Remote], seconds: float = math.inf
-    ) -> Sequence[Fetched | Failure]:
-        """Ask the keeper for what is not kept."""
-        self._limits.check_deadline()
-        new = [each for each in dict.fromkeys(wanted) if each not in self._kept]
-        found: dict[Remote, Fetched | Failure] = {}
-        if new:
-            begin = self._limits.clock()
-            answers = self._keeper.fetch(new, min(self._limits.deadline, begin + seconds))
-            logger.info("fetched %d in %.2f s", len(new), self._limits.clock() - begin)
-            found = dict(zip(new, answers, strict=True))
-        fetched = [self._kept.get(each) or found[each] for each in wanted]
-        for remote, answer in found.items():
-            if isinstance(answer, Fetched) and len(answer.data) <= self._left:
-                self._left -= len(answer.data)
-                # A warning is for once.
-                self._kept[remote] = replace(answer, warning=None)
-        return fetched
-
-
 def _render(request: Request, limits: Limits, keeper: Keeper) -> Sequence[Rendered]:
-    if isinstance(request.source, bytes):
-        check_limit(
-            "bytes on standard input", len(request.source), limits.input_bytes, "AVP_MAX_INPUT"
-        )
-        return (Rendered("standard input", request.source, is_source=True),)
-    settings = request.settings
-    renderer = open_renderer(
-        request.source,
-        request.mode,
-        settings.render,
-        limits,
-        settings.identity,
-        request.environ,
-        Remotes(_KeepersFetcher(keeper, limits), settings.fetch.ranges),
-    )
-    begin = limits.clock()
-    rendered = renderer.render()
-    logger.info("rendered by %s in %.2f s", renderer.name, limits.clock() - begin)
-    return rendered
+    if not isinstance(request.source, bytes):
+        # Late: manifests on standard input need nothing of it.
+        from avp_py.generate.folder import render_folder
+
+        return render_folder(request.source, request, limits, keeper)
+    check_limit("bytes on standard input", len(request.source), limits.input_bytes, "AVP_MAX_INPUT")
+    return (Rendered("standard input", request.source, is_source=True),)
 
 
 def _nothing(request: Request) -> Failure:

@@ -16,7 +16,8 @@ from avp_py.fetch.credential import Credential, Offer, choose
 from avp_py.fetch.depot import Depot
 from avp_py.fetch.service import Service
 from avp_py.generate.credentials import read_credentials
-from avp_py.policy import Permissions, PolicyGate
+from avp_py.policy import PolicyGate
+from avp_py.policy.decide import Permissions
 from avp_py.remotes import Fetched, Remote
 from avp_py.settings import Resolution, without_argocds
 

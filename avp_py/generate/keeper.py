@@ -15,12 +15,12 @@ from avp_py.backends import Backend, Location, Secret, Target
 from avp_py.errors import Failure, PathError
 from avp_py.generate.secret import ReadSecret, complete, read_from_cluster
 from avp_py.policy import PolicyGate, normalise, read_permissions
-from avp_py.remotes import Fetched, Remote
 from avp_py.settings import Resolution, Settings
 
 if TYPE_CHECKING:
     from avp_py.fetch.depot import Depot
     from avp_py.generate.fetcher import OperatorsFetcher
+    from avp_py.remotes import Fetched, Remote
 
 OpenBackend: TypeAlias = Callable[[Settings, Mapping[str, str]], Backend]
 """Makes the backend, from the settings and the environment."""
@@ -57,7 +57,7 @@ class Keeper(ABC):
         """
 
     @abstractmethod
-    def fetch(self, wanted: Sequence[Remote], deadline: float) -> Sequence[Fetched | Failure]:
+    def fetch(self, wanted: Sequence["Remote"], deadline: float) -> Sequence["Fetched | Failure"]:
         """Fetch what a render needs from other machines.
 
         Args:
@@ -137,7 +137,7 @@ class LocalKeeper(Keeper):
         policy = self._settings.policy
         return Terms(policy.path_template, gate.depends_on_kind, self._settings.warnings)
 
-    def fetch(self, wanted: Sequence[Remote], deadline: float) -> Sequence[Fetched | Failure]:
+    def fetch(self, wanted: Sequence["Remote"], deadline: float) -> Sequence["Fetched | Failure"]:
         """Fetch what the policy allows; credentials are read where it allows anything."""
         if self._fetcher is None:
             # Late: most renders need nothing from elsewhere.

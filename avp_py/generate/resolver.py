@@ -17,9 +17,9 @@ from avp_py.errors import (
 )
 from avp_py.generate.findings import Findings
 from avp_py.generate.plan import Plan
+from avp_py.limits import Limits
 from avp_py.manifests import REMOVED, Addition, Field, Manifest, Placeholder, Replacement, Stream
 from avp_py.modifiers import MISSING, Missing, ModifierError, UnknownModifierError, apply
-from avp_py.sandbox import Limits
 from avp_py.values import Number, Value
 
 _DATA_KEY = re.compile(r"(?!\.\.|\.$)[-._a-zA-Z0-9]{1,253}")

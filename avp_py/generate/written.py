@@ -15,7 +15,8 @@ from typing import Final, NamedTuple
 from avp_py import manifests
 from avp_py.errors import Failure, Failures
 from avp_py.manifests import Manifest
-from avp_py.render import Rendered, read_files
+from avp_py.render import Rendered
+from avp_py.render.files import read_files
 
 MAX_BYTES: Final = 4 << 20
 """How large the files may be in all, in bytes. Beyond that, nothing is looked for."""

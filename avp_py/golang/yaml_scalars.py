@@ -32,13 +32,13 @@ _INTEGER = re.compile(
     r"([+-]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]([0-7]+)|(0[0-7]*)|([1-9][0-9]*))"
 )
 _BASES = (16, 2, 8, 8, _DECIMAL_BASE)
-_SIGNED_BINARY = re.compile(r"0b([+-][01]+)")
+# Those that few scalars need are compiled where they are first used, and kept by `re`.
+_SIGNED_BINARY = r"0b([+-][01]+)"
 _DECIMAL = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_DOTTED = re.compile(r"\.[0-9](?:_?[0-9])*(?:[eE][-+]?[0-9](?:_?[0-9])*)?")
-_DATE = re.compile(
-    r"\d{4}-\d{1,2}-\d{1,2}"
-    r"([Tt]\d{1,2}:\d{1,2}:\d{1,2}([.,]\d+)?(Z|[+-]\d\d:\d\d)| \d{1,2}:\d{1,2}:\d{1,2}([.,]\d+)?)?",
-    re.ASCII,
+_DOTTED = r"\.[0-9](?:_?[0-9])*(?:[eE][-+]?[0-9](?:_?[0-9])*)?"
+_DATE = (
+    r"(?a)\d{4}-\d{1,2}-\d{1,2}"
+    r"([Tt]\d{1,2}:\d{1,2}:\d{1,2}([.,]\d+)?(Z|[+-]\d\d:\d\d)| \d{1,2}:\d{1,2}:\d{1,2}([.,]\d+)?)?"
 )
 
 
@@ -63,7 +63,7 @@ def scalar_value(text: str, tag: str | None, *, implicit: bool) -> Scalar:
         return _binary(text)
     if tag == _STR or tag not in _RESOLVED or (tag is None and not implicit):
         return text
-    if tag == _TIMESTAMP and _DATE.fullmatch(text):
+    if tag == _TIMESTAMP and re.fullmatch(_DATE, text):
         return text
     found, value = _plain(text)
     if tag == _FLOAT and found == _INT and isinstance(value, int) and value <= _MAX_INT64:
@@ -84,7 +84,7 @@ def _plain(text: str) -> tuple[str, Scalar]:
     """Return the tag and the value of a plain scalar."""
     if text in _WORDS:
         return _WORDS[text]
-    if _DOTTED.fullmatch(text) and not math.isinf(number := float(text)):
+    if text[0] == "." and re.fullmatch(_DOTTED, text) and not math.isinf(number := float(text)):
         return _FLOAT, number
     if text[0] in "+-0123456789":
         digits = text.replace("_", "")
@@ -102,7 +102,7 @@ def _integer(digits: str) -> int | None:
     """Return the integer that strconv.ParseInt or ParseUint reads in base 0, or None."""
     match = _INTEGER.fullmatch(digits)
     if match is None:
-        match = _SIGNED_BINARY.fullmatch(digits)
+        match = re.fullmatch(_SIGNED_BINARY, digits)
         if match is None:
             return None
         number = int(match[1], 2)

@@ -4,7 +4,6 @@ Looked for in the document as it was rendered; nothing here fails a run by itsel
 are found are not shown: a Secret may hold a real value that looks like a placeholder.
 """
 
-import difflib
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -126,6 +125,9 @@ def meant(key: str) -> str:
         return " or ".join(PREFIX + each for each in near)
     if prefix in _OTHERS or abs(len(prefix) - len(ours)) > 1:
         return ""
+    # Late: hardly any annotation comes that near.
+    import difflib
+
     is_near = difflib.SequenceMatcher(None, prefix, ours).ratio() >= _NEAR
     return PREFIX + name if is_near else ""
 

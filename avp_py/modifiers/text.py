@@ -5,7 +5,6 @@ A text that is not UTF-8, as base64decode makes of binary data, holds each odd b
 """
 
 import base64
-import hashlib
 import re
 import urllib.parse
 from collections.abc import Sequence
@@ -63,11 +62,15 @@ def base64url(text: str) -> str:
 
 def sha256sum(text: str) -> str:
     """Source: AVP v1.18.1, pkg/kube/modifiers.go."""
+    import hashlib  # late: few placeholders need it, and it loads OpenSSL
+
     return hashlib.sha256(utf8(text)).hexdigest()
 
 
 def sha512sum(text: str) -> str:
     """Return the SHA-512 sum in hexadecimal."""
+    import hashlib  # late: as for sha256sum
+
     return hashlib.sha512(utf8(text)).hexdigest()
 
 

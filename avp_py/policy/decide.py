@@ -2,8 +2,8 @@
 
 import functools
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from avp_py.policy.fetching import FetchRules
 from avp_py.policy.globs import (
     allowing_glob,
     api_place,
@@ -18,6 +18,9 @@ from avp_py.policy.rules import Policy, Rule
 from avp_py.policy.template import FaultyTemplateError, UnfilledTemplateError
 from avp_py.policy.verdict import Verdict
 from avp_py.settings import Identity, Trust
+
+if TYPE_CHECKING:
+    from avp_py.policy.fetching import FetchRules
 
 
 class _Filled:
@@ -139,7 +142,10 @@ class Permissions:
         return self._fetch_rules.denied()
 
     @functools.cached_property
-    def _fetch_rules(self) -> FetchRules:
+    def _fetch_rules(self) -> "FetchRules":
+        # Late: most renders need nothing from elsewhere.
+        from avp_py.policy.fetching import FetchRules
+
         return FetchRules(self._policy, self._identity)
 
     def _none(self, patterns: list[_Filled]) -> str:

@@ -2,24 +2,30 @@
 
 from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from avp_py.errors import FetchError, PathError, SettingsError
-from avp_py.policy.decide import Permissions
-from avp_py.policy.document import read_policy
-from avp_py.policy.fetching import checked_url
 from avp_py.policy.paths import normalise, validate
-from avp_py.remotes import Remote, shown
 from avp_py.settings import Identity, Regexp, Trust
-from avp_py.urls import normalise as normalise_url
+
+if TYPE_CHECKING:
+    from avp_py.policy.decide import Permissions
+    from avp_py.remotes import Remote
 
 
-def read_permissions(file: str | None, identity: Identity) -> Permissions | None:
+def read_permissions(file: str | None, identity: Identity) -> "Permissions | None":
     """Return what the operator's policy says about a request; None where there is no policy.
 
     Raises:
         AvpError: the policy cannot be read.
     """
-    return None if file is None else Permissions(read_policy(Path(file)), identity)
+    if file is None:
+        return None
+    # Late: many operators have no policy.
+    from avp_py.policy.decide import Permissions
+    from avp_py.policy.document import read_policy
+
+    return Permissions(read_policy(Path(file)), identity)
 
 
 class PolicyGate:
@@ -28,7 +34,7 @@ class PolicyGate:
     def __init__(
         self,
         identity: Identity,
-        permissions: Permissions | None,
+        permissions: "Permissions | None",
         validation: Regexp | None = None,
     ) -> None:
         """Make the gate.
@@ -94,7 +100,7 @@ class PolicyGate:
         """Return what a Secret with settings that the Application names is trusted with."""
         return self._permissions.trust(namespace, name) if self._permissions is not None else ()
 
-    def check_fetch(self, remote: Remote, *, by_default: bool) -> None:
+    def check_fetch(self, remote: "Remote", *, by_default: bool) -> None:
         """Check whether something may be fetched.
 
         Args:
@@ -105,6 +111,11 @@ class PolicyGate:
         Raises:
             FetchError: it may not be, or its URL is not normalised; the message names no rule.
         """
+        # Late: most renders need nothing from elsewhere.
+        from avp_py.policy.fetching import checked_url
+        from avp_py.remotes import shown
+        from avp_py.urls import normalise as normalise_url
+
         url = checked_url(remote)
         if normalise_url(url).removesuffix("/") != url:
             raise FetchError(f"the URL {shown(url)} is not normalised")

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from avp_py.errors import RenderError, quoted
+from avp_py.limits import Limits
 from avp_py.render.charts import MAX_NESTED
 from avp_py.render.files import read_file
 from avp_py.render.follow import follow, is_below
 from avp_py.render.helmignore import HELMIGNORE, IgnoreRules
-from avp_py.sandbox import Limits
 
 _BOM: Final = b"\xef\xbb\xbf"
 

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from avp_py.errors import RenderError
+from avp_py.limits import Limits
 from avp_py.remotes import RemoteChart
 from avp_py.render.follow import follow
-from avp_py.sandbox import Limits
 
 VALUED: Final = {
     "template": (

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from avp_py.limits import Limits
 from avp_py.render.repository import Repository
 from avp_py.render.workspace import Workspace
 from avp_py.sandbox import (
     CERTIFICATES,
     SYSTEM,
     Access,
-    Limits,
     Places,
     Questions,
     Written,

@@ -14,6 +14,7 @@ from typing import Final
 from avp_py.archives import read_chart
 from avp_py.errors import ChartLimitError, Failure, Failures, RenderError, quoted, shortened
 from avp_py.golang.semver import RangeError, is_version, names_one, newest
+from avp_py.limits import Limits
 from avp_py.remotes import Fetched, Fetcher, RemoteChart, shown
 from avp_py.render.below import open_folder, write_file
 from avp_py.render.chart_lock import NAMED
@@ -34,7 +35,6 @@ from avp_py.render.local_chart import (
     may_need,
     pack,
 )
-from avp_py.sandbox import Limits
 
 LOCAL: Final = "file://"
 REMOTE: Final = ("https://", "http://", "oci://")

@@ -2,19 +2,15 @@
 
 import os
 from collections.abc import Mapping
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 from avp_py.errors import RenderError
-from avp_py.render.interface import CHART_FILE, Remotes, Renderer, Source
+from avp_py.limits import Limits
+from avp_py.render.interface import CHART_FILE, Mode, Remotes, Renderer, Source
 from avp_py.render.kustomization import kustomization_files
 from avp_py.render.plain import PlainRenderer
 from avp_py.render.repository import find_repository
-from avp_py.sandbox import Limits
 from avp_py.settings import Identity, RenderSettings, declared
-
-Mode: TypeAlias = Literal["auto", "kustomize", "helm", "plain"]
-
-MODES: Final[tuple[Mode, ...]] = ("auto", "kustomize", "helm", "plain")
 
 
 def open_renderer(

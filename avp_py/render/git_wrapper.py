@@ -17,12 +17,13 @@ from typing import Final
 
 from avp_py.archives import unpack_tar
 from avp_py.errors import AvpError, Failure, GenerateError
+from avp_py.limits import Limits
 from avp_py.remotes import Fetched, Fetcher, RemoteCommit, Submodule
 from avp_py.render.git_timeouts import HINT, MARGIN_SECONDS
 from avp_py.render.remote_files import RemoteFiles
 from avp_py.render.script import SHELL, write_script
 from avp_py.render.workspace import Workspace
-from avp_py.sandbox import Limits, Questions, program_access
+from avp_py.sandbox import Questions, program_access
 
 MAX_DEPTH: Final = 10
 """How deep submodules may be in submodules."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from avp_py.archives import unpack_chart
 from avp_py.errors import Failure, RenderError
+from avp_py.limits import Limits
 from avp_py.remotes import RemoteChart
 from avp_py.render.chart_copies import ChartCopies
 from avp_py.render.charts import ChartRules, check_chart
@@ -14,7 +15,7 @@ from avp_py.render.interface import CHART_FILE, Remotes, Rendered, Renderer, Sou
 from avp_py.render.repository import Repository
 from avp_py.render.tools import log_version, require_tool
 from avp_py.render.workspace import Workspace, open_workspace
-from avp_py.sandbox import Access, Limits, helm_defaults
+from avp_py.sandbox import Access, helm_defaults
 from avp_py.settings import Identity, RenderSettings
 
 DEFAULT_RELEASE = "release-name"

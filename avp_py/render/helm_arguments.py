@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Final
 
 from avp_py.errors import RenderError, SettingsError
+from avp_py.limits import Limits
 from avp_py.render.follow import follow
 from avp_py.render.repository import Repository
-from avp_py.sandbox import Limits
 from avp_py.settings import RenderSettings, parse
 
 _VALUED: Final = (

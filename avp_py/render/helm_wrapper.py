@@ -17,6 +17,7 @@ from typing import Final
 
 from avp_py.archives import read_chart
 from avp_py.errors import AvpError, Failure, RenderError, quoted
+from avp_py.limits import Limits
 from avp_py.remotes import Fetched, Fetcher, Remote
 from avp_py.render.chart_copies import ChartCopies
 from avp_py.render.charts import VERSION, ChartRules, Pull, check_arguments
@@ -24,7 +25,7 @@ from avp_py.render.interface import Remotes
 from avp_py.render.script import SHELL, write_script
 from avp_py.render.staging import original_path, staged_path
 from avp_py.render.workspace import Workspace
-from avp_py.sandbox import Limits, Questions, helm_defaults, program_access, read_go_module
+from avp_py.sandbox import Questions, helm_defaults, program_access, read_go_module
 
 _ALLOWED: Final = "allowed"
 _DONE: Final = "done"

@@ -1,13 +1,20 @@
-"""What a renderer returns."""
+"""What a renderer gets, and what it returns."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias
 
 from avp_py.errors import Failure
-from avp_py.remotes import Fetcher
+
+if TYPE_CHECKING:
+    from avp_py.remotes import Fetcher
+
+Mode: TypeAlias = Literal["auto", "kustomize", "helm", "plain"]
+
+MODES: Final[tuple[Mode, ...]] = ("auto", "kustomize", "helm", "plain")
+"""How to render a directory; see avp_py/render/detect.py."""
 
 CHART_FILE: Final = "Chart.yaml"
 """The file that makes a directory a chart."""
@@ -38,7 +45,7 @@ class Remotes:
         ranges: whether a dependency of a chart without a lock file may name a range of versions.
     """
 
-    fetcher: Fetcher
+    fetcher: "Fetcher"
     ranges: bool = False
 
 

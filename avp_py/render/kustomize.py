@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from avp_py.errors import ChildError, RenderError
+from avp_py.limits import Limits
 from avp_py.render.child import Child
 from avp_py.render.edits import edit_kustomization
 from avp_py.render.git_wrapper import GitWrapper
@@ -30,7 +31,7 @@ from avp_py.render.staging import make_staging, original_path, staged_path
 from avp_py.render.tools import find_builder, find_tool, log_version, require_tool
 from avp_py.render.workspace import Workspace, open_workspace
 from avp_py.render.wrappers import Wrappers
-from avp_py.sandbox import Access, Limits, Questions, confines_files
+from avp_py.sandbox import Access, Questions, confines_files
 from avp_py.settings import RenderSettings
 
 _BUILD: Final = {"kustomize": "build", "kubectl": "kustomize"}

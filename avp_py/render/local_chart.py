@@ -8,12 +8,12 @@ from typing import Final
 
 from avp_py.archives import read_tar
 from avp_py.errors import RenderError
+from avp_py.limits import Limits
 from avp_py.render.chart_files import ChartFiles
 from avp_py.render.chart_lock import LOCKS, Lock
 from avp_py.render.chart_metadata import CHART, REQUIREMENTS, Dependency, Metadata
 from avp_py.render.charts import PACKED
 from avp_py.render.follow import follow
-from avp_py.sandbox import Limits
 
 CHARTS: Final = "charts"
 """The directory of a chart that has its dependencies."""

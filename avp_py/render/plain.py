@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from avp_py.errors import RenderError
+from avp_py.limits import Limits
 from avp_py.render.files import read_file
 from avp_py.render.follow import follow
 from avp_py.render.interface import Rendered, Renderer, Source
-from avp_py.sandbox import Limits
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avp_py.errors import RenderError
+from avp_py.limits import Limits
 from avp_py.render.repository import real_path
-from avp_py.sandbox import Limits
 
 _ROOT = Path("/")
 

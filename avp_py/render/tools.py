@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Final
 
 from avp_py.errors import AvpError, ToolMissingError
+from avp_py.limits import Limits
 from avp_py.render.workspace import open_workspace
 from avp_py.sandbox import (
     SYSTEM,
     Access,
-    Limits,
     Places,
     child_environment,
     confine,

@@ -28,27 +28,18 @@ from avp_py.sandbox.environment import (
     without_network,
 )
 from avp_py.sandbox.go_program import read_go_module
-from avp_py.sandbox.limits import (
-    Limits,
-    check_limit,
-    limits_of,
-    memory_limit_error,
-    time_limit_error,
-)
 from avp_py.sandbox.messages import Places
 from avp_py.sandbox.mode import confine, confines_files, describe_sandbox, restrict_process
-from avp_py.sandbox.process import Written, children, limit_process, lowest, run
+from avp_py.sandbox.process import Written, children, limit_process, run
 from avp_py.sandbox.questions import Questions
 
 __all__ = [
     "CERTIFICATES",
     "SYSTEM",
     "Access",
-    "Limits",
     "Places",
     "Questions",
     "Written",
-    "check_limit",
     "child_environment",
     "children",
     "claim_directory",
@@ -58,9 +49,6 @@ __all__ = [
     "git_access",
     "helm_defaults",
     "limit_process",
-    "limits_of",
-    "lowest",
-    "memory_limit_error",
     "named_access",
     "own_directory",
     "program_access",
@@ -73,6 +61,5 @@ __all__ = [
     "run",
     "search_path",
     "temporary_directory",
-    "time_limit_error",
     "without_network",
 ]

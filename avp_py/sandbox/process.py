@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import IO, Final
 
 from avp_py.errors import ChildError
+from avp_py.limits import Limits, lowest
 from avp_py.sandbox import privileges
 from avp_py.sandbox.access import Access
 from avp_py.sandbox.landlock import restrict_thread
-from avp_py.sandbox.limits import Limits
 from avp_py.sandbox.messages import Places
 from avp_py.sandbox.questions import Questions
 from avp_py.sandbox.seccomp import filter_thread
@@ -320,12 +320,6 @@ def limit_process(memory_bytes: int, seconds: float) -> None:
     for what, most in wanted.items():
         soft, hard = resource.getrlimit(what)
         resource.setrlimit(what, (lowest(most, soft), lowest(most, hard)))
-
-
-def lowest(*limits: int) -> int:
-    """Return the lowest of limits as setrlimit(2) has them, where RLIM_INFINITY is none."""
-    known = (each for each in limits if each != resource.RLIM_INFINITY)
-    return min(known, default=resource.RLIM_INFINITY)
 
 
 def _processor_seconds(seconds: float) -> int:

@@ -30,8 +30,8 @@ from avp_py.cli.sources import LocalOperator
 from avp_py.errors import AvpError, Failure, GenerateError, UsageError, quoted
 from avp_py.fetch.depot import Depot
 from avp_py.generate import LocalKeeper
+from avp_py.limits import check_limit
 from avp_py.remotes import Fetched, Remote, from_parts
-from avp_py.sandbox import check_limit
 from avp_py.serve.channel import (
     LostError,
     MalformedQuestionError,

@@ -6,15 +6,17 @@ A worker is a fork of the supervisor, and finds all of it done.
 import contextlib
 import tempfile
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Final
 
 from avp_py.backends import Secret, Target
-from avp_py.cli.main import build_parser
+from avp_py.cli.main import COMMANDS, build_parser
 from avp_py.errors import AvpError
 from avp_py.generate import Keeper, Request, Terms, generate
 from avp_py.remotes import Fetched, Remote
-from avp_py.render import Mode, Source, load_renderers
+from avp_py.render import Mode, Source
+from avp_py.render.detect import load_renderers
 from avp_py.sandbox import temporary_directory
 from avp_py.settings import Program, Sources, resolve
 
@@ -60,9 +62,12 @@ def rehearse(environ: Mapping[str, str]) -> str:
         Why it could not be made to its end; an empty text where it was.
     """
     for program in Program:
-        build_parser(program)
-    # There is no chart to render by itself.
+        for command in (None, *COMMANDS):
+            build_parser(program, command)
+    # There is no chart to render by itself, and nothing fails.
     load_renderers()
+    import_module("avp_py.generate.written")
+    import_module("difflib")
     try:
         _generate(_MANIFESTS, "plain", environ)
         with tempfile.TemporaryDirectory(dir=temporary_directory(environ)) as folder:

@@ -21,13 +21,13 @@ from avp_py.cli.hardening import harden
 from avp_py.cli.log import Log
 from avp_py.errors import AvpError, LimitError
 from avp_py.kernel import adopt_orphans, die_with_parent
+from avp_py.limits import time_limit_error
 from avp_py.sandbox import (
     children,
     claim_directory,
     remove_directory,
     remove_stale,
     temporary_directory,
-    time_limit_error,
 )
 from avp_py.sandbox.service import end_children
 from avp_py.serve.descriptors import lift_limit

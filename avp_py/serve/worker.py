@@ -23,8 +23,8 @@ from avp_py.cli.limits import EXIT_AFTER, TimeLimitReached
 from avp_py.cli.main import EXIT_FAILED, main
 from avp_py.cli.sources import read_source
 from avp_py.kernel import adopt_orphans, die_with_parent, name_process
-from avp_py.render import CMP_WORKDIR
 from avp_py.render.confinement import render_access
+from avp_py.render.repository import CMP_WORKDIR
 from avp_py.sandbox import limit_process, restrict_process
 from avp_py.serve.envelope import Envelope, read_body, unpack
 from avp_py.serve.rehearsal import rehearse_briefly

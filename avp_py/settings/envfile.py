@@ -11,10 +11,9 @@ from collections.abc import Iterator, Mapping
 
 from avp_py.errors import AvpError
 
-_LINE = re.compile(
-    r"""\s*(?:export\s+)?([\w.]+)(?:\s*=\s*|:\s+?)"""
-    r"""('(?:\'|[^'])*'|"(?:\"|[^"])*"|[^#\n]+)?\s*(?:\s*#.*)?""",
-    re.ASCII,
+_LINE = (
+    r"""(?a)\s*(?:export\s+)?([\w.]+)(?:\s*=\s*|:\s+?)"""
+    r"""('(?:\'|[^'])*'|"(?:\"|[^"])*"|[^#\n]+)?\s*(?:\s*#.*)?"""
 )
 _VARIABLE = re.compile(r"(\\)?(\$)(\{?([A-Z0-9_]+)?\}?)")
 _ESCAPE = re.compile(r"\\([^$])")
@@ -44,7 +43,7 @@ def parse_env(text: str, environ: Mapping[str, str]) -> Mapping[str, str]:
     """
     values: dict[str, str] = {}
     for number, line in _lines(text):
-        match = _LINE.fullmatch(line)
+        match = re.fullmatch(_LINE, line)
         if match is None:
             raise EnvFileError(number)
         values[match[1]] = _value((match[2] or "").strip(), environ, values)

@@ -11,13 +11,12 @@ from avp_py.settings.parse import MalformedError
 
 _TAG = r"\w[\w.-]{0,127}"
 _DIGEST = r"sha256:[0-9a-f]{64}"
-_IMAGE_TAG = re.compile(f"{_DIGEST}|{_TAG}(?:@{_DIGEST})?", re.ASCII)
-_IMAGE_NAME = re.compile(r"[A-Za-z0-9*][\w./:*-]*(?:=[A-Za-z0-9*][\w./:*-]*)?", re.ASCII)
+_IMAGE_TAG = f"(?a){_DIGEST}|{_TAG}(?:@{_DIGEST})?"
+_IMAGE_NAME = r"(?a)[A-Za-z0-9*][\w./:*-]*(?:=[A-Za-z0-9*][\w./:*-]*)?"
 _REPOSITORY = r"(?:[A-Za-z0-9][\w.-]*(?::\d+)?/)?[A-Za-z0-9][\w.-]*(?:/\w[\w.-]*)*"
-_IMAGE = re.compile(
-    rf"(?:(?P<old>{_REPOSITORY})=(?=.))?(?P<name>{_REPOSITORY}|\*)"
-    rf"(?P<tag>:(?:{_TAG}|\*))?(?P<digest>@(?:{_DIGEST}|\*))?",
-    re.ASCII,
+_IMAGE = (
+    rf"(?a)(?:(?P<old>{_REPOSITORY})=(?=.))?(?P<name>{_REPOSITORY}|\*)"
+    rf"(?P<tag>:(?:{_TAG}|\*))?(?P<digest>@(?:{_DIGEST}|\*))?"
 )
 
 
@@ -38,7 +37,7 @@ def image_name(raw: str) -> str:
 
     With a tag in it, IMAGE_TAG would be a second one: kustomize 5.8.1 makes `web:1.0:2.0` of both.
     """
-    if not _IMAGE_NAME.fullmatch(raw.strip()):
+    if not re.fullmatch(_IMAGE_NAME, raw.strip()):
         raise MalformedError(
             "the name of an image", "without a tag, such as ghcr.io/team/web, or old=new"
         )
@@ -53,7 +52,7 @@ def image_name(raw: str) -> str:
 
 def image_tag(raw: str) -> str:
     """Return a tag, a digest `sha256:…`, or `tag@sha256:…` (the distribution project's grammar)."""
-    if not _IMAGE_TAG.fullmatch(raw.strip()):
+    if not re.fullmatch(_IMAGE_TAG, raw.strip()):
         raise MalformedError(
             "a valid tag",
             "letters, digits, '_', '.', '-', or a digest sha256:<64 hex digits>",
@@ -67,7 +66,7 @@ def image(raw: str) -> Image:
     `name:tag`, `name@digest`, `name:tag@digest`, or `name=newname` with any of these ends. A `*`
     for a new name, tag or digest keeps what the kustomization says, as in kustomize.
     """
-    match = _IMAGE.fullmatch(raw.strip())
+    match = re.fullmatch(_IMAGE, raw.strip())
     if not match or not (
         match["old"] or (match["name"] != "*" and (match["tag"] or match["digest"]))
     ):
@@ -80,7 +79,7 @@ def image(raw: str) -> Image:
 
 def split_image(raw: str) -> tuple[str, str] | None:
     """Return an image of a manifest as its name, and what follows it with `:` or `@`; or None."""
-    match = _IMAGE.fullmatch(raw)
+    match = re.fullmatch(_IMAGE, raw)
     if not match or match["old"] or match["name"] == "*":
         return None
     return match["name"], raw[match.end("name") :]

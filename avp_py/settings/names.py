@@ -15,18 +15,18 @@ LABEL: Final = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 SUBDOMAIN: Final = rf"{LABEL}(\.{LABEL})*"
 """The pattern of most names, without their limit of 253 characters."""
 
-_LABEL = re.compile(rf"(?=.{{1,63}}\Z){LABEL}")
-_SUBDOMAIN = re.compile(rf"(?=.{{1,253}}\Z){SUBDOMAIN}")
+_LABEL = rf"(?=.{{1,63}}\Z){LABEL}"
+_SUBDOMAIN = rf"(?=.{{1,253}}\Z){SUBDOMAIN}"
 
 
 def is_label(text: str) -> bool:
     """Return whether this is a name without dots, as a namespace has."""
-    return _LABEL.fullmatch(text) is not None
+    return re.fullmatch(_LABEL, text) is not None
 
 
 def is_subdomain(text: str) -> bool:
     """Return whether this is a name that may have dots, as most objects have."""
-    return _SUBDOMAIN.fullmatch(text) is not None
+    return re.fullmatch(_SUBDOMAIN, text) is not None
 
 
 def application(raw: str) -> str:

@@ -52,20 +52,18 @@ class Sensitive(Guarded):
 
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
-_DURATION = re.compile(r"([0-9]*\.?[0-9]*)(ns|us|µs|μs|ms|s|m|h)")
+_DURATION = r"([0-9]*\.?[0-9]*)(ns|us|µs|μs|ms|s|m|h)"
 _UNIT_SECONDS = {
     "ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600,
 }  # fmt: skip
 _DAY = 86400
 _MAX_FILE_NAME = 255
 """How many bytes one name in a path may have (NAME_MAX on Linux and macOS)."""
-_JWT = re.compile(r"eyJ[\w-]*\.[\w-]+\.[\w-]*", re.ASCII)
-_RELEASE_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,51}[a-z0-9])?")
-_CHART_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,249}(?:/[A-Za-z0-9][A-Za-z0-9._-]*)*")
-_HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
-_ANNOTATION_KEY = re.compile(
-    r"(?:[a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[A-Za-z0-9]([\w.-]*[A-Za-z0-9])?"
-)
+_JWT = r"(?a)eyJ[\w-]*\.[\w-]+\.[\w-]*"
+_RELEASE_NAME = r"[a-z0-9](?:[a-z0-9.-]{0,51}[a-z0-9])?"
+_CHART_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,249}(?:/[A-Za-z0-9][A-Za-z0-9._-]*)*"
+_HOST = r"(?:[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
+_ANNOTATION_KEY = r"(?:[a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[A-Za-z0-9]([\w.-]*[A-Za-z0-9])?"
 
 
 def text(raw: str) -> str:
@@ -85,7 +83,7 @@ def file_path(raw: str) -> str:
     """
     raw = raw.rstrip("\r\n")
     parts = raw.encode(errors="surrogateescape").split(b"/")
-    if "\n" in raw or max(map(len, parts)) > _MAX_FILE_NAME or _JWT.fullmatch(raw.strip()):
+    if "\n" in raw or max(map(len, parts)) > _MAX_FILE_NAME or re.fullmatch(_JWT, raw.strip()):
         raise MalformedError(
             "the path of a file; it looks like the text of one",
             "put the text into a file, and set this to the path of the file",
@@ -193,7 +191,7 @@ def hosts(raw: str) -> tuple[str, ...]:
     """Return a list of hosts, each with a port or without, in small letters."""
     found = words(raw.lower())
     for each in found:
-        if not _HOST.fullmatch(each):
+        if not re.fullmatch(_HOST, each):
             raise MalformedError(
                 "a list of hosts", "write host or host:port, as repo.local:8080 or [::1]:8080", each
             )
@@ -295,7 +293,7 @@ def _duration(text: str) -> float | None:
     elif re.fullmatch(r"[0-9]{1,9}d", rest):
         value = float(rest[:-1]) * _DAY
     else:
-        parts = _DURATION.findall(rest)
+        parts = re.findall(_DURATION, rest)
         numbers = [number for number, _ in parts]
         is_whole = "".join(number + unit for number, unit in parts) == rest
         if not parts or not is_whole or not all(number.strip(".") for number in numbers):
@@ -358,7 +356,7 @@ def rate_limit(raw: str) -> RateLimit:
 
 def release_name(raw: str) -> str:
     """Return the name of a release of Helm."""
-    if not _RELEASE_NAME.fullmatch(raw.strip()):
+    if not re.fullmatch(_RELEASE_NAME, raw.strip()):
         raise MalformedError(
             "a valid release name",
             "up to 53 lower-case letters, digits, '-' and '.'; '-' and '.' neither first nor last",
@@ -368,7 +366,7 @@ def release_name(raw: str) -> str:
 
 def chart_name(raw: str) -> str:
     """Return the name of a chart, which may have the path to it before it in a registry."""
-    if not _CHART_NAME.fullmatch(raw) or ".." in raw.split("/"):
+    if not re.fullmatch(_CHART_NAME, raw) or ".." in raw.split("/"):
         raise MalformedError(
             "the name of a chart", "write it as its repository lists it, as nginx", raw
         )
@@ -377,7 +375,7 @@ def chart_name(raw: str) -> str:
 
 def annotation_key(raw: str) -> str:
     """Return the key of an annotation, as Kubernetes' docs give its syntax."""
-    if not _ANNOTATION_KEY.fullmatch(raw.strip()):
+    if not re.fullmatch(_ANNOTATION_KEY, raw.strip()):
         raise MalformedError("a valid annotation key", "such as github.com/url")
     return raw.strip()
 

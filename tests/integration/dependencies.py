@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from avp_py.limits import Limits
 from avp_py.render.dependencies import Dependencies
-from avp_py.sandbox import Limits
 from tests.fetchers import DictFetcher
 from tests.integration.repositories import TEMPLATE
 from tests.trees import snapshot

@@ -10,7 +10,8 @@ from typing import Final
 import pytest
 
 from avp_py.errors import ChildError
-from avp_py.sandbox import SYSTEM, Access, Limits, Places, Written, program_access, run
+from avp_py.limits import Limits
+from avp_py.sandbox import SYSTEM, Access, Places, Written, program_access, run
 
 LIMITS: Final = Limits(
     seconds=30, timeout=30, deadline=math.inf, input_bytes=1, files=1, output_bytes=10_000_000

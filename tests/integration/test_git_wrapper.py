@@ -12,8 +12,8 @@ from threading import Event
 import pytest
 
 from avp_py.archives import unpack_tar
+from avp_py.limits import Limits
 from avp_py.render import git_wrapper
-from avp_py.sandbox import Limits
 from tests.conftest import Run, build_tools
 from tests.integration.charts import host_of
 from tests.integration.git_server import backend, commit, git, git_site

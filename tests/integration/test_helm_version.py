@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from avp_py.errors import ChildError, Failure
+from avp_py.limits import Limits
 from avp_py.remotes import Fetched, Fetcher, Remote
 from avp_py.render import Remotes
 from avp_py.render.helm_wrapper import HelmWrapper
 from avp_py.render.workspace import open_workspace
-from avp_py.sandbox import Limits, Places, Questions, read_go_module
+from avp_py.sandbox import Places, Questions, read_go_module
 from avp_py.sandbox import run as run_child
 from tests.conftest import HELM, HELMS, Run
 from tests.trees import write

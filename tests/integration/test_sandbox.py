@@ -19,7 +19,8 @@ from typing import Final, NamedTuple
 import pytest
 
 from avp_py.errors import ChildError
-from avp_py.sandbox import Access, Limits, Written, named_access, process, program_access
+from avp_py.limits import Limits
+from avp_py.sandbox import Access, Written, named_access, process, program_access
 from avp_py.sandbox.landlock import kernel_abi
 from avp_py.sandbox.process import Family
 from avp_py.sandbox.process import children as process_children

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from avp_py.policy import Permissions, read_policy
+from avp_py.policy.decide import Permissions
+from avp_py.policy.document import read_policy
 from avp_py.settings import Identity
 
 WEB = Identity(app="web", namespace="demo", project="team-a")

@@ -15,7 +15,7 @@ import pytest
 
 from avp_py.archives import read_chart, unpack_chart, unpack_tar
 from avp_py.errors import RenderError
-from avp_py.sandbox import Limits
+from avp_py.limits import Limits
 from tests.trees import snapshot
 
 LIMITS: Final = Limits(60, 60, 60, input_bytes=1 << 20, files=100, output_bytes=1 << 20)

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avp_py.errors import SettingsError
+from avp_py.limits import limits_of
 from avp_py.render.helm_arguments import ALLOWED, api_version_arguments, helm_arguments
 from avp_py.render.repository import Repository
-from avp_py.sandbox import limits_of
 from avp_py.settings import RenderSettings
 from tests.settings import load
 from tests.trees import write

@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from avp_py.sandbox import memory_limit_error
+from avp_py.limits import memory_limit_error
 from avp_py.settings import Sources, read_limits
 from tests.processes import AVP
 from tests.trees import write
@@ -32,7 +32,7 @@ COMMANDS: Final = (
 _DRIVER: Final = """
 import resource, sys
 from avp_py import backends, entry
-import avp_py.cli.main
+import avp_py.cli.generate, avp_py.cli.main
 BEFORE
 entry.entrypoint()
 """

@@ -10,8 +10,8 @@ import yaml
 
 from avp_py.cli.main import build_parser
 from avp_py.cmp import PLUGINS, Plugin
-from avp_py.render import KUSTOMIZATION_NAMES
 from avp_py.render.helm_arguments import ALLOWED
+from avp_py.render.kustomization import FILE_NAMES
 from avp_py.settings import TABLE
 from tests.conftest import ROOT, Run
 from tests.settings import load
@@ -89,7 +89,7 @@ def test_what_the_dynamic_parameters_print_is_what_argo_cd_reads(
 @pytest.mark.parametrize(
     ("name", "files"),
     [
-        ("avp-kustomize", KUSTOMIZATION_NAMES),
+        ("avp-kustomize", FILE_NAMES),
         ("avp-helm", ("Chart.yaml",)),
         ("avp", ()),
     ],

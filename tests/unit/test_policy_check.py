@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from avp_py.policy import Permissions, read_policy
+from avp_py.policy.decide import Permissions
+from avp_py.policy.document import read_policy
 from avp_py.settings import Identity
 from tests.conftest import ROOT, Result, Run
 

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from urllib3.util import parse_url
 
 from avp_py.errors import FetchError
-from avp_py.policy import PolicyGate, Verdict, checked_url
+from avp_py.policy import PolicyGate
+from avp_py.policy.fetching import checked_url
+from avp_py.policy.verdict import Verdict
 from avp_py.remotes import Remote, RemoteChart, RemoteCommit, RemoteFile
 from avp_py.settings import Identity
 from avp_py.urls import normalise

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from avp_py.errors import AvpError, DocumentError
-from avp_py.policy import read_policy
+from avp_py.policy.document import read_policy
 from tests.conftest import Run
 
 WHOLE = """\

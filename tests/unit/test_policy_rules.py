@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from avp_py.errors import PathError, SettingsError
-from avp_py.policy import PolicyGate, Verdict
+from avp_py.policy import PolicyGate
+from avp_py.policy.verdict import Verdict
 from avp_py.settings import Identity, Trust
 from tests.unit.policies import NOBODY, WEB, Policies
 

@@ -19,7 +19,8 @@ from typing import Final
 import pytest
 
 from avp_py.errors import ChildError
-from avp_py.sandbox import Limits, Places, child_environment, process
+from avp_py.limits import Limits
+from avp_py.sandbox import Places, child_environment, process
 from avp_py.sandbox.environment import DEAD_PROXY, DEFAULTS
 from avp_py.sandbox.process import MARK, Family
 from avp_py.sandbox.process import run as run_child

@@ -10,8 +10,8 @@ from typing import Final
 import pytest
 
 from avp_py.errors import RenderError
+from avp_py.limits import Limits
 from avp_py.render.staging import make_staging, staged_path
-from avp_py.sandbox import Limits
 from tests.processes import AVP, run_as_anybody
 from tests.trees import snapshot, write
 

@@ -37,7 +37,7 @@ STUCK: Final[Mapping[str, str]] = {
 _DRIVER: Final = """
 import sys
 from avp_py import entry
-import avp_py.cli.main
+import avp_py.cli.generate, avp_py.cli.main, avp_py.cli.version
 
 def stuck(*_args, **_more):
     STUCK

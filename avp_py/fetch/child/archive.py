@@ -9,7 +9,7 @@ import yaml
 
 from avp_py.archives import read_chart
 from avp_py.errors import FetchError, RenderError, quoted
-from avp_py.sandbox import Limits
+from avp_py.limits import Limits
 
 MAX_FILES: Final = 10_000
 """How many files an archive may have; the largest charts in use have some hundreds."""

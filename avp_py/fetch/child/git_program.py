@@ -10,7 +10,8 @@ from typing import Final
 
 from avp_py.errors import ChildError, FetchError
 from avp_py.fetch.child.git_failures import git_failure
-from avp_py.sandbox import Limits, Places, Written, run
+from avp_py.limits import Limits
+from avp_py.sandbox import Places, Written, run
 
 OLDEST: Final = (2, 37)
 """The first git that can be given the addresses of a host (http.curloptResolve)."""

@@ -1,5 +1,6 @@
 """How much one run may use: time, memory, text, files, documents, secrets."""
 
+import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -124,3 +125,9 @@ def _shown(size: int) -> str:
         if size % factor == 0:
             return f"{size // factor}{unit}"
     return str(size)
+
+
+def lowest(*limits: int) -> int:
+    """Return the lowest of limits as setrlimit(2) has them, where RLIM_INFINITY is none."""
+    known = (each for each in limits if each != resource.RLIM_INFINITY)
+    return min(known, default=resource.RLIM_INFINITY)
