@@ -2,7 +2,7 @@
 
 import argparse
 
-from benchmarks import report, results, runner
+from benchmarks import keep_files_in_memory, report, results, runner
 from benchmarks.cases import CASES
 
 
@@ -20,6 +20,7 @@ def main() -> None:
         help="run the cases whose name contains it, and print the goals; nothing is written",
     )
     arguments = parser.parse_args()
+    keep_files_in_memory()
     chosen = [each for each in CASES if arguments.only in f"{each.kind}: {each.title}"]
     if not chosen:
         parser.error(f"no case contains {arguments.only!r}")

@@ -22,7 +22,16 @@ from typing import Final
 
 import yaml
 
-from benchmarks import caller, cases, inputs, programs, report, results, runner
+from benchmarks import (
+    caller,
+    cases,
+    inputs,
+    keep_files_in_memory,
+    programs,
+    report,
+    results,
+    runner,
+)
 from benchmarks.cases import Case, Kind, Measure, Way
 from benchmarks.inputs import Repository as Input
 from benchmarks.programs import Server
@@ -227,6 +236,7 @@ def main() -> None:
         help="measure so many, at least 2, and print the table; nothing is written",
     )
     arguments = parser.parse_args()
+    keep_files_in_memory()
     number = arguments.applications
     if number is not None and number < 2:
         parser.error("at least 2 Applications are needed")

@@ -648,6 +648,7 @@ def test_a_crash_shows_no_text(name: str, place: str, form: str, sandbox: Sandbo
         target = "sys.modules['avp_py.cli.version'].resolve"
     before = f"""
 import logging, threading, time, warnings
+import avp_py.cli.version
 SECRET = {VALUE!r}
 def crash(*_):
     {CRASHES[name]}
