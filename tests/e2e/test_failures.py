@@ -43,14 +43,23 @@ CAUSES = {
 
 def stays(app: App, *parts: str) -> None:
     """Check the error, and that all that was live still is."""
-    before = app.uids
+    before, begun = app.uids, last_sync(app)
     assert len(before) == 3
     found = mentions(lambda: app.errors, "ComparisonError", *parts)
     assert DATABASE_URL not in found
+    # The controller decides about a sync after each comparison: after the second, it has decided.
+    app.refresh(hard=True)
     assert app.status == "Unknown"
+    assert last_sync(app) == begun
     assert app.uids == before
     assert app.secret == {"DATABASE_URL": DATABASE_URL}
     assert app.image == f"{IMAGE}:1.0.0"
+
+
+def last_sync(app: App) -> tuple[object, str]:
+    """What is to be synced, and when the last sync began."""
+    document = app.document
+    return document.get("operation"), document["status"]["operationState"]["startedAt"]
 
 
 @pytest.mark.parametrize("cause", CAUSES)
