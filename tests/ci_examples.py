@@ -53,6 +53,37 @@ def deploy_command(system: str, values: Mapping[str, str], *, built: bool = True
     return {"github": _github, "gitlab": _gitlab, "drone": _drone}[system](values, built)
 
 
+def built_image(system: str, values: Mapping[str, str]) -> tuple[str, str]:
+    """Return the name and the tag of the image that a system builds and pushes.
+
+    Args:
+        system: a key of `FILES`.
+        values: what the system fills in, as for `deploy_command`.
+    """
+    if system == "drone":
+        settings = drone_step("build", "image")["settings"]
+        (tag,) = settings["tags"]
+        return settings["repo"], _fill_shell(tag, values)
+    (document,) = documents(system)
+    if system == "github":
+        script, written = github_step("build", "Build and push")["run"], document["env"]
+        # GitHub gives each step this variable.
+        written = {**written, "GITHUB_SHA": "${{ github.sha }}"}
+        variables = {name: _fill_github(text, values) for name, text in written.items()}
+    else:
+        script = "\n".join(document["build"]["script"])
+        variables = {**document["variables"], **values}
+    found = re.findall(r'docker (?:build .*--tag|push) "([^":]+):([^":]+)"', script)
+    assert len(found) == 2
+    # What is built is what is pushed.
+    ((name, tag),) = set(found)
+    return _fill_shell(name, variables), _fill_shell(tag, variables)
+
+
+def _fill_shell(text: str, values: Mapping[str, str]) -> str:
+    return re.sub(r"\$\{?(\w+)\}?", lambda found: values[found[1]], text)
+
+
 def github_step(job: str, name: str) -> Mapping[str, Any]:
     """Return the step of a GitHub job that has this name or id."""
     (workflow,) = documents("github")
@@ -89,19 +120,14 @@ def _gitlab(values: Mapping[str, str], built: bool) -> Command:
     job = pipeline["deploy"]
     rule = _only(each for each in job["rules"] if ("variables" in each) == built)
     written = {**pipeline["variables"], **job["variables"], **rule.get("variables", {})}
-    env = {
-        name: re.sub(r"\$(\w+)", lambda found: values[found[1]], text)
-        for name, text in written.items()
-    }
+    env = {name: _fill_shell(text, values) for name, text in written.items()}
     return Command(("sh", "-e"), "\n".join(job["script"]) + "\n", env)
 
 
 def _drone(values: Mapping[str, str], built: bool) -> Command:
     step = drone_step("deploy", "deploy")
     env = {
-        name: values[text["from_secret"]]
-        if isinstance(text, dict)
-        else re.sub(r"\$\{(\w+)\}", lambda found: values[found[1]], text)
+        name: values[text["from_secret"]] if isinstance(text, dict) else _fill_shell(text, values)
         for name, text in step["environment"].items()
     }
     # Its script asks git for what changed, and removes the tag itself.

@@ -14,6 +14,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs
 
 import pytest
+from engine import install
 
 from tests.ci_examples import FOLDER
 from tests.conftest import build_tools
@@ -108,9 +109,19 @@ class Deployment:
 Deploy = Callable[..., Deployment]
 
 
-@pytest.fixture(params=["sh", "bash"])
+@pytest.fixture(params=["sh", "busybox"])
 def deploy(request: pytest.FixtureRequest, tmp_path: Path) -> Deploy:
-    """Run deploy.sh: `deploy({"create": [{"code": 20}]}, "--self-heal", IMAGE_TAG="")`."""
+    """Run deploy.sh: `deploy({"create": [{"code": 20}]}, "--self-heal", IMAGE_TAG="")`.
+
+    In the image of GitLab's job, BusyBox is the shell and all programs.
+    """
+    path, shell = os.environ["PATH"], request.param
+    if shell == "busybox":
+        install({"busybox": "busybox"})
+        applets = tmp_path / "busybox"
+        applets.mkdir()
+        subprocess.run([str(shutil.which("busybox")), "--install", "-s", str(applets)], check=True)
+        path, shell = str(applets), "ash"
     program = tmp_path / "bin" / "argocd"
     program.parent.mkdir()
     program.write_text(f"#!{sys.executable} -I\n{ARGOCD}")
@@ -119,8 +130,8 @@ def deploy(request: pytest.FixtureRequest, tmp_path: Path) -> Deploy:
     def run(plan: Mapping[str, Any], *options: str, **settings: str) -> Deployment:
         (program.parent / "plan.json").write_text(json.dumps(plan))
         (program.parent / "calls").write_text("")
-        environ = {"PATH": f"{program.parent}:{os.environ['PATH']}", **SETTINGS, **settings}
-        argv = [str(shutil.which(request.param)), str(FOLDER / "deploy.sh"), *options]
+        environ = {"PATH": f"{program.parent}:{path}", **SETTINGS, **settings}
+        argv = [str(shutil.which(shell, path=path)), str(FOLDER / "deploy.sh"), *options]
         started = time.monotonic()
         done = subprocess.run(
             argv, env=environ, capture_output=True, text=True, check=False, timeout=60

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from engine import install
 
-from tests.ci_examples import FILES, FOLDER, deploy_command, documents
+from tests.ci_examples import FILES, FOLDER, built_image, deploy_command, documents
 from tests.conftest import Run, build_tools
 from tests.integration.ci_filters import EVALUATE, Outcome, github, push
 
@@ -252,6 +252,12 @@ def test_each_file_deploys_with_the_same_settings(system: str) -> None:
     assert {name: command.env[name] for name in expected} == expected
     # GitLab's job gets its token in `before_script`.
     assert command.env.get("ARGOCD_AUTH_TOKEN") == (None if system == "gitlab" else "a-token")
+
+
+@pytest.mark.parametrize("system", FILES)
+def test_the_image_that_is_deployed_is_the_one_that_is_built(system: str) -> None:
+    deployed = deploy_command(system, VALUES[system]).env
+    assert built_image(system, VALUES[system]) == (deployed["IMAGE_NAME"], deployed["IMAGE_TAG"])
 
 
 @pytest.mark.parametrize("system", ["github", "gitlab"])
