@@ -1,5 +1,6 @@
 """What the chart has for Prometheus and Grafana: promtool reads and runs the expressions."""
 
+import copy
 import json
 import re
 import subprocess
@@ -9,6 +10,9 @@ from typing import Any, Final
 
 import pytest
 import yaml
+from grafana_foundation_sdk.cog import plugins
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import Dashboard as GrafanaDashboard
 
 from avp_py.serve.metrics import Metrics
 from avp_py.settings import TABLE
@@ -239,6 +243,49 @@ def test_the_dashboard_shows_every_metric(objects: dict[str, Document]) -> None:
     # A histogram is read by its buckets.
     needed = {name for name in known() if not name.endswith(("_created", "_count", "_sum"))}
     assert read_by_it == needed
+
+
+def unknown_to_grafana(dashboard: Document) -> Collection[str]:
+    """Return the fields that are lost in the types that Grafana's schema is compiled to."""
+    plugins.register_default_plugins()
+    decoded = GrafanaDashboard.from_json(copy.deepcopy(dashboard))
+    return set(lost(dashboard, json.loads(json.dumps(decoded, cls=JSONEncoder)), ""))
+
+
+def lost(before: object, after: object, place: str) -> Iterator[str]:
+    """Yield what is not the same afterwards; what was added, such as a default, is no loss."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key, value in before.items():
+            yield from lost(value, after.get(key), f"{place}.{key}")
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for number, (one, other) in enumerate(zip(before, after, strict=True)):
+            yield from lost(one, other, f"{place}[{number}]")
+    elif before != after:
+        yield place
+
+
+def test_grafana_knows_every_field_of_the_dashboard(objects: dict[str, Document]) -> None:
+    dashboard = json.loads(objects["ConfigMap dashboard"]["data"]["avp-py.json"])
+    assert unknown_to_grafana(dashboard) == set()
+
+
+@pytest.mark.parametrize(
+    "where", ["dashboard", "panel", "options", "defaults", "target", "variable"]
+)
+def test_it_would_not_know_a_misspelt_one(where: str, objects: dict[str, Document]) -> None:
+    dashboard = json.loads(objects["ConfigMap dashboard"]["data"]["avp-py.json"])
+    panel = dashboard["panels"][0]
+    place = {
+        "dashboard": dashboard,
+        "panel": panel,
+        "options": panel["options"],
+        "defaults": panel["fieldConfig"]["defaults"],
+        "target": panel["targets"][0],
+        "variable": dashboard["templating"]["list"][1],
+    }[where]
+    place["misspelt"] = 1
+    (name,) = unknown_to_grafana(dashboard)
+    assert name.endswith(".misspelt")
 
 
 def test_panels_are_distinct_and_do_not_overlap(objects: dict[str, Document]) -> None:
