@@ -85,6 +85,10 @@ image-test: $(READY) ## the image under a Docker engine, which is started where 
 soak: $(READY) ## 5,000 requests through one core: does anything grow? (four minutes; REQUESTS=5000)
 	@$(BIN)/python benchmarks/soak.py $(REQUESTS)
 
+faults: tools ## 2,000 requests while workers, keepers and clients are killed (REQUESTS=2000)
+	@FAULT_REQUESTS=$(or $(REQUESTS),2000) $(BIN)/python -m pytest -s \
+		tests/integration/test_serve_faults.py -k random_kills
+
 sbom: $(READY) ## list what is in the image: dist/avp-py.cdx.json (CycloneDX)
 	@$(BIN)/python tools/image sbom dist/avp-py.cdx.json
 

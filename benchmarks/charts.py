@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from benchmarks import chart_cases, programs, report, results
+from benchmarks import chart_cases, keep_files_in_memory, programs, report, results
 from benchmarks.chart_cases import ChartCase, Fronts
 from tests.conftest import build_tools
 from tests.integration import core as cores
@@ -310,6 +310,7 @@ def main() -> None:
     parser.add_argument("--helm", choices=("3", "4"), default="4", help="(default: %(default)s)")
     parser.add_argument("--write", action="store_true", help="write docs/performance.md")
     arguments = parser.parse_args()
+    keep_files_in_memory()
     cases = chart_cases.chosen(arguments.only)
     if arguments.rounds < 1 or not cases:
         parser.error("there is nothing to measure")

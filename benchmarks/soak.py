@@ -37,6 +37,7 @@ from tests.integration.stand_in import StandIn, forward, stand_in  # noqa: E402
 from tests.integration.vault import Vault  # noqa: E402
 from tests.integration.vault import serve as serve_vault  # noqa: E402
 from tests.processes import children, until  # noqa: E402
+from tests.servers import free_ports  # noqa: E402
 
 CLIENTS: Final = 8
 """How many requests are under way at the same time."""
@@ -125,6 +126,7 @@ def main() -> None:
             "AVP_HELM": str(tools["helm4"]),
             "AVP_POLICY": str(policy),
             "VAULT_ADDR": proxy.address,
+            "AVP_METRICS_ADDRESS": f"127.0.0.1:{free_ports(1)[0]}",
             "AVP_ROLE_ID": ROLE_ID,
             "AVP_SECRET_ID": SECRET_ID,
         }

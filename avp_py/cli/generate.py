@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
                 hint="name a folder with manifests, or - for standard input",
             ) from error
     settings, keeper = console.operator.open(arguments, console)
-    logger.info("version %s, Python %d.%d.%d", __version__, *sys.version_info[:3])
+    logger.info("version %s, Python %s", __version__, sys.version.split()[0])
     source, started = _source(named, settings, console)
     if isinstance(source, Source):
         # Loading the libraries of a backend takes longer than a small render: both at once.

@@ -5,6 +5,7 @@ import contextlib
 import functools
 import gc
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -48,7 +49,7 @@ COMMANDS: Final = (
 
 
 @functools.cache
-def build_parser(program: Program = Program.AVP_PY, command: str | None = None) -> Parser:
+def build_parser(program: Program, command: str | None) -> Parser:
     """Return the parser of the command line; each sub-command has a file.
 
     Options may also precede the command, as argocd-vault-plugin accepts them; the help of a
@@ -162,16 +163,29 @@ def parse_arguments(argv: Sequence[str], program: Program) -> argparse.Namespace
 
 def _parse(words: Sequence[str], program: Program, unset: argparse.Namespace) -> argparse.Namespace:
     arguments: argparse.Namespace
-    named = [word for word in words if word in (*COMMANDS, "help")]
-    if len(named) == 1 and named[0] in COMMANDS:
+    if command := _command(words):
         # Whatever is wrong is reported by the parser that knows every command.
         with contextlib.suppress(UsageError):
-            arguments = parse(build_parser(program, named[0]), words, unset)
+            arguments = parse(build_parser(program, command), words, unset)
             return arguments
-    arguments = parse(build_parser(program), words, unset)
+    arguments = parse(build_parser(program, None), words, unset)
     return arguments
 
 
+def _command(words: Sequence[str]) -> str | None:
+    """Return the sub-command, where nothing but options that it has itself precede it."""
+    is_value = False
+    for word in words:
+        if is_value or word in _BOOLEANS or re.fullmatch("-v+", word):
+            is_value = False
+        elif word in _WITH_VALUE:
+            is_value = True
+        else:
+            return word if word in COMMANDS else None
+    return None
+
+
+_WITH_VALUE = ("-c", "--config-path", "-s", "--secret-name")
 _BOOLEANS = ("--verbose", "--verbose-sensitive-output", "--disable-token-cache")
 
 

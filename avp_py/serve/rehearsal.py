@@ -66,6 +66,7 @@ def rehearse(environ: Mapping[str, str]) -> str:
             build_parser(program, command)
     # There is no chart to render by itself, and nothing fails.
     load_renderers()
+    import_module("avp_py.generate.folder")
     import_module("avp_py.generate.written")
     import_module("difflib")
     try:

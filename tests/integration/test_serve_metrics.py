@@ -5,15 +5,18 @@ import signal
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from avp_py import __version__
-from tests.conftest import ROOT
+from tests.conftest import HELM, ROOT
 from tests.integration.core import Core, serve
+from tests.integration.shop import open_shop
 from tests.integration.stand_in import StandIn
+from tests.integration.tenants import gate, operator, variables
 from tests.integration.vault import Vault
 from tests.processes import children, until
 from tests.servers import free_ports
@@ -109,6 +112,51 @@ def test_requests_reads_logins_and_denials_are_counted(core: Core, kv2: str, add
     assert until(lambda: expected.items() <= scrape(address).items(), 10), scrape(address)
     assert scrape(address)["avp_vault_reads_total", (("outcome", "ok"),)] >= 2
     assert scrape(address)["avp_last_success_timestamp_seconds", ()] > 1e9
+
+
+def test_a_read_that_two_requests_share_is_counted(
+    vault: Vault, kv2: str, address: str, tools: Mapping[str, Path]
+) -> None:
+    vault.write(f"{kv2}/data/web/a", {"a": "1"})
+    stdin = SECRET.format(path=f"{kv2}/data/web/a").encode()
+    with gate(vault.address) as at:
+        env = operator(vault, at.stand_in.address, kv2, tools, AVP_METRICS_ADDRESS=address)
+        with serve(env) as core, ThreadPoolExecutor(2) as pool:
+            assert until(lambda: _answers(address), 20), core.log.read_text()
+            # The login waits until both have begun.
+            at.close("/login")
+            running = [
+                pool.submit(core.run, "generate", "-", cwd=ROOT, variables=variables(), stdin=stdin)
+                for _ in range(2)
+            ]
+            assert until(lambda: core.connections == 2, 20)
+            at.open()
+            assert [each.result().returncode for each in running] == [0, 0]
+            expected = {
+                ("avp_vault_reads_total", (("outcome", "ok"),)): 1,
+                ("avp_vault_shared_total", ()): 1,
+            }
+            assert until(lambda: expected.items() <= scrape(address).items(), 10), scrape(address)
+
+
+@pytest.mark.usefixtures("any_machine")
+def test_what_is_fetched_is_counted(
+    tools: Mapping[str, Path], tmp_path: Path, address: str
+) -> None:
+    with (
+        open_shop(tmp_path, tools, HELM) as shop,
+        serve({**shop.env, "AVP_METRICS_ADDRESS": address}) as core,
+    ):
+        assert until(lambda: _answers(address), 20), core.log.read_text()
+        for _ in range(2):
+            done = core.run("generate", ".", cwd=shop.app, variables=shop.variables())
+            assert done.returncode == 0, done.stderr
+        expected = {
+            ("avp_fetches_total", (("kind", "chart"), ("outcome", "repository"))): 1,
+            ("avp_fetches_total", (("kind", "chart"), ("outcome", "cache"))): 1,
+            ("avp_request_seconds_count", (("stage", "fetch"),)): 2,
+        }
+        assert until(lambda: expected.items() <= scrape(address).items(), 10), scrape(address)
 
 
 def test_a_core_whose_supervisor_hangs_is_not_healthy(core: Core, address: str) -> None:

@@ -1,11 +1,12 @@
 """The benchmarks' own logic: when a refresh is complete, and what becomes of the results."""
 
+import dataclasses
 import json
 from typing import Any
 
 import pytest
 
-from benchmarks import report, results, scale
+from benchmarks import report, results, scale, soak
 from benchmarks.cases import Case, Kind, Measure, Way, refresh
 
 BEGAN = 1_767_225_600.7  # 2026-01-01T00:00:00.7Z
@@ -86,3 +87,26 @@ def test_the_page_has_the_results() -> None:
     page = report.PAGE.read_text()
     assert report.tables(results.load(results.FILE)) in page
     assert report.scale(results.load(results.SCALE_FILE)) in page
+
+
+IDLE = soak.Size([50_000, 90_000], [12, 20], [1, 3], files=2, workers=0)
+
+
+def test_a_soak_that_leaves_all_as_it_was_finds_nothing() -> None:
+    slightly = dataclasses.replace(IDLE, kilobytes=[55_000, 95_000])
+    assert list(soak.grown(IDLE, slightly)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("kilobytes", [50_000, 104_000]),
+        ("descriptors", [12, 21]),
+        ("threads", [2, 3]),
+        ("files", 3),
+        ("workers", 1),
+    ],
+)
+def test_a_soak_finds_what_grows(name: str, value: Any) -> None:
+    (found,) = soak.grown(IDLE, dataclasses.replace(IDLE, **{name: value}))
+    assert ("memory" if name == "kilobytes" else name) in found

@@ -114,6 +114,20 @@ def test_help_of_nothing_is_that_of_the_program() -> None:
     assert program("help", env={}).stdout == program("--help", env={}).stdout
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--help", "generate"],
+        ["-v", "-h", "version"],
+        ["-c", "generate"],
+        ["-s", "version", "--help", "policy"],
+    ],
+)
+@pytest.mark.parametrize("name", Program)
+def test_help_of_the_program_lists_every_command(name: Program, words: list[str]) -> None:
+    assert called(name, *words, env={}) == called(name, "--help", env={})
+
+
 def test_help_for_a_command_that_is_not_there_names_those_that_are() -> None:
     done = program("help", "nonsense", env={})
     assert done.stdout == b""

@@ -12,7 +12,7 @@ from avp_py.cli.main import build_parser
 from avp_py.cmp import PLUGINS, Plugin
 from avp_py.render.helm_arguments import ALLOWED
 from avp_py.render.kustomization import FILE_NAMES
-from avp_py.settings import TABLE
+from avp_py.settings import TABLE, Program
 from tests.conftest import ROOT, Run
 from tests.settings import load
 
@@ -70,7 +70,7 @@ def test_commands_are_ours_and_no_shell_reads_them(plugin: Plugin) -> None:
     for command in (spec["generate"], spec["parameters"]["dynamic"]):
         program, *arguments = argv(command)
         assert program == "avp-py"
-        parsed = build_parser().parse_args(arguments)
+        parsed = build_parser(Program.AVP_PY, None).parse_args(arguments)
         assert (parsed.path, parsed.render) == (".", plugin.mode)
 
 

@@ -1,9 +1,13 @@
 """The sessions of a keeper: which runs share one."""
 
+import ssl
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from avp_py.backends.vault import route
 from avp_py.backends.vault.backend import VaultBackend
 from avp_py.backends.vault.pool import IDLE_SECONDS, SessionPool
 from tests.settings import load
@@ -59,6 +63,23 @@ def test_a_file_with_another_credential_has_its_own(tmp_path: Path) -> None:
     second = session(pool, **variables)
     file.write_text("one\n")
     assert session(pool, **variables) is first is not second
+
+
+@pytest.mark.parametrize(
+    "name", ["VAULT_CACERT", "VAULT_CAPATH", "VAULT_CLIENT_CERT", "VAULT_CLIENT_KEY"]
+)
+def test_a_replaced_file_for_tls_has_its_own(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Which file it is counts, not what it has: that would have to be real keys.
+    monkeypatch.setattr(route, "open_context", lambda _: ssl.create_default_context())
+    pool, file = SessionPool(), tmp_path / "file"
+    file.write_text("one")
+    first = session(pool, **{name: str(file)})
+    assert session(pool, **{name: str(file)}) is first
+    file.unlink()
+    file.write_text("another")
+    assert session(pool, **{name: str(file)}) is not first
 
 
 def test_a_cleared_pool_has_new_sessions() -> None:
