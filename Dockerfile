@@ -100,9 +100,10 @@ ENV PATH=/opt/avp-py/bin:/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 HOME=/home/ar
     AVP_SANDBOX=required
 WORKDIR /home/argocd
 USER 999:999
-# In Kubernetes give what is to run as `args`, or begin the `command` with tini: it takes its place.
+# Without a command it is the sidecar, where Argo CD's volume `var-files` is mounted. In Kubernetes give
+# what else is to run as `args`, or begin the `command` with tini: it takes its place.
 ENTRYPOINT ["/usr/bin/tini", "--"]
-CMD ["avp-py", "--help"]
+CMD ["avp-py", "serve", "--", "/var/run/argocd/argocd-cmp-server"]
 ARG VERSION=""
 ARG REVISION=""
 ARG SOURCE=""

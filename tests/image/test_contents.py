@@ -61,7 +61,7 @@ def test_it_runs_as_nobody_of_the_machine_with_tini_first(about: Mapping[str, An
 
     assert config["User"] == "999:999"
     assert config["Entrypoint"] == ["/usr/bin/tini", "--"]
-    assert config["Cmd"] == ["avp-py", "--help"]
+    assert config["Cmd"] == ["avp-py", "serve", "--", "/var/run/argocd/argocd-cmp-server"]
 
 
 def test_its_labels_tell_what_it_is(about: Mapping[str, Any]) -> None:

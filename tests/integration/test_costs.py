@@ -4,14 +4,18 @@ A run that starts, requests, parses or loads more than it did fails here, on any
 """
 
 import json
+import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from engine import install
 
+from tests.integration.core import AVP, serve
 from tests.integration.manifests import manifest
 from tests.integration.stand_in import StandIn
 from tests.integration.vault import Vault
@@ -197,23 +201,23 @@ print(*sorted(set(sys.modules) - before))
 
 
 EDITS = {"ARGOCD_ENV_IMAGE_NAME": "app", "ARGOCD_ENV_IMAGE_TAG": "1"}
+CHART = {
+    "Chart.yaml": "{apiVersion: v2, name: web, version: 1.0.0}\n",
+    "values.yaml": "",
+    "templates/a.yaml": "kind: X\napiVersion: v1\nmetadata: {name: x}\n",
+}
+CHARTED = {
+    "kustomization.yaml": "helmCharts: [{name: web, releaseName: web}]\nresources: [a.yaml]\n",
+    "a.yaml": FILLED.decode(),
+    **{f"charts/web/{path}": text for path, text in CHART.items()},
+}
 
 
 @pytest.mark.parametrize("is_chart", [False, True])
 def test_a_worker_loads_nothing_that_the_supervisor_has_not(
     is_chart: bool, tmp_path: Path, file_env: Mapping[str, str]
 ) -> None:
-    chart = {
-        "Chart.yaml": "{apiVersion: v2, name: web, version: 1.0.0}\n",
-        "values.yaml": "",
-        "templates/a.yaml": "kind: X\napiVersion: v1\nmetadata: {name: x}\n",
-    }
-    kustomization = {
-        "kustomization.yaml": "helmCharts: [{name: web, releaseName: web}]\nresources: [a.yaml]\n",
-        "a.yaml": FILLED.decode(),
-        **{f"charts/web/{path}": text for path, text in chart.items()},
-    }
-    files, edits = (chart, {}) if is_chart else (kustomization, EDITS)
+    files, edits = (CHART, {}) if is_chart else (CHARTED, EDITS)
     done = subprocess.run(
         [sys.executable, "-I", "-c", _WORKER, "0", "generate", write(tmp_path / "app", files)],
         env={**file_env, **edits},
@@ -301,6 +305,44 @@ def test_a_kustomization(tmp_path: Path, file_env: Mapping[str, str]) -> None:
 
 
 KUSTOMIZATION = "resources: [a.yaml]\n"
+
+
+def executed(folder: Path, env: Mapping[str, str]) -> Sequence[str]:
+    """Run `avp-py generate .`, and return the programs that it and all below it have executed."""
+    install({"strace": "strace"})
+    log = folder / "executed"
+    watch = ["strace", "--follow-forks", "--successful-only", "--trace=execve", f"--output={log}"]
+    done = subprocess.run(
+        [*watch, AVP, "generate", "."],
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return re.findall(r'execve\("([^"]+)"', log.read_text())
+
+
+def test_a_kustomization_with_a_chart_starts_one_interpreter(
+    tmp_path: Path, file_env: Mapping[str, str]
+) -> None:
+    app = write(tmp_path / "app", CHARTED)
+
+    programs = executed(app, {**file_env, **EDITS})
+
+    # Before helm is a script of ours: for its version, which it says itself, and for the chart.
+    names = Counter(Path(each).name for each in programs)
+    assert names == {"avp-py": 1, "kustomize": 1, "helm": 3}
+    assert programs.count(file_env["AVP_HELM"]) == 1
+
+
+def test_a_request_through_the_core_starts_the_client_alone(
+    tmp_path: Path, file_env: Mapping[str, str]
+) -> None:
+    app = write(tmp_path / "app", CHARTED)
+    with serve(file_env) as core:
+        assert executed(app, core.client_environment | EDITS) == [str(AVP)]
 
 
 _CHILD = """
