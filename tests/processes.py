@@ -73,10 +73,13 @@ def children(parent: int) -> set[int]:
 
 
 def descendants(pid: int) -> Sequence[int]:
-    """The children of a process, their children, and so on."""
+    """The children of a process, their children, and so on, as they are at one moment."""
+    started: dict[int, list[int]] = {}
+    for child, fields in _processes():
+        started.setdefault(int(fields[1]), []).append(child)
     found = [pid]
     for each in found:
-        found += children(each)
+        found += started.get(each, ())
     return found[1:]
 
 

@@ -420,7 +420,13 @@ def test_all_end_with_serve_and_with_the_supervisor(
     with serve(operators, "sleep", "1000") as running:
         assert running.supervisor
         assert running.keeper
-        (command,) = [pid for pid in running.members if command_of(pid) == "sleep 1000 "]
+
+        def sleeping() -> list[int]:
+            return [pid for pid in running.members if command_of(pid) == "sleep 1000 "]
+
+        # The core serves before COMMAND has become its program.
+        assert until(lambda: len(sleeping()) == 1, 10)
+        (command,) = sleeping()
         members = [running.supervisor, running.keeper, command]
         pid = running.process.pid if victim == "serve" else running.supervisor
         os.kill(pid, signal.SIGKILL)
