@@ -28,8 +28,10 @@ def test_the_exit_code_is_the_commands(argv: list[str], code: int, start: Start)
     assert start(*argv, stdin=f"{MAP}data: {{a: <path:kv/data/a#b>}}\n").returncode == code
 
 
-def test_without_arguments_it_says_how_it_is_used(start: Start) -> None:
-    assert start().stdout.startswith("usage: avp-py")
+def test_without_arguments_it_says_that_it_is_a_sidecar(start: Start) -> None:
+    ran = start()
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert "argocd-cmp-server cannot be started: No such file or directory" in ran.stderr
 
 
 @pytest.mark.parametrize(("expression", "code"), [(r"^\p{L}+/", 0), ("(?=kv)", 1)])
