@@ -36,7 +36,7 @@ settings: environment variables; `{prog} help settings` lists them
 """
 
 
-COMMANDS: Final = (
+_COMMANDS: Final = (
     "generate",
     "healthcheck",
     "parameters",
@@ -76,7 +76,7 @@ def build_parser(program: Program, command: str | None) -> Parser:
         # The default, for which argparse would load all that it needs to print its help.
         prog=program.value,
     )
-    for name in COMMANDS if command is None else (command,):
+    for name in _COMMANDS if command is None else (command,):
         module = import_module(f"avp_py.cli.{name}")
         module.add_parser(commands, _common_options(shown=True), program)
     if command is None:
@@ -181,7 +181,7 @@ def _command(words: Sequence[str]) -> str | None:
         elif word in _WITH_VALUE:
             is_value = True
         else:
-            return word if word in COMMANDS else None
+            return word if word in _COMMANDS else None
     return None
 
 

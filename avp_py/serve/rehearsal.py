@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Final
 
 from avp_py.backends import Secret, Target
-from avp_py.cli.main import COMMANDS, build_parser
+from avp_py.cli.main import build_parser
 from avp_py.errors import AvpError
 from avp_py.generate import Keeper, Request, Terms, generate
 from avp_py.remotes import Fetched, Remote
 from avp_py.render import Mode, Source
 from avp_py.render.detect import load_renderers
 from avp_py.sandbox import temporary_directory
+from avp_py.serve.wire import COMMANDS
 from avp_py.settings import Program, Sources, resolve
 
 _APPLICATION: Final = {

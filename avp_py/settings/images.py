@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from avp_py.settings.parse import MalformedError
 
+# `re` compiles an expression where it is first used, and keeps it; few runs set an image.
 _TAG = r"\w[\w.-]{0,127}"
 _DIGEST = r"sha256:[0-9a-f]{64}"
 _IMAGE_TAG = f"(?a){_DIGEST}|{_TAG}(?:@{_DIGEST})?"

@@ -52,6 +52,7 @@ class Sensitive(Guarded):
 
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
+# Few runs need any of these: `re` compiles each where it is first used, and keeps it.
 _DURATION = r"([0-9]*\.?[0-9]*)(ns|us|µs|μs|ms|s|m|h)"
 _UNIT_SECONDS = {
     "ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600,

@@ -6,6 +6,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -72,9 +73,15 @@ def core(vault: Vault, proxy: StandIn, kv2: str, address: str, tmp_path: Path) -
         "AVP_ROLE_ID": role,
         "AVP_SECRET_ID": secret,
         "AVP_POLICY": str(policy),
-        "AVP_METRICS_ADDRESS": address,
     }
-    with serve(env) as running:
+    with measured(env, address) as running:
+        yield running
+
+
+@contextmanager
+def measured(env: Mapping[str, str], address: str) -> Iterator[Core]:
+    """A core whose metrics are served."""
+    with serve({**env, "AVP_METRICS_ADDRESS": address}) as running:
         assert until(lambda: _answers(address), 20), running.log.read_text()
         yield running
 
@@ -120,9 +127,8 @@ def test_a_read_that_two_requests_share_is_counted(
     vault.write(f"{kv2}/data/web/a", {"a": "1"})
     stdin = SECRET.format(path=f"{kv2}/data/web/a").encode()
     with gate(vault.address) as at:
-        env = operator(vault, at.stand_in.address, kv2, tools, AVP_METRICS_ADDRESS=address)
-        with serve(env) as core, ThreadPoolExecutor(2) as pool:
-            assert until(lambda: _answers(address), 20), core.log.read_text()
+        env = operator(vault, at.stand_in.address, kv2, tools)
+        with measured(env, address) as core, ThreadPoolExecutor(2) as pool:
             # The login waits until both have begun.
             at.close("/login")
             running = [
@@ -145,9 +151,8 @@ def test_what_is_fetched_is_counted(
 ) -> None:
     with (
         open_shop(tmp_path, tools, HELM) as shop,
-        serve({**shop.env, "AVP_METRICS_ADDRESS": address}) as core,
+        measured(shop.env, address) as core,
     ):
-        assert until(lambda: _answers(address), 20), core.log.read_text()
         for _ in range(2):
             done = core.run("generate", ".", cwd=shop.app, variables=shop.variables())
             assert done.returncode == 0, done.stderr
